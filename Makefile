@@ -1,0 +1,56 @@
+# make run and make test are all that a newcomer needs.
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+FLASK := $(VENV)/bin/flask --app webapp
+CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
+export SANDBOX ?= 1
+
+.PHONY: run test lint types fmt record bench clean
+.DEFAULT_GOAL := run
+
+run: $(VENV)/.run $(CATALOGS)
+	@$(FLASK) db upgrade
+	@$(FLASK) demo
+	@exec $(FLASK) serve
+
+test: lint types
+	@$(PYTHON) -m pytest
+
+lint: $(VENV)/.test $(CATALOGS)
+	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
+	@$(VENV)/bin/djlint templates --lint --quiet
+
+types: $(VENV)/.test
+	@$(VENV)/bin/mypy
+
+fmt: $(VENV)/.test
+	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+record: $(VENV)/.test $(CATALOGS)
+	@$(PYTHON) -m e2e.record
+
+bench: $(VENV)/.test $(CATALOGS)
+	@$(PYTHON) -m tests.bench
+
+clean:
+	rm -rf $(VENV) $(CATALOGS)
+
+# The environment: uv where it can be had, pip otherwise; both install exactly what is locked.
+$(VENV)/bin/python:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed.")'
+	@python3 -m venv $(VENV) || { echo "python3 -m venv does not work: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
+	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
+
+$(VENV)/.run: requirements.lock | $(VENV)/bin/python
+	@if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r $<; \
+	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	@touch $@
+
+$(VENV)/.test: requirements-dev.lock $(VENV)/.run
+	@if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r $<; \
+	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	@$(PYTHON) -m e2e.browser
+	@touch $@
+
+%.mo: %.po | $(VENV)/.run
+	@$(VENV)/bin/pybabel --quiet compile --input-file $< --output-file $@

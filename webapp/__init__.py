@@ -1,0 +1,90 @@
+"""My Qlik portal. `create_app` is the only place that chooses adapters."""
+
+import hashlib
+from functools import cache
+from typing import Any
+
+from flask import Flask, Response, current_app, g, request, url_for
+from flask_babel import Babel
+from flask_compress import Compress
+from flask_wtf.csrf import CSRFProtect
+
+from . import auth, cli, config, db, formats, models, sandbox
+from .views import billing, contact, errors, preferences, purchase, renew, sign_in, subscriptions
+
+__all__ = ["create_app", "models"]
+
+LOCALES = ("fr", "en")
+csrf = CSRFProtect()
+
+
+def choose_locale() -> str:
+    """What was chosen here, what the owner chose elsewhere, what the browser asks for; French first."""
+    owner = g.get("owner")
+    wished = request.cookies.get("locale") or (owner and owner.locale)
+    return wished if wished in LOCALES else request.accept_languages.best_match(LOCALES) or "fr"
+
+
+def create_app(settings: dict[str, Any] | None = None) -> Flask:
+    """The application. `settings` are laid over those of the environment."""
+    app = Flask(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
+    app.config.from_mapping(config.DEFAULTS)
+    app.config.from_mapping(config.from_environment())
+    app.config.from_mapping(settings or {})
+    config.check(app.config)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+
+    db.init(app)
+    Compress(app)
+    Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.ROOT / "webapp/translations"))
+    app.before_request(auth.identify)
+    csrf.init_app(app)
+    app.extensions["ports"] = sandbox.adapters(app)
+    for views in (sign_in, preferences, subscriptions, renew, purchase, billing, contact):
+        app.register_blueprint(views.blueprint)
+    if app.config["SANDBOX"]:
+        sandbox.register(app, csrf)
+    errors.register(app)
+    cli.register(app)
+    _prepare_templates(app)
+    app.after_request(_protect)
+    return app
+
+
+def _prepare_templates(app: Flask) -> None:
+    app.jinja_env.filters.update(formats.FILTERS)
+
+    @cache
+    def version(filename: str) -> str:
+        return hashlib.sha256((config.ROOT / "static" / filename).read_bytes()).hexdigest()[:12]
+
+    def static_url(filename: str) -> str:
+        """A file's address changes with its content, so that browsers keep it for a year."""
+        return url_for("static", filename=filename, v=version(filename))
+
+    app.jinja_env.globals.update(static_url=static_url, language=formats.language, locales=LOCALES)
+
+
+def _protect(response: Response) -> Response:
+    """Headers of every answer; a view may set a policy of its own (the sandbox gateway's pages do)."""
+    origin = g.get("form_origin") or _gateway_origin()
+    headers = {
+        "Content-Security-Policy": (
+            "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+            f"form-action 'self'{origin and ' ' + origin}; base-uri 'none'; frame-ancestors 'none'"
+        ),
+        "X-Content-Type-Options": "nosniff",
+        "X-Frame-Options": "DENY",
+        "Referrer-Policy": "same-origin",
+        "Cross-Origin-Opener-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+    }
+    for name, value in headers.items():
+        response.headers.setdefault(name, value)
+    if request.endpoint != "static":
+        response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _gateway_origin() -> str:
+    return str(current_app.config["GATEWAY_ORIGIN"])

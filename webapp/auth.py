@@ -1,0 +1,100 @@
+"""Who is signed in. Deny by default: a view is open to strangers only if it says so with `@public`."""
+
+import hashlib
+import secrets
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from argon2 import PasswordHasher
+from argon2.exceptions import VerificationError
+from flask import Response, current_app, g, redirect, request, session, url_for
+from sqlalchemy import bindparam, delete, select
+
+from .db import db, transaction
+from .models import Account, Owner, OwnerSession
+from .ports import ports
+
+hasher = PasswordHasher()
+NOBODY = hasher.hash(secrets.token_hex(16))  # no password opens it: an unknown e-mail takes as long as a known one
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SignedIn(NamedTuple):
+    owner_id: str
+    account_id: str
+    name: str
+    email: str
+    locale: str | None
+    account_name: str
+
+
+_who = (
+    select(Owner.id, Owner.account_id, Owner.name, Owner.email, Owner.locale, Account.legal_name)
+    .join(OwnerSession, OwnerSession.owner_id == Owner.id)
+    .join(Account, Account.id == Owner.account_id)
+    .where(OwnerSession.token_hash == bindparam("token_hash"))
+)
+
+
+def public(view: View) -> View:
+    view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def me() -> SignedIn:
+    """The owner whose request this is; only views that are not public may ask."""
+    owner: SignedIn = g.owner
+    return owner
+
+
+def identify() -> Response | None:
+    """Before each request: finds the owner by the session's token, or sends a stranger to sign in."""
+    token = session.get("token")
+    row = db.session.execute(_who, {"token_hash": _hash(token)}).one_or_none() if token else None
+    g.owner = SignedIn(*row) if row else None
+    view = current_app.view_functions.get(request.endpoint or "")
+    if g.owner is not None or view is None or request.endpoint == "static" or getattr(view, "public", False):
+        return None
+    back = request.full_path.rstrip("?") if request.method == "GET" and "HX-Request" not in request.headers else None
+    where = url_for("sign_in.page", next=back)
+    if "HX-Request" in request.headers:  # a redirect would be swapped into the page
+        return Response(status=401, headers={"HX-Redirect": where})
+    return redirect(where, 303)  # type: ignore[return-value]
+
+
+def sign_in(email: str, password: str) -> bool:
+    """Starts a new session under a new token; False, after the same work, for an unknown e-mail or a wrong password."""
+    found = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email.strip().lower())).one_or_none()
+    db.session.rollback()
+    try:
+        hasher.verify(found.password_hash if found else NOBODY, password)
+    except VerificationError:
+        return False
+    if found is None:
+        return False
+    sign_out()
+    token = secrets.token_urlsafe(32)
+    with transaction() as database:
+        database.add(OwnerSession(token_hash=_hash(token), owner_id=found.id, created_at=ports().clock.system_now()))
+    session["token"] = token
+    return True
+
+
+def sign_out() -> None:
+    """Ends the session on the server too, so that a copied cookie dies with it."""
+    token = session.pop("token", None)
+    session.clear()
+    if token:
+        with transaction() as database:
+            database.execute(delete(OwnerSession).where(OwnerSession.token_hash == _hash(token)))
+
+
+def safe_next(target: str | None) -> str:
+    """The page to come back to, if it is one of ours; else the home."""
+    if target and target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() and "\\" not in target:
+        return target
+    return url_for("subscriptions.index")
+
+
+def _hash(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()

@@ -1,0 +1,142 @@
+"""Cards, invoices and the account's billing information. The same shared rules as `service`."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import select
+
+from .db import db, new_id, transaction
+from .models import (
+    Account,
+    Card,
+    CardSetup,
+    DefaultCard,
+    Invoice,
+    InvoiceCounter,
+    Issuer,
+    Payment,
+    Quote,
+    Subscription,
+)
+from .ports import NewCard, ports
+
+
+def cards_of(account_id: str) -> list[tuple[Card, bool]]:
+    """The account's cards, the default first, each with whether it is the default."""
+    rows = db.session.execute(
+        select(Card, DefaultCard.card_id.is_not(None))
+        .outerjoin(DefaultCard, DefaultCard.card_id == Card.id)
+        .where(Card.account_id == account_id)
+        .order_by(DefaultCard.card_id.is_(None), Card.added_at, Card.id)
+    )
+    return [(card, is_default) for card, is_default in rows]
+
+
+def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, locale: str) -> str:
+    """The address of the gateway's card page; the owner comes back to `return_url`, which gets `reference` added."""
+    setup = ports().gateway.begin_card_setup(account_id, return_url, locale)
+    with transaction() as session:
+        session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id))
+    return setup.url
+
+
+def complete_card_setup(account_id: str, reference: str) -> tuple[Card | None, Quote | None]:
+    """The card that the owner entered (None: gave up) and the quote it was entered for, which now has it selected."""
+    if _setup(account_id, reference) is None:
+        raise LookupError(reference)
+    db.session.rollback()
+    entered = ports().gateway.complete_card_setup(reference)
+    with transaction() as session:
+        setup = _setup(account_id, reference)
+        quote = session.get(Quote, setup.quote_id) if setup and setup.quote_id else None
+        if entered is None:
+            return None, quote
+        card = session.scalars(select(Card).where(Card.token == entered.token)).one_or_none()
+        if card is None:
+            card = add_card(session.get_one(Account, account_id), entered)
+            if quote is not None:
+                quote.card_id = card.id
+        return card, quote
+
+
+def _setup(account_id: str, reference: str) -> CardSetup | None:
+    return db.session.scalars(
+        select(CardSetup).where(CardSetup.reference == reference, CardSetup.account_id == account_id)
+    ).one_or_none()
+
+
+def add_card(account: Account, entered: NewCard) -> Card:
+    """Saves a card in the open transaction; an account's first becomes its default."""
+    card = Card(id=new_id(), account_id=account.id, added_at=ports().clock.now(account), **entered._asdict())
+    db.session.add(card)
+    db.session.flush()
+    if db.session.get(DefaultCard, account.id) is None:
+        db.session.add(DefaultCard(account_id=account.id, card_id=card.id))
+    return card
+
+
+def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | None, now: datetime) -> Invoice:
+    """Numbers and freezes the invoice of a captured payment in the open transaction (a past period has no payment).
+
+    Numbers have no gap and follow the dates, by issuer and year (CGI annexe II, art. 242 nonies A).
+    """
+    account, period = subscription.account, subscription.facts().period(quote.ordinal)
+    number, issued_on = _next_number(account.issuer, now)
+    snapshot: dict[str, Any] = {
+        "seller": _columns(account.issuer, "legal_name street postal_code city country siren vat_number"),
+        "buyer": _columns(account, "legal_name street postal_code city country siren vat_number purchase_order"),
+        "locale": account.document_locale,
+        "product": subscription.product,
+        "kind": quote.kind,
+        "seats": quote.seats,
+        "period": [period.start.isoformat(), period.end.isoformat()],
+        "lines": quote.lines,
+        "tax_treatment": quote.tax_treatment,
+        "tax_rate": quote.tax_rate,
+        "card": {"brand": payment.card_brand, "last4": payment.card_last4} if payment else None,
+    }
+    invoice = Invoice(
+        id=new_id(), issuer_id=account.issuer_id, account_id=account.id, subscription_id=subscription.id,
+        payment_key=payment.key if payment else None, number=number, issued_on=issued_on, currency=quote.currency,
+        net=quote.net, tax=quote.tax, total=quote.total, snapshot=snapshot,
+    )  # fmt: skip
+    db.session.add(invoice)
+    return invoice
+
+
+def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names.split()}
+
+
+def _next_number(issuer: Issuer, now: datetime) -> tuple[str, Any]:
+    today = now.date()
+    counter = db.session.get(InvoiceCounter, (issuer.id, today.year), with_for_update=True)
+    if counter is None:
+        counter = InvoiceCounter(issuer_id=issuer.id, year=today.year, last_number=0, last_issued_on=today)
+        db.session.add(counter)
+    counter.last_number += 1
+    counter.last_issued_on = max(counter.last_issued_on, today)
+    return f"{issuer.invoice_prefix}-{today.year}-{counter.last_number:06d}", counter.last_issued_on
+
+
+def invoices_of(account_id: str) -> Sequence[Invoice]:
+    """Newest first."""
+    return db.session.scalars(
+        select(Invoice)
+        .where(Invoice.account_id == account_id)
+        .order_by(Invoice.issued_on.desc(), Invoice.number.desc())
+    ).all()
+
+
+def find_invoice(account_id: str, invoice_id: str) -> Invoice:
+    invoice = db.session.scalars(
+        select(Invoice).where(Invoice.id == invoice_id, Invoice.account_id == account_id)
+    ).one_or_none()
+    if invoice is None:
+        raise LookupError(invoice_id)
+    return invoice
+
+
+def invoice_of_payment(key: str) -> Invoice:
+    return db.session.scalars(select(Invoice).where(Invoice.payment_key == key)).one()

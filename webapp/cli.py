@@ -1,0 +1,91 @@
+"""`flask demo`, `flask roll-over`, `flask serve`: what `make run` calls. A fault is one sentence, not a traceback."""
+
+import socket
+from pathlib import Path
+
+import click
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from flask import Flask, current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select
+from sqlalchemy.exc import SQLAlchemyError
+
+from . import rollover
+from .config import DEMO_EMAIL, DEMO_PASSWORD, ROOT
+from .db import db
+from .models import Owner
+
+
+def register(app: Flask) -> None:
+    for command in (demo, roll_over, serve):
+        app.cli.add_command(command)
+
+
+def check_database() -> None:
+    """Raises ClickException unless the database opens and stands at the newest migration."""
+    shown = db.engine.url.render_as_string(hide_password=True)
+    try:
+        with db.engine.connect() as connection:
+            found = MigrationContext.configure(connection).get_current_revision()
+    except SQLAlchemyError as fault:
+        reason = str(getattr(fault, "orig", fault)).strip().splitlines()[0]
+        raise click.ClickException(f"The database {shown} cannot be opened ({reason}). Check DATABASE_URL.") from None
+    if found != ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head():
+        raise click.ClickException(f"The database {shown} is not migrated. Run: flask --app webapp db upgrade")
+
+
+@click.command("demo")
+@with_appcontext
+def demo() -> None:
+    """Make the demo account, once."""
+    from .sandbox import scenarios
+
+    check_database()
+    if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
+        db.session.rollback()
+        scenarios.make("both", email=DEMO_EMAIL, password=DEMO_PASSWORD)
+
+
+@click.command("roll-over")
+@click.option("--account", help="Only this account.")
+@with_appcontext
+def roll_over(account: str | None) -> None:
+    """Settle payments whose outcome was unknown."""
+    check_database()
+    click.echo(f"{rollover.sweep(account)} still pending")
+
+
+@click.command("serve")
+@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
+@click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", envvar="WORKERS", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", envvar="THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
+@with_appcontext
+def serve(host: str, port: int, workers: int, threads: int) -> None:
+    """Serve the portal with Granian."""
+    from granian import Granian
+    from granian.constants import Interfaces
+
+    check_database()
+    _check_port(host, port)
+    server = Granian(
+        "webapp:create_app", factory=True, address=host, port=port, interface=Interfaces.WSGI, workers=workers,
+        blocking_threads=threads, log_level="warning", working_dir=ROOT, backpressure=max(64, threads * 16),
+    )  # fmt: skip
+    told = f"\nMy Qlik is at http://{host}:{port}\n"
+    if current_app.config["SANDBOX"]:
+        told += f"Sign in with {DEMO_EMAIL} and the password {DEMO_PASSWORD}\nThe sandbox panel is at http://{host}:{port}/sandbox"
+    server.on_startup(lambda: click.echo(told))
+    db.engine.dispose()
+    server.serve()
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as fault:
+            raise click.ClickException(f"{host}:{port} cannot be used ({fault.strerror}). Choose another PORT or HOST.") from None

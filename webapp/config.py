@@ -1,0 +1,76 @@
+"""Configuration from the environment; a fault is one sentence, not a traceback."""
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Misconfigured(click.ClickException):
+    """The sentence says which setting is wrong and what to do."""
+
+
+def _secret_key(instance: Path, sandbox: bool) -> str:
+    given = os.environ.get("SECRET_KEY")
+    if given:
+        return given
+    if not sandbox:
+        raise Misconfigured("SECRET_KEY is not set: outside the sandbox, set it to a long random string.")
+    kept = instance / "secret_key"
+    try:
+        with kept.open("x") as file:
+            file.write(secrets.token_hex(32))
+        kept.chmod(0o600)
+    except FileExistsError:
+        pass
+    return kept.read_text()
+
+
+def from_environment() -> dict[str, Any]:
+    """The settings, each documented in the README."""
+    env = os.environ
+    instance = Path(env.get("INSTANCE_DIR", ROOT / "instance"))
+    sandbox = env.get("SANDBOX", "0") == "1"
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        secret_key = _secret_key(instance, sandbox)
+    except OSError as fault:
+        raise Misconfigured(f"INSTANCE_DIR ({instance}) cannot be written: {fault.strerror}.") from fault
+    return {
+        "SANDBOX": sandbox,
+        "SECRET_KEY": secret_key,
+        "SQLALCHEMY_DATABASE_URI": env.get("DATABASE_URL", f"sqlite:///{instance / 'portal.sqlite3'}"),
+        "GATEWAY": env.get("GATEWAY", "sandbox"),
+        "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
+        "USER_ADMINISTRATION_URL": env.get("USER_ADMINISTRATION_URL", "https://{tenant}/console/users"),
+    }
+
+
+DEMO_EMAIL, DEMO_PASSWORD = "camille.martin@example.test", "my-qlik-demo"  # noqa: S105  of the sandbox
+
+DEFAULTS: dict[str, Any] = {
+    "MAX_CONTENT_LENGTH": 64 * 1024,
+    "MAX_FORM_MEMORY_SIZE": 64 * 1024,
+    "SESSION_COOKIE_HTTPONLY": True,
+    "SESSION_COOKIE_SAMESITE": "Lax",
+    "SESSION_COOKIE_NAME": "my_qlik",
+    "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
+    "WTF_CSRF_TIME_LIMIT": None,
+    "BABEL_DEFAULT_LOCALE": "fr",
+    "COMPRESS_MIN_SIZE": 1500,
+    "COMPRESS_ALGORITHM": ["br", "gzip"],
+    "COMPRESS_BR_LEVEL": 5,
+}
+
+
+def check(config: dict[str, Any]) -> None:
+    if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
+        raise Misconfigured(
+            f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."
+        )
+    if not config["SANDBOX"]:
+        raise Misconfigured("SANDBOX is not 1 and there is no other gateway yet: start with SANDBOX=1.")

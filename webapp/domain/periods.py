@@ -1,0 +1,35 @@
+"""Subscription periods: computed from the anchor and an ordinal, never from the period before, so that they tile."""
+
+from calendar import monthrange
+from datetime import date
+from typing import NamedTuple
+
+
+class Period(NamedTuple):
+    """Half-open: `start` is the first day, `end` is the first day after."""
+
+    ordinal: int
+    start: date
+    end: date
+
+    @property
+    def days(self) -> int:
+        return (self.end - self.start).days
+
+
+def boundary(anchor: date, months: int, n: int) -> date:
+    """The first day of period `n`, its day being the anchor's or the last of a shorter month."""
+    index = anchor.year * 12 + anchor.month - 1 + months * n
+    year, month = index // 12, index % 12 + 1
+    return date(year, month, min(anchor.day, monthrange(year, month)[1]))
+
+
+def period(anchor: date, months: int, n: int) -> Period:
+    return Period(n, boundary(anchor, months, n), boundary(anchor, months, n + 1))
+
+
+def ordinal_on(anchor: date, months: int, day: date) -> int:
+    """The ordinal of the one period that contains `day`; negative before the anchor."""
+    months_between = (day.year - anchor.year) * 12 + day.month - anchor.month
+    ordinal = months_between // months
+    return ordinal if boundary(anchor, months, ordinal) <= day else ordinal - 1

@@ -1,0 +1,99 @@
+"""Graduated ("tiered") prices: each seat costs the unit price of the bracket that it stands in."""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypedDict
+
+from .money import divide_half_up
+from .periods import Period
+
+MAX_SEATS = 10_000
+
+
+class Tier(NamedTuple):
+    """Seats up to and including `up_to` (None: no limit) cost `unit` cents each a month, before tax."""
+
+    up_to: int | None
+    unit: int
+
+
+class TierLine(NamedTuple):
+    """`seats` seats, the `first` to the `last`, at `unit` cents each: `amount` cents a month."""
+
+    first: int
+    last: int
+    seats: int
+    unit: int
+    amount: int
+
+
+class Line(TypedDict):
+    """One line of a quote or an invoice: quantity × unit × months = amount, in cents, before tax.
+
+    `kind` is "tier" (seats `first` to `last` at their bracket's price) or "proration" (`days_left` of `days` of a
+    period at `monthly` cents a month, rounded once).
+    """
+
+    kind: str
+    seats: int
+    months: int
+    amount: int
+    first: int
+    last: int
+    unit: int
+    monthly: int
+    days_left: int
+    days: int
+
+
+def parse_tiers(rows: Sequence[Sequence[int | None]]) -> tuple[Tier, ...]:
+    """The tiers of a stored price list; ValueError unless they rise and the last is open."""
+    tiers = tuple(Tier(up_to, unit or 0) for up_to, unit in rows)
+    limits = [tier.up_to for tier in tiers]
+    bounded = [limit for limit in limits[:-1] if limit is not None]
+    rising = all(low < high for low, high in zip([0, *bounded], bounded, strict=False))
+    if not tiers or limits[-1] is not None or len(bounded) != len(limits) - 1 or not rising:
+        raise ValueError("tiers must rise and only the last is without a limit")
+    if any(tier.unit < 0 for tier in tiers):
+        raise ValueError("a unit price is not negative")
+    return tiers
+
+
+def _brackets(tiers: Sequence[Tier], seats: int) -> Iterator[TierLine]:
+    below = 0
+    for tier in tiers:
+        last = seats if tier.up_to is None else min(seats, tier.up_to)
+        if last > below:
+            yield TierLine(below + 1, last, last - below, tier.unit, (last - below) * tier.unit)
+            below = last
+
+
+def breakdown(tiers: Sequence[Tier], seats: int) -> list[TierLine]:
+    """The monthly lines of `seats` seats (1 to 10,000), one for each bracket that is reached."""
+    if not 1 <= seats <= MAX_SEATS:
+        raise ValueError("seats out of range")
+    return list(_brackets(tiers, seats))
+
+
+def monthly_cost(tiers: Sequence[Tier], seats: int) -> int:
+    """Cents a month, before tax."""
+    return sum(line.amount for line in breakdown(tiers, seats))
+
+
+def period_lines(tiers: Sequence[Tier], seats: int, months: int) -> list[Line]:
+    """The lines of a whole period of `months` months."""
+    return [
+        Line(
+            kind="tier", seats=line.seats, months=months, amount=line.amount * months,
+            first=line.first, last=line.last, unit=line.unit, monthly=line.amount, days_left=0, days=0,
+        )
+        for line in breakdown(tiers, seats)
+    ]  # fmt: skip
+
+
+def prorated_line(monthly: int, seats: int, months: int, period: Period, days_left: int) -> Line:
+    """`monthly` cents a month for the days that are left of a period, half up to the cent, once (help page: add)."""
+    amount = divide_half_up(monthly * months * days_left, period.days)
+    return Line(
+        kind="proration", seats=seats, months=months, amount=amount,
+        first=0, last=0, unit=0, monthly=monthly, days_left=days_left, days=period.days,
+    )  # fmt: skip

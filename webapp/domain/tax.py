@@ -1,0 +1,39 @@
+"""VAT on the subscription of a French seller (CGI art. 259-1 and 283-2; EN 16931 BR-CO-17)."""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from .money import divide_half_up
+
+EU = frozenset("AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IT LT LU LV MT NL PL PT RO SE SI SK".split())
+FRENCH_VAT_AREA = frozenset({"FR", "MC"})
+STANDARD_RATE = 2000  # basis points: 20 %
+
+
+class Treatment(StrEnum):
+    STANDARD = "standard"  # French VAT
+    REVERSE_CHARGE = "reverse_charge"  # due by the customer, in its own country
+    OUTSIDE_EU = "outside_eu"  # not subject to French VAT
+
+
+class Tax(NamedTuple):
+    """`rate` in basis points, `amount` in cents."""
+
+    treatment: Treatment
+    rate: int
+    amount: int
+
+
+def treatment(country: str, vat_number: str | None) -> Treatment:
+    """Which rule a customer falls under; `vat_number` is one that was found well formed for its country."""
+    if country in FRENCH_VAT_AREA:
+        return Treatment.STANDARD
+    if country in EU:
+        return Treatment.REVERSE_CHARGE if vat_number else Treatment.STANDARD
+    return Treatment.OUTSIDE_EU
+
+
+def tax_on(net: int, which: Treatment) -> Tax:
+    """Tax on a net total, rounded once (BR-CO-17)."""
+    rate = STANDARD_RATE if which is Treatment.STANDARD else 0
+    return Tax(which, rate, divide_half_up(net * rate, 10_000))

@@ -1,0 +1,65 @@
+"""Money and dates as the reader's language prints them. Screens show the last day of a period, which is included."""
+
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from functools import lru_cache
+
+from babel.dates import format_date, format_time
+from babel.numbers import format_currency, format_decimal
+from flask_babel import get_locale
+
+
+@lru_cache(maxsize=4096)
+def _money(cents: int, currency: str, locale: str) -> str:
+    return format_currency(Decimal(cents).scaleb(-2), currency, locale=locale)
+
+
+@lru_cache(maxsize=4096)
+def _number(value: int, locale: str) -> str:
+    return format_decimal(value, locale=locale)
+
+
+def language() -> str:
+    return str(get_locale() or "fr")
+
+
+def _regional() -> str:
+    """English dates and numbers are British: the portal bills in Europe."""
+    return "en_GB" if language() == "en" else "fr_FR"
+
+
+def money(cents: int, currency: str = "EUR") -> str:
+    return _money(cents, currency, _regional())
+
+
+def number(value: int) -> str:
+    return _number(value, _regional())
+
+
+def percent(basis_points: int) -> str:
+    value = format_decimal(Decimal(basis_points).scaleb(-2), locale=_regional())
+    return f"{value}\u00a0%" if language() == "fr" else f"{value}%"
+
+
+def day(value: date | str) -> str:
+    """15 février 2027; the day is tied to its month so that they never part at a line's end."""
+    if isinstance(value, str):
+        value = date.fromisoformat(value)
+    return format_date(value, "d MMMM y", locale=_regional()).replace(" ", "\u00a0")
+
+
+def last_day(end: date | str) -> str:
+    """The last day of a half-open period."""
+    if isinstance(end, str):
+        end = date.fromisoformat(end)
+    return day(end - timedelta(days=1))
+
+
+def clock_time(value: datetime) -> str:
+    """09:03, in the zone that `value` carries."""
+    return format_time(value, "HH:mm", locale=_regional())
+
+
+FILTERS = {
+    "money": money, "number": number, "percent": percent, "day": day, "last_day": last_day, "clock_time": clock_time,
+}  # fmt: skip

@@ -1,0 +1,107 @@
+"""What the portal asks of the world. Adapters are chosen in `create_app` alone; `ports()` finds them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, Protocol
+
+from flask import current_app
+
+from .domain.money import Money
+from .models import Account
+
+
+@dataclass(frozen=True)
+class Captured:
+    """The money was taken."""
+
+
+@dataclass(frozen=True)
+class Declined:
+    """The bank said no; `code` is one of `webapp.sentences.DECLINES`. The card was not charged."""
+
+    code: str
+
+
+@dataclass(frozen=True)
+class ActionRequired:
+    """The bank wants to know its customer (3-D Secure), on its own page at `url`."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class Cancelled:
+    """No charge with this key was made, nor ever will be."""
+
+
+Outcome = Captured | Declined | ActionRequired | Cancelled
+
+
+class OutcomeUnknown(Exception):
+    """The gateway did not answer in time: the charge may or may not have been made."""
+
+
+class NewCard(NamedTuple):
+    """All that is ever known of a card; `token` is what the gateway calls it."""
+
+    token: str
+    brand: str
+    last4: str
+    exp_year: int
+    exp_month: int
+    holder: str
+
+
+class CardSetup(NamedTuple):
+    reference: str
+    url: str
+
+
+class PaymentGateway(Protocol):
+    """Every call may raise OutcomeUnknown. None is made while a transaction is open."""
+
+    def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
+        """A page of the gateway's own, where the card is entered."""
+
+    def complete_card_setup(self, reference: str) -> NewCard | None:
+        """The card that was entered there; None if none was. Asked again, it answers the same."""
+
+    def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
+        """Charge once for a key: asked again, it answers what became of the first."""
+
+    def find(self, key: str) -> Outcome | None:
+        """What became of a key; None if the gateway never heard of it."""
+
+    def cancel(self, key: str) -> Outcome:
+        """See to it that the key is never charged. Captured or Declined if it was settled before."""
+
+
+class Headcount(NamedTuple):
+    active: int
+    as_of: datetime
+
+
+class TenantDirectory(Protocol):
+    def active_users(self, tenant: str) -> Headcount: ...
+
+
+class Clock(Protocol):
+    """The only reader of time."""
+
+    def now(self, account: Account) -> datetime:
+        """Business time, in the account's zone."""
+
+    def system_now(self) -> datetime:
+        """Machine time (UTC), for sessions."""
+
+
+@dataclass(frozen=True)
+class Ports:
+    gateway: PaymentGateway
+    directory: TenantDirectory
+    clock: Clock
+
+
+def ports() -> Ports:
+    found: Ports = current_app.extensions["ports"]
+    return found

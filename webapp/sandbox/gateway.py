@@ -1,0 +1,135 @@
+"""The sandbox's payment gateway: it keeps its own ledger, and can be told to fail in the ways that real ones do."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlencode, urlsplit
+
+from sqlalchemy.orm import Session
+
+from ..db import db, new_id
+from ..domain.money import Money
+from ..ports import (
+    ActionRequired,
+    Cancelled,
+    Captured,
+    CardSetup,
+    Declined,
+    NewCard,
+    Outcome,
+    OutcomeUnknown,
+)
+from .tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxSetup
+
+TEST_CARDS = {  # number: how it behaves, and its brand
+    "4242424242424242": ("accepted", "Visa"),
+    "5555555555554444": ("accepted", "Mastercard"),
+    "4000000000000002": ("refused_at_entry", "Visa"),
+    "4000000000000341": ("card_declined", "Visa"),
+    "4000000000009995": ("insufficient_funds", "Visa"),
+    "4000002760003184": ("challenge", "Visa"),
+}
+FAULTS = ("decline", "challenge", "timeout", "timeout_after_charge", "error")
+
+
+@contextmanager
+def gateway_transaction() -> Iterator[Session]:
+    """The gateway's own connection: what it commits stands, whatever becomes of the portal's transaction."""
+    with Session(db.engine) as session:
+        session.connection(execution_options={"immediate": True})
+        yield session
+        session.commit()
+
+
+class SandboxGateway:
+    def __init__(self, origin: str) -> None:
+        self.origin = origin
+
+    def _page(self, path: str, return_url: str) -> str:
+        """A page of the gateway's: at its own origin, or, where none is configured, beside the portal."""
+        portal = urlsplit(return_url)
+        return f"{self.origin or f'{portal.scheme}://{portal.netloc}'}/sandbox/gateway/{path}"
+
+    def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
+        reference = new_id()
+        back = f"{return_url}?{urlencode({'reference': reference})}"
+        with gateway_transaction() as session:
+            session.add(SandboxSetup(reference=reference, customer=customer, return_url=back, locale=locale))
+        return CardSetup(reference, self._page(f"cards/{reference}", return_url))
+
+    def complete_card_setup(self, reference: str) -> NewCard | None:
+        with Session(db.engine) as session:
+            setup = session.get_one(SandboxSetup, reference)
+            card = setup.card_token and session.get(SandboxCard, setup.card_token)
+            return card_details(card) if card else None
+
+    def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
+        with gateway_transaction() as session:
+            charge = session.get(SandboxCharge, key)
+            fault = None
+            if charge is None:
+                card = session.get_one(SandboxCard, card_token)
+                fault = _next_fault(session, card.customer)
+                if fault in ("timeout", "error"):
+                    session.commit()
+                    raise OutcomeUnknown(fault)
+                charge = SandboxCharge(
+                    key=key, customer=card.customer, card_token=card.token, amount=money.amount,
+                    currency=money.currency, return_url=return_url,
+                    **_verdict(fault, card.behaviour),
+                )  # fmt: skip
+                session.add(charge)
+            outcome = self._outcome(charge)
+        if fault == "timeout_after_charge":
+            raise OutcomeUnknown(fault)
+        return outcome
+
+    def find(self, key: str) -> Outcome | None:
+        with Session(db.engine) as session:
+            charge = session.get(SandboxCharge, key)
+            return self._outcome(charge) if charge else None
+
+    def cancel(self, key: str) -> Outcome:
+        with gateway_transaction() as session:
+            charge = session.get(SandboxCharge, key)
+            if charge is None:
+                charge = SandboxCharge(
+                    key=key, customer="", card_token="", amount=0, currency="", return_url="",  # noqa: S106
+                    state="cancelled",
+                )  # fmt: skip
+                session.add(charge)
+            elif charge.state == "challenged":
+                charge.state = "cancelled"
+            return self._outcome(charge)
+
+    def _outcome(self, charge: SandboxCharge) -> Outcome:
+        match charge.state:
+            case "captured":
+                return Captured()
+            case "declined":
+                return Declined(charge.code or "card_declined")
+            case "challenged":
+                return ActionRequired(self._page(f"challenges/{charge.challenge}", charge.return_url))
+        return Cancelled()
+
+
+def card_details(card: SandboxCard) -> NewCard:
+    return NewCard(card.token, card.brand, card.last4, card.exp_year, card.exp_month, card.holder)
+
+
+def _next_fault(session: Session, customer: str) -> str | None:
+    """What testers asked the next charge of this customer to do; asked once, done once."""
+    account = session.get(SandboxAccount, customer)
+    if account is None:
+        return None
+    fault, account.next_charge = account.next_charge, None
+    return fault
+
+
+def _verdict(fault: str | None, behaviour: str) -> dict[str, str]:
+    if fault == "decline":
+        return {"state": "declined", "code": "card_declined"}
+    if fault == "challenge" or behaviour == "challenge":
+        return {"state": "challenged", "challenge": new_id()}
+    if behaviour in ("card_declined", "insufficient_funds"):
+        return {"state": "declined", "code": behaviour}
+    return {"state": "captured"}

@@ -1,0 +1,250 @@
+"""QA's contract: fresh accounts, each with a clock, active users and gateway faults of its own, and the truth of it."""
+
+import re
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+from sqlalchemy import select
+
+from .. import billing, rollover, service
+from ..auth import public
+from ..db import db, transaction
+from ..models import Account, ChangeRow, Invoice, Message, Owner, Payment, Subscription
+from ..ports import ports
+from ..service import load_all
+from . import scenarios
+from .clock import machine_now
+from .gateway import FAULTS, TEST_CARDS
+from .tables import SandboxAccount, SandboxCharge, SandboxHeadcount
+from .tenant import LAG
+
+blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox")
+DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.ASCII)
+
+
+class BadRequest(Exception):
+    """The tester's words are off; the sentence says how."""
+
+
+@blueprint.errorhandler(BadRequest)
+def bad_request(error: BadRequest) -> ResponseReturnValue:
+    if _wants_json():
+        return jsonify(error=str(error)), 422
+    return _panel(request.view_args or {}, error=str(error), status=422)
+
+
+@blueprint.get("")
+@public
+def panel() -> ResponseReturnValue:
+    return _panel(request.args)
+
+
+@blueprint.post("/accounts")
+@public
+def make_account() -> ResponseReturnValue:
+    name, zone = _given("scenario"), _given("tz") or "Europe/Paris"
+    if name not in scenarios.SCENARIOS:
+        raise BadRequest(gettext("Unknown scenario. There are: %(names)s.", names=", ".join(scenarios.SCENARIOS)))
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadRequest(gettext("Unknown time zone: give an IANA name such as Europe/Paris.")) from None
+    made = scenarios.make(name, _instant(_given("now")) if _given("now") else scenarios.START, zone)
+    if not _wants_json():
+        return redirect(url_for("sandbox.panel", account=made.account), 303)
+    return jsonify(
+        account=made.account, email=made.email, password=made.password, now=made.now.isoformat(timespec="seconds"),
+        subscriptions=made.subscriptions, cards=made.cards,
+    ), 201  # fmt: skip
+
+
+@blueprint.post("/accounts/<account>/clock")
+@public
+def move_clock(account: str) -> ResponseReturnValue:
+    found = _account(account)
+    now = ports().clock.now(found)
+    if _given("to"):
+        to = _instant(_given("to"))
+        target = to if to.tzinfo else to.replace(tzinfo=ZoneInfo(found.zone))
+    else:
+        target = now + _duration(_given("advance"))
+    if target < now:
+        raise BadRequest(gettext("The clock only moves forward."))
+    with transaction() as session:
+        setting = session.get_one(SandboxAccount, account)
+        setting.set_to, setting.set_at = target, machine_now()
+    rollover.sweep(account)
+    return _done(account, now=ports().clock.now(_account(account)).isoformat(timespec="seconds"))
+
+
+@blueprint.post("/accounts/<account>/users")
+@public
+def set_users(account: str) -> ResponseReturnValue:
+    found, text = _account(account), _given("active")
+    if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII):
+        raise BadRequest(gettext("Active users are a whole number, for example active=9."))
+    now = ports().clock.now(found)
+    tenant = load_all(account)[0].tenant
+    with transaction() as session:
+        session.add(SandboxHeadcount(tenant=tenant, account_id=account, active=int(text), since=now))
+    return _done(account, active=int(text), seen_at=(now + LAG).isoformat(timespec="seconds"))
+
+
+@blueprint.post("/accounts/<account>/gateway")
+@public
+def set_gateway(account: str) -> ResponseReturnValue:
+    _account(account)
+    fault = _given("next")
+    if fault and fault not in FAULTS:
+        raise BadRequest(gettext("The next charge can do one of: %(names)s.", names=", ".join(FAULTS)))
+    with transaction() as session:
+        session.get_one(SandboxAccount, account).next_charge = fault or None
+    return _done(account, next=fault or None)
+
+
+@blueprint.get("/accounts/<account>/state")
+@public
+def state(account: str) -> ResponseReturnValue:
+    return jsonify(_state(_account(account)))
+
+
+def _given(name: str) -> str:
+    return str(request.values.get(name) or (request.get_json(silent=True) or {}).get(name, "")).strip()
+
+
+def _wants_json() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "application/json"
+
+
+def _done(account: str, **told: object) -> ResponseReturnValue:
+    return jsonify(told) if _wants_json() else redirect(url_for("sandbox.panel", account=account), 303)
+
+
+def _account(account_id: str) -> Account:
+    if db.session.get(SandboxAccount, account_id) is None:
+        raise LookupError(account_id)
+    return db.session.get_one(Account, account_id)
+
+
+def _instant(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(gettext("Give a date and time such as 2027-01-31T09:00:00.")) from None
+    if not 2000 <= found.year <= 9000:
+        raise BadRequest(gettext("Give a year from 2000 to 9000."))
+    return found
+
+
+def _duration(text: str) -> timedelta:
+    found = DURATION.fullmatch(text)
+    if not found or not any(found.groups()):
+        raise BadRequest(gettext("Give advance= a duration such as PT2M or P31D, or to= a date and time."))
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+
+
+def _panel(args: object, error: str = "", status: int = 200) -> ResponseReturnValue:
+    chosen = args.get("account") if hasattr(args, "get") else None
+    accounts = db.session.execute(
+        select(SandboxAccount, Owner.email)
+        .join(Owner, Owner.account_id == SandboxAccount.account_id)
+        .order_by(SandboxAccount.set_at.desc())
+        .limit(30)
+    ).all()
+    if chosen is None and accounts:
+        chosen = accounts[0][0].account_id
+    shown = next((row for row in accounts if row[0].account_id == chosen), None)
+    account = _account(chosen) if chosen else None
+    return render_template(
+        "sandbox/panel.html",
+        error=error,
+        scenarios=scenarios.SCENARIOS,
+        faults=FAULTS,
+        test_cards=TEST_CARDS,
+        accounts=accounts,
+        shown=shown,
+        account=account,
+        now=account and ports().clock.now(account),
+        state=account and _state(account),
+        messages=account and _messages(account.id),
+    ), status
+
+
+def _messages(account_id: str) -> list[Message]:
+    return list(db.session.scalars(select(Message).where(Message.account_id == account_id).order_by(Message.sent_at, Message.id)))
+
+
+def _state(account: Account) -> dict[str, object]:
+    """The truth for oracles: what the portal stores, and the gateway's own ledger. Amounts in cents, ends exclusive."""
+    account_id = account.id
+    now = ports().clock.now(account)
+    zone = ZoneInfo(account.zone)
+    payments = db.session.scalars(
+        select(Payment).join(Subscription, Subscription.id == Payment.subscription_id)
+        .where(Subscription.account_id == account_id).order_by(Payment.created_at, Payment.key)
+    )  # fmt: skip
+    charges = db.session.scalars(
+        select(SandboxCharge)
+        .where(SandboxCharge.customer == account_id, SandboxCharge.state.in_(("captured", "declined")))
+        .order_by(SandboxCharge.key)
+    )
+    return {
+        "now": now.isoformat(timespec="seconds"),
+        "subscriptions": [_subscription_state(subscription, now.date()) for subscription in load_all(account_id)],
+        "cards": [
+            {"id": card.id, "brand": card.brand, "last4": card.last4, "default": is_default}
+            for card, is_default in billing.cards_of(account_id)
+        ],
+        "invoices": [
+            {
+                "number": invoice.number, "issued_on": invoice.issued_on.isoformat(), "net": invoice.net,
+                "tax": invoice.tax, "total": invoice.total, "currency": invoice.currency,
+            }
+            for invoice in reversed(billing.invoices_of(account_id))
+        ],
+        "payments": [{"key": paid.key, "state": paid.state, "amount": paid.amount} for paid in payments],
+        "gateway": {
+            "charges": [{"key": charge.key, "amount": charge.amount, "state": charge.state} for charge in charges],
+            "refunds": [],
+        },
+        "messages": [
+            {
+                "to": message.recipient, "subject": message.subject,
+                "sent_at": message.sent_at.astimezone(zone).isoformat(timespec="seconds"),
+            }
+            for message in _messages(account_id)
+        ],
+    }  # fmt: skip
+
+
+def _subscription_state(subscription: Subscription, today: date) -> dict[str, object]:
+    facts, told = subscription.facts(), service.summary(subscription)
+    changes = db.session.scalars(
+        select(ChangeRow)
+        .where(ChangeRow.subscription_id == subscription.id)
+        .order_by(ChangeRow.requested_at, ChangeRow.id)
+    )
+    return {
+        "id": subscription.id, "plan": subscription.plan, "status": told.status, "seats": told.seats,
+        "next_seats": told.next_seats,
+        "period_start": told.period.start.isoformat(), "period_end": told.period.end.isoformat(),
+        "periods": [
+            {
+                "ordinal": ordinal, "seats": seats, "start": facts.period(ordinal).start.isoformat(),
+                "end": facts.period(ordinal).end.isoformat(),
+            }
+            for ordinal, seats in facts.seats.items()
+        ],
+        "changes": [
+            {
+                "kind": change.kind, "seats": change.seats,
+                "effective_on": facts.boundary(change.effective_ordinal).isoformat(),
+                "state": change.closed_as or "open",
+            }
+            for change in changes
+        ],
+    }  # fmt: skip

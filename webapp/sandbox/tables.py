@@ -1,0 +1,77 @@
+"""What the sandbox's outside world remembers, apart from the portal's own tables."""
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..db import Instant, Model, new_id
+from ..models import Id, one_of
+
+
+class SandboxAccount(Model):
+    """An account made for testers, with the password that the panel shows and the clock's setting.
+
+    Business time is `set_to`, plus what has passed on the machine since `set_at`.
+    """
+
+    __tablename__ = "sandbox_account"
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    scenario: Mapped[str] = mapped_column(String(40))
+    password: Mapped[str] = mapped_column(String(100))
+    set_to: Mapped[datetime] = mapped_column(Instant)
+    set_at: Mapped[datetime] = mapped_column(Instant)
+    next_charge: Mapped[str | None] = mapped_column(String(30))
+
+
+class SandboxHeadcount(Model):
+    """A tenant's true number of active users since an instant of business time."""
+
+    __tablename__ = "sandbox_headcount"
+    __table_args__ = (CheckConstraint("active >= 0", name="active"),)
+    id: Mapped[int] = mapped_column(primary_key=True)
+    tenant: Mapped[str] = mapped_column(String(253), index=True)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    active: Mapped[int]
+    since: Mapped[datetime] = mapped_column(Instant)
+
+
+class SandboxCard(Model):
+    """The gateway's card: how it behaves, never its number."""
+
+    __tablename__ = "sandbox_card"
+    token: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    customer: Mapped[str] = mapped_column(Id)
+    behaviour: Mapped[str] = mapped_column(String(30))
+    brand: Mapped[str] = mapped_column(String(20))
+    last4: Mapped[str] = mapped_column(String(4))
+    exp_year: Mapped[int]
+    exp_month: Mapped[int]
+    holder: Mapped[str] = mapped_column(String(100))
+
+
+class SandboxSetup(Model):
+    """A visit to the gateway's card page."""
+
+    __tablename__ = "sandbox_setup"
+    reference: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    customer: Mapped[str] = mapped_column(Id)
+    return_url: Mapped[str] = mapped_column(String(500))
+    locale: Mapped[str] = mapped_column(String(2))
+    card_token: Mapped[str | None] = mapped_column(ForeignKey("sandbox_card.token"))
+
+
+class SandboxCharge(Model):
+    """The gateway's own ledger, one row a key. `challenge` is the bank's page, where it asks who is paying."""
+
+    __tablename__ = "sandbox_charge"
+    __table_args__ = (one_of("state", "captured", "declined", "challenged", "cancelled"),)
+    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    customer: Mapped[str] = mapped_column(Id, index=True)
+    card_token: Mapped[str] = mapped_column(Id)
+    amount: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(10))
+    code: Mapped[str | None] = mapped_column(String(40))
+    challenge: Mapped[str | None] = mapped_column(String(40), unique=True)
+    return_url: Mapped[str] = mapped_column(String(500))

@@ -1,0 +1,28 @@
+"""The tenant's user directory, which tells who is active two minutes late (help page: "wait at least two minutes")."""
+
+from datetime import timedelta
+
+from sqlalchemy import select
+
+from ..db import db
+from ..models import Account
+from ..ports import Clock, Headcount
+from .tables import SandboxHeadcount
+
+LAG = timedelta(minutes=2)
+
+
+class SandboxDirectory:
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+
+    def active_users(self, tenant: str) -> Headcount:
+        rows = db.session.scalars(
+            select(SandboxHeadcount)
+            .where(SandboxHeadcount.tenant == tenant)
+            .order_by(SandboxHeadcount.since.desc(), SandboxHeadcount.id.desc())
+        ).all()
+        as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - LAG
+        seen = next((row for row in rows if row.since <= as_of), rows[-1])
+        db.session.rollback()
+        return Headcount(seen.active, as_of)

@@ -1,0 +1,49 @@
+"""Paiement et facturation: payment methods, billing information and invoices."""
+
+from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import billing, formats
+from ..auth import me
+from ..db import db
+from ..models import Account
+from .purchase import step_url
+
+blueprint = Blueprint("billing", __name__, url_prefix="/billing")
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    return render_template(
+        "billing/page.html",
+        account=db.session.get_one(Account, me().account_id),
+        cards=billing.cards_of(me().account_id),
+        invoices=billing.invoices_of(me().account_id)[:3],
+    )
+
+
+@blueprint.post("/cards/new")
+def add_card() -> ResponseReturnValue:
+    """« Ajouter une carte de crédit »: entered on the gateway's own page."""
+    return_url = url_for("billing.card_return", _external=True)
+    return redirect(billing.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
+
+
+@blueprint.get("/cards/return")
+def card_return() -> ResponseReturnValue:
+    """Back from the gateway's card page; asked twice, it saves one card."""
+    card, quote = billing.complete_card_setup(me().account_id, request.args.get("reference", ""))
+    if card:
+        flash(gettext("The card ending in %(last4)s is saved.", last4=card.last4))
+    return redirect(step_url("payment", quote) if quote else url_for("billing.page"), 303)
+
+
+@blueprint.get("/invoices")
+def invoices() -> ResponseReturnValue:
+    return render_template("invoices/index.html", invoices=billing.invoices_of(me().account_id))
+
+
+@blueprint.get("/invoices/<invoice_id>")
+def invoice(invoice_id: str) -> ResponseReturnValue:
+    return render_template("invoices/page.html", invoice=billing.find_invoice(me().account_id, invoice_id))

@@ -1,0 +1,80 @@
+"""Errors as pages, or as a message in the message area where a fragment was asked for."""
+
+import logging
+
+from flask import Flask, Response, make_response, render_template, request
+from flask_babel import gettext
+from werkzeug.exceptions import HTTPException
+
+from .. import service
+from ..auth import me
+from ..db import db
+from ..domain.subscription import Refusal
+from ..sentences import Explained, explain
+
+log = logging.getLogger(__name__)
+
+
+def register(app: Flask) -> None:
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(LookupError, lambda _: error_page(404))
+    app.register_error_handler(Refusal, refused)
+    app.register_error_handler(Exception, unexpected)
+
+
+def http_error(error: HTTPException) -> Response:
+    response = error_page(error.code or 500)
+    if error.code == 405:
+        response.headers.extend(error.get_headers())
+    return response
+
+
+def refused(refusal: Refusal, status: int | None = None) -> Response:
+    """A rule said no on a subscription's page: which, why, and the way on."""
+    subscription = service.load(me().account_id, (request.view_args or {})["subscription_id"])
+    return error_page(status or refusal.status, explain(refusal, subscription))
+
+
+def unexpected(error: Exception) -> Response:
+    log.error("unexpected fault at %s %s", request.method, request.url_rule, exc_info=error)
+    db.session.rollback()
+    return error_page(500)
+
+
+def error_page(status: int, explained: Explained | None = None) -> Response:
+    """What happened, whether anything changed, and the way on."""
+    title, sentence = _words(status)
+    whole = "HX-Request" not in request.headers
+    response = make_response(
+        render_template(
+            "errors/page.html" if whole else "errors/_error.html",
+            title=title,
+            explained=explained or Explained(sentence),
+            status=status,
+        ),
+        status,
+    )
+    if not whole:
+        response.headers.update({"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})
+    return response
+
+
+def _words(status: int) -> tuple[str, str]:
+    match status:
+        case 400:
+            return gettext("This form is out of date"), gettext(
+                "The page was open too long or came from elsewhere. Nothing was changed. Go back, reload the page and try again."
+            )
+        case 403:
+            return gettext("This cannot be done here"), gettext("Nothing was changed.")
+        case 404:
+            return gettext("Page not found"), gettext("There is nothing at this address. Check it, or start from Subscriptions.")
+        case 405:
+            return gettext("This address does not work that way"), gettext("Start again from Subscriptions.")
+        case 409:
+            return gettext("This is not possible now"), gettext("Nothing was changed.")
+        case 413:
+            return gettext("Too much was sent"), gettext("The form was larger than the portal accepts. Nothing was changed.")
+    return gettext("Something went wrong"), gettext(
+        "The fault is ours and is written down. Nothing was charged that Subscriptions does not show. Try again in a moment."
+    )

@@ -1,0 +1,47 @@
+"""The fields that several forms share."""
+
+import re
+
+from flask import request
+from flask_babel import lazy_gettext
+from flask_wtf import FlaskForm
+from wtforms import Field, StringField
+from wtforms.validators import StopValidation
+from wtforms.widgets import NumberInput
+
+from ..domain.pricing import MAX_SEATS
+
+WHOLE_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
+SEATS_SENTENCE = lazy_gettext("Enter a whole number from 1 to 10,000.")
+
+
+def parse_seats(text: str) -> int | None:
+    """1 to 10,000 in ASCII digits; None for anything else (`１２`, `1e3`, `2.5`)."""
+    if not WHOLE_NUMBER.fullmatch(text):
+        return None
+    seats = int(text)
+    return seats if 1 <= seats <= MAX_SEATS else None
+
+
+def _whole_seats(_form: FlaskForm, field: Field) -> None:
+    if parse_seats(field.data or "") is None:
+        raise StopValidation(str(SEATS_SENTENCE))
+
+
+class SeatsForm(FlaskForm):
+    """The stepper. `seats` is kept as typed, so that the refusal is read beside what was written."""
+
+    seats = StringField(lazy_gettext("Number of paid users"), [_whole_seats], widget=NumberInput(step="1"))
+
+    @property
+    def number(self) -> int:
+        return int(self.seats.data or 0)
+
+
+def asked_seats(default: int) -> str:
+    """The number in the address, moved by − or + where no script did it."""
+    text = request.args.get("seats", str(default))
+    step = request.args.get("step")
+    if step in ("-1", "1") and re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):
+        return str(int(text) + int(step))
+    return text

@@ -1,0 +1,26 @@
+"""The language, remembered in a cookie and, for an owner, with the owner (mails use it)."""
+
+from flask import Blueprint, abort, g, redirect, request
+from flask.typing import ResponseReturnValue
+from sqlalchemy import update
+
+from .. import auth
+from ..db import transaction
+from ..models import Owner
+
+blueprint = Blueprint("preferences", __name__)
+YEAR = 365 * 24 * 3600
+
+
+@blueprint.post("/language")
+@auth.public
+def language() -> ResponseReturnValue:
+    locale = request.form.get("locale", "")
+    if locale not in ("fr", "en"):
+        abort(400)
+    if g.owner:
+        with transaction() as session:
+            session.execute(update(Owner).where(Owner.id == g.owner.owner_id).values(locale=locale))
+    response = redirect(auth.safe_next(request.form.get("next")), 303)
+    response.set_cookie("locale", locale, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
+    return response

@@ -1,0 +1,165 @@
+"""Renew, steps 5 to 8: the payment page, the overview, Pay, 3-D Secure and the receipt."""
+
+from contextlib import suppress
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import billing, formats, service
+from ..auth import me
+from ..domain.subscription import BelowActiveUsers
+from ..models import Payment, Quote
+from ..ports import OutcomeUnknown, ports
+from ..sentences import decline, explain
+from .errors import refused
+
+blueprint = Blueprint(
+    "purchase", __name__, url_prefix="/subscriptions/<subscription_id>/<any(renew):procedure>/<quote_id>"
+)
+PROCEDURES = {"renewal": "renew"}  # the address of a quote's kind
+
+
+@blueprint.app_template_global()
+def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
+    return url_for(
+        f"purchase.{step}", subscription_id=quote.subscription_id, procedure=PROCEDURES[quote.kind],
+        quote_id=quote.id, _external=external,
+    )  # fmt: skip
+
+
+def _quote(subscription_id: str, quote_id: str) -> Quote:
+    return service.load_quote(me().account_id, subscription_id, quote_id)
+
+
+@blueprint.get("/payment")
+def payment(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    quote = _quote(subscription_id, quote_id)
+    if service.captured_payment(quote) or service.pending_payment(quote):
+        return redirect(step_url("receipt", quote), 303)
+    return _payment_page(quote)
+
+
+@blueprint.post("/payment")
+def choose_card(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    try:
+        service.choose_card(me().account_id, subscription_id, quote_id, request.form.get("card"))
+    except (service.CardMissing, service.CardExpired) as refusal:
+        quote = _quote(subscription_id, quote_id)
+        return _payment_page(quote, refusal.status, explain(refusal, quote.subscription).sentence)
+    return redirect(step_url("overview", _quote(subscription_id, quote_id)), 303)
+
+
+@blueprint.post("/payment/new-card")
+def new_card(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    """« Ajouter un nouveau mode de paiement »: the card is entered on the gateway's own page."""
+    quote = _quote(subscription_id, quote_id)
+    return_url = url_for("billing.card_return", _external=True)
+    return redirect(billing.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
+
+
+@blueprint.get("/overview")
+def overview(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    quote = _quote(subscription_id, quote_id)
+    if service.captured_payment(quote) or service.pending_payment(quote):
+        return redirect(step_url("receipt", quote), 303)
+    if quote.card is None:
+        return redirect(step_url("payment", quote), 303)
+    return _overview(quote)
+
+
+@blueprint.post("/pay")
+def pay(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    quote = _quote(subscription_id, quote_id)
+    attempt = max(request.form.get("attempt", 1, type=int), 1)
+    return_url = step_url("authenticated", quote, external=True)
+    try:
+        paid = service.pay(me().account_id, subscription_id, quote_id, attempt, return_url)
+    except service.QuoteMoved as moved:
+        return _overview(_quote(subscription_id, moved.fresh), moved.status, moved.changes)
+    except (service.CardMissing, service.CardExpired) as refusal:
+        quote = _quote(subscription_id, quote_id)
+        return _payment_page(quote, 409, explain(refusal, quote.subscription).sentence)
+    except BelowActiveUsers as refusal:  # it was high enough when it was quoted
+        return refused(refusal, 409)
+    return _after(paid, _quote(subscription_id, quote_id))
+
+
+def _after(paid: Payment, quote: Quote) -> ResponseReturnValue:
+    if paid.state in ("declined", "cancelled"):
+        return _payment_page(quote, 402)
+    step = "authentication" if paid.state == "pending" and paid.action_url else "receipt"
+    return redirect(step_url(step, quote), 303)
+
+
+@blueprint.get("/authentication")
+def authentication(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    """3-D Secure, resumable: the way to the bank's page, and the way out."""
+    quote = _quote(subscription_id, quote_id)
+    pending = service.pending_payment(quote)
+    if pending is None or pending.action_url is None:
+        return redirect(step_url("receipt", quote), 303)
+    return render_template("purchase/authentication.html", quote=quote, pending=pending)
+
+
+@blueprint.get("/authenticated")
+def authenticated(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    """Back from the bank: says what the gateway knows, as often as it is asked."""
+    with suppress(OutcomeUnknown):
+        service.reconcile(me().account_id, subscription_id, quote_id)
+    return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
+
+
+@blueprint.post("/reconcile")
+def reconcile(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    """« Vérifier maintenant » on a payment of unknown outcome."""
+    return authenticated(subscription_id, procedure, quote_id)
+
+
+@blueprint.post("/abandon")
+def abandon(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    with suppress(OutcomeUnknown):
+        service.abandon(me().account_id, subscription_id, quote_id)
+    return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
+
+
+@blueprint.get("/receipt")
+def receipt(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+    """What became of the purchase: the receipt, for ever; or the step where it stands."""
+    quote = _quote(subscription_id, quote_id)
+    paid, pending = service.captured_payment(quote), service.pending_payment(quote)
+    if paid:
+        invoice = billing.invoice_of_payment(paid.key)
+        period = quote.subscription.facts().period(quote.ordinal)
+        return render_template("purchase/receipt.html", quote=quote, payment=paid, invoice=invoice, period=period)
+    if pending and pending.action_url:
+        return redirect(step_url("authentication", quote), 303)
+    if pending:
+        return render_template("purchase/pending.html", quote=quote, pending=pending)
+    return redirect(step_url("payment", quote), 303)
+
+
+def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> ResponseReturnValue:
+    """The cards to choose from, with why the last attempt failed if one did."""
+    cards = billing.cards_of(me().account_id)
+    last = quote.payments[-1] if quote.payments else None
+    if last and not refused:
+        refused = decline(last.decline_code) if last.state == "declined" else gettext("The payment was not completed.")
+        refused += " " + gettext("Nothing was charged. Try again, or choose another card.")
+    return render_template(
+        "purchase/payment.html",
+        quote=quote,
+        cards=cards,
+        selected=quote.card_id or next((card.id for card, is_default in cards if is_default), None),
+        refused=refused,
+        today=ports().clock.now(quote.subscription.account).date(),
+    ), status
+
+
+def _overview(
+    quote: Quote, status: int = 200, changes: dict[str, tuple[object, object]] | None = None
+) -> ResponseReturnValue:
+    facts = quote.subscription.facts()
+    return render_template(
+        "purchase/overview.html", quote=quote, period=facts.period(quote.ordinal), facts=facts, changes=changes
+    ), status

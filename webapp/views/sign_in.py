@@ -1,0 +1,61 @@
+"""Sign-in and sign-out."""
+
+from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext, lazy_gettext
+from flask_wtf import FlaskForm
+from wtforms import EmailField, PasswordField
+from wtforms.validators import InputRequired, Length
+
+from .. import auth
+from ..config import DEMO_EMAIL, DEMO_PASSWORD
+
+blueprint = Blueprint("sign_in", __name__)
+
+
+class SignInForm(FlaskForm):
+    email = EmailField(
+        lazy_gettext("E-mail"),
+        [InputRequired(lazy_gettext("Enter your e-mail address.")), Length(max=254)],
+        render_kw={"autocomplete": "username", "autofocus": True},
+    )
+    password = PasswordField(
+        lazy_gettext("Password"),
+        [InputRequired(lazy_gettext("Enter your password.")), Length(max=200)],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+@blueprint.get("/sign-in")
+@auth.public
+def page() -> ResponseReturnValue:
+    if g.owner:
+        return redirect(auth.safe_next(request.args.get("next")), 303)
+    return _page(SignInForm())
+
+
+@blueprint.post("/sign-in")
+@auth.public
+def submit() -> ResponseReturnValue:
+    form = SignInForm()
+    if not form.validate():
+        return _page(form, 422)
+    if not auth.sign_in(form.email.data or "", form.password.data or ""):
+        return _page(form, 422, refused=gettext("This e-mail and password do not match an owner. Check both and try again."))
+    return redirect(auth.safe_next(request.form.get("next")), 303)
+
+
+@blueprint.post("/sign-out")
+@auth.public
+def sign_out() -> ResponseReturnValue:
+    auth.sign_out()
+    flash(gettext("You are signed out."))
+    response = redirect(url_for("sign_in.page"), 303)
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
+    demo = (DEMO_EMAIL, DEMO_PASSWORD) if current_app.config["SANDBOX"] else None
+    target = request.values.get("next", "")
+    return render_template("sign_in.html", form=form, refused=refused, demo=demo, target=target), status
