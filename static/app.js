@@ -21,5 +21,3 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
-
-document.querySelector("[autofocus][role=alert]")?.focus();

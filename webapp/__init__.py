@@ -62,7 +62,7 @@ def _prepare_templates(app: Flask) -> None:
         """A file's address changes with its content, so that browsers keep it for a year."""
         return url_for("static", filename=filename, v=version(filename))
 
-    app.jinja_env.globals.update(static_url=static_url, language=formats.language, locales=LOCALES)
+    app.jinja_env.globals.update(static_url=static_url, language=formats.language, ngettext=formats.ngettext)
 
 
 def _protect(response: Response) -> Response:

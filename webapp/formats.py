@@ -4,6 +4,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
 
+import flask_babel
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
 from flask_babel import get_locale
@@ -58,6 +59,11 @@ def last_day(end: date | str) -> str:
 def clock_time(value: datetime) -> str:
     """09:03, in the zone that `value` carries."""
     return format_time(value, "HH:mm", locale=_regional())
+
+
+def ngettext(singular: str, plural: str, count: int, **variables: object) -> str:
+    """flask_babel's, with the count as `%(n)s`, printed as the language prints numbers."""
+    return str(flask_babel.ngettext(singular, plural, count, n=number(count), **variables))
 
 
 FILTERS = {

@@ -4,10 +4,11 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import url_for
-from flask_babel import gettext, lazy_gettext, ngettext
+from flask_babel import gettext, lazy_gettext
 
 from . import formats
 from .domain import subscription as rules
+from .formats import ngettext
 from .models import Subscription
 from .service import CardExpired, CardMissing
 
@@ -28,18 +29,13 @@ class Explained(NamedTuple):
     url: str = ""
 
 
-def seats(count: int) -> str:
-    return ngettext("%(num)s seat", "%(num)s seats", count, num=formats.number(count))
-
-
 def _below_active_users(refusal: rules.BelowActiveUsers, subscription: Subscription) -> Explained:
     sentence = ngettext(
-        "The tenant has %(num)s active user: you cannot go below it. "
+        "The tenant has %(n)s active user: you cannot go below it. "
         "Remove users first, then wait at least two minutes before you continue.",
-        "The tenant has %(num)s active users: you cannot go below that number. "
+        "The tenant has %(n)s active users: you cannot go below that number. "
         "Remove users first, then wait at least two minutes before you continue.",
         refusal.active,
-        num=formats.number(refusal.active),
     )
     if refusal.as_of is not None:
         local = refusal.as_of.astimezone(ZoneInfo(subscription.account.zone))

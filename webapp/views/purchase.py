@@ -143,7 +143,7 @@ def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> Respons
     """The cards to choose from, with why the last attempt failed if one did."""
     cards = billing.cards_of(me().account_id)
     last = quote.payments[-1] if quote.payments else None
-    if last and not refused:
+    if last and not refused and not (quote.card and quote.card.token != last.card_token):
         refused = decline(last.decline_code) if last.state == "declined" else gettext("The payment was not completed.")
         refused += " " + gettext("Nothing was charged. Try again, or choose another card.")
     return render_template(

@@ -1,0 +1,103 @@
+"""A portal of its own to test against, served as `make run` serves it, and the sandbox's routes as functions."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import Request, urlopen
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(instance: Path, **settings: str) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "SECRET_KEY", "HOST", "PORT")}
+    return {**kept, "SANDBOX": "1", "INSTANCE_DIR": str(instance), **settings}
+
+
+def flask(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One command of the application, as the Makefile calls it."""
+    return subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "webapp", *arguments],
+        cwd=ROOT, env=env, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+
+
+@contextmanager
+def running_portal(**settings: str) -> Iterator["Sandbox"]:
+    """A fresh database and a server on a free port of loopback, until the block ends."""
+    with tempfile.TemporaryDirectory() as folder:
+        env = environment(Path(folder), PORT=str(free_port()), **settings)
+        for command in (("db", "upgrade"), ("demo",)):
+            done = flask(env, *command)
+            if done.returncode:
+                raise RuntimeError(done.stderr)
+        log = (Path(folder) / "server.log").open("w")
+        server = subprocess.Popen(
+            [sys.executable, "-m", "flask", "--app", "webapp", "serve"], cwd=ROOT, env=env, stdout=log, stderr=log
+        )
+        try:
+            sandbox = Sandbox(f"http://127.0.0.1:{env['PORT']}", Path(folder))
+            sandbox.wait(server)
+            yield sandbox
+        finally:
+            server.terminate()
+            server.wait(20)
+            log.close()
+
+
+class Sandbox:
+    """QA's contract, from outside."""
+
+    def __init__(self, url: str, instance: Path) -> None:
+        self.url, self.instance = url, instance
+
+    def wait(self, server: "subprocess.Popen[bytes]") -> None:
+        for _ in range(400):
+            if server.poll() is not None:
+                raise RuntimeError((self.instance / "server.log").read_text())
+            try:
+                urlopen(f"{self.url}/sign-in", timeout=5).close()
+            except OSError:
+                time.sleep(0.05)  # there is nothing to wait on but the port itself
+            else:
+                return
+        raise RuntimeError("the portal did not start")
+
+    def call(self, path: str, **form: str) -> Any:
+        body = urlencode(form).encode() if form else None
+        request = Request(f"{self.url}/sandbox/accounts{path}", body, {"Accept": "application/json"})
+        try:
+            with urlopen(request, timeout=30) as response:
+                return json.load(response)
+        except HTTPError as error:
+            raise AssertionError(f"{error.code}: {error.read().decode()}") from None
+
+    def account(self, scenario: str, **given: str) -> Any:
+        return self.call("", scenario=scenario, **given)
+
+    def state(self, account: str) -> Any:
+        return self.call(f"/{account}/state")
+
+    def clock(self, account: str, **given: str) -> Any:
+        return self.call(f"/{account}/clock", **given)
+
+    def users(self, account: str, active: int) -> Any:
+        return self.call(f"/{account}/users", active=str(active))
+
+    def gateway(self, account: str, fault: str) -> Any:
+        return self.call(f"/{account}/gateway", next=fault)

@@ -1,0 +1,156 @@
+"""Each documented procedure as a story: its steps in the words of the help page, and what the owner does at each.
+
+Tests, recordings and the documentation all walk the same story. Labels come from here, in both languages.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from playwright.sync_api import Locator, Page, expect
+
+from .portal import Sandbox
+
+LABELS = {
+    "fr": {
+        "Overview": "Vue d’ensemble", "Renew": "Renouveler", "Continue": "Continuer", "Pay": "Payer",
+        "Increase": "Augmenter", "Decrease": "Diminuer", "seats": "Nombre d’utilisateurs payants",
+        "cost": "Coût mensuel", "new card": "Ajouter un nouveau mode de paiement", "E-mail": "E-mail",
+        "Password": "Mot de passe", "Sign in": "Se connecter", "Sign out": "Se déconnecter",
+        "Card number": "Numéro de carte", "Expiry date": "Date d’expiration", "Security code": "Code de sécurité",
+        "Holder": "Nom du titulaire", "Receipt": "Reçu", "Payment": "Paiement",
+    },
+    "en": {
+        "Overview": "Overview", "Renew": "Renew", "Continue": "Continue", "Pay": "Pay", "Increase": "Increase",
+        "Decrease": "Decrease", "seats": "Number of paid users", "cost": "Monthly cost",
+        "new card": "Add new payment method", "E-mail": "E-mail", "Password": "Password", "Sign in": "Sign in",
+        "Sign out": "Sign out", "Card number": "Card number", "Expiry date": "Expiry date",
+        "Security code": "Security code", "Holder": "Name of the holder", "Receipt": "Receipt", "Payment": "Payment",
+    },
+}  # fmt: skip
+PRODUCT = "Qlik Sense Business"
+
+
+@dataclass
+class Walk:
+    """One walk through a story: the page, the language, the account, and who watches each step."""
+
+    page: Page
+    sandbox: Sandbox
+    locale: str
+    account: dict[str, Any]
+    watch: Callable[[str, Locator | None], None] = field(default=lambda _title, _acted: None)
+
+    def __getitem__(self, name: str) -> str:
+        return LABELS[self.locale][name]
+
+    def step(self, fr: str, en: str, acted: Locator | None = None) -> None:
+        """A documented step: shows the screen as it stands, with what is about to be acted on."""
+        self.watch(fr if self.locale == "fr" else en, acted)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=self[name], exact=True)
+
+    def labelled(self, name: str) -> Locator:
+        return self.page.get_by_label(self[name])
+
+    def heading(self, name: str) -> None:
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(self[name])
+
+    def tile(self) -> Locator:
+        return self.page.get_by_role("article", name=PRODUCT)
+
+    def cost(self) -> Locator:
+        return self.page.get_by_role("status", name=self["cost"])
+
+    def state(self) -> Any:
+        return self.sandbox.state(self.account["account"])
+
+    def subscription(self) -> Any:
+        return next(found for found in self.state()["subscriptions"] if found["plan"] == "business")
+
+    def sign_in(self) -> None:
+        self.page.goto(f"{self.sandbox.url}/subscriptions")
+        self.labelled("E-mail").fill(self.account["email"])
+        self.labelled("Password").fill(self.account["password"])
+        self.button("Sign in").click()
+        expect(self.tile()).to_be_visible()
+
+    def enter_card(self, number: str) -> None:
+        """The gateway's own page."""
+        self.labelled("Card number").fill(number)
+        self.labelled("Expiry date").fill("12/31")
+        self.labelled("Security code").fill("123")
+        self.labelled("Holder").fill("Camille Martin")
+        self.button("Continue").click()
+
+
+def renew(walk: Walk, card: str | None = None) -> None:
+    """Two seats more for the next period, with the saved card or with a new one."""
+    page = walk.page
+    walk.step("Accédez à My Qlik et sélectionnez l’abonnement.", "In My Qlik, pick the subscription.", walk.tile())
+    button = walk.tile().get_by_role("link", name=walk["Renew"])
+    walk.step("Cliquez sur Renouveler.", "Click Renew.", button)
+    button.click()
+    more = walk.button("Increase")
+    for _ in range(2):
+        more.click()
+    if not page.evaluate("() => typeof htmx !== 'undefined'"):
+        expect(page).to_have_url(re.compile("step=1"))
+    expect(walk.labelled("seats")).to_have_value("14")
+    expect(walk.cost()).to_contain_text("408,00" if walk.locale == "fr" else "408.00")
+    walk.step(
+        "Cliquez sur + ou sur – pour spécifier le nombre d’utilisateurs payants pour la période de renouvellement.",
+        "Click + or − to set the number of paid users for the renewal period.",
+        more,
+    )
+    walk.step("Cliquez sur Continuer.", "Click Continue.", walk.button("Continue"))
+    walk.button("Continue").click()
+    walk.heading("Payment")
+    if card:
+        walk.step(
+            "Cliquez sur Ajouter un nouveau mode de paiement et saisissez la carte.",
+            "Click Add new payment method and enter the card.",
+            walk.button("new card"),
+        )
+        walk.button("new card").click()
+        walk.enter_card(card)
+    expect(page.get_by_role("radio", checked=True)).to_have_count(1)
+    expect(page.locator("label", has=page.locator("input:checked"))).to_contain_text((card or "4242")[-4:])
+    walk.step(
+        "Vérifiez que la carte de crédit est sélectionnée.",
+        "Check that the credit card is selected.",
+        page.get_by_role("radio", checked=True),
+    )
+    walk.step("Cliquez sur Continuer.", "Click Continue.", walk.button("Continue"))
+    walk.button("Continue").click()
+    walk.heading("Overview")
+    walk.step(
+        "La page Vue d’ensemble affiche les sélections. Confirmez et cliquez sur Payer.",
+        "The Overview page shows the selections. Confirm and click Pay.",
+        walk.button("Pay"),
+    )
+    walk.button("Pay").click()
+    walk.heading("Receipt")
+    walk.step("Le paiement est effectué : votre abonnement est renouvelé.", "The payment is done: your subscription is renewed.")
+    page.goto(f"{walk.sandbox.url}/subscriptions")
+    until = "Renouvelé jusqu’au 14 mars 2027" if walk.locale == "fr" else "Renewed until 14 March 2027"
+    expect(walk.tile()).to_contain_text(until)
+    walk.step("La vignette de l’abonnement indique le renouvellement.", "The subscription’s tile tells of the renewal.", walk.tile())
+    assert walk.subscription()["next_seats"] == 14
+
+
+@dataclass(frozen=True)
+class Story:
+    """A procedure's id, its title in both languages, the scenario it starts from, and its walk."""
+
+    id: str
+    title: dict[str, str]
+    scenario: str
+    walk: Callable[[Walk], None]
+
+
+STORIES = (
+    Story("renew", {"fr": "Renouvellement d’un abonnement", "en": "Renewing a subscription"}, "business", renew),
+)

@@ -1,0 +1,62 @@
+"""An application on a database of its own for each test: the real migrations, the real sandbox adapters."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+
+from webapp import create_app
+from webapp.sandbox import scenarios
+from webapp.sandbox.scenarios import Made
+
+
+@pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database as the migrations make it, to copy from."""
+    path = tmp_path_factory.mktemp("migrated") / "portal.sqlite3"
+    with _app(path).app_context():
+        upgrade()
+    return path
+
+
+def _app(path: Path, **settings: Any) -> Flask:
+    return create_app({"SQLALCHEMY_DATABASE_URI": f"sqlite:///{path}", "SANDBOX": True, **settings})
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    monkeypatch.setenv("SANDBOX", "1")
+    monkeypatch.setenv("INSTANCE_DIR", str(tmp_path_factory.getbasetemp() / "instance"))
+
+
+@pytest.fixture
+def app(migrated: Path, tmp_path: Path) -> Iterator[Flask]:
+    path = tmp_path / "portal.sqlite3"
+    shutil.copy(migrated, path)
+    app = _app(path, WTF_CSRF_ENABLED=False, TESTING=False)
+    with app.app_context():
+        yield app
+
+
+@pytest.fixture
+def business(app: Flask) -> Made:
+    return scenarios.make("business")
+
+
+@pytest.fixture
+def client(app: Flask, business: Made) -> FlaskClient:
+    """The owner of `business`, signed in, reading English."""
+    return signed_in(app, business)
+
+
+def signed_in(app: Flask, made: Made) -> FlaskClient:
+    client = app.test_client()
+    client.set_cookie("locale", "en")
+    answer = client.post("/sign-in", data={"email": made.email, "password": made.password})
+    assert answer.status_code == 303
+    return client

@@ -1,0 +1,77 @@
+"""The shape that keeps the code findable, as tests over the imports and the templates."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+STDLIB_ONLY = {"bisect", "calendar", "collections", "dataclasses", "datetime", "enum", "typing"}
+
+
+def imports(path: Path) -> set[str]:
+    """Absolute names as written, relative ones resolved from `webapp`."""
+    package = path.relative_to(ROOT).parent.parts
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join([*package[: len(package) - node.level + 1], *([node.module] if node.module else [])])
+            base = base if node.level else node.module or ""
+            found |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    return found
+
+
+def modules(folder: str) -> list[Path]:
+    return sorted((ROOT / "webapp").glob(folder))
+
+
+@pytest.mark.parametrize("path", modules("domain/*.py"), ids=lambda path: path.stem)
+def test_the_domain_is_pure(path: Path) -> None:
+    outside = {name.split(".")[0] for name in imports(path) if not name.startswith("webapp.domain")}
+    assert outside <= STDLIB_ONLY
+
+
+@pytest.mark.parametrize("path", modules("views/*.py"), ids=lambda path: path.stem)
+def test_views_write_no_price_and_name_no_adapter(path: Path) -> None:
+    named = imports(path)
+    assert not {name for name in named if name.startswith(("webapp.domain.pricing.monthly", "webapp.domain.tax"))}
+    assert not {name for name in named if name.startswith("webapp.sandbox")}
+
+
+@pytest.mark.parametrize("path", modules("*.py"), ids=lambda path: path.stem)
+def test_only_create_app_and_the_demo_command_name_the_sandbox(path: Path) -> None:
+    named = {name for name in imports(path) if name.startswith("webapp.sandbox")}
+    assert not named or path.stem in ("__init__", "cli")
+
+
+def test_only_the_clock_reads_time() -> None:
+    reader = re.compile(r"\b(datetime|date)\.(now|utcnow|today)\(|time\.time\(")
+    readers = {path.name for path in modules("**/*.py") if reader.search(path.read_text())}
+    assert readers == {"clock.py"}
+
+
+@pytest.mark.parametrize("path", modules("**/*.py"), ids=lambda path: str(path.name))
+def test_modules_can_be_read_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400 or "versions" in path.parts
+
+
+TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_hypermedia_sits_on_real_links_and_forms(path: Path) -> None:
+    """htmx 4, without what a strict policy forbids or what version 2 called otherwise."""
+    text = path.read_text()
+    for tag in re.findall(r"<(?!hx-partial)\w+[^>]*\shx-[^>]*>", text):
+        assert re.match(r"<a [^>]*href=|<form [^>]*action=", tag), tag
+        assert "hx-target=" in tag, tag
+    for unwanted in ("hx-on", "hx-boost", "hx-confirm", "hx-push-url", "hx-disabled-elt", "hx-vars", "js:", "onclick", "style="):
+        assert unwanted not in text, unwanted
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_page_names_an_outside_address(path: Path) -> None:
+    assert not re.search(r"(src|href|action)=\"https?://", path.read_text())
