@@ -3,6 +3,7 @@
 `python -m e2e.browser` is what `make test` calls to be sure that there is one.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -58,6 +59,44 @@ def ensure() -> str:
 def launch_options() -> dict[str, object]:
     sandboxed = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return {"executable_path": ensure(), "args": [*sandboxed, "--disable-background-networking"]}
+
+
+def ensure_ffmpeg() -> bool:
+    """Whether video can be had: Playwright wants an ffmpeg in its own cache, where the system's serves too."""
+    ours = _playwrights_ffmpeg()
+    if ours.exists():
+        return True
+    if not shutil.which("ffmpeg"):
+        _install_ffmpeg()
+    system = shutil.which("ffmpeg")
+    if system and not ours.exists():
+        try:
+            ours.parent.mkdir(parents=True, exist_ok=True)
+            ours.unlink(missing_ok=True)  # a link to an ffmpeg that is gone
+            ours.symlink_to(system)
+        except OSError:
+            return False
+    return ours.exists()
+
+
+def _playwrights_ffmpeg() -> Path:
+    import playwright
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as running:
+        chromium = Path(running.chromium.executable_path)
+    cache = next(folder.parent for folder in chromium.parents if folder.name.startswith("chromium-"))
+    listed = json.loads((Path(playwright.__file__).parent / "driver/package/browsers.json").read_text())["browsers"]
+    revision = next(browser["revision"] for browser in listed if browser["name"] == "ffmpeg")
+    return cache / f"ffmpeg-{revision}" / ("ffmpeg-mac" if sys.platform == "darwin" else "ffmpeg-linux")
+
+
+def _install_ffmpeg() -> None:
+    print("Installing ffmpeg for the videos…", flush=True)
+    command = [sys.executable, "-m", "playwright", "install", "ffmpeg"]
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        command = ["apt-get", "install", "-y", "--no-install-recommends", "ffmpeg"]
+    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def whole(app: Flask, asked: Asked) -> float:
     """Microseconds of one request, on average, with no network and no server."""
     environ = create_environ(asked.path, headers=asked.headers)
     for _ in range(WARM_UP):
-        run_wsgi_app(app, environ, buffered=True)
+        assert run_wsgi_app(app, environ, buffered=True)[1] == "200 OK"
     start = perf_counter()
     for _ in range(CALLS):
         run_wsgi_app(app, environ, buffered=True)

@@ -11,8 +11,17 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
 from webapp import create_app
+from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SANDBOX", "1")
+        patch.setenv("INSTANCE_DIR", str(tmp_path_factory.mktemp("instance")))
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -21,17 +30,12 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("migrated") / "portal.sqlite3"
     with _app(path).app_context():
         upgrade()
+        db.engine.dispose()  # closes the write-ahead log into the file
     return path
 
 
 def _app(path: Path, **settings: Any) -> Flask:
     return create_app({"SQLALCHEMY_DATABASE_URI": f"sqlite:///{path}", "SANDBOX": True, **settings})
-
-
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
-    monkeypatch.setenv("SANDBOX", "1")
-    monkeypatch.setenv("INSTANCE_DIR", str(tmp_path_factory.getbasetemp() / "instance"))
 
 
 @pytest.fixture

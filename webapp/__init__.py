@@ -48,6 +48,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     cli.register(app)
     _prepare_templates(app)
     app.after_request(_protect)
+    app.after_request(_read_whole)
     return app
 
 
@@ -83,6 +84,14 @@ def _protect(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if request.endpoint != "static":
         response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+def _read_whole(response: Response) -> Response:
+    """A static file is read and closed here: Flask-Compress would leave it open."""
+    if request.endpoint == "static" and response.status_code == 200:
+        response.direct_passthrough = False
+        response.get_data()
     return response
 
 

@@ -14,7 +14,7 @@ from .db import db, transaction
 from .models import Account, Owner, OwnerSession
 from .ports import ports
 
-hasher = PasswordHasher()
+hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
 NOBODY = hasher.hash(secrets.token_hex(16))  # no password opens it: an unknown e-mail takes as long as a known one
 View = TypeVar("View", bound=Callable[..., Any])
 

@@ -12,8 +12,11 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
 from sqlalchemy.types import TypeDecorator
+
+from .config import Misconfigured
 
 NAMES = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -68,10 +71,13 @@ def transaction() -> Iterator[scoped_session[Session]]:
 
 
 def init(app: Flask) -> None:
-    db.init_app(app)
+    try:
+        db.init_app(app)
+        with app.app_context():
+            engine = db.engine
+    except (ArgumentError, ImportError) as fault:
+        raise Misconfigured(f"DATABASE_URL is not the address of a database that can be used: {fault}") from None
     migrate.init_app(app, db)
-    with app.app_context():
-        engine = db.engine
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
 

@@ -101,7 +101,9 @@ def enter_card(reference: str) -> ResponseReturnValue:
         back = setup.return_url
         if setup.card_token is None:
             if not form.validate():
-                form.number.data = form.code.data = ""  # never written back
+                for field in (form.number, form.code, form.expiry, form.holder):
+                    if field in (form.number, form.code) or field.errors:
+                        field.data = ""  # a number, or what may be one, is never written back
                 return _card_page(form, setup, 422)
             number = form.number.data or ""
             behaviour, brand = TEST_CARDS[number]

@@ -116,7 +116,7 @@ def _given(name: str) -> str:
 
 
 def _wants_json() -> bool:
-    return request.accept_mimetypes.best_match(["application/json", "text/html"]) == "application/json"
+    return request.accept_mimetypes.best_match(["application/json", "text/html"], "application/json") != "text/html"
 
 
 def _done(account: str, **told: object) -> ResponseReturnValue:

@@ -1,0 +1,99 @@
+"""Twenty « Payer » at once, through the running server with its processes and threads."""
+
+from concurrent.futures import ThreadPoolExecutor
+from http.cookiejar import CookieJar
+from urllib.error import HTTPError
+from urllib.parse import urlencode
+from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
+
+import pytest
+
+from e2e.portal import Sandbox, running_portal
+
+
+def token(page: str) -> str:
+    return page.split('name="csrf_token" value="')[1].split('"')[0]
+
+
+class Browser:
+    """A signed-in owner, without a browser."""
+
+    def __init__(self, sandbox: Sandbox, account: dict[str, str]) -> None:
+        self.jar = CookieJar()
+        self.url = sandbox.url
+        self.opener: OpenerDirector = build_opener(HTTPCookieProcessor(self.jar))
+        page = self.get("/sign-in")[1]
+        self.post("/sign-in", csrf_token=token(page), email=account["email"], password=account["password"])
+
+    def get(self, path: str) -> tuple[str, str]:
+        """The address where it ended, and the page."""
+        with self.opener.open(f"{self.url}{path}", timeout=60) as answer:
+            return answer.url, answer.read().decode()
+
+    def post(self, path: str, **form: str) -> tuple[str, str]:
+        try:
+            with self.opener.open(f"{self.url}{path}", urlencode(form).encode(), timeout=60) as answer:
+                return answer.url, answer.read().decode()
+        except HTTPError as error:
+            return str(error.code), error.read().decode()
+
+
+@pytest.fixture(scope="module")
+def sandbox() -> object:
+    with running_portal(THREADS="4") as portal:
+        yield portal
+
+
+@pytest.mark.parametrize("fault", ["", "timeout_after_charge"])
+def test_twenty_at_once_are_one_charge_and_one_receipt(sandbox: Sandbox, fault: str) -> None:
+    account = sandbox.account("business")
+    owner = Browser(sandbox, account)
+    renew = f"/subscriptions/{account['subscriptions']['business']}/renew"
+    form = {"csrf_token": token(owner.get(renew)[1])}
+    payment = owner.post(renew, seats="14", **form)[0].removeprefix(sandbox.url)
+    overview = owner.post(payment, card=account["cards"][0], **form)[1]
+    assert "489,60" in overview
+    if fault:
+        sandbox.gateway(account["account"], fault)
+    pay = payment.replace("/payment", "/pay")
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: owner.post(pay, attempt="1", **form), range(20)))
+    assert {url for url, _ in answers} == {sandbox.url + payment.replace("/payment", "/receipt")}
+    final = {owner.get(payment.replace("/payment", "/receipt"))[1].split("<main")[1]}
+    if not fault:
+        assert {page.split("<main")[1] for _, page in answers} == final
+    told = sandbox.state(account["account"])
+    assert [charge["state"] for charge in told["gateway"]["charges"]] == ["captured"]
+    assert [paid["state"] for paid in told["payments"]] == ["captured"]
+    assert [period["ordinal"] for period in told["subscriptions"][0]["periods"]] == list(range(7))
+    assert len(told["invoices"]) == 7
+    assert len(told["messages"]) == 1
+
+
+def test_twenty_refusals_at_once_are_one_attempt(sandbox: Sandbox) -> None:
+    account = sandbox.account("business")
+    owner = Browser(sandbox, account)
+    renew = f"/subscriptions/{account['subscriptions']['business']}/renew"
+    form = {"csrf_token": token(owner.get(renew)[1])}
+    payment = owner.post(renew, seats="14", **form)[0].removeprefix(sandbox.url)
+    owner.post(payment, card=account["cards"][0], **form)
+    sandbox.gateway(account["account"], "decline")
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(lambda _: owner.post(payment.replace("/payment", "/pay"), attempt="1", **form)[0], range(20)))
+    assert set(answers) == {"402"}
+    assert [paid["state"] for paid in sandbox.state(account["account"])["payments"]] == ["declined"]
+
+
+def test_two_quotes_at_once_pay_one_period(sandbox: Sandbox) -> None:
+    account = sandbox.account("business")
+    owner = Browser(sandbox, account)
+    renew = f"/subscriptions/{account['subscriptions']['business']}/renew"
+    form = {"csrf_token": token(owner.get(renew)[1])}
+    payments = [owner.post(renew, seats=seats, **form)[0].removeprefix(sandbox.url) for seats in ("13", "14", "15", "16")]
+    for payment in payments:
+        owner.post(payment, card=account["cards"][0], **form)
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda payment: owner.post(payment.replace("/payment", "/pay"), attempt="1", **form), payments))
+    told = sandbox.state(account["account"])
+    assert len(told["gateway"]["charges"]) == 1
+    assert len(told["subscriptions"][0]["periods"]) == 7

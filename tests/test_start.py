@@ -1,0 +1,80 @@
+"""`make run`'s commands: a fault at the start is one clear sentence, and a second start keeps the data."""
+
+import socket
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from e2e.portal import environment, flask, free_port
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    return environment(tmp_path / "instance", PORT=str(free_port()))
+
+
+def one_sentence(text: str) -> str:
+    assert "Traceback" not in text
+    assert len(text.strip().splitlines()) == 1, text
+    return text
+
+
+def test_a_database_that_is_not_migrated(env: dict[str, str]) -> None:
+    done = flask(env, "serve")
+    assert done.returncode == 1
+    assert "is not migrated. Run: flask --app webapp db upgrade" in one_sentence(done.stderr)
+
+
+def test_a_database_that_cannot_be_opened(env: dict[str, str]) -> None:
+    done = flask(env | {"DATABASE_URL": "sqlite:////nowhere/at/all.sqlite3"}, "serve")
+    assert done.returncode == 1
+    assert "cannot be opened (unable to open database file)" in one_sentence(done.stderr)
+
+
+def test_a_port_that_is_taken(env: dict[str, str]) -> None:
+    assert flask(env, "db", "upgrade").returncode == 0
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", int(env["PORT"])))
+        taken.listen()
+        done = flask(env, "serve")
+    assert done.returncode == 1
+    assert f"127.0.0.1:{env['PORT']} cannot be used" in one_sentence(done.stderr)
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"SANDBOX": "0", "SECRET_KEY": ""}, "SECRET_KEY is not set"),
+        ({"SANDBOX": "1", "GATEWAY": "stripe"}, "the sandbox never runs on a real gateway"),
+        ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
+        ({"INSTANCE_DIR": "/proc/nowhere"}, "INSTANCE_DIR (/proc/nowhere) cannot be written"),
+    ],
+)
+def test_a_setting_that_is_wrong(env: dict[str, str], settings: dict[str, str], sentence: str) -> None:
+    done = flask(env | settings, "serve")
+    assert done.returncode == 1
+    assert sentence in one_sentence(done.stderr)
+
+
+def test_a_second_start_keeps_the_data_and_the_schema_is_the_models(env: dict[str, str]) -> None:
+    for _ in range(2):
+        for command in (("db", "upgrade"), ("demo",)):
+            assert flask(env, *command).returncode == 0
+    with sqlite3.connect(Path(env["INSTANCE_DIR"]) / "portal.sqlite3") as database:
+        assert database.execute("SELECT email FROM owner").fetchall() == [("camille.martin@example.test",)]
+        assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert flask(env, "db", "check").returncode == 0
+
+
+def test_the_durable_settings_of_sqlite(env: dict[str, str]) -> None:
+    code = (
+        "from webapp import create_app; from webapp.db import db; from sqlalchemy import text\n"
+        "with create_app().app_context():\n"
+        "    print([db.session.execute(text(f'PRAGMA {p}')).scalar() for p in ('synchronous', 'foreign_keys')])"
+    )
+    import subprocess
+    import sys
+
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[2, 1]"
