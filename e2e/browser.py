@@ -1,4 +1,4 @@
-"""The browser of the tests: an explicit one, Playwright's own, the system's, or one installed now; else one clear sentence.
+"""The browser of the tests: an explicit one, Playwright's own, the system's, or one installed now; else one sentence.
 
 `python -m e2e.browser` is what `make test` calls to be sure that there is one.
 """
@@ -37,7 +37,9 @@ def install() -> None:
         subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload]
         for package in ("chromium-headless-shell", "chromium"):
             done = subprocess.run(
-                ["apt-get", "install", "-y", "--no-install-recommends", package, "fonts-dejavu-core"], check=False, **quiet
+                ["apt-get", "install", "-y", "--no-install-recommends", package, "fonts-dejavu-core"],
+                check=False,
+                **quiet,
             )  # type: ignore[call-overload]
             if done.returncode == 0:
                 return
@@ -93,10 +95,11 @@ def _playwrights_ffmpeg() -> Path:
 
 def _install_ffmpeg() -> None:
     print("Installing ffmpeg for the videos…", flush=True)
-    command = [sys.executable, "-m", "playwright", "install", "ffmpeg"]
+    commands = [[sys.executable, "-m", "playwright", "install", "ffmpeg"]]
     if shutil.which("apt-get") and os.geteuid() == 0:
-        command = ["apt-get", "install", "-y", "--no-install-recommends", "ffmpeg"]
-    subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        commands = [["apt-get", "update"], ["apt-get", "install", "-y", "--no-install-recommends", "ffmpeg"]]
+    for command in commands:
+        subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -25,7 +25,9 @@ def free_port() -> int:
 
 
 def environment(instance: Path, **settings: str) -> dict[str, str]:
-    kept = {name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "SECRET_KEY", "HOST", "PORT")}
+    kept = {
+        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "SECRET_KEY", "HOST", "PORT")
+    }
     return {**kept, "SANDBOX": "1", "INSTANCE_DIR": str(instance), **settings}
 
 
@@ -41,7 +43,7 @@ def flask(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[s
 def running_portal(**settings: str) -> Iterator["Sandbox"]:
     """A fresh database and a server on a free port of loopback, until the block ends."""
     with tempfile.TemporaryDirectory() as folder:
-        env = environment(Path(folder), PORT=str(free_port()), **settings)
+        env = environment(Path(folder), **{"PORT": str(free_port()), **settings})
         for command in (("db", "upgrade"), ("demo",)):
             done = flask(env, *command)
             if done.returncode:

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -35,10 +36,10 @@ SIZE = ViewportSize(width=1280, height=800)
 NO_VIDEO = "There is no video: no ffmpeg could be had to record one with."
 
 # The pages' policy refuses styles in markup: outlines are set through the object model, and a caption is a picture.
-LINE = "4px solid #d9480f"
+LINE = "3px solid #d9480f"
 OUTLINE = """(element, outline) => {
     const shown = element.closest("label") ?? element;
-    Object.assign(shown.style, outline ? {outline, outlineOffset: "3px"} : {outline: "", outlineOffset: ""});
+    Object.assign(shown.style, outline ? {outline, outlineOffset: "2px"} : {outline: "", outlineOffset: ""});
 }"""
 CAPTION = """<svg xmlns="http://www.w3.org/2000/svg" width="1280" height="800"><foreignObject width="1280" height="800">
 <div xmlns="http://www.w3.org/1999/xhtml" style="display: flex; align-items: end; height: 800px">
@@ -102,17 +103,18 @@ class Take:
         frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith("stories.py")]
         where = f"{frames[-1].line}\n" if frames else ""
         self.problems.insert(0, f"{where}{type(error).__name__}: {error}".strip())
-        with suppress(Error):
-            page.screenshot(path=self.folder / "failure.png")
+        if page.url != "about:blank":
+            with suppress(Error):
+                page.screenshot(path=self.folder / "failure.png")
 
 
 @contextmanager
 def rolling(page: Page, take: Take) -> Iterator[None]:
     """The camera and the trace; the camera first, or the trace's smaller picture is what it takes."""
     if take.video:
-        page.screencast.start(path=take.folder / "video.webm", size=SIZE, quality=60)
+        page.screencast.start(path=take.folder / "video.webm", size=SIZE)
         page.screencast.show_actions(
-            cursor="none", style={"title": "display: none", "highlight": f"outline: {LINE}; outline-offset: 3px"}
+            cursor="none", style={"title": "display: none", "highlight": f"outline: {LINE}; border-radius: 7px"}
         )
     page.context.tracing.start(title=take.story.title[take.locale], screenshots=True, snapshots=True)
     try:
@@ -131,11 +133,12 @@ def film(browser: Browser, sandbox: Sandbox, take: Take) -> None:
     page = context.new_page()
     try:
         account = sandbox.account(take.story.scenario)
-        walk = Walk(page, sandbox, take.locale, account, lambda sentence, acted: take.shoot(page, sentence, acted))
+        walk = Walk(page, sandbox, take.locale, account, watch=partial(take.shoot, page))
         try:
             walk.sign_in()
             with rolling(page, take):
                 take.story.walk(walk)
+            assert take.shots, "the story showed no step"
         finally:
             take.keep(walk.state())
     except Exception as error:
@@ -184,7 +187,7 @@ def main() -> int:
         for take in takes:
             film(browser, sandbox, take)
             told = ["failed", *take.problems] if take.problems else [f"{len(take.shots)} steps"]
-            print(f"{take.story.id} ({take.locale}):", "\n  ".join(told), flush=True)
+            print(f"{take.story.id} ({take.locale}):", "\n".join(told).replace("\n", "\n  "), flush=True)
     without_video = "" if video else NO_VIDEO
     print(*filter(None, [without_video, write_index(takes, without_video)]), sep="\n")
     return any(take.problems for take in takes)

@@ -43,8 +43,17 @@ def app(migrated: Path, tmp_path: Path) -> Iterator[Flask]:
     path = tmp_path / "portal.sqlite3"
     shutil.copy(migrated, path)
     app = _app(path, WTF_CSRF_ENABLED=False, TESTING=False)
+    app.test_client_class = Browser
     with app.app_context():
         yield app
+
+
+class Browser(FlaskClient):
+    """Each request in a context of its own, as a server has it, and not in the test's."""
+
+    def open(self, *args: Any, **kwargs: Any) -> Any:
+        with self.application.app_context():
+            return super().open(*args, **kwargs)
 
 
 @pytest.fixture

@@ -68,7 +68,17 @@ def test_hypermedia_sits_on_real_links_and_forms(path: Path) -> None:
     for tag in re.findall(r"<(?!hx-partial)\w+[^>]*\shx-[^>]*>", text):
         assert re.match(r"<a [^>]*href=|<form [^>]*action=", tag), tag
         assert "hx-target=" in tag, tag
-    for unwanted in ("hx-on", "hx-boost", "hx-confirm", "hx-push-url", "hx-disabled-elt", "hx-vars", "js:", "onclick", "style="):
+    for unwanted in (
+        "hx-on",
+        "hx-boost",
+        "hx-confirm",
+        "hx-push-url",
+        "hx-disabled-elt",
+        "hx-vars",
+        "js:",
+        "onclick",
+        "style=",
+    ):
         assert unwanted not in text, unwanted
 
 

@@ -47,7 +47,9 @@ def test_every_answer_carries_the_headers_of_a_strict_portal(client: FlaskClient
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_every_page_has_one_h1_unique_ids_and_no_form_without_a_method(app: Flask, client: FlaskClient, path: str) -> None:
+def test_every_page_has_one_h1_unique_ids_and_no_form_without_a_method(
+    app: Flask, client: FlaskClient, path: str
+) -> None:
     outline = Outline((app.test_client() if path == "/sign-in" else client).get(path).text)
     assert outline.h1 == 1
     assert len(outline.ids) == len(set(outline.ids))
@@ -64,7 +66,9 @@ def test_an_error_is_a_page_with_a_way_on_or_a_message_in_the_message_area(clien
     assert all(value.isascii() for value in fragment.headers.values())
 
 
-def test_a_fault_of_ours_is_a_500_page_without_a_trace_of_it(app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_of_ours_is_a_500_page_without_a_trace_of_it(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken() -> str:
         raise RuntimeError("a secret")
 
@@ -116,9 +120,14 @@ def test_the_tile_offers_what_the_plan_allows(app: Flask) -> None:
 
 @pytest.mark.parametrize(
     ("locale", "money", "period"),
-    [("fr", "424,80\u00a0€", "15\u00a0janvier\u00a02027 – 14\u00a0février\u00a02027"), ("en", "€424.80", "15\u00a0January\u00a02027 – 14\u00a0February\u00a02027")],
+    [
+        ("fr", "424,80\u00a0€", "15\u00a0janvier\u00a02027 – 14\u00a0février\u00a02027"),
+        ("en", "€424.80", "15\u00a0January\u00a02027 – 14\u00a0February\u00a02027"),
+    ],
 )
-def test_money_and_dates_read_as_the_language_does(app: Flask, business: Made, locale: str, money: str, period: str) -> None:
+def test_money_and_dates_read_as_the_language_does(
+    app: Flask, business: Made, locale: str, money: str, period: str
+) -> None:
     client = signed_in(app, business)
     client.post("/language", data={"locale": locale})
     page = client.get("/subscriptions").text

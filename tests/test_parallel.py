@@ -79,7 +79,9 @@ def test_twenty_refusals_at_once_are_one_attempt(sandbox: Sandbox) -> None:
     owner.post(payment, card=account["cards"][0], **form)
     sandbox.gateway(account["account"], "decline")
     with ThreadPoolExecutor(20) as pool:
-        answers = list(pool.map(lambda _: owner.post(payment.replace("/payment", "/pay"), attempt="1", **form)[0], range(20)))
+        answers = list(
+            pool.map(lambda _: owner.post(payment.replace("/payment", "/pay"), attempt="1", **form)[0], range(20))
+        )
     assert set(answers) == {"402"}
     assert [paid["state"] for paid in sandbox.state(account["account"])["payments"]] == ["declined"]
 
@@ -89,7 +91,9 @@ def test_two_quotes_at_once_pay_one_period(sandbox: Sandbox) -> None:
     owner = Browser(sandbox, account)
     renew = f"/subscriptions/{account['subscriptions']['business']}/renew"
     form = {"csrf_token": token(owner.get(renew)[1])}
-    payments = [owner.post(renew, seats=seats, **form)[0].removeprefix(sandbox.url) for seats in ("13", "14", "15", "16")]
+    payments = [
+        owner.post(renew, seats=seats, **form)[0].removeprefix(sandbox.url) for seats in ("13", "14", "15", "16")
+    ]
     for payment in payments:
         owner.post(payment, card=account["cards"][0], **form)
     with ThreadPoolExecutor(4) as pool:

@@ -98,14 +98,16 @@ def open_change(made: Made, kind: str, seats: int | None) -> None:
         )
 
 
-@pytest.mark.parametrize("seats", ["-1", "0", "2.5", "1e9", "１２", "1e3", "", " 12", "12 ", "10001", "0x1f", "12;", "9" * 400])
+@pytest.mark.parametrize(
+    "seats", ["-1", "0", "2.5", "1e9", "１２", "1e3", "", " 12", "12 ", "10001", "0x1f", "12;", "9" * 400]
+)
 def test_seats_that_are_no_number_are_refused_at_the_field(client: FlaskClient, business: Made, seats: str) -> None:
     before = dump()
     answer = client.post(renew_url(business), data={"seats": seats})
     assert answer.status_code == 422
     assert answer.text.count("Enter a whole number from 1 to 10,000.") >= 2
     assert 'aria-invalid="true"' in answer.text
-    assert '<title>Error: ' in answer.text
+    assert "<title>Error: " in answer.text
     assert dump() == before
 
 
@@ -129,7 +131,9 @@ def test_the_floor_moves_two_minutes_after_the_tenant(app: Flask, client: FlaskC
 @pytest.mark.parametrize(
     ("kind", "seats", "refusal"), [("cancellation", None, CancellationOpen), ("reduction", 8, None)]
 )
-def test_an_open_request(business: Made, app: Flask, kind: str, seats: int | None, refusal: type[Exception] | None) -> None:
+def test_an_open_request(
+    business: Made, app: Flask, kind: str, seats: int | None, refusal: type[Exception] | None
+) -> None:
     open_change(business, kind, seats)
     if refusal is None:
         assert quoted(app, business)
@@ -268,7 +272,9 @@ def test_a_second_quote_for_a_period_that_is_paid_is_409(app: Flask, client: Fla
     assert "already renewed" in moved(client, business, second)
 
 
-def test_a_boundary_that_passed_is_a_fresh_quote_for_what_is_owed(app: Flask, client: FlaskClient, business: Made) -> None:
+def test_a_boundary_that_passed_is_a_fresh_quote_for_what_is_owed(
+    app: Flask, client: FlaskClient, business: Made
+) -> None:
     quote = quoted(app, business)
     post(app, f"/{business.account}/clock", to="2027-02-20T09:00:00")
     assert "The quote had expired" in moved(client, business, quote)
@@ -422,12 +428,19 @@ def test_a_get_changes_nothing(app: Flask, client: FlaskClient, business: Made) 
     assert dump() == before
 
 
-def test_another_accounts_things_are_404_like_those_that_never_were(app: Flask, client: FlaskClient, business: Made) -> None:
+def test_another_accounts_things_are_404_like_those_that_never_were(
+    app: Flask, client: FlaskClient, business: Made
+) -> None:
     mine, theirs = quoted(app, business), scenarios.make("business")
     foreign = quoted(app, theirs)
     invoice = db.session.scalars(select(Invoice.id).where(Invoice.account_id == theirs.account)).first()
     before = dump()
-    for there, quote in ((subscription(theirs), foreign), (subscription(business), foreign), (subscription(theirs), mine), ("never", "never")):
+    for there, quote in (
+        (subscription(theirs), foreign),
+        (subscription(business), foreign),
+        (subscription(theirs), mine),
+        ("never", "never"),
+    ):
         base = f"/subscriptions/{there}/renew/{quote}"
         for name in ("payment", "overview", "receipt", "authentication", "authenticated"):
             assert client.get(f"{base}/{name}").status_code == 404
@@ -445,12 +458,14 @@ def test_another_accounts_things_are_404_like_those_that_never_were(app: Flask, 
 
 
 def test_the_schema_refuses_a_second_charge(app: Flask, business: Made) -> None:
-    """Whatever the code does: one unrefused attempt a quote, one payment in flight a subscription, one period a time."""
+    """Whatever the code does: an unrefused attempt a quote, a payment in flight a subscription."""
     quote = quoted(app, business)
     pay(app, business, quote)
     copies = (
         Payment(key="x.2", quote_id=quote, attempt=2, state="captured", settled_at=business.now, **_paid(business)),
-        PeriodRow(subscription_id=subscription(business), ordinal=6, seats=3, price_list_id=_price_list(), source="paid"),
+        PeriodRow(
+            subscription_id=subscription(business), ordinal=6, seats=3, price_list_id=_price_list(), source="paid"
+        ),
     )
     for copy in copies:
         with pytest.raises(IntegrityError), transaction() as session:
@@ -483,7 +498,9 @@ def _price_list() -> str:
     return db.session.scalars(select(PriceList.id)).first() or ""
 
 
-def test_the_gateway_is_never_asked_while_a_transaction_is_open(app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gateway_is_never_asked_while_a_transaction_is_open(
+    app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from webapp.ports import ports
 
     quote, seen = quoted(app, business), []
@@ -501,12 +518,12 @@ def test_the_gateway_is_never_asked_while_a_transaction_is_open(app: Flask, busi
     assert seen == [False, False, False]
 
 
-def test_the_cost_fragment_is_small_and_asks_the_database_twice(app: Flask, client: FlaskClient, business: Made) -> None:
+def test_the_cost_fragment_is_small_and_asks_the_database_twice(
+    app: Flask, client: FlaskClient, business: Made
+) -> None:
     statements: list[str] = []
     event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    answer = client.get(
-        f"{renew_url(business)}?seats=60", headers={"HX-Request": "true", "HX-Request-Type": "partial"}
-    )
+    answer = client.get(f"{renew_url(business)}?seats=60", headers={"HX-Request": "true", "HX-Request-Type": "partial"})
     assert answer.status_code == 200
     assert "€1,515.00" in answer.text
     assert len(answer.data) <= 1024

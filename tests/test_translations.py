@@ -19,7 +19,7 @@ def entries() -> list[Message]:
 
 
 def strings(message: Message) -> list[str]:
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())
 
 
 def test_every_sentence_of_the_code_is_in_french(tmp_path: Path) -> None:

@@ -47,6 +47,6 @@ def dump() -> dict[str, list[Any]]:
     """Every row of every table, to show that nothing changed."""
     db.session.rollback()
     return {
-        table.name: sorted(map(repr, db.session.execute(text(f'SELECT * FROM "{table.name}"')).all()))  # noqa: S608
+        table.name: sorted(map(repr, db.session.execute(text(f'SELECT * FROM "{table.name}"')).all()))
         for table in Base.metadata.sorted_tables
     }

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
 from flask import Response, current_app, g, redirect, request, session, url_for
-from sqlalchemy import bindparam, delete, select
+from flask_babel import get_locale
+from sqlalchemy import bindparam, delete, select, update
 
 from .db import db, transaction
 from .models import Account, Owner, OwnerSession
@@ -28,11 +29,12 @@ class SignedIn(NamedTuple):
     account_name: str
 
 
+_o = Owner.__table__.c  # columns, not attributes: this runs before every request
 _who = (
-    select(Owner.id, Owner.account_id, Owner.name, Owner.email, Owner.locale, Account.legal_name)
-    .join(OwnerSession, OwnerSession.owner_id == Owner.id)
-    .join(Account, Account.id == Owner.account_id)
-    .where(OwnerSession.token_hash == bindparam("token_hash"))
+    select(_o.id, _o.account_id, _o.name, _o.email, _o.locale, Account.__table__.c.legal_name)
+    .join_from(Owner.__table__, OwnerSession.__table__)
+    .join(Account.__table__, Account.__table__.c.id == _o.account_id)
+    .where(OwnerSession.__table__.c.token_hash == bindparam("token_hash"))
 )
 
 
@@ -64,7 +66,9 @@ def identify() -> Response | None:
 
 def sign_in(email: str, password: str) -> bool:
     """Starts a new session under a new token; False, after the same work, for an unknown e-mail or a wrong password."""
-    found = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email.strip().lower())).one_or_none()
+    found = db.session.execute(
+        select(Owner.id, Owner.password_hash).where(Owner.email == email.strip().lower())
+    ).one_or_none()
     db.session.rollback()
     try:
         hasher.verify(found.password_hash if found else NOBODY, password)
@@ -76,6 +80,9 @@ def sign_in(email: str, password: str) -> bool:
     token = secrets.token_urlsafe(32)
     with transaction() as database:
         database.add(OwnerSession(token_hash=_hash(token), owner_id=found.id, created_at=ports().clock.system_now()))
+        database.execute(
+            update(Owner).where(Owner.id == found.id, Owner.locale.is_(None)).values(locale=str(get_locale()))
+        )  # what the first visit was read in is what mails are written in
     session["token"] = token
     return True
 
@@ -91,7 +98,13 @@ def sign_out() -> None:
 
 def safe_next(target: str | None) -> str:
     """The page to come back to, if it is one of ours; else the home."""
-    if target and target.startswith("/") and not target.startswith(("//", "/\\")) and target.isprintable() and "\\" not in target:
+    if (
+        target
+        and target.startswith("/")
+        and not target.startswith(("//", "/\\"))
+        and target.isprintable()
+        and "\\" not in target
+    ):
         return target
     return url_for("subscriptions.index")
 

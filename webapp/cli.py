@@ -66,12 +66,13 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
     """Serve the portal with Granian."""
     from granian import Granian
     from granian.constants import Interfaces
+    from granian.log import LogLevels
 
     check_database()
     _check_port(host, port)
     server = Granian(
         "webapp:create_app", factory=True, address=host, port=port, interface=Interfaces.WSGI, workers=workers,
-        blocking_threads=threads, log_level="warning", working_dir=ROOT, backpressure=max(64, threads * 16),
+        blocking_threads=threads, log_level=LogLevels.warning, working_dir=ROOT, backpressure=max(64, threads * 16),
     )  # fmt: skip
     told = f"\nMy Qlik is at http://{host}:{port}\n"
     if current_app.config["SANDBOX"]:
@@ -88,4 +89,6 @@ def _check_port(host: str, port: int) -> None:
         try:
             probe.bind((host, port))
         except OSError as fault:
-            raise click.ClickException(f"{host}:{port} cannot be used ({fault.strerror}). Choose another PORT or HOST.") from None
+            raise click.ClickException(
+                f"{host}:{port} cannot be used ({fault.strerror}). Choose another PORT or HOST."
+            ) from None

@@ -50,7 +50,7 @@ def from_environment() -> dict[str, Any]:
     }
 
 
-DEMO_EMAIL, DEMO_PASSWORD = "camille.martin@example.test", "my-qlik-demo"  # noqa: S105  of the sandbox
+DEMO_EMAIL, DEMO_PASSWORD = "camille.martin@example.test", "my-qlik-demo"
 
 DEFAULTS: dict[str, Any] = {
     "MAX_CONTENT_LENGTH": 64 * 1024,
@@ -63,7 +63,7 @@ DEFAULTS: dict[str, Any] = {
     "BABEL_DEFAULT_LOCALE": "fr",
     "COMPRESS_MIN_SIZE": 1500,
     "COMPRESS_ALGORITHM": ["br", "gzip"],
-    "COMPRESS_BR_LEVEL": 5,
+    "COMPRESS_BR_LEVEL": 9,
 }
 
 

@@ -13,7 +13,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event
 from sqlalchemy.exc import ArgumentError
-from sqlalchemy.orm import DeclarativeBase, Session, scoped_session
+from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
 from .config import Misconfigured
@@ -58,12 +58,12 @@ def new_id() -> str:
 
 
 @contextmanager
-def transaction() -> Iterator[scoped_session[Session]]:
+def transaction() -> Iterator[Session]:
     """Guard and write together. SQLite takes its write lock here, so what is read is still so when it is written."""
     db.session.rollback()
     db.session.connection(execution_options={"immediate": True})
     try:
-        yield db.session
+        yield db.session()
         db.session.commit()
     except BaseException:
         db.session.rollback()

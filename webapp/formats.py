@@ -21,7 +21,9 @@ def _number(value: int, locale: str) -> str:
 
 
 def language() -> str:
-    return str(get_locale() or "fr")
+    """ "fr" or "en"."""
+    locale = get_locale()
+    return locale.language if locale else "fr"
 
 
 def _regional() -> str:

@@ -54,11 +54,15 @@ def explain(refusal: rules.Refusal, subscription: Subscription) -> Explained:
             return Explained(gettext("This plan is changed by your account manager, not here."), *contact)
         case rules.ResellerManages():
             return Explained(
-                gettext("This subscription was bought through %(name)s, who makes every change.", name=refusal.reseller),
+                gettext(
+                    "This subscription was bought through %(name)s, who makes every change.", name=refusal.reseller
+                ),
                 *contact,
             )
         case rules.SubscriptionEnded():
-            return Explained(gettext("This subscription has ended. A new one is arranged with your account manager."), *contact)
+            return Explained(
+                gettext("This subscription has ended. A new one is arranged with your account manager."), *contact
+            )
         case rules.CancellationOpen():
             return Explained(
                 gettext(

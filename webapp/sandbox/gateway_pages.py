@@ -57,13 +57,22 @@ class CardForm(FlaskForm):
     )
     code = StringField(
         lazy_gettext("Security code"),
-        [InputRequired(lazy_gettext("Enter the security code.")), Regexp(r"^[0-9]{3,4}\Z", message=lazy_gettext("Enter the 3 or 4 digits on the back of the card."))],
+        [
+            InputRequired(lazy_gettext("Enter the security code.")),
+            Regexp(r"^[0-9]{3,4}\Z", message=lazy_gettext("Enter the 3 or 4 digits on the back of the card.")),
+        ],
         description=lazy_gettext("3 or 4 digits"),
         render_kw={"autocomplete": "cc-csc", "inputmode": "numeric", "maxlength": 4},
     )
     holder = StringField(
         lazy_gettext("Name of the holder"),
-        [InputRequired(lazy_gettext("Enter the name on the card.")), Length(max=100), Regexp(r"^[^0-9<>\x00-\x1f]*\Z", message=lazy_gettext("Enter the name as it is on the card, without digits."))],
+        [
+            InputRequired(lazy_gettext("Enter the name on the card.")),
+            Length(max=100),
+            Regexp(
+                r"^[^0-9<>\x00-\x1f]*\Z", message=lazy_gettext("Enter the name as it is on the card, without digits.")
+            ),
+        ],
         render_kw={"autocomplete": "cc-name", "maxlength": 100},
     )
 

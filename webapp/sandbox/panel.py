@@ -1,7 +1,7 @@
 """QA's contract: fresh accounts, each with a clock, active users and gateway faults of its own, and the truth of it."""
 
 import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import Blueprint, jsonify, redirect, render_template, request, url_for
@@ -12,7 +12,7 @@ from sqlalchemy import select
 from .. import billing, rollover, service
 from ..auth import public
 from ..db import db, transaction
-from ..models import Account, ChangeRow, Invoice, Message, Owner, Payment, Subscription
+from ..models import Account, ChangeRow, Message, Owner, Payment, Subscription
 from ..ports import ports
 from ..service import load_all
 from . import scenarios
@@ -175,7 +175,11 @@ def _panel(args: object, error: str = "", status: int = 200) -> ResponseReturnVa
 
 
 def _messages(account_id: str) -> list[Message]:
-    return list(db.session.scalars(select(Message).where(Message.account_id == account_id).order_by(Message.sent_at, Message.id)))
+    return list(
+        db.session.scalars(
+            select(Message).where(Message.account_id == account_id).order_by(Message.sent_at, Message.id)
+        )
+    )
 
 
 def _state(account: Account) -> dict[str, object]:

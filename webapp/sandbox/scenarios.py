@@ -12,7 +12,7 @@ from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
 from ..domain.subscription import Plan
 from ..domain.tax import tax_on, treatment
-from ..models import Account, DefaultCard, Issuer, Owner, PeriodRow, PriceList, Quote, Subscription
+from ..models import Account, Issuer, Owner, PeriodRow, PriceList, Quote, Subscription
 from .clock import machine_now
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
@@ -33,6 +33,7 @@ class Plot:
     active: int
     term_months: int
     past: int
+
 
 BUSINESS = Plot(Plan.BUSINESS, "Qlik Sense Business", seats=12, active=5, term_months=1, past=5)
 ENTERPRISE = Plot(Plan.ENTERPRISE, "Qlik Sense Enterprise SaaS", seats=250, active=183, term_months=12, past=1)
@@ -78,7 +79,7 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
         session.add(
             SandboxAccount(
                 account_id=account.id, scenario=scenario, password=password, set_to=now, set_at=machine_now()
-            )  # fmt: skip
+            )
         )
         session.add(
             Owner(account_id=account.id, name="Camille Martin", email=email, password_hash=password_hash, locale=None)

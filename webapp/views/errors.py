@@ -60,21 +60,29 @@ def error_page(status: int, explained: Explained | None = None) -> Response:
 
 
 def _words(status: int) -> tuple[str, str]:
-    match status:
-        case 400:
-            return gettext("This form is out of date"), gettext(
-                "The page was open too long or came from elsewhere. Nothing was changed. Go back, reload the page and try again."
-            )
-        case 403:
-            return gettext("This cannot be done here"), gettext("Nothing was changed.")
-        case 404:
-            return gettext("Page not found"), gettext("There is nothing at this address. Check it, or start from Subscriptions.")
-        case 405:
-            return gettext("This address does not work that way"), gettext("Start again from Subscriptions.")
-        case 409:
-            return gettext("This is not possible now"), gettext("Nothing was changed.")
-        case 413:
-            return gettext("Too much was sent"), gettext("The form was larger than the portal accepts. Nothing was changed.")
-    return gettext("Something went wrong"), gettext(
-        "The fault is ours and is written down. Nothing was charged that Subscriptions does not show. Try again in a moment."
+    """A title and a sentence for a status; any other is a fault of ours."""
+    words = {
+        400: (
+            gettext("This form is out of date"),
+            gettext(
+                "The page was open too long or came from elsewhere. Nothing was changed. "
+                "Go back, reload the page and try again."
+            ),
+        ),
+        403: (gettext("This cannot be done here"), gettext("Nothing was changed.")),
+        404: (
+            gettext("Page not found"),
+            gettext("There is nothing here. Check the address, or start from Subscriptions."),
+        ),
+        405: (gettext("This address does not work that way"), gettext("Start again from Subscriptions.")),
+        409: (gettext("This is not possible now"), gettext("Nothing was changed.")),
+        413: (
+            gettext("Too much was sent"),
+            gettext("The form is larger than the portal accepts. Nothing was changed."),
+        ),
+    }
+    fault = gettext(
+        "The fault is ours and is written down. "
+        "Nothing was charged that Subscriptions does not show. Try again in a moment."
     )
+    return words.get(status, (gettext("Something went wrong"), fault))

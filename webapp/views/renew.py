@@ -1,14 +1,16 @@
 """Renew, steps 2 to 4: the stepper with its cost beside it. The purchase goes on in `purchase`."""
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from functools import lru_cache
+
+from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import service
+from .. import formats, service
 from ..auth import me
 from ..domain.subscription import BelowActiveUsers, projected_seats, renewal_target
 from ..ports import ports
 from ..sentences import explain
-from . import answer, wants_fragment
+from . import FRAGMENT_HEADERS, wants_fragment
 from .forms import SeatsForm, asked_seats, parse_seats
 
 blueprint = Blueprint("renew", __name__, url_prefix="/subscriptions/<subscription_id>/renew")
@@ -43,8 +45,15 @@ def _cost(subscription_id: str, text: str) -> ResponseReturnValue:
     """The fragment beside the stepper; the number is priced as it stands in the field, never corrected."""
     seats = parse_seats(text)
     cost = service.cost(me().account_id, subscription_id, seats or 1)
-    context = {"cost": cost if seats else None, "seats": seats}
-    return answer("renew/_cost.html", "renew/_cost.html", 200 if seats else 422, **context)
+    response = make_response(_cost_fragment(formats.language(), cost if seats else None, seats), 200 if seats else 422)
+    response.vary.update(FRAGMENT_HEADERS)
+    return response
+
+
+@lru_cache(maxsize=2048)
+def _cost_fragment(_language: str, cost: service.Cost | None, seats: int | None) -> str:
+    """A pure function of the price, the number and the language, so it is rendered once for each."""
+    return render_template("renew/_cost.html", cost=cost, seats=seats)
 
 
 def _stepper(subscription_id: str, text: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:

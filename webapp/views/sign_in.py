@@ -41,7 +41,9 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     if not auth.sign_in(form.email.data or "", form.password.data or ""):
-        return _page(form, 422, refused=gettext("This e-mail and password do not match an owner. Check both and try again."))
+        return _page(
+            form, 422, refused=gettext("This e-mail and password do not match an owner. Check both and try again.")
+        )
     return redirect(auth.safe_next(request.form.get("next")), 303)
 
 
