@@ -46,7 +46,6 @@ def from_environment() -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": env.get("DATABASE_URL", f"sqlite:///{instance / 'portal.sqlite3'}"),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
-        "USER_ADMINISTRATION_URL": env.get("USER_ADMINISTRATION_URL", "https://{tenant}/console/users"),
     }
 
 
