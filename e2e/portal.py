@@ -28,7 +28,7 @@ def environment(instance: Path, **settings: str) -> dict[str, str]:
     kept = {
         name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "SECRET_KEY", "HOST", "PORT")
     }
-    return {**kept, "SANDBOX": "1", "INSTANCE_DIR": str(instance), **settings}
+    return {**kept, "SANDBOX": "1", "SWEEP_EVERY": "0", "INSTANCE_DIR": str(instance), **settings}
 
 
 def flask(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:

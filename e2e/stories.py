@@ -25,7 +25,7 @@ LABELS = {
         "Decrease": "Decrease", "seats": "Number of paid users", "cost": "Monthly cost",
         "new card": "Add new payment method", "E-mail": "E-mail", "Password": "Password", "Sign in": "Sign in",
         "Sign out": "Sign out", "Card number": "Card number", "Expiry date": "Expiry date",
-        "Security code": "Security code", "Holder": "Name of the holder", "Receipt": "Receipt", "Payment": "Payment",
+        "Security code": "Security code", "Holder": "Name on card", "Receipt": "Receipt", "Payment": "Payment",
     },
 }  # fmt: skip
 PRODUCT = "Qlik Sense Business"

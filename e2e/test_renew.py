@@ -238,7 +238,7 @@ def test_3d_secure(begin: Begin, scripts: bool, confirms: bool) -> None:
     walk.page.reload()  # the address can be come back to
     if scripts:
         assert violations(walk.page) == []
-    walk.page.get_by_role("link", name="Aller à votre banque").click()
+    walk.page.get_by_role("link", name="Continuer vers ma banque").click()
     walk.page.get_by_role("button", name="Oui, confirmer" if confirms else "Non, refuser").click()
     walk.heading("Receipt" if confirms else "Payment")
     assert [paid["state"] for paid in walk.state()["payments"]] == ["captured" if confirms else "declined"]
@@ -264,7 +264,7 @@ def test_an_unknown_outcome_says_so_and_is_found_out(begin: Begin, scripts: bool
     expect(walk.page.get_by_text("Ne payez pas de nouveau")).to_be_visible()
     walk.page.get_by_role("link", name="Retour aux abonnements").click()
     expect(walk.tile()).to_contain_text("Un paiement est en cours.")
-    walk.tile().get_by_role("link", name="Voir où il en est").click()
+    walk.tile().get_by_role("link", name="Suivre ce paiement").click()
     walk.page.get_by_role("button", name="Vérifier maintenant").click()
     walk.heading("Receipt")
     assert len(walk.state()["gateway"]["charges"]) == 1
@@ -300,7 +300,7 @@ def test_the_pages_of_the_gateway_at_another_origin(begin: Begin) -> None:
         expect(walk.page).to_have_url(re.compile("^http://127.0.0.1:"))
         walk.button("Continue").click()
         walk.button("Pay").click()
-        walk.page.get_by_role("link", name="Aller à votre banque").click()
+        walk.page.get_by_role("link", name="Continuer vers ma banque").click()
         expect(walk.page).to_have_url(re.compile("^http://localhost:"))
         walk.page.get_by_role("button", name="Oui, confirmer").click()
         walk.heading("Receipt")

@@ -10,9 +10,33 @@ document.addEventListener("click", (event) => {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
+// What is fetched into the dialog opens it; a page made for it opens it at once; a link out of it closes it.
+const dialog = document.getElementById("dialog");
+if (dialog.open) {
+  dialog.close();
+  dialog.showModal();
+}
+document.addEventListener("htmx:after:swap", (event) => {
+  if (event.detail.ctx.target?.id !== "dialog-body") return;
+  if (!dialog.open && !event.detail.ctx.hx?.closedialog) dialog.showModal();
+  dialog.querySelector("[autofocus]")?.focus();
+});
+document.addEventListener("htmx:after:request", (event) => {
+  if (event.detail.ctx.hx?.closedialog) dialog.close();
+});
+document.addEventListener("click", (event) => {
+  if (!event.target.closest("dialog [data-close]")) return;
+  event.preventDefault();
+  dialog.close();
+});
+dialog.addEventListener("cancel", (event) => {
+  if (dialog.querySelector(".htmx-request, [aria-busy=true]")) event.preventDefault();
+});
+
 // A form that is on its way is not sent twice; the server would answer both the same.
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (form.hasAttribute("hx-post")) return; // htmx drops the second one itself
   if (form.getAttribute("aria-busy") === "true") event.preventDefault();
   else if (form.method !== "get" || event.submitter?.formMethod === "post") form.setAttribute("aria-busy", "true");
 });

@@ -35,10 +35,11 @@ def test_the_domain_is_pure(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", modules("views/*.py"), ids=lambda path: path.stem)
-def test_views_write_no_price_and_name_no_adapter(path: Path) -> None:
-    named = imports(path)
-    assert not {name for name in named if name.startswith(("webapp.domain.pricing.monthly", "webapp.domain.tax"))}
-    assert not {name for name in named if name.startswith("webapp.sandbox")}
+def test_views_write_no_sql_and_no_price_and_name_no_adapter(path: Path) -> None:
+    named = imports(path) - {"webapp.domain.pricing", "webapp.domain.pricing.MAX_SEATS"}
+    barred = ("sqlalchemy", "webapp.domain.pricing", "webapp.domain.tax", "webapp.sandbox")
+    assert not {name for name in named if name.startswith(barred)}
+    assert path.stem == "errors" or not {name for name in named if name.startswith("webapp.db")}
 
 
 @pytest.mark.parametrize("path", modules("*.py"), ids=lambda path: path.stem)

@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 
 import pytest
 from flask import Flask
@@ -75,6 +76,25 @@ def test_a_fault_of_ours_is_a_500_page_without_a_trace_of_it(
     monkeypatch.setitem(app.view_functions, "contact.page", broken)
     answer = client.get("/contact")
     assert (answer.status_code, "a secret" in answer.text, "Something went wrong" in answer.text) == (500, False, True)
+
+
+@pytest.mark.parametrize("body", ["[1]", '"x"', '{"seats": 12}', '{"email": 5}'])
+def test_a_body_that_is_no_form_is_an_empty_form(app: Flask, client: FlaskClient, business: Made, body: str) -> None:
+    for path in (f"/subscriptions/{subscription(business)}/renew", "/sign-in"):
+        assert client.post(path, data=body, content_type="application/json").status_code == 422
+    upload = {"seats": (BytesIO(b"12"), "seats.txt")}
+    assert client.post(f"/subscriptions/{subscription(business)}/renew", data=upload).status_code == 422
+
+
+@pytest.mark.parametrize("host", ["evil.example", "..", "[", "localhost:99999999"])
+def test_a_host_that_is_not_ours_is_refused(app: Flask, host: str) -> None:
+    answer = app.test_client().get("/sign-in", headers={"Host": host})
+    assert (answer.status_code, "evil" in answer.text) == (400, False)
+
+
+def test_a_body_of_unknown_size_is_refused(client: FlaskClient, business: Made) -> None:
+    answer = client.post(f"/subscriptions/{subscription(business)}/renew", headers={"Transfer-Encoding": "chunked"})
+    assert answer.status_code == 411
 
 
 def test_a_method_that_does_not_fit_is_405(client: FlaskClient) -> None:

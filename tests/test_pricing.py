@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from webapp.domain.money import divide_half_up
 from webapp.domain.periods import period
 from webapp.domain.pricing import Tier, breakdown, monthly_cost, parse_tiers, period_lines, prorated_line
-from webapp.domain.tax import Treatment, tax_on, treatment
+from webapp.domain.tax import Treatment, amounts, treatment
 
 DEMO = parse_tiers([[10, 3000], [25, 2700], [50, 2400], [None, 2100]])
 
@@ -100,5 +100,5 @@ def test_which_vat_applies(country: str, vat_number: str | None, expected: Treat
 
 @pytest.mark.parametrize(("net", "cents"), [(40_800, 8_160), (3, 1), (2, 0), (0, 0)])
 def test_vat_is_rounded_once_on_the_total(net: int, cents: int) -> None:
-    assert tax_on(net, Treatment.STANDARD).amount == cents
-    assert tax_on(net, Treatment.REVERSE_CHARGE).amount == 0
+    assert amounts([net], Treatment.STANDARD) == (net, cents, net + cents, Treatment.STANDARD, 2000)
+    assert amounts([net], Treatment.REVERSE_CHARGE).total == net

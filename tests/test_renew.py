@@ -1,12 +1,14 @@
 """Renew: what is accepted, what is refused, and that a refusal changes nothing."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import event, select, update
 from sqlalchemy.exc import IntegrityError
 
-from webapp import service
+from webapp import purchase
 from webapp.db import db, new_id, transaction
 from webapp.domain.subscription import (
     AlreadyRenewed,
@@ -14,9 +16,11 @@ from webapp.domain.subscription import (
     PaymentPending,
     PlanForbids,
 )
-from webapp.models import Account, Card, ChangeRow, Invoice, Payment, PeriodRow, PriceList, Quote, Subscription
+from webapp.models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Quote, Subscription
+from webapp.records import Invoice
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.sandbox.tables import SandboxAccount, SandboxCard
 
 from .conftest import signed_in
 from .world import RETURN_URL, dump, pay, post, quoted, state, subscription
@@ -80,8 +84,12 @@ def test_the_stepper_starts_at_the_projected_seats(client: FlaskClient, business
 
 
 def test_a_past_due_subscription_pays_the_owed_period(app: Flask, business: Made) -> None:
-    post(app, f"/{business.account}/clock", to="2027-03-20T10:00:00")
+    with transaction() as session:
+        session.execute(update(SandboxCard).values(behaviour="card_declined"))
+    post(app, f"/{business.account}/clock", to="2027-02-15T10:00:00")
     assert state(app, business)["subscriptions"][0]["status"] == "past_due"
+    with transaction() as session:
+        session.execute(update(SandboxCard).values(behaviour="accepted"))
     pay(app, business, quoted(app, business, 12))
     assert state(app, business)["subscriptions"][0]["periods"][-1]["start"] == "2027-02-15"
 
@@ -160,7 +168,7 @@ def test_a_plan_that_may_not_renew_is_refused_and_nothing_changes(app: Flask) ->
     assert "/contact" in answer.text
     assert dump() == before
     with pytest.raises(PlanForbids):
-        service.quote_renewal(made.account, made.subscriptions["enterprise"] or "", 300)
+        purchase.quote_renewal(made.account, made.subscriptions["enterprise"] or "", 300)
 
 
 def test_a_body_over_64_kilobytes_is_413(client: FlaskClient, business: Made) -> None:
@@ -169,10 +177,10 @@ def test_a_body_over_64_kilobytes_is_413(client: FlaskClient, business: Made) ->
 
 def test_the_payment_page_wants_a_card_of_this_account(app: Flask, client: FlaskClient, business: Made) -> None:
     quote, other = quoted(app, business), scenarios.make("business")
-    for card in ("", "nothing", other.cards[0]):
-        answer = client.post(step(business, quote, "payment"), data={"card": card})
-        assert answer.status_code == 422
-        assert "Choose a payment method." in answer.text
+    answer = client.post(step(business, quote, "payment"), data={})
+    assert (answer.status_code, "Choose a payment method." in answer.text) == (422, True)
+    for card in ("nothing", other.cards[0]):
+        assert client.post(step(business, quote, "payment"), data={"card": card}).status_code == 404
 
 
 def test_an_expired_card_is_refused(app: Flask, client: FlaskClient, business: Made) -> None:
@@ -201,9 +209,8 @@ def moved(client: FlaskClient, made: Made, quote: str, attempt: int = 1) -> str:
     return answer.text
 
 
-def state_of_money() -> list[object]:
-    db.session.rollback()
-    return [db.session.scalars(select(table)).all() for table in (Payment, PeriodRow, Invoice)]
+def state_of_money() -> dict[str, object]:
+    return {table: rows for table, rows in dump().items() if table in ("payment", "period", "invoice")}
 
 
 def test_an_expired_quote_is_409_with_a_fresh_overview(app: Flask, client: FlaskClient, business: Made) -> None:
@@ -259,8 +266,8 @@ def test_a_card_that_is_gone_is_409_at_the_payment_page(app: Flask, client: Flas
     made = scenarios.make("business-two-cards")
     client = signed_in(app, made)
     with app.test_request_context():
-        quote = service.quote_renewal(made.account, subscription(made), 14)
-        service.choose_card(made.account, subscription(made), quote, made.cards[1])
+        quote = purchase.quote_renewal(made.account, subscription(made), 14)
+        purchase.choose_card(made.account, subscription(made), quote, made.cards[1])
     with transaction() as session:
         session.delete(session.get_one(Card, made.cards[1]))
     assert "Choose a payment method." in moved(client, made, quote)
@@ -290,7 +297,9 @@ def test_a_paid_quote_replays_its_receipt_for_ever(app: Flask, client: FlaskClie
         assert answer.headers["Location"] == step(business, quote, "receipt")
     post(app, f"/{business.account}/clock", advance="P400D")
     assert client.post(step(business, quote, "pay")).headers["Location"] == step(business, quote, "receipt")
-    assert len(state(app, business)["gateway"]["charges"]) == 1
+    assert [charge["key"] for charge in state(app, business)["gateway"]["charges"] if quote in charge["key"]] == [
+        f"{quote}.1"
+    ]
 
 
 def test_a_refused_payment_leaves_the_subscription_as_it_was(app: Flask, client: FlaskClient, business: Made) -> None:
@@ -298,7 +307,8 @@ def test_a_refused_payment_leaves_the_subscription_as_it_was(app: Flask, client:
     before = state(app, business)["subscriptions"], state(app, business)["invoices"]
     post(app, f"/{business.account}/gateway", next="decline")
     answer = client.post(step(business, quote, "pay"), data={"attempt": 1})
-    assert (answer.status_code, "The bank declined the card." in answer.text) == (402, True)
+    assert answer.headers["Location"] == step(business, quote, "payment")
+    assert "The bank declined the card." in client.get(answer.headers["Location"]).text
     told = state(app, business)
     assert (told["subscriptions"], told["invoices"], told["messages"]) == (*before, [])
     assert [paid["state"] for paid in told["payments"]] == ["declined"]
@@ -320,11 +330,9 @@ def test_the_same_attempt_sent_again_is_not_a_second_charge(app: Flask, business
 def test_another_card_after_a_refusal(app: Flask, behaviour: str, sentence: str) -> None:
     made = scenarios.make("business-two-cards")
     client, quote = signed_in(app, made), quoted(app, made)
-    from webapp.sandbox.tables import SandboxCard
-
     with transaction() as session:
         session.execute(update(SandboxCard).where(SandboxCard.brand == "Visa").values(behaviour=behaviour))
-    assert sentence in client.post(step(made, quote, "pay"), data={"attempt": 1}).text
+    client.post(step(made, quote, "pay"), data={"attempt": 1})
     assert sentence in client.get(step(made, quote, "payment")).text
     client.post(step(made, quote, "payment"), data={"card": made.cards[1]})
     assert client.post(step(made, quote, "pay"), data={"attempt": 2}).status_code == 303
@@ -341,7 +349,7 @@ def test_an_unknown_outcome_stays_pending_until_the_gateway_is_asked(
     quote = quoted(app, business)
     post(app, f"/{business.account}/gateway", next=fault)
     assert pay(app, business, quote) == "pending"
-    assert "The outcome of your payment is not known yet." in client.get(step(business, quote, "receipt")).text
+    assert "We are waiting for your bank’s confirmation." in client.get(step(business, quote, "receipt")).text
     with pytest.raises(PaymentPending):
         quoted(app, business, 20)
     assert client.get(renew_url(business)).status_code == 409
@@ -412,6 +420,44 @@ def test_a_challenge_expires_with_its_quote(app: Flask, business: Made) -> None:
     assert [paid["state"] for paid in state(app, business)["payments"]] == ["pending"]
     post(app, f"/{business.account}/clock", advance="PT10M")
     assert [paid["state"] for paid in state(app, business)["payments"]] == ["cancelled"]
+
+
+def test_pay_charges_the_card_that_the_overview_showed(app: Flask) -> None:
+    made = scenarios.make("business-two-cards")
+    client, quote = signed_in(app, made), quoted(app, made)
+    client.post(step(made, quote, "payment"), data={"card": made.cards[1]})  # in another tab
+    answer = client.post(step(made, quote, "pay"), data={"attempt": 1, "card": made.cards[0]})
+    assert (answer.status_code, "The payment method is now Mastercard •••• 4444" in answer.text) == (409, True)
+    assert state(app, made)["payments"] == []
+
+
+def test_an_attempt_that_was_never_offered_is_refused(app: Flask, client: FlaskClient, business: Made) -> None:
+    quote = quoted(app, business)
+    for attempt in (2, 99, 10**30):
+        assert client.post(step(business, quote, "pay"), data={"attempt": attempt}).status_code == 400
+    assert state(app, business)["payments"] == []
+
+
+def test_paying_again_after_the_quote_is_over_charges_nothing_more(app: Flask, business: Made) -> None:
+    quote = quoted(app, business)
+    post(app, f"/{business.account}/gateway", next="timeout")
+    assert pay(app, business, quote) == "pending"
+    with transaction() as session:  # the clock ticks on, and nothing sweeps
+        session.execute(update(SandboxAccount).values(set_to=business.now + timedelta(hours=3)))
+    assert pay(app, business, quote) == "cancelled"
+    assert state(app, business)["gateway"]["charges"] == []
+
+
+@pytest.mark.parametrize("minutes", [29, 31])
+def test_a_quote_lives_thirty_minutes_on_the_night_that_has_an_hour_twice(app: Flask, minutes: int) -> None:
+    made = scenarios.make("business", now=datetime(2027, 10, 31, 0, 50, tzinfo=UTC))  # 02:50, ten minutes before 02:00
+    quote = quoted(app, made)
+    post(app, f"/{made.account}/clock", advance=f"PT{minutes}M")
+    if minutes < 30:
+        assert pay(app, made, quote) == "captured"
+    else:
+        with pytest.raises(purchase.QuoteMoved):
+            pay(app, made, quote)
 
 
 # What holds on every route

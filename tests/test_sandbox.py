@@ -117,6 +117,28 @@ def test_a_browser_gets_the_panel_and_a_program_gets_json(app: Flask) -> None:
     assert client.post("/sandbox/accounts", data={"scenario": "business"}).json
 
 
+@pytest.mark.parametrize("body", ["[1]", '"x"', "5", "true", "null", "[" * 60_000, "{"])
+def test_json_that_is_no_object_is_a_slip_and_no_fault(app: Flask, business: Made, body: str) -> None:
+    for path in ("", f"/{business.account}/clock", f"/{business.account}/users"):
+        answer = app.test_client().post(f"/sandbox/accounts{path}", data=body, content_type="application/json")
+        assert answer.status_code == 422
+
+
+def test_the_clock_stops_before_the_calendar_does(app: Flask, business: Made) -> None:
+    answer = app.test_client().post(f"/sandbox/accounts/{business.account}/clock", data={"to": "9001-01-01T00:00:00"})
+    assert answer.status_code == 422
+
+
+def test_a_card_deleted_since_stays_deleted(app: Flask, client: FlaskClient, business: Made) -> None:
+    back = client.post(card_page(client), data=CARD).headers["Location"].removeprefix("http://localhost")
+    client.get(back)
+    added = state(app, business)["cards"][-1]["id"]
+    with transaction() as session:
+        session.execute(text("DELETE FROM card WHERE id = :id"), {"id": added})
+    client.get(back)
+    assert [card["id"] for card in state(app, business)["cards"]] == business.cards
+
+
 def test_a_program_may_send_json(app: Flask) -> None:
     answer = app.test_client().post("/sandbox/accounts", json={"scenario": "both"})
     assert answer.status_code == 201
@@ -169,7 +191,9 @@ def test_another_owner_cannot_take_the_card(app: Flask, client: FlaskClient) -> 
         ("number", "", "Enter the card number."), ("number", "４２４２４２４２４２４２４２４２", "not a test"),
         ("expiry", "13/30", "for example 09/29"), ("expiry", "12/20", "has expired"), ("expiry", "1230", "for example"),
         ("code", "12", "3 or 4 digits"), ("code", "12a", "3 or 4 digits"), ("holder", "", "Enter the name"),
-        ("holder", "4242424242424242", "without digits"), ("holder", "x" * 101, "cannot be longer"),
+        ("holder", "4242424242424242", "without digits"),
+        ("holder", "４２４２４２４２４２４２４２４２", "without digits"),
+        ("holder", "x" * 101, "cannot be longer"),
     ],
 )  # fmt: skip
 def test_a_card_that_is_refused_is_stored_nowhere(client: FlaskClient, field: str, value: str, sentence: str) -> None:

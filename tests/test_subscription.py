@@ -19,8 +19,8 @@ from webapp.domain.subscription import (
     ResellerManages,
     Status,
     SubscriptionEnded,
+    allows,
     check_floor,
-    may_renew,
     next_seats,
     projected_seats,
     renewal_target,
@@ -83,11 +83,11 @@ def test_lapsed_pays_what_is_left_of_the_period_that_contains_today() -> None:
 def test_renewal_is_refused(facts: Facts, refusal: type[Refusal]) -> None:
     with pytest.raises(refusal):
         renewal_target(facts, TODAY)
-    assert not may_renew(facts, TODAY)
+    assert not allows(renewal_target, facts, TODAY)
 
 
 def test_a_pending_reduction_does_not_stop_a_renewal() -> None:
-    assert may_renew(replace(FACTS, changes=(REDUCTION,)), TODAY)
+    assert allows(renewal_target, replace(FACTS, changes=(REDUCTION,)), TODAY)
 
 
 def test_the_floor_is_the_number_of_active_users() -> None:

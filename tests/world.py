@@ -5,7 +5,7 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import text
 
-from webapp import service
+from webapp import purchase
 from webapp.db import Base, db
 from webapp.sandbox.scenarios import Made
 
@@ -32,15 +32,15 @@ def subscription(made: Made) -> str:
 def quoted(app: Flask, made: Made, seats: int = 14) -> str:
     """A quote with the default card chosen, ready to be paid."""
     with app.test_request_context():
-        quote = service.quote_renewal(made.account, subscription(made), seats)
-        service.choose_card(made.account, subscription(made), quote, made.cards[0])
+        quote = purchase.quote_renewal(made.account, subscription(made), seats)
+        purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
     return quote
 
 
 def pay(app: Flask, made: Made, quote: str, attempt: int = 1) -> str:
     """What became of the attempt."""
     with app.test_request_context():
-        return service.pay(made.account, subscription(made), quote, attempt, RETURN_URL).state
+        return purchase.pay(made.account, subscription(made), quote, attempt, RETURN_URL).state
 
 
 def dump() -> dict[str, list[Any]]:

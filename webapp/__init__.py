@@ -2,27 +2,31 @@
 
 import hashlib
 from functools import cache
+from importlib import import_module
 from typing import Any
 
-from flask import Flask, Response, current_app, g, request, url_for
+from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_babel import Babel
 from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 
-from . import auth, cli, config, db, formats, models, sandbox
-from .views import billing, contact, errors, preferences, purchase, renew, sign_in, subscriptions
+from . import auth, cli, config, db, formats, models, sandbox, sentences
+from .views import errors
 
 __all__ = ["create_app", "models"]
 
-LOCALES = ("fr", "en")
+PAGES = (
+    "sign_in", "preferences", "subscriptions", "manage", "renew", "add", "reduce", "cancel", "undo", "purchase",
+    "billing", "contact",
+)  # fmt: skip
 csrf = CSRFProtect()
 
 
 def choose_locale() -> str:
-    """What was chosen here, what the owner chose elsewhere, what the browser asks for; French first."""
+    """What the page was opened in, was chosen here or elsewhere, or the browser asks for; French first."""
     owner = g.get("owner")
-    wished = request.cookies.get("locale") or (owner and owner.locale)
-    return wished if wished in LOCALES else request.accept_languages.best_match(LOCALES) or "fr"
+    wished = g.get("page_locale") or request.cookies.get("locale") or (owner and owner.locale)
+    return wished if wished in config.LOCALES else request.accept_languages.best_match(config.LOCALES) or "fr"
 
 
 def create_app(settings: dict[str, Any] | None = None) -> Flask:
@@ -37,11 +41,12 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     db.init(app)
     Compress(app)
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.ROOT / "webapp/translations"))
+    app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(auth.identify)
     csrf.init_app(app)
     app.extensions["ports"] = sandbox.adapters(app)
-    for views in (sign_in, preferences, subscriptions, renew, purchase, billing, contact):
-        app.register_blueprint(views.blueprint)
+    for name in PAGES:
+        app.register_blueprint(import_module(f".views.{name}", __name__).blueprint)
     if app.config["SANDBOX"]:
         sandbox.register(app, csrf)
     errors.register(app)
@@ -52,8 +57,14 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     return app
 
 
+def _refuse_bodies_of_unknown_size() -> None:
+    """A chunked body would be cut at the limit and taken for whole."""
+    if "Transfer-Encoding" in request.headers:
+        abort(411)
+
+
 def _prepare_templates(app: Flask) -> None:
-    app.jinja_env.filters.update(formats.FILTERS)
+    app.jinja_env.filters.update(formats.FILTERS, decline=sentences.decline)
 
     @cache
     def version(filename: str) -> str:

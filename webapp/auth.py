@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from argon2 import PasswordHasher
@@ -17,6 +18,7 @@ from .ports import ports
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
 NOBODY = hasher.hash(secrets.token_hex(16))  # no password opens it: an unknown e-mail takes as long as a known one
+SESSION_LIFETIME = timedelta(hours=12)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -35,6 +37,7 @@ _who = (
     .join_from(Owner.__table__, OwnerSession.__table__)
     .join(Account.__table__, Account.__table__.c.id == _o.account_id)
     .where(OwnerSession.__table__.c.token_hash == bindparam("token_hash"))
+    .where(OwnerSession.__table__.c.created_at > bindparam("since"))
 )
 
 
@@ -52,7 +55,8 @@ def me() -> SignedIn:
 def identify() -> Response | None:
     """Before each request: finds the owner by the session's token, or sends a stranger to sign in."""
     token = session.get("token")
-    row = db.session.execute(_who, {"token_hash": _hash(token)}).one_or_none() if token else None
+    since = ports().clock.system_now() - SESSION_LIFETIME
+    row = db.session.execute(_who, {"token_hash": _hash(token), "since": since}).one_or_none() if token else None
     g.owner = SignedIn(*row) if row else None
     view = current_app.view_functions.get(request.endpoint or "")
     if g.owner is not None or view is None or request.endpoint == "static" or getattr(view, "public", False):
@@ -94,6 +98,13 @@ def sign_out() -> None:
     if token:
         with transaction() as database:
             database.execute(delete(OwnerSession).where(OwnerSession.token_hash == _hash(token)))
+
+
+def remember_locale(locale: str) -> None:
+    """With the owner who is signed in, so that other browsers and mails follow."""
+    if g.owner:
+        with transaction() as database:
+            database.execute(update(Owner).where(Owner.id == g.owner.owner_id).values(locale=locale))
 
 
 def safe_next(target: str | None) -> str:

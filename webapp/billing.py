@@ -6,20 +6,10 @@ from typing import Any
 
 from sqlalchemy import select
 
-from .db import db, new_id, transaction
-from .models import (
-    Account,
-    Card,
-    CardSetup,
-    DefaultCard,
-    Invoice,
-    InvoiceCounter,
-    Issuer,
-    Payment,
-    Quote,
-    Subscription,
-)
+from .db import NotFound, db, new_id, transaction
+from .models import Account, Card, CardSetup, DefaultCard, Issuer, Payment, Quote, Subscription
 from .ports import NewCard, ports
+from .records import Invoice, InvoiceCounter
 
 
 def cards_of(account_id: str) -> list[tuple[Card, bool]]:
@@ -33,6 +23,16 @@ def cards_of(account_id: str) -> list[tuple[Card, bool]]:
     return [(card, is_default) for card, is_default in rows]
 
 
+def account_of(account_id: str) -> Account:
+    return db.session.get_one(Account, account_id)
+
+
+def default_card(account_id: str) -> Card | None:
+    return db.session.scalars(
+        select(Card).join(DefaultCard, DefaultCard.card_id == Card.id).where(DefaultCard.account_id == account_id)
+    ).one_or_none()
+
+
 def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, locale: str) -> str:
     """The address of the gateway's card page; the owner comes back to `return_url`, which gets `reference` added."""
     setup = ports().gateway.begin_card_setup(account_id, return_url, locale)
@@ -44,19 +44,19 @@ def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, loc
 def complete_card_setup(account_id: str, reference: str) -> tuple[Card | None, Quote | None]:
     """The card that the owner entered (None: gave up) and the quote it was entered for, which now has it selected."""
     if _setup(account_id, reference) is None:
-        raise LookupError(reference)
+        raise NotFound(reference)
     db.session.rollback()
     entered = ports().gateway.complete_card_setup(reference)
     with transaction() as session:
         setup = _setup(account_id, reference)
         quote = session.get(Quote, setup.quote_id) if setup and setup.quote_id else None
-        if entered is None:
-            return None, quote
-        card = session.scalars(select(Card).where(Card.token == entered.token)).one_or_none()
-        if card is None:
-            card = add_card(session.get_one(Account, account_id), entered)
-            if quote is not None:
-                quote.card_id = card.id
+        card = entered and session.scalars(select(Card).where(Card.token == entered.token)).one_or_none()
+        if entered is None or setup is None or setup.completed_at is not None:
+            return card, quote  # gave up, or came back twice: a card that was deleted since stays deleted
+        account = session.get_one(Account, account_id)
+        card, setup.completed_at = add_card(account, entered), ports().clock.now(account)
+        if quote is not None:
+            quote.card_id = card.id
         return card, quote
 
 
@@ -134,7 +134,7 @@ def find_invoice(account_id: str, invoice_id: str) -> Invoice:
         select(Invoice).where(Invoice.id == invoice_id, Invoice.account_id == account_id)
     ).one_or_none()
     if invoice is None:
-        raise LookupError(invoice_id)
+        raise NotFound(invoice_id)
     return invoice
 
 

@@ -1,6 +1,12 @@
 """`flask demo`, `flask roll-over`, `flask serve`: what `make run` calls. A fault is one sentence, not a traceback."""
 
+import os
 import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -49,11 +55,17 @@ def demo() -> None:
 
 @click.command("roll-over")
 @click.option("--account", help="Only this account.")
+@click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
 @with_appcontext
-def roll_over(account: str | None) -> None:
-    """Settle payments whose outcome was unknown."""
+def roll_over(account: str | None, every: int | None) -> None:
+    """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
     check_database()
-    click.echo(f"{rollover.sweep(account)} still pending")
+    caller, failed = os.getppid(), rollover.sweep(account)
+    while every and os.getppid() == caller:
+        time.sleep(every)
+        failed = rollover.sweep(account)
+    if failed:
+        raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
 @click.command("serve")
@@ -61,8 +73,9 @@ def roll_over(account: str | None) -> None:
 @click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", envvar="WORKERS", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--threads", envvar="THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
+@click.option("--sweep-every", envvar="SWEEP_EVERY", default=60, show_default=True, type=click.IntRange(0))
 @with_appcontext
-def serve(host: str, port: int, workers: int, threads: int) -> None:
+def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) -> None:
     """Serve the portal with Granian."""
     from granian import Granian
     from granian.constants import Interfaces
@@ -79,7 +92,23 @@ def serve(host: str, port: int, workers: int, threads: int) -> None:
         told += f"Sign in with {DEMO_EMAIL} and the password {DEMO_PASSWORD}\nThe sandbox panel is at http://{host}:{port}/sandbox"
     server.on_startup(lambda: click.echo(told))
     db.engine.dispose()
-    server.serve()
+    with _sweeping(sweep_every):
+        server.serve()
+
+
+@contextmanager
+def _sweeping(every: int) -> Iterator[None]:
+    """The sweep beside the server, in a process of its own, so that it never delays a page."""
+    if not every:
+        yield
+        return
+    command = [sys.executable, "-m", "flask", "--app", "webapp", "roll-over", "--every", str(every)]
+    sweeper = subprocess.Popen(command, cwd=ROOT)  # noqa: S603  our own command
+    try:
+        yield
+    finally:
+        sweeper.terminate()
+        sweeper.wait(10)
 
 
 def _check_port(host: str, port: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+LOCALES = ("fr", "en")
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -30,6 +31,13 @@ def _secret_key(instance: Path, sandbox: bool) -> str:
     return kept.read_text()
 
 
+def _trusted_hosts(given: str, host: str) -> list[str] | None:
+    """The names that the portal answers to; where it listens on loopback, loopback's."""
+    if given:
+        return given.replace(",", " ").split()
+    return ["localhost", "127.0.0.1", "[::1]"] if host in ("127.0.0.1", "localhost", "::1") else None
+
+
 def from_environment() -> dict[str, Any]:
     """The settings, each documented in the README."""
     env = os.environ
@@ -44,6 +52,7 @@ def from_environment() -> dict[str, Any]:
         "SANDBOX": sandbox,
         "SECRET_KEY": secret_key,
         "SQLALCHEMY_DATABASE_URI": env.get("DATABASE_URL", f"sqlite:///{instance / 'portal.sqlite3'}"),
+        "TRUSTED_HOSTS": _trusted_hosts(env.get("TRUSTED_HOSTS", ""), env.get("HOST", "127.0.0.1")),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
     }

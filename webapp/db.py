@@ -52,6 +52,10 @@ class Instant(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
+class NotFound(Exception):
+    """No such row for this account: it never existed, or it is another's, and nobody can tell which."""
+
+
 def new_id() -> str:
     """An identifier that cannot be guessed and is safe in addresses and idempotency keys."""
     return secrets.token_hex(10)

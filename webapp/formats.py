@@ -58,6 +58,11 @@ def last_day(end: date | str) -> str:
     return day(end - timedelta(days=1))
 
 
+def period(value: tuple[int, date, date]) -> str:
+    """15 janvier 2027 – 14 février 2027, of (ordinal, start, end)."""
+    return f"{day(value[1])} – {last_day(value[2])}"
+
+
 def clock_time(value: datetime) -> str:
     """09:03, in the zone that `value` carries."""
     return format_time(value, "HH:mm", locale=_regional())
@@ -70,4 +75,5 @@ def ngettext(singular: str, plural: str, count: int, **variables: object) -> str
 
 FILTERS = {
     "money": money, "number": number, "percent": percent, "day": day, "last_day": last_day, "clock_time": clock_time,
+    "period": period,
 }  # fmt: skip

@@ -1,7 +1,7 @@
 """The tables. What the code must never do, a constraint or a partial unique index refuses."""
 
 from datetime import date, datetime
-from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -10,6 +10,7 @@ from .db import Instant, Model, new_id
 from .domain.money import Money
 from .domain.pricing import MAX_SEATS, Line, Tier, parse_tiers
 from .domain.subscription import Change, ChangeKind, Facts, Plan
+from .domain.tax import Treatment, treatment
 
 Id = String(40)
 Currency = String(3)
@@ -35,16 +36,6 @@ class Issuer(Model):
     invoice_prefix: Mapped[str] = mapped_column(String(10))
 
 
-class InvoiceCounter(Model):
-    """The last number given, by issuer and year: its row lock is what keeps the numbers without a gap."""
-
-    __tablename__ = "invoice_counter"
-    issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"), primary_key=True)
-    year: Mapped[int] = mapped_column(primary_key=True)
-    last_number: Mapped[int]
-    last_issued_on: Mapped[date]
-
-
 class Account(Model):
     """A customer organisation: who it is, where its bills go, and the zone in which its days begin."""
 
@@ -67,6 +58,10 @@ class Account(Model):
     manager_phone: Mapped[str] = mapped_column(String(40))
 
     issuer: Mapped[Issuer] = relationship(lazy="raise_on_sql")
+
+    @property
+    def tax_treatment(self) -> Treatment:
+        return treatment(self.country, self.vat_number)
 
 
 class Owner(Model):
@@ -130,6 +125,12 @@ class Subscription(Model):
         viewonly=True,
         primaryjoin="and_(Subscription.id == ChangeRow.subscription_id, ChangeRow.closed_at.is_(None))",
     )
+    refusals: Mapped[list["Payment"]] = relationship(
+        lazy="raise_on_sql",
+        viewonly=True,
+        order_by="Payment.settled_at",
+        primaryjoin="and_(Subscription.id == Payment.subscription_id, Payment.state == 'declined')",
+    )
     pending_payments: Mapped[list["Payment"]] = relationship(
         lazy="raise_on_sql",
         viewonly=True,
@@ -138,6 +139,12 @@ class Subscription(Model):
 
     def facts(self) -> Facts:
         """What the rules of the domain need, without the database."""
+        owed = max((row.ordinal for row in self.periods), default=-1) + 1
+        refused = [
+            row.settled_at
+            for row in self.refusals
+            if row.settled_at and row.quote.automatic and row.quote.ordinal == owed
+        ]
         return Facts(
             plan=Plan(self.plan),
             anchor=self.anchor,
@@ -146,6 +153,8 @@ class Subscription(Model):
             reseller=self.reseller,
             changes=tuple(row.change() for row in self.open_changes),
             ended_on=self.ended_on,
+            refused=len(refused),
+            refused_on=refused[-1].astimezone(ZoneInfo(self.account.zone)).date() if refused else None,
             payment_pending=bool(self.pending_payments),
             active_users=self.active_users,
             active_users_as_of=self.active_users_as_of,
@@ -167,13 +176,15 @@ class PeriodRow(Model):
     price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"))
     source: Mapped[str] = mapped_column(String(10))
 
+    price_list: Mapped[PriceList] = relationship(lazy="raise_on_sql")
+
 
 class ChangeRow(Model):
     """A request for a later period. Open until withdrawn, applied or superseded; one of a kind at a time."""
 
     __tablename__ = "change"
     __table_args__ = (
-        one_of("kind", "reduction", "cancellation"),
+        one_of("kind", *ChangeKind),
         one_of("closed_as", "withdrawn", "applied", "superseded"),
         CheckConstraint("(closed_at IS NULL) = (closed_as IS NULL)", name="closed"),
         CheckConstraint("(kind = 'reduction') = (seats IS NOT NULL)", name="seats"),
@@ -232,16 +243,22 @@ class CardSetup(Model):
     reference: Mapped[str] = mapped_column(String(100), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("quote.id"))
+    completed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Quote(Model):
-    """What a purchase will charge, to the cent, for thirty minutes; Pay charges exactly it. Amounts in cents."""
+    """What a purchase will charge, to the cent, for thirty minutes; Pay charges exactly it. Amounts in cents.
+
+    `automatic`: made by the sweep, for the period that is due.
+    """
 
     __tablename__ = "quote"
     __table_args__ = (
-        one_of("kind", "renewal"),
+        one_of("kind", "renewal", "addition"),
         CheckConstraint(f"seats BETWEEN 1 AND {MAX_SEATS}", name="seats"),
         CheckConstraint("net >= 0 AND tax >= 0 AND total = net + tax", name="total"),
+        one_of("tax_treatment", *Treatment),
+        UniqueConstraint("id", "subscription_id"),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
@@ -258,6 +275,7 @@ class Quote(Model):
     tax_treatment: Mapped[str] = mapped_column(String(20))
     tax_rate: Mapped[int]
     card_id: Mapped[str | None] = mapped_column(ForeignKey("card.id", ondelete="SET NULL"))
+    automatic: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
 
@@ -271,6 +289,11 @@ class Quote(Model):
     def money(self) -> Money:
         return Money(self.total, self.currency)
 
+    @property
+    def unrefused(self) -> "Payment | None":
+        """The attempt that is in flight or captured; the schema allows one."""
+        return next((payment for payment in self.payments if payment.state in ("pending", "captured")), None)
+
 
 class Payment(Model):
     """One attempt to charge a quote, written before the gateway is asked. `key` is its idempotency key.
@@ -282,6 +305,7 @@ class Payment(Model):
     __table_args__ = (
         one_of("state", "pending", "captured", "declined", "cancelled"),
         UniqueConstraint("quote_id", "attempt"),
+        ForeignKeyConstraint(["quote_id", "subscription_id"], ["quote.id", "quote.subscription_id"]),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
         Index(
             "uq_payment_unrefused", "quote_id", unique=True,
@@ -294,7 +318,7 @@ class Payment(Model):
         ),
     )  # fmt: skip
     key: Mapped[str] = mapped_column(String(60), primary_key=True)
-    quote_id: Mapped[str] = mapped_column(ForeignKey("quote.id"))
+    quote_id: Mapped[str] = mapped_column(Id)
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     attempt: Mapped[int]
     state: Mapped[str] = mapped_column(String(10))
@@ -309,39 +333,3 @@ class Payment(Model):
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
 
     quote: Mapped[Quote] = relationship(lazy="raise_on_sql", back_populates="payments")
-
-
-class Invoice(Model):
-    """Issued with a capture and never changed: seller, buyer, lines and dates are a snapshot. Amounts in cents."""
-
-    __tablename__ = "invoice"
-    __table_args__ = (
-        UniqueConstraint("issuer_id", "number"),
-        CheckConstraint("total = net + tax", name="total"),
-        Index("ix_invoice_listed", "account_id", "issued_on", "number"),
-    )
-    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"))
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
-    payment_key: Mapped[str | None] = mapped_column(ForeignKey("payment.key"), unique=True)
-    number: Mapped[str] = mapped_column(String(40))
-    issued_on: Mapped[date]
-    currency: Mapped[str] = mapped_column(Currency)
-    net: Mapped[int]
-    tax: Mapped[int]
-    total: Mapped[int]
-    snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
-
-
-class Message(Model):
-    """The outbox: a mail is written with the change that it tells of."""
-
-    __tablename__ = "message"
-    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
-    recipient: Mapped[str] = mapped_column(String(254))
-    subject: Mapped[str] = mapped_column(String(200))
-    body: Mapped[str]
-    about: Mapped[str] = mapped_column(String(100), unique=True)  # says what it tells, so that it is told once
-    sent_at: Mapped[datetime] = mapped_column(Instant)

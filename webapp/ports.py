@@ -89,7 +89,7 @@ class Clock(Protocol):
     """The only reader of time."""
 
     def now(self, account: Account) -> datetime:
-        """Business time, in the account's zone."""
+        """Business time at the account's place, with a fixed offset: adding and comparing is exact on any night."""
 
     def system_now(self) -> datetime:
         """Machine time (UTC), for sessions."""

@@ -10,12 +10,13 @@ from . import formats
 from .domain import subscription as rules
 from .formats import ngettext
 from .models import Subscription
-from .service import CardExpired, CardMissing
+from .purchase import CardExpired, CardMissing
 
 DECLINES = {
     "card_declined": lazy_gettext("The bank declined the card."),
     "insufficient_funds": lazy_gettext("The bank declined the card: insufficient funds."),
     "expired_card": lazy_gettext("The card has expired."),
+    "no_card": lazy_gettext("There is no card to charge."),
     "authentication_failed": lazy_gettext("Your identity was not confirmed with the bank."),
 }
 DECLINED = lazy_gettext("The bank declined the payment.")
@@ -29,7 +30,7 @@ class Explained(NamedTuple):
     url: str = ""
 
 
-def _below_active_users(refusal: rules.BelowActiveUsers, subscription: Subscription) -> Explained:
+def _below_active_users(refusal: rules.BelowActiveUsers, zone: str) -> str:
     sentence = ngettext(
         "The tenant has %(n)s active user: you cannot go below it. "
         "Remove users first, then wait at least two minutes before you continue.",
@@ -38,60 +39,91 @@ def _below_active_users(refusal: rules.BelowActiveUsers, subscription: Subscript
         refusal.active,
     )
     if refusal.as_of is not None:
-        local = refusal.as_of.astimezone(ZoneInfo(subscription.account.zone))
+        local = refusal.as_of.astimezone(ZoneInfo(zone))
         sentence += " " + gettext("Counted at %(time)s.", time=formats.clock_time(local))
-    return Explained(sentence)
+    return sentence
 
 
-def explain(refusal: rules.Refusal, subscription: Subscription) -> Explained:
-    page = url_for("subscriptions.page", subscription_id=subscription.id)
-    contact = gettext("Contact your Qlik account manager"), url_for("contact.page")
-    cards = gettext("Payment & billing"), url_for("billing.page")
+CLOSED = {
+    "applied": lazy_gettext("This request has already taken effect: it can no longer be undone."),
+    "superseded": lazy_gettext("This request was replaced by a later one: it can no longer be undone."),
+    "withdrawn": lazy_gettext("This request was already undone, and another one is open now."),
+    None: lazy_gettext("The day of this request has come: it can no longer be undone."),
+}
+
+
+def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
+    """`subscription` is the one that was asked for, where there is one."""
     match refusal:
-        case rules.BelowActiveUsers():
-            return _below_active_users(refusal, subscription)
-        case rules.PlanForbids():
-            return Explained(gettext("This plan is changed by your account manager, not here."), *contact)
-        case rules.ResellerManages():
-            return Explained(
-                gettext(
-                    "This subscription was bought through %(name)s, who makes every change.", name=refusal.reseller
-                ),
-                *contact,
-            )
-        case rules.SubscriptionEnded():
-            return Explained(
-                gettext("This subscription has ended. A new one is arranged with your account manager."), *contact
-            )
-        case rules.CancellationOpen():
-            return Explained(
-                gettext(
-                    "A cancellation was requested: the subscription ends on %(day)s. Undo that request first.",
-                    day=formats.last_day(refusal.ends_on),
-                ),
-                gettext("See the subscription"),
-                page,
-            )
-        case rules.AlreadyRenewed():
-            return Explained(
-                gettext(
-                    "The subscription is already renewed until %(day)s: one period at most is paid ahead.",
-                    day=formats.last_day(refusal.until),
-                ),
-                gettext("See the subscription"),
-                page,
-            )
-        case rules.PaymentPending():
-            return Explained(
-                gettext("A payment is still in progress: wait for its outcome before any other change."),
-                gettext("See the subscription"),
-                page,
-            )
         case CardMissing():
             return Explained(gettext("Choose a payment method. If there is none, add one first."))
         case CardExpired():
-            return Explained(gettext("This card has expired. Choose another one or add a new one."), *cards)
-    raise refusal
+            return Explained(gettext("This card has expired. Choose another one or add a new one."))
+        case rules.PlanForbids():
+            sentence = gettext("This plan is changed by your account manager, not here.")
+        case rules.ResellerManages(reseller=name):
+            sentence = gettext("This subscription was bought through %(name)s, who makes every change.", name=name)
+        case rules.SubscriptionEnded():
+            sentence = gettext("This subscription has ended. A new one is arranged with your account manager.")
+        case _ if subscription is not None:
+            return _explain_on(refusal, subscription)
+        case _:
+            raise refusal
+    return Explained(sentence, gettext("Contact your Qlik account manager"), url_for("contact.page"))
+
+
+def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained:
+    """The refusals whose way on is a page of the subscription."""
+    here = subscription.id
+    way_on = gettext("See the subscription"), url_for("subscriptions.page", subscription_id=here)
+    match refusal:
+        case rules.BelowActiveUsers():
+            sentence = _below_active_users(refusal, subscription.account.zone)
+            way_on = (
+                gettext("Change the number of paid users"),
+                url_for("renew.stepper", subscription_id=here, seats=refusal.active),
+            )
+        case rules.NotMoreSeats(seats=seats):
+            sentence = ngettext(
+                "You pay for %(n)s seat: enter a larger number.",
+                "You pay for %(n)s seats: enter a larger number.",
+                seats,
+            )
+            return Explained(sentence, gettext("Reduce seats"), url_for("reduce.stepper", subscription_id=here))
+        case rules.NotFewerSeats(seats=seats):
+            sentence = ngettext(
+                "You pay for %(n)s seat: enter a smaller number.",
+                "You pay for %(n)s seats: enter a smaller number.",
+                seats,
+            )
+            return Explained(sentence, gettext("Add seats"), url_for("add.stepper", subscription_id=here))
+        case rules.RenewalDue():
+            sentence = gettext("The next period is not paid yet: renew first.")
+            way_on = gettext("Renew"), url_for("renew.stepper", subscription_id=here)
+        case rules.CancellationOpen(ends_on=day):
+            sentence = gettext(
+                "A cancellation was requested: the subscription ends on %(day)s. Undo that request first.",
+                day=formats.last_day(day),
+            )
+        case rules.ReductionOpen(seats=seats, effective_on=day):
+            sentence = ngettext(
+                "A reduction to %(n)s seat from %(day)s was requested. Undo that request first.",
+                "A reduction to %(n)s seats from %(day)s was requested. Undo that request first.",
+                seats,
+                day=formats.day(day),
+            )
+        case rules.ChangeClosed(closed_as=closed_as):
+            sentence = str(CLOSED[closed_as])
+        case rules.AlreadyRenewed(until=day):
+            sentence = gettext(
+                "The subscription is already renewed until %(day)s: one period at most is paid ahead.",
+                day=formats.last_day(day),
+            )
+        case rules.PaymentPending():
+            sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+        case _:
+            raise refusal
+    return Explained(sentence, *way_on)
 
 
 def decline(code: str | None) -> str:

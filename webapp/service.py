@@ -1,116 +1,70 @@
-"""A purchase from quote to receipt. Each function is a use case; its transactions are the `with` blocks you see.
+"""What an owner may ask of a subscription: to see, reduce and cancel it, and undo either. `purchase` does the paying.
 
-Shared rules: identifiers of another account raise LookupError, like those that never existed; a rule that says no
+Shared rules: identifiers of another account raise NotFound, like those that never existed; a rule that says no
 raises a Refusal; the gateway and the directory are asked only between transactions; amounts are cents.
 """
 
-from contextlib import suppress
-from datetime import date, datetime, timedelta
-from typing import ClassVar, NamedTuple
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import NamedTuple
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import joinedload, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
 
-from . import billing, notices
-from .db import db, new_id, transaction
+from . import activity, billing
+from .db import NotFound, db, new_id, transaction
 from .domain.money import Money
 from .domain.periods import Period
-from .domain.pricing import TierLine, breakdown, monthly_cost, parse_tiers, period_lines, prorated_line
+from .domain.pricing import TierLine, breakdown, monthly_cost, parse_tiers
 from .domain.subscription import (
+    Change,
+    ChangeClosed,
     ChangeKind,
+    PaymentPending,
     Plan,
-    Refusal,
     Status,
-    check_floor,
-    may_renew,
+    allows,
+    check_addition,
+    check_cancellation,
+    check_fewer,
+    check_plan,
+    check_reduction,
     next_seats,
     projected_seats,
     renewal_target,
     status,
 )
-from .domain.tax import Treatment, tax_on, treatment
-from .models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Quote, Subscription
-from .ports import ActionRequired, Cancelled, Captured, Declined, Outcome, OutcomeUnknown, ports
+from .domain.tax import amounts
+from .models import Account, ChangeRow, Payment, PeriodRow, PriceList, Subscription
+from .ports import ports
 
-QUOTE_LIFETIME = timedelta(minutes=30)
-SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
-
-
-class CardMissing(Refusal):
-    """There is nothing to charge."""
-
-    status = 422
-
-
-class CardExpired(Refusal):
-    status = 422
-
-
-class QuoteMoved(Refusal):
-    """What was quoted is no longer so: nothing was charged, and `fresh` is a new quote for the same seats.
-
-    `changes` maps what moved (seats' price, tax, period, time) to its old and new value; cents, dates or None.
-    """
-
-    status: ClassVar[int] = 409
-
-    def __init__(self, fresh: str, changes: dict[str, tuple[object, object]]) -> None:
-        self.fresh, self.changes = fresh, changes
+_loaded = (
+    joinedload(Subscription.account).joinedload(Account.issuer),
+    joinedload(Subscription.price_list),
+    selectinload(Subscription.periods).joinedload(PeriodRow.price_list),
+    selectinload(Subscription.refusals).joinedload(Payment.quote),
+    selectinload(Subscription.open_changes),
+    selectinload(Subscription.pending_payments).joinedload(Payment.quote),
+)
 
 
 def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscription:
-    """A subscription of this account with all that `facts()` reads."""
-    query = (
-        select(Subscription)
-        .where(Subscription.id == subscription_id, Subscription.account_id == account_id)
-        .options(
-            joinedload(Subscription.account).joinedload(Account.issuer),
-            joinedload(Subscription.price_list),
-            selectinload(Subscription.periods),
-            selectinload(Subscription.open_changes),
-            selectinload(Subscription.pending_payments),
-        )
-    )
+    """A subscription of this account with all that `facts()` reads; `lock` keeps others from changing it."""
+    query = select(Subscription).where(Subscription.id == subscription_id, Subscription.account_id == account_id)
     if lock:
         query = query.with_for_update(of=Subscription).execution_options(populate_existing=True)
-    subscription = db.session.scalars(query).one_or_none()
+    subscription = db.session.scalars(query.options(*_loaded)).one_or_none()
     if subscription is None:
-        raise LookupError(subscription_id)
+        raise NotFound(subscription_id)
     return subscription
 
 
-def load_all(account_id: str) -> list[Subscription]:
-    ids = db.session.scalars(
-        select(Subscription.id)
-        .where(Subscription.account_id == account_id)
-        .order_by(Subscription.plan, Subscription.id)
-    )
-    return [load(account_id, subscription_id) for subscription_id in ids.all()]
+def load_all(account_id: str) -> Sequence[Subscription]:
+    query = select(Subscription).where(Subscription.account_id == account_id).options(*_loaded)
+    return db.session.scalars(query.order_by(Subscription.plan, Subscription.id)).all()
 
 
-def load_quote(account_id: str, subscription_id: str, quote_id: str) -> Quote:
-    """A quote with its card and attempts; its subscription is loaded as `load` does."""
-    query = (
-        select(Quote)
-        .join(Quote.subscription)
-        .where(Quote.id == quote_id, Subscription.id == subscription_id, Subscription.account_id == account_id)
-        .options(joinedload(Quote.card), selectinload(Quote.payments))
-        .execution_options(populate_existing=True)
-    )
-    quote = db.session.scalars(query).one_or_none()
-    if quote is None:
-        raise LookupError(quote_id)
-    set_committed_value(quote, "subscription", load(account_id, subscription_id))
-    return quote
-
-
-def captured_payment(quote: Quote) -> Payment | None:
-    return next((payment for payment in quote.payments if payment.state == "captured"), None)
-
-
-def pending_payment(quote: Quote) -> Payment | None:
-    return next((payment for payment in quote.payments if payment.state == "pending"), None)
+CHECKS = {"renew": renewal_target, "add": check_addition, "reduce": check_reduction, "cancel": check_cancellation}
 
 
 class Summary(NamedTuple):
@@ -124,16 +78,19 @@ class Summary(NamedTuple):
     renews_on: date
     next_total: Money
     renewed_until: date | None
-    may_renew: bool
+    self_service: bool
+    may: frozenset[str]  # of "renew", "add", "reduce", "cancel"
+    last_paid_seats: int
+    changes: list[ChangeRow]
+    ended_on: date | None
+    card_expires: bool
     pending: Payment | None
 
 
 def summary(subscription: Subscription) -> Summary:
     facts = subscription.facts()
     today = ports().clock.now(subscription.account).date()
-    current = facts.current(today)
-    net = monthly_cost(subscription.price_list.tiers, projected_seats(facts)) * facts.months
-    total = net + tax_on(net, _treatment(subscription.account)).amount
+    current, card = facts.current(today), billing.default_card(subscription.account_id)
     return Summary(
         subscription=subscription,
         status=status(facts, today),
@@ -141,15 +98,22 @@ def summary(subscription: Subscription) -> Summary:
         seats=facts.seats[current.ordinal],
         next_seats=next_seats(facts, today),
         renews_on=facts.boundary(facts.last_paid + 1),
-        next_total=Money(total, subscription.price_list.currency),
+        next_total=renewal_total(subscription),
         renewed_until=facts.boundary(facts.last_paid + 1) if facts.last_paid > current.ordinal else None,
-        may_renew=may_renew(facts, today),
+        self_service=facts.self_service,
+        may=frozenset(name for name, check in CHECKS.items() if allows(check, facts, today)),
+        last_paid_seats=facts.seats[facts.last_paid],
+        ended_on=facts.ended_on,
+        card_expires=card is not None and facts.self_service and card.expired(facts.boundary(facts.last_paid + 1)),
+        changes=[row for row in subscription.open_changes if today < facts.boundary(row.effective_ordinal)],
         pending=next(iter(subscription.pending_payments), None),
     )
 
 
-def _treatment(account: Account) -> Treatment:
-    return treatment(account.country, account.vat_number)
+def renewal_total(subscription: Subscription) -> Money:
+    """What the next unpaid period costs, with tax."""
+    net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts())) * subscription.term_months
+    return Money(amounts([net], subscription.account.tax_treatment).total, subscription.price_list.currency)
 
 
 class Cost(NamedTuple):
@@ -161,27 +125,30 @@ class Cost(NamedTuple):
     currency: str
     active_users: int
 
+    @property
+    def total(self) -> int:
+        return self.monthly * self.months
+
 
 _s, _p = Subscription.__table__.c, PriceList.__table__.c  # columns, not attributes: no ORM on the hottest path
 _cost_inputs = (
-    select(_p.tiers, _p.currency, _s.term_months, _s.active_users)
+    select(_p.tiers, _p.currency, _s.term_months, _s.active_users, _s.plan, _s.reseller)
     .join_from(Subscription.__table__, PriceList.__table__)
     .where(
         _s.id == bindparam("subscription_id"),
         _s.account_id == bindparam("account_id"),
-        _s.plan == Plan.BUSINESS.value,
-        _s.reseller.is_(None),
     )
 )
 
 
 def cost(account_id: str, subscription_id: str, seats: int) -> Cost:
-    """The stepper's fragment, asked at every click: one narrow query, for directly bought Business subscriptions."""
+    """The stepper's fragment, asked at every click: one narrow query. Raises what a renewal does of the plan."""
     found = db.session.execute(
         _cost_inputs, {"account_id": account_id, "subscription_id": subscription_id}
     ).one_or_none()  # fmt: skip
     if found is None:
-        raise LookupError(subscription_id)
+        raise NotFound(subscription_id)
+    check_plan(Plan(found.plan), found.reseller)
     lines = tuple(breakdown(parse_tiers(found.tiers), seats))
     return Cost(lines, sum(line.amount for line in lines), found.term_months, found.currency, found.active_users)
 
@@ -199,202 +166,137 @@ def refresh_active_users(account_id: str, subscription_id: str) -> None:
         )
 
 
-def quote_renewal(account_id: str, subscription_id: str, seats: int) -> str:
-    """Continue on the stepper (renew, step 4): stores what a renewal with `seats` costs; the quote's id."""
+def check_reduce(account_id: str, subscription_id: str, seats: int) -> Change:
+    """Continue on the stepper (reduce, step 5): the change that Confirm would write, or the refusal."""
     subscription = load(account_id, subscription_id)
-    renewal_target(subscription.facts(), ports().clock.now(subscription.account).date())
+    check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
     refresh_active_users(account_id, subscription_id)
+    facts = load(account_id, subscription_id).facts()
+    check_fewer(facts, seats)
+    return Change(ChangeKind.REDUCTION, seats, facts.last_paid + 1)
+
+
+class Foreseen(NamedTuple):
+    """What a reduction would bring, for the confirmation: cents for the whole next period, before tax."""
+
+    before: int
+    effective_on: date
+    cost: int
+    saved: int
+    currency: str
+
+
+def foreseen_reduction(subscription: Subscription, seats: int) -> Foreseen:
+    """Against what the next unpaid period is billed without it. Raises the refusals of a reduction."""
+    facts, tiers = subscription.facts(), subscription.price_list.tiers
+    check_reduction(facts, ports().clock.now(subscription.account).date())
+    check_fewer(facts, seats)
+    before, cost = facts.seats[facts.last_paid], monthly_cost(tiers, seats) * facts.months
+    saved = monthly_cost(tiers, before) * facts.months - cost
+    return Foreseen(before, facts.boundary(facts.last_paid + 1), cost, saved, subscription.price_list.currency)
+
+
+def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
+    """Confirm (reduce, step 6): from the first unpaid period on; a reduction that was open is superseded."""
+    check_reduce(account_id, subscription_id, seats)
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
-        quote = _renewal_quote(subscription, seats, ports().clock.now(subscription.account))
-        session.add(quote)
-    return quote.id
-
-
-def _renewal_quote(subscription: Subscription, seats: int, now: datetime) -> Quote:
-    facts, tiers = subscription.facts(), subscription.price_list.tiers
-    target = renewal_target(facts, now.date())
-    check_floor(facts, seats)
-    lines = period_lines(tiers, seats, facts.months)
-    if target.days_left is not None:
-        monthly = sum(line["monthly"] for line in lines)
-        lines = [prorated_line(monthly, seats, facts.months, target.period, target.days_left)]
-    net = sum(line["amount"] for line in lines)
-    tax = tax_on(net, _treatment(subscription.account))
-    return Quote(
-        id=new_id(), subscription_id=subscription.id, kind="renewal", ordinal=target.period.ordinal, seats=seats,
-        months=facts.months, price_list_id=subscription.price_list_id, lines=lines,
-        currency=subscription.price_list.currency, net=net, tax=tax.amount, total=net + tax.amount,
-        tax_treatment=tax.treatment, tax_rate=tax.rate, created_at=now, expires_at=now + QUOTE_LIFETIME,
-    )  # fmt: skip
-
-
-def choose_card(account_id: str, subscription_id: str, quote_id: str, card_id: str | None) -> None:
-    """Continue on the payment page (renew, step 6). Raises CardMissing, CardExpired."""
-    with transaction() as session:
-        quote = load_quote(account_id, subscription_id, quote_id)
-        card = session.scalars(
-            select(Card).where(Card.id == card_id, Card.account_id == account_id)
-        ).one_or_none()  # fmt: skip
-        _check_card(card, ports().clock.now(quote.subscription.account))
-        if not pending_payment(quote) and not captured_payment(quote):
-            quote.card = card
-
-
-def _check_card(card: Card | None, now: datetime) -> Card:
-    if card is None:
-        raise CardMissing
-    if card.expired(now.date()):
-        raise CardExpired
-    return card
-
-
-def pay(account_id: str, subscription_id: str, quote_id: str, attempt: int, return_url: str) -> Payment:
-    """Pay (renew, step 8): charges exactly the quote, once, and says what became of it.
-
-    `attempt` is the number that the overview offered: sent again, it answers as it did the first time, and a quote
-    that was paid answers with that payment for ever. Raises QuoteMoved, CardMissing, CardExpired and the refusals of
-    a renewal. An unknown outcome is a payment that is still pending.
-    """
-    if len(load_quote(account_id, subscription_id, quote_id).payments) < attempt:
-        refresh_active_users(account_id, subscription_id)
-    with transaction() as session:
-        load(account_id, subscription_id, lock=True)
-        quote = load_quote(account_id, subscription_id, quote_id)
-        payment = _answered(quote, attempt)
-        fresh, changes = (None, {}) if payment else _compare(quote)
-        if fresh is not None:
-            session.add(fresh)
-        elif payment is None:
-            payment = _claim(quote)
-            session.add(payment)
-    if fresh is not None:
-        raise QuoteMoved(fresh.id, changes)
-    assert payment is not None  # noqa: S101  one of the three was made above
-    if payment.state == "pending":
-        key, token, money = payment.key, payment.card_token, quote.money
-        db.session.rollback()
-        with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep finds out
-            settle(key, ports().gateway.charge(key, token, money, return_url))
-    return find_payment(payment.key)
-
-
-def _answered(quote: Quote, attempt: int) -> Payment | None:
-    """The attempt that already answers this request, if any."""
-    settled = captured_payment(quote) or pending_payment(quote)
-    return settled or (quote.payments[attempt - 1] if attempt <= len(quote.payments) else None)
-
-
-def _compare(quote: Quote) -> tuple[Quote | None, dict[str, tuple[object, object]]]:
-    """A fresh quote and what changed, where the stored one is no longer what Pay should charge."""
-    subscription = quote.subscription
-    now = ports().clock.now(subscription.account)
-    fresh = _renewal_quote(subscription, quote.seats, now)
-    fresh.card_id = _check_card(quote.card, now).id
-    changes: dict[str, tuple[object, object]] = {
-        name: (before, after)
-        for name in ("ordinal", "net", "tax", "total")
-        if (before := getattr(quote, name)) != (after := getattr(fresh, name))
-    }
-    if quote.expires_at <= now:
-        changes["expires_at"] = (quote.expires_at, fresh.expires_at)
-    if quote.lines != fresh.lines or quote.tax_treatment != fresh.tax_treatment:
-        changes.setdefault("lines", (None, None))
-    return (fresh if changes else None), changes
-
-
-def _claim(quote: Quote) -> Payment:
-    """The row that stands before the gateway is asked; two unique indexes let no second one in."""
-    attempt = len(quote.payments) + 1
-    card = quote.card
-    assert card is not None  # noqa: S101  _compare checked it in this transaction
-    return Payment(
-        key=f"{quote.id}.{attempt}", quote_id=quote.id, subscription_id=quote.subscription_id, attempt=attempt,
-        state="pending", amount=quote.total, currency=quote.currency, card_token=card.token, card_brand=card.brand,
-        card_last4=card.last4, created_at=ports().clock.now(quote.subscription.account),
-    )  # fmt: skip
-
-
-def find_payment(key: str) -> Payment:
-    return db.session.scalars(
-        select(Payment)
-        .where(Payment.key == key)
-        .options(joinedload(Payment.quote))
-        .execution_options(populate_existing=True)
-    ).one()
-
-
-def settle(key: str, outcome: Outcome) -> None:
-    """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it."""
-    with transaction() as session:
-        payment = find_payment(key)
-        account_id = session.scalars(
-            select(Subscription.account_id).where(Subscription.id == payment.subscription_id)
-        ).one()
-        subscription = load(account_id, payment.subscription_id, lock=True)
-        payment = find_payment(key)
-        if payment.state != "pending":
-            return
-        if isinstance(outcome, ActionRequired):
-            payment.action_url = outcome.url
-            return
-        now = ports().clock.now(subscription.account)
-        payment.settled_at = now
-        match outcome:
-            case Declined(code):
-                payment.state, payment.decline_code = "declined", code
-            case Cancelled():
-                payment.state = "cancelled"
-            case Captured():
-                payment.state = "captured"
-                _renewed(subscription, payment, now)
-
-
-def _renewed(subscription: Subscription, payment: Payment, now: datetime) -> None:
-    quote = payment.quote
-    db.session.add(
-        PeriodRow(
-            subscription_id=subscription.id, ordinal=quote.ordinal, seats=quote.seats,
-            price_list_id=quote.price_list_id, source="paid",
+        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        check_reduction(facts, now.date())
+        check_fewer(facts, seats)
+        before = projected_seats(facts)
+        close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
+        session.add(
+            ChangeRow(
+                id=new_id(), subscription_id=subscription.id, kind=ChangeKind.REDUCTION, seats=seats,
+                effective_ordinal=facts.last_paid + 1, requested_at=now,
+            )
+        )  # fmt: skip
+        effective_on = facts.boundary(facts.last_paid + 1).isoformat()
+        activity.record(
+            account_id,
+            "reduction_requested",
+            now,
+            {"seats": before},
+            {"seats": seats, "day": effective_on},
+            subscription,
         )
-    )  # fmt: skip
+    return load(account_id, subscription_id)
+
+
+def cancel(account_id: str, subscription_id: str) -> Subscription:
+    """Confirm (cancel, step 4): at the end of what is paid; a past due subscription ends at once."""
+    with transaction() as session:
+        subscription = load(account_id, subscription_id, lock=True)
+        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        if check_cancellation(facts, now.date()) is Status.PAST_DUE:
+            end(subscription, now.date(), now)
+        else:
+            session.add(
+                ChangeRow(
+                    id=new_id(), subscription_id=subscription.id, kind=ChangeKind.CANCELLATION, seats=None,
+                    effective_ordinal=facts.last_paid + 1, requested_at=now,
+                )
+            )  # fmt: skip
+            ends_on = facts.boundary(facts.last_paid + 1).isoformat()
+            activity.record(account_id, "cancellation_requested", now, {}, {"end": ends_on}, subscription)
+    return load(account_id, subscription_id)
+
+
+def load_change(account_id: str, subscription_id: str, change_id: str) -> ChangeRow:
+    load(account_id, subscription_id)
+    change = db.session.scalars(
+        select(ChangeRow).where(ChangeRow.id == change_id, ChangeRow.subscription_id == subscription_id)
+    ).one_or_none()
+    if change is None:
+        raise NotFound(change_id)
+    return change
+
+
+def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscription:
+    """« Annuler la demande », at any time before its day; done twice it is done once. Raises ChangeClosed."""
+    with transaction():
+        subscription = load(account_id, subscription_id, lock=True)
+        change = load_change(account_id, subscription_id, change_id)
+        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        check_withdrawal(subscription, change, now.date())
+        if change.closed_at is None:
+            change.closed_at, change.closed_as = now, "withdrawn"
+            activity.record(
+                account_id,
+                f"{change.kind}_undone",
+                now,
+                {"seats": change.seats},
+                {"seats": facts.seats[facts.last_paid]},
+                subscription,
+            )
+    return load(account_id, subscription_id)
+
+
+def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date) -> None:
+    """Undone already is no error, unless another of the kind is open: then the page was out of date."""
+    facts = subscription.facts()
+    if subscription.pending_payments:
+        raise PaymentPending
+    if change.closed_as is not None and (change.closed_as != "withdrawn" or facts.change(ChangeKind(change.kind))):
+        raise ChangeClosed(change.closed_as)
+    if change.closed_as is None and today >= facts.boundary(change.effective_ordinal):
+        raise ChangeClosed(None)
+
+
+def close_change(subscription: Subscription, kind: ChangeKind, closed_as: str, now: datetime) -> None:
+    """Closes the open change of a kind, if there is one, in the open transaction."""
     db.session.execute(
         update(ChangeRow)
-        .where(
-            ChangeRow.subscription_id == subscription.id,
-            ChangeRow.kind == ChangeKind.REDUCTION,
-            ChangeRow.closed_at.is_(None),
-        )
-        .values(closed_at=now, closed_as="superseded")
+        .where(ChangeRow.subscription_id == subscription.id, ChangeRow.kind == kind, ChangeRow.closed_at.is_(None))
+        .values(closed_at=now, closed_as=closed_as)
     )
-    invoice = billing.issue_invoice(subscription, quote, payment, now)
-    db.session.add_all(notices.receipts(subscription, invoice, now))
+    db.session.flush()
 
 
-def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
-    """Asks the gateway what became of a quote's pending payment, and settles it.
-
-    A charge that the gateway never heard of is cancelled there before it is given up, so that it can never be made
-    late; so is a 3-D Secure challenge that outlived its quote. Raises OutcomeUnknown while the gateway is silent.
-    """
-    quote = load_quote(account_id, subscription_id, quote_id)
-    payment = pending_payment(quote)
-    if payment is None:
-        return
-    now = ports().clock.now(quote.subscription.account)
-    key, expired, silent = payment.key, now >= quote.expires_at, now >= payment.created_at + SILENCE_MEANS_NO
-    db.session.rollback()
-    outcome = ports().gateway.find(key)
-    if (outcome is None and silent) or (isinstance(outcome, ActionRequired) and expired):
-        outcome = ports().gateway.cancel(key)
-    if outcome is not None:
-        settle(key, outcome)
-
-
-def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:
-    """The owner gives up a 3-D Secure challenge: cancelled at the gateway first, then here."""
-    payment = pending_payment(load_quote(account_id, subscription_id, quote_id))
-    if payment is not None and payment.action_url is not None:
-        key = payment.key
-        db.session.rollback()
-        settle(key, ports().gateway.cancel(key))
+def end(subscription: Subscription, day: date, now: datetime) -> None:
+    """Ends a subscription for good, in the open transaction; no request outlives it."""
+    subscription.ended_on = day
+    close_change(subscription, ChangeKind.CANCELLATION, "applied", now)
+    close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
+    activity.record(subscription.account_id, "ended", now, {}, {"end": day.isoformat()}, subscription)

@@ -1,14 +1,16 @@
 """What a subscription is and what may be done to it: status is derived from paid periods and changes, never stored."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import StrEnum
 from typing import ClassVar, NamedTuple
 
 from .periods import Period, boundary, ordinal_on, period
 
-REFUSALS_BEFORE_LAPSE = 5  # the first attempt and four retries: +1, +3, +5 and +7 days
+ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # after the boundary: the first automatic attempt and its retries
+LAPSE_DAYS = 30  # how long a lapsed subscription can be brought back
+NOTICE_DAYS = {1: (7,), 12: (30, 7)}  # before a renewal, by the term's months
 
 
 class Plan(StrEnum):
@@ -42,7 +44,7 @@ class Facts:
     """All that the rules need to know of one subscription.
 
     `seats` maps the ordinal of each paid (or external) period to its seats; there is at least one.
-    `refused` counts the automatic attempts refused for the first unpaid period.
+    `refused` counts the automatic attempts refused for the first unpaid period, `refused_on` is the day of the last.
     """
 
     plan: Plan
@@ -53,12 +55,17 @@ class Facts:
     changes: tuple[Change, ...] = ()
     ended_on: date | None = None
     refused: int = 0
+    refused_on: date | None = None
     payment_pending: bool = False
     active_users: int = 0
     active_users_as_of: datetime | None = None
 
     def change(self, kind: ChangeKind) -> Change | None:
         return next((change for change in self.changes if change.kind == kind), None)
+
+    @property
+    def self_service(self) -> bool:
+        return self.plan is Plan.BUSINESS and self.reseller is None
 
     def period(self, ordinal: int) -> Period:
         return period(self.anchor, self.months, ordinal)
@@ -111,6 +118,42 @@ class CancellationOpen(Refusal):
         self.ends_on = ends_on
 
 
+class ReductionOpen(Refusal):
+    """Seats are not added while fewer were asked for; that request must be undone first. `effective_on`: a date."""
+
+    def __init__(self, seats: int, effective_on: date) -> None:
+        self.seats, self.effective_on = seats, effective_on
+
+
+class RenewalDue(Refusal):
+    """The next period is not paid: renewing comes before any other change."""
+
+
+class NotMoreSeats(Refusal):
+    """Adding wants a larger number than there is."""
+
+    status = 422
+
+    def __init__(self, seats: int) -> None:
+        self.seats = seats
+
+
+class NotFewerSeats(Refusal):
+    """Reducing wants a smaller number than the last paid period has."""
+
+    status = 422
+
+    def __init__(self, seats: int) -> None:
+        self.seats = seats
+
+
+class ChangeClosed(Refusal):
+    """The request can no longer be undone; `closed_as` says what became of it (None: its day has come)."""
+
+    def __init__(self, closed_as: str | None) -> None:
+        self.closed_as = closed_as
+
+
 class AlreadyRenewed(Refusal):
     """At most one period is paid ahead; `until` is exclusive."""
 
@@ -145,7 +188,7 @@ def status(facts: Facts, today: date) -> Status:
         return Status.ENDED
     if facts.ordinal_on(today) in facts.seats:
         return Status.ENDING if cancellation else Status.ACTIVE
-    return Status.LAPSED if facts.refused >= REFUSALS_BEFORE_LAPSE else Status.PAST_DUE
+    return Status.LAPSED if facts.refused >= len(ATTEMPT_DAYS) else Status.PAST_DUE
 
 
 def projected_seats(facts: Facts) -> int:
@@ -164,11 +207,16 @@ def next_seats(facts: Facts, today: date) -> int | None:
     return None if facts.change(ChangeKind.CANCELLATION) else projected_seats(facts)
 
 
-def check_self_service(facts: Facts) -> None:
-    if facts.reseller is not None:
-        raise ResellerManages(facts.reseller)
-    if facts.plan is not Plan.BUSINESS:
+def check_plan(plan: Plan, reseller: str | None) -> None:
+    """Only a directly bought Business subscription is changed here."""
+    if reseller is not None:
+        raise ResellerManages(reseller)
+    if plan is not Plan.BUSINESS:
         raise PlanForbids
+
+
+def check_self_service(facts: Facts) -> None:
+    check_plan(facts.plan, facts.reseller)
 
 
 def renewal_target(facts: Facts, today: date) -> RenewalTarget:
@@ -193,14 +241,99 @@ def renewal_target(facts: Facts, today: date) -> RenewalTarget:
     return RenewalTarget(facts.period(facts.last_paid + 1))
 
 
+def _check_changeable(facts: Facts, today: date) -> None:
+    """What adding and reducing have in common: a subscription that is paid today and goes on."""
+    check_self_service(facts)
+    now = status(facts, today)
+    if now is Status.ENDED:
+        raise SubscriptionEnded
+    if facts.payment_pending:
+        raise PaymentPending
+    if now in (Status.PAST_DUE, Status.LAPSED):
+        raise RenewalDue
+    cancellation = facts.change(ChangeKind.CANCELLATION)
+    if cancellation:
+        raise CancellationOpen(facts.boundary(cancellation.effective_ordinal))
+
+
+def check_addition(facts: Facts, today: date) -> None:
+    """Seats may be added today (help page: adjust the number of users)."""
+    _check_changeable(facts, today)
+    reduction = facts.change(ChangeKind.REDUCTION)
+    if reduction:
+        raise ReductionOpen(reduction.seats or 0, facts.boundary(reduction.effective_ordinal))
+
+
+def check_reduction(facts: Facts, today: date) -> None:
+    """A reduction may be asked for today; it takes effect at the first unpaid period (help page: reduce)."""
+    _check_changeable(facts, today)
+    if facts.seats[facts.last_paid] == 1:
+        raise NotFewerSeats(1)
+
+
+def check_fewer(facts: Facts, seats: int) -> None:
+    """Fewer than the last paid period's, and not below the active users."""
+    if seats >= facts.seats[facts.last_paid]:
+        raise NotFewerSeats(facts.seats[facts.last_paid])
+    check_floor(facts, seats)
+
+
+def check_cancellation(facts: Facts, today: date) -> Status:
+    """A cancellation may be asked for today: active ends with what is paid, past due ends at once."""
+    check_self_service(facts)
+    now = status(facts, today)
+    if now is Status.ENDED:
+        raise SubscriptionEnded
+    if facts.payment_pending:
+        raise PaymentPending
+    cancellation = facts.change(ChangeKind.CANCELLATION)
+    if cancellation:
+        raise CancellationOpen(facts.boundary(cancellation.effective_ordinal))
+    if now is Status.LAPSED:
+        raise RenewalDue
+    return now
+
+
 def check_floor(facts: Facts, seats: int) -> None:
     if seats < facts.active_users:
         raise BelowActiveUsers(facts.active_users, facts.active_users_as_of)
 
 
-def may_renew(facts: Facts, today: date) -> bool:
+def allows(check: Callable[[Facts, date], object], facts: Facts, today: date) -> bool:
+    """Whether a command would be accepted: what a page offers and what the service does are one rule."""
     try:
-        renewal_target(facts, today)
+        check(facts, today)
     except Refusal:
         return False
     return True
+
+
+class Due(StrEnum):
+    """What time has made due; the sweep does it."""
+
+    END = "end"  # the cancellation's day has come, or a lapsed subscription was not brought back
+    EXTERNAL = "external"  # somebody else bills the next period
+    CHARGE = "charge"  # the next period, with the default card
+
+
+def due(facts: Facts, today: date) -> tuple[Due, date] | None:
+    """The next thing that is, or will be, due, and its day; None where nothing ever will be."""
+    if facts.ended_on is not None:
+        return None
+    following = facts.boundary(facts.last_paid + 1)
+    if not facts.self_service:
+        return Due.EXTERNAL, following
+    cancellation = facts.change(ChangeKind.CANCELLATION)
+    if cancellation:
+        return Due.END, facts.boundary(cancellation.effective_ordinal)
+    if facts.refused < len(ATTEMPT_DAYS):
+        return Due.CHARGE, following + timedelta(days=ATTEMPT_DAYS[facts.refused])
+    return Due.END, (facts.refused_on or today) + timedelta(days=LAPSE_DAYS)
+
+
+def notices(facts: Facts) -> list[tuple[date, int]]:
+    """The days on which the owner is told of the next renewal, and how many days ahead each is."""
+    if facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION) or not facts.self_service:
+        return []
+    following = facts.boundary(facts.last_paid + 1)
+    return [(following - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]

@@ -1,5 +1,6 @@
 """VAT on the subscription of a French seller (CGI art. 259-1 and 283-2; EN 16931 BR-CO-17)."""
 
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -46,12 +47,14 @@ class Treatment(StrEnum):
     OUTSIDE_EU = "outside_eu"  # not subject to French VAT
 
 
-class Tax(NamedTuple):
-    """`rate` in basis points, `amount` in cents."""
+class Amounts(NamedTuple):
+    """Cents; `tax_rate` in basis points; `total` is `net` and `tax` together."""
 
-    treatment: Treatment
-    rate: int
-    amount: int
+    net: int
+    tax: int
+    total: int
+    tax_treatment: Treatment
+    tax_rate: int
 
 
 def treatment(country: str, vat_number: str | None) -> Treatment:
@@ -63,7 +66,8 @@ def treatment(country: str, vat_number: str | None) -> Treatment:
     return Treatment.OUTSIDE_EU
 
 
-def tax_on(net: int, which: Treatment) -> Tax:
-    """Tax on a net total, rounded once (BR-CO-17)."""
-    rate = STANDARD_RATE if which is Treatment.STANDARD else 0
-    return Tax(which, rate, divide_half_up(net * rate, 10_000))
+def amounts(nets: Iterable[int], which: Treatment) -> Amounts:
+    """The totals of a document whose lines come to `nets` before tax; tax is rounded once (BR-CO-17)."""
+    net, rate = sum(nets), STANDARD_RATE if which is Treatment.STANDARD else 0
+    tax = divide_half_up(net * rate, 10_000)
+    return Amounts(net, tax, net + tax, which, rate)

@@ -1,6 +1,6 @@
 """The clock of each sandbox account: it starts where its scenario says, ticks, and is moved forward by testers."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from ..db import db
@@ -19,4 +19,5 @@ class SandboxClock:
 
     def now(self, account: Account) -> datetime:
         setting = db.session.get_one(SandboxAccount, account.id)
-        return (setting.set_to + (machine_now() - setting.set_at)).astimezone(ZoneInfo(account.zone))
+        local = (setting.set_to + (machine_now() - setting.set_at)).astimezone(ZoneInfo(account.zone))
+        return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()))  # so that adding minutes adds minutes

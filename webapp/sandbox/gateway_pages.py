@@ -14,11 +14,19 @@ from wtforms.validators import InputRequired, Length, Regexp, StopValidation
 
 from ..auth import public
 from ..db import db, new_id
+from ..views.forms import PortalForm
 from .clock import machine_now
 from .gateway import TEST_CARDS, gateway_transaction
 from .tables import SandboxCard, SandboxCharge, SandboxSetup
 
 blueprint = Blueprint("sandbox_gateway", __name__, url_prefix="/sandbox/gateway")
+
+
+def _a_name(_form: FlaskForm, field: Field) -> None:
+    """No digit of any script, so that no card number is kept as a name."""
+    name = field.data or ""
+    if not name.isprintable() or any(letter.isnumeric() or letter in "<>" for letter in name):
+        raise StopValidation(gettext("Enter the name as it is on the card, without digits."))
 
 
 def _test_number(_form: FlaskForm, field: Field) -> None:
@@ -39,8 +47,8 @@ def _expiry(form: "CardForm", field: Field) -> None:
         raise StopValidation(gettext("This card has expired. Use another one."))
 
 
-class CardForm(FlaskForm):
-    class Meta:
+class CardForm(PortalForm):
+    class Meta(PortalForm.Meta):
         csrf = False  # the reference in the address is what admits
 
     expires: tuple[int, int]
@@ -65,13 +73,11 @@ class CardForm(FlaskForm):
         render_kw={"autocomplete": "cc-csc", "inputmode": "numeric", "maxlength": 4},
     )
     holder = StringField(
-        lazy_gettext("Name of the holder"),
+        lazy_gettext("Name on card"),
         [
             InputRequired(lazy_gettext("Enter the name on the card.")),
             Length(max=100),
-            Regexp(
-                r"^[^0-9<>\x00-\x1f]*\Z", message=lazy_gettext("Enter the name as it is on the card, without digits.")
-            ),
+            _a_name,
         ],
         render_kw={"autocomplete": "cc-name", "maxlength": 100},
     )
@@ -82,8 +88,7 @@ def _setup(session: Session, reference: str) -> SandboxSetup:
     if setup is None:
         abort(404)
     _may_return_to(setup.return_url)
-    with_locale = setup.locale
-    g.gateway_locale = with_locale
+    g.page_locale = setup.locale
     refresh()
     return setup
 

@@ -11,10 +11,12 @@ from sqlalchemy import select
 
 from .. import billing, rollover, service
 from ..auth import public
-from ..db import db, transaction
-from ..models import Account, ChangeRow, Message, Owner, Payment, Subscription
+from ..db import NotFound, db, transaction
+from ..models import Account, ChangeRow, Owner, Payment, Subscription
 from ..ports import ports
+from ..records import Message
 from ..service import load_all
+from ..views.errors import error_page
 from . import scenarios
 from .clock import machine_now
 from .gateway import FAULTS, TEST_CARDS
@@ -22,6 +24,7 @@ from .tables import SandboxAccount, SandboxCharge, SandboxHeadcount
 from .tenant import LAG
 
 blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox")
+LAST_YEAR = 9000
 DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.ASCII)
 
 
@@ -33,13 +36,18 @@ class BadRequest(Exception):
 def bad_request(error: BadRequest) -> ResponseReturnValue:
     if _wants_json():
         return jsonify(error=str(error)), 422
-    return _panel(request.view_args or {}, error=str(error), status=422)
+    return _panel((request.view_args or {}).get("account"), str(error), 422)
+
+
+@blueprint.errorhandler(NotFound)
+def not_found(error: NotFound) -> ResponseReturnValue:
+    return (jsonify(error="There is no such account."), 404) if _wants_json() else error_page(404)
 
 
 @blueprint.get("")
 @public
 def panel() -> ResponseReturnValue:
-    return _panel(request.args)
+    return _panel(request.args.get("account"))
 
 
 @blueprint.post("/accounts")
@@ -73,11 +81,20 @@ def move_clock(account: str) -> ResponseReturnValue:
         target = now + _duration(_given("advance"))
     if target < now:
         raise BadRequest(gettext("The clock only moves forward."))
-    with transaction() as session:
-        setting = session.get_one(SandboxAccount, account)
-        setting.set_to, setting.set_at = target, machine_now()
+    if target.year > LAST_YEAR:
+        raise BadRequest(gettext("Give a year from 2000 to 9000."))
+    while (stop := rollover.next_event(account)) is not None and stop <= target:
+        _set_clock(account, stop)  # each boundary, retry and notice in its order
+        rollover.sweep(account)
+    _set_clock(account, target)
     rollover.sweep(account)
     return _done(account, now=ports().clock.now(_account(account)).isoformat(timespec="seconds"))
+
+
+def _set_clock(account: str, to: datetime) -> None:
+    with transaction() as session:
+        setting, at = session.get_one(SandboxAccount, account, with_for_update=True), machine_now()
+        setting.set_to, setting.set_at = max(to, setting.set_to + (at - setting.set_at)), at
 
 
 @blueprint.post("/accounts/<account>/users")
@@ -112,7 +129,13 @@ def state(account: str) -> ResponseReturnValue:
 
 
 def _given(name: str) -> str:
-    return str(request.values.get(name) or (request.get_json(silent=True) or {}).get(name, "")).strip()
+    """A field of the form, the address or a JSON object."""
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        body = None
+    value = request.values.get(name) or (body.get(name) if isinstance(body, dict) else None)
+    return "" if value is None else str(value).strip()
 
 
 def _wants_json() -> bool:
@@ -125,7 +148,7 @@ def _done(account: str, **told: object) -> ResponseReturnValue:
 
 def _account(account_id: str) -> Account:
     if db.session.get(SandboxAccount, account_id) is None:
-        raise LookupError(account_id)
+        raise NotFound(account_id)
     return db.session.get_one(Account, account_id)
 
 
@@ -134,7 +157,7 @@ def _instant(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise BadRequest(gettext("Give a date and time such as 2027-01-31T09:00:00.")) from None
-    if not 2000 <= found.year <= 9000:
+    if not 2000 <= found.year <= LAST_YEAR:
         raise BadRequest(gettext("Give a year from 2000 to 9000."))
     return found
 
@@ -147,18 +170,13 @@ def _duration(text: str) -> timedelta:
     return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
 
 
-def _panel(args: object, error: str = "", status: int = 200) -> ResponseReturnValue:
-    chosen = args.get("account") if hasattr(args, "get") else None
-    accounts = db.session.execute(
-        select(SandboxAccount, Owner.email)
-        .join(Owner, Owner.account_id == SandboxAccount.account_id)
-        .order_by(SandboxAccount.set_at.desc())
-        .limit(30)
-    ).all()
+def _panel(chosen: str | None, error: str = "", status: int = 200) -> ResponseReturnValue:
+    query = select(SandboxAccount, Owner.email).join(Owner, Owner.account_id == SandboxAccount.account_id)
+    accounts = db.session.execute(query.order_by(SandboxAccount.set_at.desc()).limit(30)).all()
     if chosen is None and accounts:
         chosen = accounts[0][0].account_id
-    shown = next((row for row in accounts if row[0].account_id == chosen), None)
     account = _account(chosen) if chosen else None
+    shown = db.session.execute(query.where(SandboxAccount.account_id == chosen)).first()
     return render_template(
         "sandbox/panel.html",
         error=error,

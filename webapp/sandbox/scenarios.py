@@ -11,7 +11,7 @@ from ..db import db, new_id, transaction
 from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
 from ..domain.subscription import Plan
-from ..domain.tax import tax_on, treatment
+from ..domain.tax import amounts
 from ..models import Account, Issuer, Owner, PeriodRow, PriceList, Quote, Subscription
 from .clock import machine_now
 from .gateway import card_details
@@ -134,7 +134,7 @@ def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Sub
             )
             for ordinal in range(ordinal_on(anchor, plot.term_months, today) + 1)
         ],
-        open_changes=[], pending_payments=[],
+        open_changes=[], pending_payments=[], refusals=[],
     )  # fmt: skip
     db.session.add(subscription)
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
@@ -153,12 +153,10 @@ def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> No
 def _past_invoice(subscription: Subscription, row: PeriodRow, now: datetime) -> None:
     facts, account = subscription.facts(), subscription.account
     lines = period_lines(subscription.price_list.tiers, row.seats, facts.months)
-    net = sum(line["amount"] for line in lines)
-    tax = tax_on(net, treatment(account.country, account.vat_number))
+    billed = amounts((line["amount"] for line in lines), account.tax_treatment)
     bill = Quote(
         subscription_id=subscription.id, kind="renewal", ordinal=row.ordinal, seats=row.seats, months=facts.months,
-        lines=lines, currency="EUR", net=net, tax=tax.amount, total=net + tax.amount, tax_treatment=tax.treatment,
-        tax_rate=tax.rate,
+        lines=lines, currency="EUR", **billed._asdict(),
     )  # fmt: skip
     issued = datetime.combine(facts.period(row.ordinal).start, time(9), now.tzinfo)
     billing.issue_invoice(subscription, bill, None, issued)

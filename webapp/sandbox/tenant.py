@@ -24,5 +24,4 @@ class SandboxDirectory:
         ).all()
         as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - LAG
         seen = next((row for row in rows if row.since <= as_of), rows[-1])
-        db.session.rollback()
         return Headcount(seen.active, as_of)

@@ -1,13 +1,11 @@
 """Paiement et facturation: payment methods, billing information and invoices."""
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from .. import billing, formats
 from ..auth import me
-from ..db import db
-from ..models import Account
 from .purchase import step_url
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -17,7 +15,7 @@ blueprint = Blueprint("billing", __name__, url_prefix="/billing")
 def page() -> ResponseReturnValue:
     return render_template(
         "billing/page.html",
-        account=db.session.get_one(Account, me().account_id),
+        account=billing.account_of(me().account_id),
         cards=billing.cards_of(me().account_id),
         invoices=billing.invoices_of(me().account_id)[:3],
     )
@@ -33,6 +31,8 @@ def add_card() -> ResponseReturnValue:
 @blueprint.get("/cards/return")
 def card_return() -> ResponseReturnValue:
     """Back from the gateway's card page; asked twice, it saves one card."""
+    if request.method == "HEAD":
+        abort(405)
     card, quote = billing.complete_card_setup(me().account_id, request.args.get("reference", ""))
     if card:
         flash(gettext("The card ending in %(last4)s is saved.", last4=card.last4))

@@ -3,13 +3,12 @@
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 
+from .. import billing
 from ..auth import me
-from ..db import db
-from ..models import Account
 
 blueprint = Blueprint("contact", __name__)
 
 
 @blueprint.get("/contact")
 def page() -> ResponseReturnValue:
-    return render_template("contact/page.html", account=db.session.get_one(Account, me().account_id))
+    return render_template("contact/page.html", account=billing.account_of(me().account_id))

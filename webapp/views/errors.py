@@ -3,13 +3,15 @@
 import logging
 
 from flask import Flask, Response, make_response, render_template, request
+from flask.globals import request_ctx
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
 from .. import service
 from ..auth import me
-from ..db import db
+from ..db import NotFound, db
 from ..domain.subscription import Refusal
+from ..ports import OutcomeUnknown
 from ..sentences import Explained, explain
 
 log = logging.getLogger(__name__)
@@ -17,7 +19,8 @@ log = logging.getLogger(__name__)
 
 def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(LookupError, lambda _: error_page(404))
+    app.register_error_handler(NotFound, lambda _: error_page(404))
+    app.register_error_handler(OutcomeUnknown, lambda _: error_page(503))
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(Exception, unexpected)
 
@@ -30,8 +33,9 @@ def http_error(error: HTTPException) -> Response:
 
 
 def refused(refusal: Refusal, status: int | None = None) -> Response:
-    """A rule said no on a subscription's page: which, why, and the way on."""
-    subscription = service.load(me().account_id, (request.view_args or {})["subscription_id"])
+    """A rule said no: which, why, and the way on."""
+    subscription_id = (request.view_args or {}).get("subscription_id")
+    subscription = service.load(me().account_id, subscription_id) if subscription_id else None
     return error_page(status or refusal.status, explain(refusal, subscription))
 
 
@@ -44,6 +48,8 @@ def unexpected(error: Exception) -> Response:
 def error_page(status: int, explained: Explained | None = None) -> Response:
     """What happened, whether anything changed, and the way on."""
     title, sentence = _words(status)
+    if request_ctx.url_adapter is None:  # the host is not one of ours: there is no address to link to
+        return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
     whole = "HX-Request" not in request.headers
     response = make_response(
         render_template(
@@ -69,7 +75,7 @@ def _words(status: int) -> tuple[str, str]:
                 "Go back, reload the page and try again."
             ),
         ),
-        403: (gettext("This cannot be done here"), gettext("Nothing was changed.")),
+        403: (gettext("This cannot be done in the portal"), gettext("Nothing was changed.")),
         404: (
             gettext("Page not found"),
             gettext("There is nothing here. Check the address, or start from Subscriptions."),
@@ -80,9 +86,14 @@ def _words(status: int) -> tuple[str, str]:
             gettext("Too much was sent"),
             gettext("The form is larger than the portal accepts. Nothing was changed."),
         ),
+        503: (
+            gettext("The payment service does not answer"),
+            gettext("Nothing was changed. Try again in a moment."),
+        ),
     }
     fault = gettext(
         "The fault is ours and is written down. "
         "Nothing was charged that Subscriptions does not show. Try again in a moment."
     )
+    words[411] = words[413]
     return words.get(status, (gettext("Something went wrong"), fault))

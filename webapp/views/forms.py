@@ -5,11 +5,13 @@ import re
 from flask import request
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
+from flask_wtf.form import _Auto
 from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
 
 from ..domain.pricing import MAX_SEATS
+from ..sentences import Explained
 
 WHOLE_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 SEATS_SENTENCE = lazy_gettext("Enter a whole number from 1 to 10,000.")
@@ -28,10 +30,22 @@ def _whole_seats(_form: FlaskForm, field: Field) -> None:
         raise StopValidation(str(SEATS_SENTENCE))
 
 
-class SeatsForm(FlaskForm):
+class PortalForm(FlaskForm):
+    """Reads form fields alone: a body of JSON or a file where text belongs is an empty field."""
+
+    class Meta:
+        def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
+            if formdata is _Auto:
+                return request.form if request.method == "POST" else None
+            return formdata
+
+
+class SeatsForm(PortalForm):
     """The stepper. `seats` is kept as typed, so that the refusal is read beside what was written."""
 
     seats = StringField(lazy_gettext("Number of paid users"), [_whole_seats], widget=NumberInput(step="1"))
+
+    way_on: Explained | None = None  # beside a refusal, where another page is meant
 
     @property
     def number(self) -> int:

@@ -1,12 +1,10 @@
 """The language, remembered in a cookie and, for an owner, with the owner (mails use it)."""
 
-from flask import Blueprint, abort, g, redirect, request
+from flask import Blueprint, abort, redirect, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import update
 
 from .. import auth
-from ..db import transaction
-from ..models import Owner
+from ..config import LOCALES
 
 blueprint = Blueprint("preferences", __name__)
 YEAR = 365 * 24 * 3600
@@ -16,11 +14,9 @@ YEAR = 365 * 24 * 3600
 @auth.public
 def language() -> ResponseReturnValue:
     locale = request.form.get("locale", "")
-    if locale not in ("fr", "en"):
+    if locale not in LOCALES:
         abort(400)
-    if g.owner:
-        with transaction() as session:
-            session.execute(update(Owner).where(Owner.id == g.owner.owner_id).values(locale=locale))
+    auth.remember_locale(locale)
     response = redirect(auth.safe_next(request.form.get("next")), 303)
     response.set_cookie("locale", locale, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
     return response

@@ -1,12 +1,12 @@
-"""Renew, steps 5 to 8: the payment page, the overview, Pay, 3-D Secure and the receipt."""
+"""Renew and add from the payment page on: the overview, Pay, 3-D Secure and the receipt."""
 
 from contextlib import suppress
 
-from flask import Blueprint, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import billing, formats, service
+from .. import billing, formats, purchase
 from ..auth import me
 from ..domain.subscription import BelowActiveUsers
 from ..models import Payment, Quote
@@ -15,9 +15,16 @@ from ..sentences import decline, explain
 from .errors import refused
 
 blueprint = Blueprint(
-    "purchase", __name__, url_prefix="/subscriptions/<subscription_id>/<any(renew):procedure>/<quote_id>"
+    "purchase", __name__, url_prefix="/subscriptions/<subscription_id>/<any(renew, add):procedure>/<quote_id>"
 )
-PROCEDURES = {"renewal": "renew"}  # the address of a quote's kind
+PROCEDURES = {"renewal": "renew", "addition": "add"}  # the address of a quote's kind
+
+
+@blueprint.url_value_preprocessor
+def _take_procedure(_endpoint: str | None, values: dict[str, str] | None) -> None:
+    """The word in the address is for people: which procedure it is, the quote says."""
+    if values:
+        values.pop("procedure", None)
 
 
 @blueprint.app_template_global()
@@ -28,30 +35,39 @@ def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
     )  # fmt: skip
 
 
+@blueprint.app_template_global()
+def stepper_url(quote: Quote) -> str:
+    """Back to the number of seats that was quoted."""
+    where = f"{PROCEDURES[quote.kind]}.stepper"
+    return url_for(where, subscription_id=quote.subscription_id, seats=quote.seats)
+
+
 def _quote(subscription_id: str, quote_id: str) -> Quote:
-    return service.load_quote(me().account_id, subscription_id, quote_id)
+    return purchase.load_quote(me().account_id, subscription_id, quote_id)
 
 
 @blueprint.get("/payment")
-def payment(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def payment(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     quote = _quote(subscription_id, quote_id)
-    if service.captured_payment(quote) or service.pending_payment(quote):
+    if quote.unrefused:
         return redirect(step_url("receipt", quote), 303)
     return _payment_page(quote)
 
 
 @blueprint.post("/payment")
-def choose_card(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
+    if _quote(subscription_id, quote_id).unrefused:
+        return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
     try:
-        service.choose_card(me().account_id, subscription_id, quote_id, request.form.get("card"))
-    except (service.CardMissing, service.CardExpired) as refusal:
+        purchase.choose_card(me().account_id, subscription_id, quote_id, request.form.get("card"))
+    except (purchase.CardMissing, purchase.CardExpired) as refusal:
         quote = _quote(subscription_id, quote_id)
         return _payment_page(quote, refusal.status, explain(refusal, quote.subscription).sentence)
     return redirect(step_url("overview", _quote(subscription_id, quote_id)), 303)
 
 
 @blueprint.post("/payment/new-card")
-def new_card(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: the card is entered on the gateway's own page."""
     quote = _quote(subscription_id, quote_id)
     return_url = url_for("billing.card_return", _external=True)
@@ -59,9 +75,9 @@ def new_card(subscription_id: str, procedure: str, quote_id: str) -> ResponseRet
 
 
 @blueprint.get("/overview")
-def overview(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def overview(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     quote = _quote(subscription_id, quote_id)
-    if service.captured_payment(quote) or service.pending_payment(quote):
+    if quote.unrefused:
         return redirect(step_url("receipt", quote), 303)
     if quote.card is None:
         return redirect(step_url("payment", quote), 303)
@@ -69,15 +85,17 @@ def overview(subscription_id: str, procedure: str, quote_id: str) -> ResponseRet
 
 
 @blueprint.post("/pay")
-def pay(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def pay(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     quote = _quote(subscription_id, quote_id)
     attempt = max(request.form.get("attempt", 1, type=int), 1)
-    return_url = step_url("authenticated", quote, external=True)
+    if quote.unrefused is None and attempt > len(quote.payments) + 1:
+        abort(400)
+    return_url, card_id = step_url("authenticated", quote, external=True), request.form.get("card")
     try:
-        paid = service.pay(me().account_id, subscription_id, quote_id, attempt, return_url)
-    except service.QuoteMoved as moved:
+        paid = purchase.pay(me().account_id, subscription_id, quote_id, attempt, return_url, card_id)
+    except purchase.QuoteMoved as moved:
         return _overview(_quote(subscription_id, moved.fresh), moved.status, moved.changes)
-    except (service.CardMissing, service.CardExpired) as refusal:
+    except (purchase.CardMissing, purchase.CardExpired) as refusal:
         quote = _quote(subscription_id, quote_id)
         return _payment_page(quote, 409, explain(refusal, quote.subscription).sentence)
     except BelowActiveUsers as refusal:  # it was high enough when it was quoted
@@ -86,57 +104,60 @@ def pay(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnVa
 
 
 def _after(paid: Payment, quote: Quote) -> ResponseReturnValue:
+    """The page that tells of it is fetched, so that it can be reloaded and come back to."""
     if paid.state in ("declined", "cancelled"):
-        return _payment_page(quote, 402)
+        return redirect(step_url("payment", quote), 303)
     step = "authentication" if paid.state == "pending" and paid.action_url else "receipt"
     return redirect(step_url(step, quote), 303)
 
 
 @blueprint.get("/authentication")
-def authentication(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def authentication(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """3-D Secure, resumable: the way to the bank's page, and the way out."""
     quote = _quote(subscription_id, quote_id)
-    pending = service.pending_payment(quote)
-    if pending is None or pending.action_url is None:
+    pending = quote.unrefused
+    if pending is None or pending.state != "pending" or pending.action_url is None:
         return redirect(step_url("receipt", quote), 303)
     return render_template("purchase/authentication.html", quote=quote, pending=pending)
 
 
 @blueprint.get("/authenticated")
-def authenticated(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def authenticated(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """Back from the bank: says what the gateway knows, as often as it is asked."""
+    if request.method == "HEAD":
+        abort(405)
     with suppress(OutcomeUnknown):
-        service.reconcile(me().account_id, subscription_id, quote_id)
+        purchase.reconcile(me().account_id, subscription_id, quote_id)
     return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
 
 
 @blueprint.post("/reconcile")
-def reconcile(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def reconcile(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Vérifier maintenant » on a payment of unknown outcome."""
-    return authenticated(subscription_id, procedure, quote_id)
+    return authenticated(subscription_id, quote_id)
 
 
 @blueprint.post("/abandon")
-def abandon(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def abandon(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     with suppress(OutcomeUnknown):
-        service.abandon(me().account_id, subscription_id, quote_id)
+        purchase.abandon(me().account_id, subscription_id, quote_id)
     return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
 
 
 @blueprint.get("/receipt")
-def receipt(subscription_id: str, procedure: str, quote_id: str) -> ResponseReturnValue:
+def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """What became of the purchase: the receipt, for ever; or the step where it stands."""
     quote = _quote(subscription_id, quote_id)
-    paid, pending = service.captured_payment(quote), service.pending_payment(quote)
-    if paid:
-        invoice = billing.invoice_of_payment(paid.key)
-        period = quote.subscription.facts().period(quote.ordinal)
-        return render_template("purchase/receipt.html", quote=quote, payment=paid, invoice=invoice, period=period)
-    if pending and pending.action_url:
+    payment = quote.unrefused
+    if payment is None:
+        return redirect(step_url("payment", quote), 303)
+    if payment.state == "pending" and payment.action_url:
         return redirect(step_url("authentication", quote), 303)
-    if pending:
-        return render_template("purchase/pending.html", quote=quote, pending=pending)
-    return redirect(step_url("payment", quote), 303)
+    if payment.state == "pending":
+        return render_template("purchase/pending.html", quote=quote)
+    invoice = billing.invoice_of_payment(payment.key)
+    period = quote.subscription.facts().period(quote.ordinal)
+    return render_template("purchase/receipt.html", quote=quote, payment=payment, invoice=invoice, period=period)
 
 
 def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> ResponseReturnValue:

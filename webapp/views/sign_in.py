@@ -3,17 +3,17 @@
 from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
-from flask_wtf import FlaskForm
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from .. import auth
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
+from .forms import PortalForm
 
 blueprint = Blueprint("sign_in", __name__)
 
 
-class SignInForm(FlaskForm):
+class SignInForm(PortalForm):
     email = EmailField(
         lazy_gettext("E-mail"),
         [InputRequired(lazy_gettext("Enter your e-mail address.")), Length(max=254)],

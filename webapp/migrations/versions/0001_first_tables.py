@@ -2,7 +2,7 @@
 
 Revision ID: 0001
 Revises: 
-Create Date: 2026-11-23 10:56:57.592116
+Create Date: 2026-11-23 12:16:44.073692
 
 """
 from alembic import op
@@ -195,6 +195,22 @@ def upgrade():
     with op.batch_alter_table('subscription', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_subscription_account_id'), ['account_id'], unique=False)
 
+    op.create_table('activity',
+    sa.Column('id', sa.Integer(), nullable=False),
+    sa.Column('account_id', sa.String(length=40), nullable=False),
+    sa.Column('subscription_id', sa.String(length=40), nullable=True),
+    sa.Column('at', sa.DateTime(), nullable=False),
+    sa.Column('by', sa.String(length=200), nullable=True),
+    sa.Column('what', sa.String(length=40), nullable=False),
+    sa.Column('before', sa.JSON(), nullable=False),
+    sa.Column('after', sa.JSON(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_activity_account_id_account')),
+    sa.ForeignKeyConstraint(['subscription_id'], ['subscription.id'], name=op.f('fk_activity_subscription_id_subscription')),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_activity'))
+    )
+    with op.batch_alter_table('activity', schema=None) as batch_op:
+        batch_op.create_index('ix_activity_listed', ['account_id', 'id'], unique=False)
+
     op.create_table('change',
     sa.Column('id', sa.String(length=40), nullable=False),
     sa.Column('subscription_id', sa.String(length=40), nullable=False),
@@ -215,6 +231,20 @@ def upgrade():
     with op.batch_alter_table('change', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_change_subscription_id'), ['subscription_id'], unique=False)
         batch_op.create_index('uq_change_open', ['subscription_id', 'kind'], unique=True, sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
+
+    op.create_table('contact_case',
+    sa.Column('number', sa.String(length=20), nullable=False),
+    sa.Column('account_id', sa.String(length=40), nullable=False),
+    sa.Column('subscription_id', sa.String(length=40), nullable=True),
+    sa.Column('subject', sa.String(length=20), nullable=False),
+    sa.Column('message', sa.String(), nullable=False),
+    sa.Column('opened_at', sa.DateTime(), nullable=False),
+    sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_contact_case_account_id_account')),
+    sa.ForeignKeyConstraint(['subscription_id'], ['subscription.id'], name=op.f('fk_contact_case_subscription_id_subscription')),
+    sa.PrimaryKeyConstraint('number', name=op.f('pk_contact_case'))
+    )
+    with op.batch_alter_table('contact_case', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_contact_case_account_id'), ['account_id'], unique=False)
 
     op.create_table('default_card',
     sa.Column('account_id', sa.String(length=40), nullable=False),
@@ -262,15 +292,18 @@ def upgrade():
     sa.Column('tax_treatment', sa.String(length=20), nullable=False),
     sa.Column('tax_rate', sa.Integer(), nullable=False),
     sa.Column('card_id', sa.String(length=40), nullable=True),
+    sa.Column('automatic', sa.Boolean(), nullable=False),
     sa.Column('created_at', sa.DateTime(), nullable=False),
     sa.Column('expires_at', sa.DateTime(), nullable=False),
-    sa.CheckConstraint("kind IN ('renewal')", name=op.f('ck_quote_kind')),
+    sa.CheckConstraint("kind IN ('renewal', 'addition')", name=op.f('ck_quote_kind')),
+    sa.CheckConstraint("tax_treatment IN ('standard', 'reverse_charge', 'outside_eu')", name=op.f('ck_quote_tax_treatment')),
     sa.CheckConstraint('net >= 0 AND tax >= 0 AND total = net + tax', name=op.f('ck_quote_total')),
     sa.CheckConstraint('seats BETWEEN 1 AND 10000', name=op.f('ck_quote_seats')),
     sa.ForeignKeyConstraint(['card_id'], ['card.id'], name=op.f('fk_quote_card_id_card'), ondelete='SET NULL'),
     sa.ForeignKeyConstraint(['price_list_id'], ['price_list.id'], name=op.f('fk_quote_price_list_id_price_list')),
     sa.ForeignKeyConstraint(['subscription_id'], ['subscription.id'], name=op.f('fk_quote_subscription_id_subscription')),
-    sa.PrimaryKeyConstraint('id', name=op.f('pk_quote'))
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_quote')),
+    sa.UniqueConstraint('id', 'subscription_id', name=op.f('uq_quote_id_subscription_id'))
     )
     with op.batch_alter_table('quote', schema=None) as batch_op:
         batch_op.create_index(batch_op.f('ix_quote_subscription_id'), ['subscription_id'], unique=False)
@@ -279,6 +312,7 @@ def upgrade():
     sa.Column('reference', sa.String(length=100), nullable=False),
     sa.Column('account_id', sa.String(length=40), nullable=False),
     sa.Column('quote_id', sa.String(length=40), nullable=True),
+    sa.Column('completed_at', sa.DateTime(), nullable=True),
     sa.ForeignKeyConstraint(['account_id'], ['account.id'], name=op.f('fk_card_setup_account_id_account')),
     sa.ForeignKeyConstraint(['quote_id'], ['quote.id'], name=op.f('fk_card_setup_quote_id_quote')),
     sa.PrimaryKeyConstraint('reference', name=op.f('pk_card_setup'))
@@ -303,7 +337,7 @@ def upgrade():
     sa.Column('settled_at', sa.DateTime(), nullable=True),
     sa.CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name=op.f('ck_payment_settled')),
     sa.CheckConstraint("state IN ('pending', 'captured', 'declined', 'cancelled')", name=op.f('ck_payment_state')),
-    sa.ForeignKeyConstraint(['quote_id'], ['quote.id'], name=op.f('fk_payment_quote_id_quote')),
+    sa.ForeignKeyConstraint(['quote_id', 'subscription_id'], ['quote.id', 'quote.subscription_id'], name=op.f('fk_payment_quote_id_subscription_id_quote')),
     sa.ForeignKeyConstraint(['subscription_id'], ['subscription.id'], name=op.f('fk_payment_subscription_id_subscription')),
     sa.PrimaryKeyConstraint('key', name=op.f('pk_payment')),
     sa.UniqueConstraint('quote_id', 'attempt', name=op.f('uq_payment_quote_id_attempt'))
@@ -339,11 +373,18 @@ def upgrade():
         batch_op.create_index('ix_invoice_listed', ['account_id', 'issued_on', 'number'], unique=False)
         batch_op.create_index(batch_op.f('ix_invoice_subscription_id'), ['subscription_id'], unique=False)
 
+    op.create_table('invoice_document',
+    sa.Column('invoice_id', sa.String(length=40), nullable=False),
+    sa.Column('pdf', sa.LargeBinary(), nullable=False),
+    sa.ForeignKeyConstraint(['invoice_id'], ['invoice.id'], name=op.f('fk_invoice_document_invoice_id_invoice')),
+    sa.PrimaryKeyConstraint('invoice_id', name=op.f('pk_invoice_document'))
+    )
     # ### end Alembic commands ###
 
 
 def downgrade():
     # ### commands auto generated by Alembic - please adjust! ###
+    op.drop_table('invoice_document')
     with op.batch_alter_table('invoice', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_invoice_subscription_id'))
         batch_op.drop_index('ix_invoice_listed')
@@ -369,11 +410,19 @@ def downgrade():
 
     op.drop_table('owner_session')
     op.drop_table('default_card')
+    with op.batch_alter_table('contact_case', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_contact_case_account_id'))
+
+    op.drop_table('contact_case')
     with op.batch_alter_table('change', schema=None) as batch_op:
         batch_op.drop_index('uq_change_open', sqlite_where=sa.text('closed_at IS NULL'), postgresql_where=sa.text('closed_at IS NULL'))
         batch_op.drop_index(batch_op.f('ix_change_subscription_id'))
 
     op.drop_table('change')
+    with op.batch_alter_table('activity', schema=None) as batch_op:
+        batch_op.drop_index('ix_activity_listed')
+
+    op.drop_table('activity')
     with op.batch_alter_table('subscription', schema=None) as batch_op:
         batch_op.drop_index(batch_op.f('ix_subscription_account_id'))
 

@@ -1,0 +1,355 @@
+"""A purchase from quote to receipt, for a renewal and for an addition. The same shared rules as `service`.
+
+Order of a charge: the pending payment is committed, the gateway is asked with its key while no transaction is open,
+and one transaction writes what came of it.
+"""
+
+from contextlib import suppress
+from datetime import datetime, time, timedelta
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from . import activity, billing, notices
+from .db import NotFound, db, new_id, transaction
+from .domain.pricing import Line, monthly_cost, period_lines, prorated_line
+from .domain.subscription import ChangeKind, NotMoreSeats, Refusal, check_addition, check_floor, renewal_target
+from .domain.tax import amounts
+from .models import Card, Payment, PeriodRow, Quote, Subscription
+from .ports import ActionRequired, Cancelled, Captured, Declined, Outcome, OutcomeUnknown, ports
+from .service import close_change, load, refresh_active_users
+
+QUOTE_LIFETIME = timedelta(minutes=30)
+SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
+
+
+class CardMissing(Refusal):
+    """There is nothing to charge."""
+
+    status = 422
+
+
+class CardExpired(Refusal):
+    status = 422
+
+
+class QuoteMoved(Refusal):
+    """What was quoted is no longer so: nothing was charged, and `fresh` is a new quote for the same seats.
+
+    `changes` maps what moved (seats' price, tax, period, time) to its old and new value; cents, dates or None.
+    """
+
+    status: ClassVar[int] = 409
+
+    def __init__(self, fresh: str, changes: dict[str, tuple[object, object]]) -> None:
+        self.fresh, self.changes = fresh, changes
+
+
+def load_quote(account_id: str, subscription_id: str, quote_id: str, *, lock: bool = False) -> Quote:
+    """A quote with its card and attempts, of a subscription that `load` finds (and locks)."""
+    subscription = load(account_id, subscription_id, lock=lock)
+    query = (
+        select(Quote)
+        .where(Quote.id == quote_id, Quote.subscription_id == subscription_id)
+        .options(joinedload(Quote.card), selectinload(Quote.payments))
+        .execution_options(populate_existing=True)
+    )
+    quote = db.session.scalars(query).one_or_none()
+    if quote is None:
+        raise NotFound(quote_id)
+    set_committed_value(quote, "subscription", subscription)
+    for payment in quote.payments:
+        set_committed_value(payment, "quote", quote)
+    return quote
+
+
+def quote_renewal(account_id: str, subscription_id: str, seats: int) -> str:
+    """Continue on the stepper (renew, step 4): stores what a renewal with `seats` costs; the quote's id."""
+    return _store_quote(account_id, subscription_id, "renewal", seats)
+
+
+def quote_addition(account_id: str, subscription_id: str, seats: int) -> str:
+    """Continue on the stepper (add): stores what rising to `seats` today costs; the quote's id."""
+    return _store_quote(account_id, subscription_id, "addition", seats)
+
+
+def _store_quote(account_id: str, subscription_id: str, kind: str, seats: int) -> str:
+    subscription = load(account_id, subscription_id)
+    ALLOWED[kind](subscription.facts(), ports().clock.now(subscription.account).date())
+    refresh_active_users(account_id, subscription_id)
+    with transaction() as session:
+        subscription = load(account_id, subscription_id, lock=True)
+        quote = draft(subscription, kind, seats, ports().clock.now(subscription.account))
+        session.add(quote)
+    return quote.id
+
+
+def draft(subscription: Subscription, kind: str, seats: int, now: datetime, automatic: bool = False) -> Quote:
+    """The quote that these facts give, or the refusal; nothing is stored."""
+    if kind == "addition":
+        ordinal, price_list_id, lines, expires_at = _priced_addition(subscription, seats, now)
+    else:
+        ordinal, price_list_id, lines, expires_at = _priced_renewal(subscription, seats, now, automatic)
+    billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+    return Quote(
+        id=new_id(), subscription_id=subscription.id, kind=kind, ordinal=ordinal, seats=seats,
+        months=subscription.term_months, price_list_id=price_list_id, lines=lines,
+        currency=subscription.price_list.currency, **billed._asdict(), automatic=automatic, created_at=now,
+        expires_at=expires_at,
+    )  # fmt: skip
+
+
+Priced = tuple[int, str, list[Line], datetime]  # ordinal, price list, lines, expiry
+
+
+def _priced_renewal(subscription: Subscription, seats: int, now: datetime, automatic: bool) -> Priced:
+    """The whole period, or what is left of it after a lapse. The sweep minds no floor."""
+    facts = subscription.facts()
+    target = renewal_target(facts, now.date())
+    if not automatic:
+        check_floor(facts, seats)
+    lines = period_lines(subscription.price_list.tiers, seats, facts.months)
+    if target.days_left is not None:
+        monthly = monthly_cost(subscription.price_list.tiers, seats)
+        lines = [prorated_line(monthly, seats, facts.months, target.period, target.days_left)]
+    return target.period.ordinal, subscription.price_list_id, lines, now + QUOTE_LIFETIME
+
+
+def _priced_addition(subscription: Subscription, seats: int, now: datetime) -> Priced:
+    """The difference for the days left of the period, today included, and in full for a next period already paid;
+    a period that has as many seats already stays as it is.
+
+    Each period at the prices it was paid at. The price of a day ends with the day, so the quote ends at midnight.
+    """
+    facts, today = subscription.facts(), now.date()
+    check_addition(facts, today)
+    current = facts.current(today)
+    if seats <= facts.seats[current.ordinal]:
+        raise NotMoreSeats(facts.seats[current.ordinal])
+    lines, rows = [], _rising(subscription, current.ordinal, seats)
+    for row in rows:
+        tiers, period = row.price_list.tiers, facts.period(row.ordinal)
+        monthly = monthly_cost(tiers, seats) - monthly_cost(tiers, row.seats)
+        days_left = (period.end - max(today, period.start)).days
+        lines.append(prorated_line(monthly, seats - row.seats, facts.months, period, days_left))
+    midnight = datetime.combine(today + timedelta(days=1), time(), ZoneInfo(subscription.account.zone))
+    return current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight)
+
+
+def _rising(subscription: Subscription, since: int, seats: int) -> list[PeriodRow]:
+    """The paid periods, from the current one on, that an addition to `seats` raises."""
+    return [row for row in subscription.periods if row.ordinal >= since and row.seats < seats]
+
+
+ALLOWED = {"renewal": renewal_target, "addition": check_addition}
+
+
+def choose_card(account_id: str, subscription_id: str, quote_id: str, card_id: str | None) -> None:
+    """Continue on the payment page (renew, step 6). Raises CardMissing, CardExpired."""
+    with transaction() as session:
+        quote = load_quote(account_id, subscription_id, quote_id, lock=True)
+        card = session.scalars(
+            select(Card).where(Card.id == card_id, Card.account_id == account_id)
+        ).one_or_none()  # fmt: skip
+        if card_id and card is None:
+            raise NotFound(card_id)
+        _check_card(card, ports().clock.now(quote.subscription.account))
+        if quote.unrefused is None:
+            quote.card = card
+
+
+def _check_card(card: Card | None, now: datetime) -> Card:
+    if card is None:
+        raise CardMissing
+    if card.expired(now.date()):
+        raise CardExpired
+    return card
+
+
+def pay(
+    account_id: str, subscription_id: str, quote_id: str, attempt: int, return_url: str, card_id: str | None = None
+) -> Payment:
+    """Pay (renew, step 8): charges exactly the quote, once, and says what became of it.
+
+    `attempt` is the number that the overview offered: sent again, it answers as it did the first time, and a quote
+    that was paid answers with that payment for ever. `card_id` is the card that the overview
+    showed. Raises QuoteMoved, CardMissing, CardExpired and the refusals of
+    a renewal. An unknown outcome is a payment that is still pending.
+    """
+    if len(load_quote(account_id, subscription_id, quote_id).payments) < attempt:
+        refresh_active_users(account_id, subscription_id)
+    with transaction() as session:
+        quote = load_quote(account_id, subscription_id, quote_id, lock=True)
+        over = quote.expires_at <= ports().clock.now(quote.subscription.account)
+        payment = _answered(quote, attempt)
+        fresh, changes = (None, {}) if payment else _compare(quote, card_id)
+        if fresh is not None:
+            session.add(fresh)
+        elif payment is None:
+            payment = claim(quote)
+            session.add(payment)
+    if fresh is not None:
+        raise QuoteMoved(fresh.id, changes)
+    assert payment is not None  # noqa: S101  one of the three was made above
+    if payment.state == "pending" and over:
+        key = payment.key  # what was quoted is over: ask what became of it, and charge nothing more
+        with suppress(OutcomeUnknown):
+            reconcile(account_id, subscription_id, quote_id)
+        return find_payment(key)
+    return charge(payment.key, return_url)
+
+
+def charge(key: str, return_url: str) -> Payment:
+    """Asks the gateway for a pending payment, outside any transaction, and settles it with the answer."""
+    payment = find_payment(key)
+    if payment.state == "pending":
+        token, money = payment.card_token, payment.quote.money
+        db.session.rollback()
+        with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep finds out
+            settle(key, ports().gateway.charge(key, token, money, return_url))
+    return find_payment(key)
+
+
+def _answered(quote: Quote, attempt: int) -> Payment | None:
+    """The attempt that already answers this request, if any."""
+    return quote.unrefused or (quote.payments[attempt - 1] if attempt <= len(quote.payments) else None)
+
+
+def _compare(quote: Quote, card_id: str | None) -> tuple[Quote | None, dict[str, tuple[object, object]]]:
+    """A fresh quote and what changed, where the stored one is no longer what Pay should charge."""
+    subscription = quote.subscription
+    now = ports().clock.now(subscription.account)
+    fresh = draft(subscription, quote.kind, quote.seats, now)
+    fresh.card_id = _check_card(quote.card, now).id
+    changes: dict[str, tuple[object, object]] = {
+        name: (before, after)
+        for name in ("ordinal", "net", "tax", "total")
+        if (before := getattr(quote, name)) != (after := getattr(fresh, name))
+    }
+    if card_id is not None and card_id != quote.card_id:
+        changes["card"] = (card_id, quote.card_id)
+    if quote.expires_at <= now:
+        changes["expires_at"] = (quote.expires_at, fresh.expires_at)
+    if quote.lines != fresh.lines or quote.tax_treatment != fresh.tax_treatment:
+        changes.setdefault("lines", (None, None))
+    return (fresh if changes else None), changes
+
+
+def claim(quote: Quote) -> Payment:
+    """The row that stands before the gateway is asked; two unique indexes let no second one in."""
+    attempt = len(quote.payments) + 1
+    card = quote.card  # the sweep may find none
+    return Payment(
+        key=f"{quote.id}.{attempt}", quote_id=quote.id, subscription_id=quote.subscription_id, attempt=attempt,
+        state="pending", amount=quote.total, currency=quote.currency, card_token=card.token if card else "",
+        card_brand=card.brand if card else "", card_last4=card.last4 if card else "",
+        created_at=ports().clock.now(quote.subscription.account),
+    )  # fmt: skip
+
+
+def find_payment(key: str) -> Payment:
+    return db.session.scalars(
+        select(Payment)
+        .where(Payment.key == key)
+        .options(joinedload(Payment.quote))
+        .execution_options(populate_existing=True)
+    ).one()
+
+
+def settle(key: str, outcome: Outcome) -> None:
+    """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it."""
+    with transaction() as session:
+        payment = find_payment(key)
+        account_id = session.scalars(
+            select(Subscription.account_id).where(Subscription.id == payment.subscription_id)
+        ).one()
+        subscription = load(account_id, payment.subscription_id, lock=True)
+        payment = find_payment(key)
+        if payment.state != "pending":
+            return
+        if isinstance(outcome, ActionRequired):
+            payment.action_url = outcome.url
+            return
+        now = ports().clock.now(subscription.account)
+        payment.settled_at = now
+        match outcome:
+            case Declined(code):
+                refuse(subscription, payment, code, now)
+            case Cancelled():
+                payment.state = "cancelled"
+            case Captured():
+                payment.state = "captured"
+                _take_effect(subscription, payment, now)
+
+
+def refuse(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
+    """Writes a refusal in the open transaction; the owner hears by mail of one that the sweep met with."""
+    payment.state, payment.decline_code, payment.settled_at = "declined", code, now
+    if payment.quote.automatic:
+        db.session.add_all(notices.refused(subscription, payment, now))
+    card = f"{payment.card_brand} {payment.card_last4}".strip()
+    activity.record(
+        subscription.account_id, "payment_refused", now, {},
+        {"total": payment.amount, "currency": payment.currency, "card": card, "code": payment.decline_code},
+        subscription,
+    )  # fmt: skip
+
+
+def _take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
+    """What a capture brings, in the open transaction: the period or its seats, the invoice, the receipt."""
+    quote = payment.quote
+    before = subscription.facts()
+    if quote.kind == "addition":
+        for row in _rising(subscription, quote.ordinal, quote.seats):
+            row.seats = quote.seats
+    else:
+        db.session.add(
+            PeriodRow(
+                subscription_id=subscription.id, ordinal=quote.ordinal, seats=quote.seats,
+                price_list_id=quote.price_list_id, source="paid",
+            )
+        )  # fmt: skip
+        close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
+    invoice = billing.issue_invoice(subscription, quote, payment, now)
+    db.session.add_all(notices.receipts(subscription, invoice, now))
+    activity.record(
+        subscription.account_id, f"{quote.kind}_paid", now, {"seats": before.seats[before.last_paid]},
+        {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number},
+        subscription,
+    )  # fmt: skip
+
+
+def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
+    """Asks the gateway what became of a quote's pending payment, and settles it.
+
+    A charge that the gateway never heard of is cancelled there before it is given up, so that it can never be made
+    late; so is a 3-D Secure challenge that outlived its quote. Raises OutcomeUnknown while the gateway is silent.
+    """
+    quote = load_quote(account_id, subscription_id, quote_id)
+    payment = quote.unrefused
+    if payment is None or payment.state != "pending":
+        return
+    now = ports().clock.now(quote.subscription.account)
+    key, automatic = payment.key, quote.automatic
+    expired, silent = now >= quote.expires_at, now >= payment.created_at + SILENCE_MEANS_NO
+    db.session.rollback()
+    outcome = ports().gateway.find(key)
+    challenged = isinstance(outcome, ActionRequired)
+    if (outcome is None and silent) or (challenged and expired):
+        outcome = ports().gateway.cancel(key)
+        if challenged and automatic and isinstance(outcome, Cancelled):
+            outcome = Declined("authentication_failed")  # nobody answered the bank: one of the attempts is used up
+    if outcome is not None:
+        settle(key, outcome)
+
+
+def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:
+    """The owner gives up a 3-D Secure challenge: cancelled at the gateway first, then here."""
+    payment = load_quote(account_id, subscription_id, quote_id).unrefused
+    if payment is not None and payment.state == "pending" and payment.action_url is not None:
+        key = payment.key
+        db.session.rollback()
+        settle(key, ports().gateway.cancel(key))

@@ -1,0 +1,42 @@
+"""Add seats: the stepper. The purchase goes on in `purchase`."""
+
+from flask import Blueprint, redirect, url_for
+from flask.typing import ResponseReturnValue
+
+from .. import purchase, service
+from ..auth import me
+from ..domain.subscription import NotMoreSeats, check_addition
+from ..ports import ports
+from . import stepper as steppers
+from . import wants_fragment
+from .forms import SeatsForm
+
+blueprint = Blueprint("add", __name__, url_prefix="/subscriptions/<subscription_id>/add")
+
+
+@blueprint.get("")
+def stepper(subscription_id: str) -> ResponseReturnValue:
+    return steppers.cost_fragment(subscription_id) if wants_fragment() else _page(subscription_id)
+
+
+@blueprint.post("")
+def choose_seats(subscription_id: str) -> ResponseReturnValue:
+    form = SeatsForm()
+    if not form.validate():
+        return _page(subscription_id, form, 422)
+    try:
+        quote_id = purchase.quote_addition(me().account_id, subscription_id, form.number)
+    except NotMoreSeats as refusal:
+        steppers.refuse(form, refusal, service.load(me().account_id, subscription_id))
+        return _page(subscription_id, form, refusal.status)
+    where = url_for("purchase.payment", subscription_id=subscription_id, procedure="add", quote_id=quote_id)
+    return redirect(where, 303)
+
+
+def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
+    subscription = service.load(me().account_id, subscription_id)
+    facts, today = subscription.facts(), ports().clock.now(subscription.account).date()
+    check_addition(facts, today)
+    current = facts.current(today)
+    seats, left = facts.seats[current.ordinal], (current.end - today).days
+    return steppers.page("add", subscription, current, seats + 1, form, status, today_seats=seats, days_left=left)

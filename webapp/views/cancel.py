@@ -1,0 +1,34 @@
+"""Cancel the subscription: the confirmation, and what it does."""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import service
+from ..auth import me
+from ..domain.subscription import Status, check_cancellation
+from ..ports import ports
+from .confirmation import ConfirmForm, confirmation, done
+
+blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")
+
+
+@blueprint.get("")
+def confirm(subscription_id: str) -> ResponseReturnValue:
+    return _confirmation(subscription_id)
+
+
+@blueprint.post("")
+def cancel(subscription_id: str) -> ResponseReturnValue:
+    form = ConfirmForm()
+    if not form.validate():
+        return _confirmation(subscription_id, form, 422)
+    return done(service.cancel(me().account_id, subscription_id), gettext("The cancellation is requested."))
+
+
+def _confirmation(subscription_id: str, form: ConfirmForm | None = None, status: int = 200) -> ResponseReturnValue:
+    subscription = service.load(me().account_id, subscription_id)
+    facts = subscription.facts()
+    at_once = check_cancellation(facts, ports().clock.now(subscription.account).date()) is Status.PAST_DUE
+    ends_on = facts.boundary(facts.last_paid + 1)
+    return confirmation("cancel", subscription, form, status, ends_on=ends_on, at_once=at_once)

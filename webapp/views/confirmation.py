@@ -1,0 +1,48 @@
+"""The confirmation of a change: a dialog over the page that asked for it, a page of its own without scripts."""
+
+from urllib.parse import urlsplit
+
+from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext
+from wtforms import BooleanField
+from wtforms.validators import InputRequired
+
+from .. import service
+from ..models import Subscription
+from . import FRAGMENT_HEADERS, wants_fragment
+from .forms import PortalForm
+
+
+class ConfirmForm(PortalForm):
+    understood = BooleanField(
+        lazy_gettext("I understand"), [InputRequired(lazy_gettext("Tick “I understand” to confirm."))]
+    )
+
+
+def confirmation(
+    procedure: str, subscription: Subscription, form: ConfirmForm | None, status: int, **told: object
+) -> ResponseReturnValue:
+    """The dialog's body, or the tile's page with the dialog open; 422 while « Je comprends » is not ticked."""
+    template = f"{procedure}/_dialog.html" if wants_fragment() else "confirmation.html"
+    tile = service.summary(subscription)
+    body = render_template(
+        template, form=form or ConfirmForm(formdata=None), dialog=f"{procedure}/_dialog.html", tile=tile, **told
+    )
+    response = make_response(body, status)
+    response.vary.update(FRAGMENT_HEADERS)
+    return response
+
+
+def done(subscription: Subscription, sentence: str) -> ResponseReturnValue:
+    """The tile as it is now and the message, in one answer that closes the dialog, where the tile is on the page."""
+    home, page = url_for("subscriptions.index"), url_for("subscriptions.page", subscription_id=subscription.id)
+    if wants_fragment() and urlsplit(request.headers.get("HX-Current-URL", "")).path in (home, page):
+        tile = service.summary(subscription)
+        response = make_response(render_template("subscriptions/_done.html", tile=tile, sentence=sentence))
+        response.headers["HX-Close-Dialog"] = "true"
+        return response
+    flash(sentence)
+    if wants_fragment():
+        return Response(headers={"HX-Redirect": home})
+    return redirect(home, 303)

@@ -1,0 +1,72 @@
+"""Reduce seats: the stepper, and the confirmation that « Je comprends » and « Confirmer » end."""
+
+from flask import Blueprint, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import service
+from ..auth import me
+from ..domain.subscription import BelowActiveUsers, NotFewerSeats, check_reduction, projected_seats
+from ..ports import ports
+from . import stepper as steppers
+from . import wants_fragment
+from .confirmation import ConfirmForm, confirmation, done
+from .forms import SeatsForm, parse_seats
+
+blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
+
+
+@blueprint.get("")
+def stepper(subscription_id: str) -> ResponseReturnValue:
+    return steppers.cost_fragment(subscription_id) if wants_fragment() else _page(subscription_id)
+
+
+@blueprint.post("")
+def choose_seats(subscription_id: str) -> ResponseReturnValue:
+    """Continue: the number is checked, and the confirmation has an address of its own."""
+    form = SeatsForm()
+    if not form.validate():
+        return _page(subscription_id, form, 422)
+    try:
+        service.check_reduce(me().account_id, subscription_id, form.number)
+    except (BelowActiveUsers, NotFewerSeats) as refusal:
+        steppers.refuse(form, refusal, service.load(me().account_id, subscription_id))
+        return _page(subscription_id, form, refusal.status)
+    return redirect(url_for("reduce.confirm", subscription_id=subscription_id, seats=form.number), 303)
+
+
+@blueprint.get("/confirm")
+def confirm(subscription_id: str) -> ResponseReturnValue:
+    return _confirmation(subscription_id, request.args.get("seats", ""))
+
+
+@blueprint.post("/confirm")
+def reduce(subscription_id: str) -> ResponseReturnValue:
+    seats = request.form.get("seats", "")
+    form = ConfirmForm()
+    if parse_seats(seats) is None:
+        return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=seats), 303)
+    if not form.validate():
+        return _confirmation(subscription_id, seats, form, 422)
+    return done(service.reduce(me().account_id, subscription_id, int(seats)), gettext("The reduction is requested."))
+
+
+def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
+    subscription = service.load(me().account_id, subscription_id)
+    facts = subscription.facts()
+    check_reduction(facts, ports().clock.now(subscription.account).date())
+    return steppers.page(
+        "reduce", subscription, facts.period(facts.last_paid + 1), projected_seats(facts), form, status
+    )
+
+
+def _confirmation(
+    subscription_id: str, text: str, form: ConfirmForm | None = None, status: int = 200
+) -> ResponseReturnValue:
+    """From how many to how many seats, from when, what it will cost and save."""
+    seats = parse_seats(text)
+    if seats is None:
+        return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=text), 303)
+    subscription = service.load(me().account_id, subscription_id)
+    told = service.foreseen_reduction(subscription, seats)
+    return confirmation("reduce", subscription, form, status, seats=seats, told=told)

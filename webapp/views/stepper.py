@@ -1,0 +1,61 @@
+"""The number of paid users with its cost beside it: what renew, add and reduce have in common."""
+
+from functools import lru_cache
+
+from flask import make_response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from .. import formats, service
+from ..auth import me
+from ..domain.periods import Period
+from ..domain.subscription import BelowActiveUsers, Refusal
+from ..models import Subscription
+from ..sentences import explain
+from . import FRAGMENT_HEADERS
+from .forms import SeatsForm, asked_seats, parse_seats
+
+
+def cost_fragment(subscription_id: str) -> ResponseReturnValue:
+    """What stands beside the field; the number is priced as it stands there, never corrected."""
+    seats = parse_seats(request.args.get("seats", ""))
+    cost = service.cost(me().account_id, subscription_id, seats or 1)
+    response = make_response(_rendered(formats.language(), cost if seats else None, seats), 200 if seats else 422)
+    response.vary.update(FRAGMENT_HEADERS)
+    return response
+
+
+@lru_cache(maxsize=2048)
+def _rendered(_language: str, cost: service.Cost | None, seats: int | None) -> str:
+    """A pure function of the price, the number and the language, so it is rendered once for each."""
+    return render_template("stepper/_cost.html", cost=cost, seats=seats)
+
+
+def page(
+    procedure: str,
+    subscription: Subscription,
+    period: Period,
+    start: int,
+    form: SeatsForm | None = None,
+    status: int = 200,
+    **told: object,
+) -> ResponseReturnValue:
+    """The whole page of a procedure, at the number asked for or refused, else at `start`."""
+    text = asked_seats(start) if form is None else form.seats.data or ""
+    seats = parse_seats(text)
+    return render_template(
+        f"{procedure}/page.html",
+        form=form or SeatsForm(formdata=None, data={"seats": text}),
+        subscription=subscription,
+        facts=subscription.facts(),
+        period=period,
+        seats=seats,
+        cost=service.cost(me().account_id, subscription.id, seats) if seats else None,
+        **told,
+    ), status
+
+
+def refuse(form: SeatsForm, refusal: Refusal, subscription: Subscription) -> None:
+    """Puts a refusal of the number at its field, with the way on."""
+    explained = explain(refusal, subscription)
+    form.seats.errors = [explained.sentence]
+    form.way_on = None if isinstance(refusal, BelowActiveUsers) else explained

@@ -1,0 +1,42 @@
+"""« Annuler la demande »: undo a reduction or a cancellation before its day."""
+
+from flask import Blueprint
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import service
+from ..auth import me
+from ..ports import ports
+from .confirmation import ConfirmForm, confirmation, done
+
+blueprint = Blueprint("undo", __name__, url_prefix="/subscriptions/<subscription_id>")
+PROCEDURES = {"reduction": "undo-reduction", "cancellation": "undo-cancellation"}
+ADDRESS = '/<any("undo-reduction", "undo-cancellation"):procedure>/<change_id>'
+
+
+@blueprint.get(ADDRESS)
+def confirm(subscription_id: str, procedure: str, change_id: str) -> ResponseReturnValue:
+    return _confirmation(subscription_id, change_id)
+
+
+@blueprint.post(ADDRESS)
+def undo(subscription_id: str, procedure: str, change_id: str) -> ResponseReturnValue:
+    form = ConfirmForm()
+    if not form.validate():
+        return _confirmation(subscription_id, change_id, form, 422)
+    subscription = service.withdraw(me().account_id, subscription_id, change_id)
+    kind = service.load_change(me().account_id, subscription_id, change_id).kind
+    sentences = {
+        "reduction": gettext("The reduction is undone."),
+        "cancellation": gettext("The cancellation is undone."),
+    }
+    return done(subscription, sentences[kind])
+
+
+def _confirmation(
+    subscription_id: str, change_id: str, form: ConfirmForm | None = None, status: int = 200
+) -> ResponseReturnValue:
+    subscription = service.load(me().account_id, subscription_id)
+    change = service.load_change(me().account_id, subscription_id, change_id)
+    service.check_withdrawal(subscription, change, ports().clock.now(subscription.account).date())
+    return confirmation(PROCEDURES[change.kind], subscription, form, status, change=change)
