@@ -1,18 +1,20 @@
 """The accounts that testers start from. Each is its own issuer, so that its invoice numbers start at one."""
 
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta
+from datetime import datetime, time, timedelta, tzinfo
+from functools import partial
 from zoneinfo import ZoneInfo
 
-from .. import billing
+from .. import billing, service
 from ..auth import hasher
 from ..db import db, new_id, transaction
 from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
-from ..domain.subscription import Plan
+from ..domain.subscription import ATTEMPT_DAYS, Plan
 from ..domain.tax import amounts
-from ..models import Account, Issuer, Owner, PeriodRow, PriceList, Quote, Subscription
+from ..models import Account, Issuer, Owner, Payment, PeriodRow, PriceList, Quote, Subscription
 from .clock import machine_now
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
@@ -20,12 +22,18 @@ from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 START = datetime(2027, 1, 15, 9, 0)  # noqa: DTZ001  naive on purpose: it is in the account's zone
 TIERS: list[list[int | None]] = [[10, 3000], [25, 2700], [50, 2400], [None, 2100]]
 VISA = ("accepted", "Visa", "4242")
+REFUSED_VISA = ("card_declined", "Visa", "0341")
 MASTERCARD = ("accepted", "Mastercard", "4444")
 
 
 @dataclass(frozen=True)
 class Plot:
-    """One subscription of a scenario. `past` is how many periods were paid before the current one."""
+    """One subscription of a scenario.
+
+    `past` periods were paid before the one that contains now, which began `days_in` days ago and is paid unless
+    `unpaid`; `ahead` periods are paid beyond it; `refused` automatic attempts at the unpaid one were refused.
+    `anchor_day` moves the anchor to that day of January of the year before.
+    """
 
     plan: Plan
     product: str
@@ -33,6 +41,12 @@ class Plot:
     active: int
     term_months: int
     past: int
+    days_in: int = 0
+    unpaid: bool = False
+    ahead: int = 0
+    refused: int = 0
+    anchor_day: int | None = None
+    reseller: str | None = None
 
 
 BUSINESS = Plot(Plan.BUSINESS, "Qlik Sense Business", seats=12, active=5, term_months=1, past=5)
@@ -41,8 +55,12 @@ ENTERPRISE = Plot(Plan.ENTERPRISE, "Qlik Sense Enterprise SaaS", seats=250, acti
 
 @dataclass(frozen=True)
 class Scenario:
+    """`then` is what the owner did since; `expiring` makes the cards expire at the end of this month."""
+
     plots: tuple[Plot, ...]
     cards: tuple[tuple[str, str, str], ...] = (VISA,)
+    expiring: bool = False
+    then: Callable[[str, str], object] = lambda _account, _subscription: None
 
 
 SCENARIOS = {
@@ -50,6 +68,15 @@ SCENARIOS = {
     "business-annual": Scenario((replace(BUSINESS, term_months=12, past=1),)),
     "business-two-cards": Scenario((BUSINESS,), (VISA, MASTERCARD)),
     "business-at-floor": Scenario((replace(BUSINESS, active=12),)),
+    "business-reduction-pending": Scenario((BUSINESS,), then=partial(service.reduce, seats=8)),
+    "business-cancellation-pending": Scenario((BUSINESS,), then=service.cancel),
+    "business-renewed": Scenario((replace(BUSINESS, ahead=1),)),
+    "business-past-due": Scenario((replace(BUSINESS, past=6, unpaid=True),), (REFUSED_VISA,)),
+    "business-lapsed": Scenario((replace(BUSINESS, past=6, days_in=10, unpaid=True, refused=5),), (REFUSED_VISA,)),
+    "month-end": Scenario((replace(BUSINESS, anchor_day=31),)),
+    "expiring-card": Scenario((BUSINESS,), expiring=True),
+    "many-invoices": Scenario((replace(BUSINESS, past=119),)),
+    "third-party": Scenario((replace(BUSINESS, reseller="Nordlys Data"),)),
     "enterprise": Scenario((ENTERPRISE,)),
     "both": Scenario((BUSINESS, ENTERPRISE)),
 }
@@ -85,11 +112,15 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
             Owner(account_id=account.id, name="Camille Martin", email=email, password_hash=password_hash, locale=None)
         )
         session.flush()
-        cards = [_card(account, card, now) for card in story.cards]
+        expiry = (now.year, now.month) if story.expiring else (now.year + 3, 12)
+        cards = [_card(account, card, expiry) for card in story.cards]
         made = [_subscription(account, plot, name, now) for plot in story.plots]
         _issue_past_invoices(made, now)
         subscriptions: dict[str, str | None] = {subscription.plan: subscription.id for subscription in made}
-    return Made(account.id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
+    account_id = account.id
+    for subscription_id in subscriptions.values():
+        story.then(account_id, subscription_id or "")
+    return Made(account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
 
 
 def _account(name: str, zone: str) -> Account:
@@ -105,11 +136,11 @@ def _account(name: str, zone: str) -> Account:
     )  # fmt: skip
 
 
-def _card(account: Account, card: tuple[str, str, str], now: datetime) -> str:
+def _card(account: Account, card: tuple[str, str, str], expiry: tuple[int, int]) -> str:
     behaviour, brand, last4 = card
     kept = SandboxCard(
         token=new_id(), customer=account.id, behaviour=behaviour, brand=brand, last4=last4,
-        exp_year=now.year + 3, exp_month=12, holder="Camille Martin",
+        exp_year=expiry[0], exp_month=expiry[1], holder="Camille Martin",
     )  # fmt: skip
     db.session.add(kept)
     db.session.flush()
@@ -119,20 +150,24 @@ def _card(account: Account, card: tuple[str, str, str], now: datetime) -> str:
 
 def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Subscription:
     today = now.date()
-    anchor = boundary(today, plot.term_months, -plot.past)
+    anchor = boundary(today - timedelta(days=plot.days_in), plot.term_months, -plot.past)
+    if plot.anchor_day:
+        anchor = today.replace(year=today.year - 1, month=1, day=plot.anchor_day)
+    current = ordinal_on(anchor, plot.term_months, today)
+    paid = current + plot.ahead + (0 if plot.unpaid else 1)
     prices = PriceList(id=new_id(), currency="EUR", rows=TIERS)
     tenant = f"{plot.plan.value}-{name}.example.test"
     db.session.add(prices)
     subscription = Subscription(
-        id=new_id(), account=account, plan=plot.plan.value, product=plot.product, tenant=tenant, reseller=None,
+        id=new_id(), account=account, plan=plot.plan.value, product=plot.product, tenant=tenant, reseller=plot.reseller,
         anchor=anchor, term_months=plot.term_months, price_list=prices, active_users=plot.active,
         active_users_as_of=now - timedelta(minutes=2),
         periods=[
             PeriodRow(
                 ordinal=ordinal, seats=plot.seats, price_list_id=prices.id,
-                source="paid" if plot.plan is Plan.BUSINESS else "external",
+                source="paid" if plot.plan is Plan.BUSINESS and not plot.reseller else "external",
             )
-            for ordinal in range(ordinal_on(anchor, plot.term_months, today) + 1)
+            for ordinal in range(paid)
         ],
         open_changes=[], pending_payments=[], refusals=[],
     )  # fmt: skip
@@ -140,7 +175,27 @@ def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Sub
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
     db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=plot.active, since=long_ago))
     db.session.flush()
+    for attempt in range(plot.refused):
+        _refused_attempt(subscription, attempt, now.tzinfo)
     return subscription
+
+
+def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
+    """An automatic attempt of the past at the period that is not paid."""
+    facts = subscription.facts()
+    day = facts.boundary(facts.last_paid + 1) + timedelta(days=ATTEMPT_DAYS[attempt])
+    at = datetime.combine(day, time(), zone)
+    bill = _bill(subscription, facts.last_paid + 1, facts.seats[facts.last_paid])
+    bill.id, bill.automatic, bill.price_list_id = new_id(), True, subscription.price_list_id
+    bill.created_at, bill.expires_at = at, at + timedelta(minutes=30)
+    payment = Payment(
+        key=f"{bill.id}.1", quote_id=bill.id, subscription_id=subscription.id, attempt=1, state="declined",
+        amount=bill.total, currency="EUR", card_token="", card_brand="Visa", card_last4="0341",
+        decline_code="card_declined", created_at=at, settled_at=at,
+    )  # fmt: skip
+    db.session.add(bill)
+    db.session.flush()
+    db.session.add(payment)
 
 
 def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> None:
@@ -151,12 +206,15 @@ def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> No
 
 
 def _past_invoice(subscription: Subscription, row: PeriodRow, now: datetime) -> None:
-    facts, account = subscription.facts(), subscription.account
-    lines = period_lines(subscription.price_list.tiers, row.seats, facts.months)
-    billed = amounts((line["amount"] for line in lines), account.tax_treatment)
-    bill = Quote(
-        subscription_id=subscription.id, kind="renewal", ordinal=row.ordinal, seats=row.seats, months=facts.months,
+    day = min(subscription.facts().period(row.ordinal).start, now.date())
+    issued = datetime.combine(day, time(9), now.tzinfo)
+    billing.issue_invoice(subscription, _bill(subscription, row.ordinal, row.seats), None, issued)
+
+
+def _bill(subscription: Subscription, ordinal: int, seats: int) -> Quote:
+    lines = period_lines(subscription.price_list.tiers, seats, subscription.term_months)
+    billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+    return Quote(
+        subscription_id=subscription.id, kind="renewal", ordinal=ordinal, seats=seats, months=subscription.term_months,
         lines=lines, currency="EUR", **billed._asdict(),
     )  # fmt: skip
-    issued = datetime.combine(facts.period(row.ordinal).start, time(9), now.tzinfo)
-    billing.issue_invoice(subscription, bill, None, issued)
