@@ -94,6 +94,7 @@ def _claim(subscription: Subscription, now: datetime) -> str | None:
     quote.card = billing.default_card(subscription.account_id)
     db.session.add(quote)
     payment = purchase.claim(quote)
+    payment.quote = quote
     db.session.add(payment)
     db.session.flush()
     if quote.card is not None and not quote.card.expired(now.date()):

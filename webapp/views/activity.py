@@ -1,0 +1,48 @@
+"""What happened on the account: who, when, what, before and after."""
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+
+from .. import activity, billing, formats
+from ..auth import me
+from ..records import Activity
+from ..sentences import ACTIVITIES, ACTIVITY_FACTS
+
+blueprint = Blueprint("activity", __name__, url_prefix="/activity")
+PAGE = 50
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    rows = activity.of(me().account_id, request.args.get("before", type=int), PAGE + 1)
+    return render_template(
+        "activity/page.html",
+        rows=[(row, ACTIVITIES.get(row.what, row.what), _facts(row)) for row in rows[:PAGE]],
+        older=rows[PAGE - 1].id if len(rows) > PAGE else None,
+        zone=ZoneInfo(billing.account_of(me().account_id).zone),
+    )
+
+
+def _facts(row: Activity) -> list[tuple[str, str, str]]:
+    """What is told of a row: a name, what was before and what is after, each as the reader's language prints it."""
+    names = [name for name in ACTIVITY_FACTS if name in row.before or name in row.after]
+    return [
+        (str(ACTIVITY_FACTS[name]), _printed(name, row.before, row), _printed(name, row.after, row)) for name in names
+    ]
+
+
+def _printed(name: str, values: dict[str, object], row: Activity) -> str:
+    value = values.get(name)
+    if value is None:
+        return ""
+    if name == "total":
+        return formats.money(int(str(value)), str(row.after.get("currency", "EUR")))
+    if name == "day":
+        return formats.day(str(value))
+    if name == "end":
+        return formats.last_day(str(value))
+    if isinstance(value, int):
+        return formats.number(value)
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)
