@@ -18,7 +18,10 @@ LABELS = {
         "cost": "Coût mensuel", "new card": "Ajouter un nouveau mode de paiement", "E-mail": "E-mail",
         "Password": "Mot de passe", "Sign in": "Se connecter", "Sign out": "Se déconnecter",
         "Card number": "Numéro de carte", "Expiry date": "Date d’expiration", "Security code": "Code de sécurité",
-        "Holder": "Nom du titulaire", "Receipt": "Reçu", "Payment": "Paiement",
+        "Holder": "Nom du titulaire", "Receipt": "Reçu", "Payment": "Paiement", "Manage": "Gérer",
+        "Add seats": "Ajouter des licences utilisateur", "Reduce seats": "Réduire les licences utilisateur",
+        "Cancel subscription": "Annuler l’abonnement", "Undo request": "Annuler la demande",
+        "I understand": "Je comprends", "Confirm": "Confirmer",
     },
     "en": {
         "Overview": "Overview", "Renew": "Renew", "Continue": "Continue", "Pay": "Pay", "Increase": "Increase",
@@ -26,6 +29,9 @@ LABELS = {
         "new card": "Add new payment method", "E-mail": "E-mail", "Password": "Password", "Sign in": "Sign in",
         "Sign out": "Sign out", "Card number": "Card number", "Expiry date": "Expiry date",
         "Security code": "Security code", "Holder": "Name on card", "Receipt": "Receipt", "Payment": "Payment",
+        "Manage": "Manage", "Add seats": "Add seats", "Reduce seats": "Reduce seats",
+        "Cancel subscription": "Cancel subscription", "Undo request": "Undo request", "I understand": "I understand",
+        "Confirm": "Confirm",
     },
 }  # fmt: skip
 PRODUCT = "Qlik Sense Business"
@@ -151,6 +157,129 @@ def renew(walk: Walk, card: str | None = None) -> None:
     assert walk.subscription()["next_seats"] == 14
 
 
+def _manage(walk: Walk, what: str) -> None:
+    """Gérer on the tile, and one of what it lists."""
+    walk.step("Accédez à My Qlik et sélectionnez l’abonnement.", "In My Qlik, pick the subscription.", walk.tile())
+    button = walk.tile().get_by_role("link", name=walk["Manage"])
+    walk.step("Cliquez sur Gérer.", "Click Manage.", button)
+    button.click()
+    entry = walk.page.get_by_role("dialog").get_by_role("link", name=walk[what])
+    walk.step(f"Cliquez sur {LABELS['fr'][what]}.", f"Click {LABELS['en'][what]}.", entry)
+    entry.click()
+
+
+def _confirm(walk: Walk, title: str) -> None:
+    """Je comprends and Confirmer in the dialog that is open."""
+    dialog = walk.page.get_by_role("dialog", name=title)
+    expect(dialog).to_be_visible()
+    tick = dialog.get_by_label(walk["I understand"])
+    walk.step(
+        "Passez en revue la boîte de dialogue et sélectionnez Je comprends.",
+        "Read the dialog and tick I understand.",
+        tick,
+    )
+    tick.check()
+    confirm = dialog.get_by_role("button", name=walk["Confirm"])
+    walk.step("Cliquez sur Confirmer.", "Click Confirm.", confirm)
+    confirm.click()
+    expect(walk.page.get_by_role("dialog")).to_have_count(0)
+
+
+def _set_seats(walk: Walk, clicks: int, button: str, seats: str, cost: str) -> None:
+    """+ or −, the cost at the right, and Continuer."""
+    change = walk.button(button)
+    walk.step(
+        "Cliquez sur + ou sur – pour spécifier le nombre d’utilisateurs payants.",
+        "Click + or − to set the number of paid users.",
+        change,
+    )
+    start = int(walk.labelled("seats").input_value())
+    for click in range(1, clicks + 1):
+        change.click()
+        expect(walk.labelled("seats")).to_have_value(str(start + (click if button == "Increase" else -click)))
+    expect(walk.labelled("seats")).to_have_value(seats)
+    expect(walk.cost()).to_contain_text(cost.replace(".", ",") if walk.locale == "fr" else cost)
+    walk.step(
+        "Le coût mensuel basé sur le tarif progressif apparaît à droite.",
+        "The monthly cost, from the tiered prices, appears at the right.",
+        walk.cost(),
+    )
+    walk.step("Cliquez sur Continuer.", "Click Continue.", walk.button("Continue"))
+    walk.button("Continue").click()
+
+
+def add(walk: Walk) -> None:
+    """Two seats more, now: the stepper starts at one more."""
+    _manage(walk, "Add seats")
+    _set_seats(walk, 1, "Increase", "14", "408.00")
+    walk.heading("Payment")
+    walk.step("Vérifiez que la carte est sélectionnée, puis cliquez sur Continuer.",
+              "Check that the card is selected, then click Continue.", walk.button("Continue"))  # fmt: skip
+    walk.button("Continue").click()
+    walk.heading("Overview")
+    walk.step("La page Vue d’ensemble affiche le montant dû aujourd’hui. Cliquez sur Payer.",
+              "The Overview page shows what is due today. Click Pay.", walk.button("Pay"))  # fmt: skip
+    walk.button("Pay").click()
+    walk.heading("Receipt")
+    walk.step("Les licences sont ajoutées.", "The seats are added.")
+    assert walk.subscription()["seats"] == 14
+
+
+def reduce(walk: Walk) -> None:
+    """From twelve seats to eight, from the next period on."""
+    _manage(walk, "Reduce seats")
+    _set_seats(walk, 4, "Decrease", "8", "240.00")
+    _confirm(walk, walk["Reduce seats"])
+    told = {
+        "fr": "Réduction demandée : 12 → 8 licences utilisateur, à compter du 15 février 2027",
+        "en": "Reduction requested: 12 → 8 seats, from 15 February 2027",
+    }
+    expect(walk.tile()).to_contain_text(told[walk.locale])
+    walk.step("La vignette indique la réduction demandée et la date d’entrée en vigueur.",
+              "The tile shows the requested reduction and the date it takes effect.", walk.tile())  # fmt: skip
+    assert walk.subscription()["next_seats"] == 8
+
+
+def _undo(walk: Walk, title: dict[str, str]) -> None:
+    button = walk.tile().get_by_role("link", name=walk["Undo request"])
+    walk.step("Dans My Qlik, recherchez l’abonnement et cliquez sur Annuler la demande.",
+              "In My Qlik, find the subscription and click Undo request.", button)  # fmt: skip
+    button.click()
+    _confirm(walk, title[walk.locale])
+    expect(walk.tile().get_by_role("link", name=walk["Undo request"])).to_have_count(0)
+
+
+def undo_reduction(walk: Walk) -> None:
+    _undo(walk, {"fr": "Annuler la réduction", "en": "Undo the reduction"})
+    walk.step(
+        "La vignette reflète de nouveau le nombre initial de licences.",
+        "The tile shows the original seats.",
+        walk.tile(),
+    )
+    assert walk.subscription()["next_seats"] == 12
+
+
+def cancel(walk: Walk) -> None:
+    """At the end of what is paid."""
+    _manage(walk, "Cancel subscription")
+    _confirm(walk, walk["Cancel subscription"])
+    told = {
+        "fr": "Annulation demandée : l’abonnement prend fin le 14 février 2027",
+        "en": "Cancellation requested: the subscription ends on 14 February 2027",
+    }
+    expect(walk.tile()).to_contain_text(told[walk.locale])
+    walk.step(
+        "La vignette indique la demande et la date de fin.", "The tile shows the request and the end date.", walk.tile()
+    )
+    assert walk.subscription()["status"] == "ending"
+
+
+def undo_cancellation(walk: Walk) -> None:
+    _undo(walk, {"fr": "Lever l’annulation", "en": "Undo the cancellation"})
+    walk.step("L’abonnement continue comme avant.", "The subscription goes on as before.", walk.tile())
+    assert walk.subscription()["status"] == "active"
+
+
 @dataclass(frozen=True)
 class Story:
     """A procedure's id, its title in both languages, the scenario it starts from, and its walk."""
@@ -163,4 +292,15 @@ class Story:
 
 STORIES = (
     Story("renew", {"fr": "Renouvellement d’un abonnement", "en": "Renewing a subscription"}, "business", renew),
-)
+    Story("add", {"fr": "Ajout de licences utilisateur", "en": "Adding seats"}, "business", add),
+    Story("reduce", {"fr": "Réduction du nombre d’utilisateurs", "en": "Reducing seats"}, "business", reduce),
+    Story(
+        "undo-reduction", {"fr": "Annulation d’une réduction", "en": "Undoing a reduction"},
+        "business-reduction-pending", undo_reduction,
+    ),
+    Story("cancel", {"fr": "Annulation d’un abonnement", "en": "Cancelling a subscription"}, "business", cancel),
+    Story(
+        "undo-cancellation", {"fr": "Annulation d’une annulation", "en": "Undoing a cancellation"},
+        "business-cancellation-pending", undo_cancellation,
+    ),
+)  # fmt: skip

@@ -16,6 +16,15 @@ if (dialog.open) {
   dialog.close();
   dialog.showModal();
 }
+let opener; // where the focus returns to: the link that opened the dialog, or the tile that took its place
+document.addEventListener("htmx:before:request", (event) => {
+  const { sourceElement, target } = event.detail.ctx;
+  if (target === dialog.firstElementChild && !dialog.open) opener = sourceElement;
+});
+dialog.addEventListener("close", () => {
+  const tile = opener?.closest("article")?.id;
+  setTimeout(() => (opener?.isConnected ? opener : document.getElementById(tile))?.focus());
+});
 document.addEventListener("htmx:after:swap", (event) => {
   if (event.detail.ctx.target?.id !== "dialog-body") return;
   if (!dialog.open && !event.detail.ctx.hx?.closedialog) dialog.showModal();

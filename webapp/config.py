@@ -53,6 +53,9 @@ def from_environment() -> dict[str, Any]:
         "SECRET_KEY": secret_key,
         "SQLALCHEMY_DATABASE_URI": env.get("DATABASE_URL", f"sqlite:///{instance / 'portal.sqlite3'}"),
         "TRUSTED_HOSTS": _trusted_hosts(env.get("TRUSTED_HOSTS", ""), env.get("HOST", "127.0.0.1")),
+        "USER_ADMINISTRATION_URL": env.get(
+            "USER_ADMINISTRATION_URL", "/sandbox/tenants/{tenant}" if sandbox else "https://{tenant}/console/users"
+        ),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
     }

@@ -36,7 +36,7 @@ from .domain.subscription import (
 )
 from .domain.tax import amounts
 from .models import Account, ChangeRow, Payment, PeriodRow, PriceList, Subscription
-from .ports import ports
+from .ports import Headcount, ports
 
 _loaded = (
     joinedload(Subscription.account).joinedload(Account.issuer),
@@ -151,6 +151,12 @@ def cost(account_id: str, subscription_id: str, seats: int) -> Cost:
     check_plan(Plan(found.plan), found.reseller)
     lines = tuple(breakdown(parse_tiers(found.tiers), seats))
     return Cost(lines, sum(line.amount for line in lines), found.term_months, found.currency, found.active_users)
+
+
+def count_active_users(subscription: Subscription) -> Headcount:
+    """What the tenant tells now; nothing is stored."""
+    tenant = subscription.tenant
+    return ports().directory.active_users(tenant)
 
 
 def refresh_active_users(account_id: str, subscription_id: str) -> None:

@@ -7,7 +7,7 @@ from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from ..ports import Ports
-from . import gateway_pages, panel
+from . import gateway_pages, panel, tenant_pages
 from .clock import SandboxClock
 from .gateway import SandboxGateway
 from .tenant import SandboxDirectory
@@ -20,6 +20,6 @@ def adapters(app: Flask) -> Ports:
 
 def register(app: Flask, csrf: CSRFProtect) -> None:
     """The routes of the sandbox; testers' programs have no session, so these need no CSRF token."""
-    for pages in (gateway_pages, panel):
+    for pages in (gateway_pages, tenant_pages, panel):
         csrf.exempt(pages.blueprint)
         app.register_blueprint(pages.blueprint)

@@ -45,6 +45,7 @@ class SeatsForm(PortalForm):
 
     seats = StringField(lazy_gettext("Number of paid users"), [_whole_seats], widget=NumberInput(step="1"))
 
+    refused_at: int | None = None  # business time in seconds, where too few seats were asked for
     way_on: Explained | None = None  # beside a refusal, where another page is meant
 
     @property

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from flask import make_response, render_template, request
+from flask import current_app, make_response, render_template, request
 from flask.typing import ResponseReturnValue
 
 from .. import formats, service
@@ -10,6 +10,7 @@ from ..auth import me
 from ..domain.periods import Period
 from ..domain.subscription import BelowActiveUsers, Refusal
 from ..models import Subscription
+from ..ports import ports
 from ..sentences import explain
 from . import FRAGMENT_HEADERS
 from .forms import SeatsForm, asked_seats, parse_seats
@@ -44,12 +45,14 @@ def page(
     seats = parse_seats(text)
     return render_template(
         f"{procedure}/page.html",
+        procedure=procedure,
         form=form or SeatsForm(formdata=None, data={"seats": text}),
         subscription=subscription,
         facts=subscription.facts(),
         period=period,
         seats=seats,
         cost=service.cost(me().account_id, subscription.id, seats) if seats else None,
+        users_url=current_app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant),
         **told,
     ), status
 
@@ -58,4 +61,6 @@ def refuse(form: SeatsForm, refusal: Refusal, subscription: Subscription) -> Non
     """Puts a refusal of the number at its field, with the way on."""
     explained = explain(refusal, subscription)
     form.seats.errors = [explained.sentence]
+    if isinstance(refusal, BelowActiveUsers):
+        form.refused_at = int(ports().clock.now(subscription.account).timestamp())
     form.way_on = None if isinstance(refusal, BelowActiveUsers) else explained

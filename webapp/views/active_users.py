@@ -1,0 +1,35 @@
+"""The count of active users while an owner waits for it to fall: a fragment that refreshes itself for two minutes."""
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, abort, render_template, request
+from flask.typing import ResponseReturnValue
+
+from .. import service
+from ..auth import me
+from ..ports import ports
+
+blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
+WAIT_SECONDS = 120  # help page: "wait at least two minutes"
+
+
+@blueprint.get("")
+def count(subscription_id: str) -> ResponseReturnValue:
+    """`seats` is the number that was refused, `since` (seconds) when."""
+    seats, since = request.args.get("seats", type=int), request.args.get("since", type=int)
+    procedure = request.args.get("procedure")
+    if seats is None or since is None or procedure not in ("renew", "reduce"):
+        abort(404)
+    subscription = service.load(me().account_id, subscription_id)
+    now = ports().clock.now(subscription.account)
+    told = service.count_active_users(subscription)
+    return render_template(
+        "stepper/_watch.html",
+        procedure=procedure,
+        subscription=subscription,
+        seats=seats,
+        since=since,
+        active=told.active,
+        as_of=told.as_of.astimezone(ZoneInfo(subscription.account.zone)),
+        left=max(0, min(WAIT_SECONDS, since + WAIT_SECONDS - int(now.timestamp()))),
+    )
