@@ -73,6 +73,11 @@ def refused(subscription: Subscription, payment: Payment, now: datetime) -> list
     )  # fmt: skip
 
 
+def not_made(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
+    """A payment whose outcome was unknown was not made."""
+    return _to_owners(subscription, "not_made", f"not_made/{payment.key}", now, payment=payment)
+
+
 def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]:
     return _to_owners(subscription, "ended", f"ended/{subscription.id}", now, day=day)
 

@@ -280,6 +280,7 @@ def settle(key: str, outcome: Outcome) -> None:
                 refuse(subscription, payment, code, now)
             case Cancelled():
                 payment.state = "cancelled"
+                _not_made(subscription, payment, now)
             case Captured():
                 payment.state = "captured"
                 _take_effect(subscription, payment, now)
@@ -296,6 +297,14 @@ def refuse(subscription: Subscription, payment: Payment, code: str, now: datetim
         {"total": payment.amount, "currency": payment.currency, "card": card, "code": payment.decline_code},
         subscription,
     )  # fmt: skip
+
+
+def _not_made(subscription: Subscription, payment: Payment, now: datetime) -> None:
+    """A charge that turned out not to be made: the owner, who was told to wait, hears of it."""
+    told = {"total": payment.amount, "currency": payment.currency}
+    activity.record(subscription.account_id, "payment_not_made", now, {}, told, subscription)
+    if payment.action_url is None and not payment.quote.automatic:
+        db.session.add_all(notices.not_made(subscription, payment, now))
 
 
 def _take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:

@@ -44,9 +44,7 @@ def confirm(subscription_id: str) -> ResponseReturnValue:
 def reduce(subscription_id: str) -> ResponseReturnValue:
     seats = request.form.get("seats", "")
     form = ConfirmForm()
-    if parse_seats(seats) is None:
-        return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=seats), 303)
-    if not form.validate():
+    if parse_seats(seats) is None or not form.validate():
         return _confirmation(subscription_id, seats, form, 422)
     return done(service.reduce(me().account_id, subscription_id, int(seats)), gettext("The reduction is requested."))
 
@@ -64,9 +62,9 @@ def _confirmation(
     subscription_id: str, text: str, form: ConfirmForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
     """From how many to how many seats, from when, what it will cost and save."""
-    seats = parse_seats(text)
-    if seats is None:
+    subscription, seats = service.load(me().account_id, subscription_id), parse_seats(text)
+    if seats is None:  # the stepper says what is wrong with it
+        check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
         return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=text), 303)
-    subscription = service.load(me().account_id, subscription_id)
     told = service.foreseen_reduction(subscription, seats)
     return confirmation("reduce", subscription, form, status, seats=seats, told=told)
