@@ -78,10 +78,13 @@ def check_deletion(card: Card) -> None:
 def delete(account_id: str, card_id: str) -> str:
     """« Supprimer »: here first, then at the gateway: no card is offered that cannot be charged. Its last digits."""
     with transaction() as session:
-        account = _locked(account_id)
-        session.scalars(  # no payment begins meanwhile
-            select(Subscription.id).where(Subscription.account_id == account_id).with_for_update()
+        session.scalars(  # no payment begins meanwhile; before the account, as where a payment is settled
+            select(Subscription.id)
+            .where(Subscription.account_id == account_id)
+            .order_by(Subscription.id)
+            .with_for_update()
         ).all()
+        account = _locked(account_id)
         card = find(account_id, card_id)
         check_deletion(card)
         token, last4 = card.token, card.last4
@@ -104,7 +107,7 @@ def make_default(account_id: str, card_id: str) -> str:
             now = ports().clock.now(account)
             activity.record(
                 account_id, "card_made_default", now, billing.told(before) if before else None, billing.told(card)
-            )  # fmt: skip
+            )
         return card.last4
 
 
