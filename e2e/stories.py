@@ -22,6 +22,10 @@ LABELS = {
         "Add seats": "Ajouter des licences utilisateur", "Reduce seats": "Réduire les licences utilisateur",
         "Cancel subscription": "Annuler l’abonnement", "Undo request": "Annuler la demande",
         "I understand": "Je comprends", "Confirm": "Confirmer",
+        "Billing": "Paiement et facturation", "Payment methods": "Modes de paiement", "Default": "Par défaut",
+        "Add card": "Ajouter une carte de crédit", "More actions": "Plus d’actions", "Delete": "Supprimer",
+        "Set default": "Définir comme mode de paiement par défaut",
+        "Delete card?": "Supprimer la carte de crédit\u00a0?",
     },
     "en": {
         "Overview": "Overview", "Renew": "Renew", "Continue": "Continue", "Pay": "Pay", "Increase": "Increase",
@@ -32,6 +36,9 @@ LABELS = {
         "Manage": "Manage", "Add seats": "Add seats", "Reduce seats": "Reduce seats",
         "Cancel subscription": "Cancel subscription", "Undo request": "Undo request", "I understand": "I understand",
         "Confirm": "Confirm",
+        "Billing": "Payment & billing", "Payment methods": "Payment methods", "Default": "Default",
+        "Add card": "Add credit card", "More actions": "More actions", "Delete": "Delete",
+        "Set default": "Set as default payment method", "Delete card?": "Delete credit card?",
     },
 }  # fmt: skip
 PRODUCT = "Qlik Sense Business"
@@ -69,6 +76,16 @@ class Walk:
 
     def cost(self) -> Locator:
         return self.page.get_by_role("status", name=self["cost"])
+
+    def card(self, last4: str) -> Locator:
+        """A payment method's row on Paiement et facturation."""
+        return (
+            self.page.get_by_role("region", name=self["Payment methods"]).get_by_role("listitem").filter(has_text=last4)
+        )
+
+    def cards(self) -> list[tuple[str, bool]]:
+        """The last digits of the saved cards, each with whether it is the default."""
+        return [(card["last4"], card["default"]) for card in self.state()["cards"]]
 
     def state(self) -> Any:
         return self.sandbox.state(self.account["account"])
@@ -280,6 +297,85 @@ def undo_cancellation(walk: Walk) -> None:
     assert walk.subscription()["status"] == "active"
 
 
+def to_billing(walk: Walk) -> None:
+    link = walk.page.get_by_role("link", name=walk["Billing"], exact=True)
+    walk.step(
+        "Accédez à la page Paiement et facturation.", "Go to the Payment & billing page.", link.first
+    )  # fmt: skip
+    link.first.click()
+    walk.heading("Billing")
+
+
+def add_card(walk: Walk) -> None:
+    """A Mastercard beside the Visa, which stays the default."""
+    to_billing(walk)
+    walk.step(
+        "Sous Modes de paiement, cliquez sur Ajouter une carte de crédit.",
+        "Under Payment methods, click Add credit card.",
+        walk.button("Add card"),
+    )
+    walk.button("Add card").click()
+    walk.step(
+        "Saisissez les informations de paiement de votre carte de crédit et cliquez sur Continuer.",
+        "Enter your credit card payment details and click Continue.",
+        walk.button("Continue"),
+    )
+    walk.enter_card("5555555555554444")
+    walk.heading("Billing")
+    expect(walk.page.get_by_role("status").first).to_contain_text("4444")
+    walk.step(
+        "La nouvelle carte de crédit apparaît sous Modes de paiement.",
+        "The new credit card appears under Payment methods.",
+        walk.card("4444"),
+    )
+    expect(walk.card("4444")).to_be_visible()
+    assert walk.cards() == [("4242", True), ("4444", False)]
+
+
+def delete_card(walk: Walk) -> None:
+    """The Mastercard, which is not the default."""
+    to_billing(walk)
+    more = walk.card("4444").get_by_role("button", name=walk["More actions"], exact=True)
+    walk.step(
+        "Sous Modes de paiement, cliquez sur Plus d’actions au niveau de la carte de crédit à supprimer.",
+        "Under Payment methods, click More actions on the credit card that you want to delete.",
+        more,
+    )
+    more.click()
+    item = walk.card("4444").get_by_role("link", name=walk["Delete"], exact=True)
+    walk.step("Sélectionnez Supprimer.", "Select Delete.", item)
+    item.click()
+    walk.heading("Delete card?")
+    walk.step(
+        "Sur la page Supprimer la carte de crédit ?, cliquez sur Supprimer pour supprimer le mode de paiement.",
+        "On the Delete credit card? page, click Delete to delete the payment method.",
+        walk.button("Delete"),
+    )
+    walk.button("Delete").click()
+    walk.heading("Billing")
+    expect(walk.card("4444")).to_have_count(0)
+    assert walk.cards() == [("4242", True)]
+
+
+def default_card(walk: Walk) -> None:
+    """The Mastercard takes the Visa's place."""
+    to_billing(walk)
+    more = walk.card("4444").get_by_role("button", name=walk["More actions"], exact=True)
+    walk.step(
+        "Sous Modes de paiement, cliquez sur Plus d’actions au niveau de la carte de crédit à définir par défaut.",
+        "Under Payment methods, click More actions on the credit card that you want as the default.",
+        more,
+    )
+    more.click()
+    item = walk.card("4444").get_by_role("button", name=walk["Set default"], exact=True)
+    walk.step(
+        "Sélectionnez Définir comme mode de paiement par défaut.", "Select Set as default payment method.", item
+    )  # fmt: skip
+    item.click()
+    expect(walk.card("4444")).to_contain_text(walk["Default"])
+    assert walk.cards() == [("4444", True), ("4242", False)]
+
+
 @dataclass(frozen=True)
 class Story:
     """A procedure's id, its title in both languages, the scenario it starts from, and its walk."""
@@ -302,5 +398,15 @@ STORIES = (
     Story(
         "undo-cancellation", {"fr": "Annulation d’une annulation", "en": "Undoing a cancellation"},
         "business-cancellation-pending", undo_cancellation,
+    ),
+    Story("add-card", {"fr": "Ajout d’une carte de crédit", "en": "Adding a credit card"}, "business", add_card),
+    Story(
+        "delete-card", {"fr": "Suppression d’une carte de crédit", "en": "Deleting a credit card"},
+        "business-two-cards", delete_card,
+    ),
+    Story(
+        "default-card",
+        {"fr": "Définition de la carte de crédit par défaut", "en": "Setting the default credit card"},
+        "business-two-cards", default_card,
     ),
 )  # fmt: skip

@@ -42,6 +42,22 @@ dialog.addEventListener("cancel", (event) => {
   if (dialog.querySelector(".htmx-request, [aria-busy=true]")) event.preventDefault();
 });
 
+// A menu says whether it is open, and closes on Escape, and on a click or a focus elsewhere.
+const tell = (menu) => menu.firstElementChild.setAttribute("aria-expanded", menu.open);
+document.querySelectorAll("details.menu").forEach(tell);
+document.addEventListener("toggle", ({ target }) => target.matches("details.menu") && tell(target), true);
+const leave = (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = menu.contains(event.target);
+};
+document.addEventListener("click", leave);
+document.addEventListener("focusin", leave);
+document.addEventListener("keydown", (event) => {
+  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  if (!menu) return;
+  menu.open = false;
+  menu.firstElementChild.focus();
+});
+
 // A form that is on its way is not sent twice; the server would answer both the same.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import select
 
+from . import activity
 from .db import NotFound, db, new_id, transaction
 from .models import Account, Card, CardSetup, DefaultCard, Issuer, Payment, Quote, Subscription
 from .ports import NewCard, ports
@@ -53,8 +54,9 @@ def complete_card_setup(account_id: str, reference: str) -> tuple[Card | None, Q
         card = entered and session.scalars(select(Card).where(Card.token == entered.token)).one_or_none()
         if entered is None or setup is None or setup.completed_at is not None:
             return card, quote  # gave up, or came back twice: a card that was deleted since stays deleted
-        account = session.get_one(Account, account_id)
+        account = session.get_one(Account, account_id, with_for_update=True)  # see `cards`
         card, setup.completed_at = add_card(account, entered), ports().clock.now(account)
+        activity.record(account_id, "card_added", setup.completed_at, after=told(card))
         if quote is not None:
             quote.card_id = card.id
         return card, quote
@@ -74,6 +76,11 @@ def add_card(account: Account, entered: NewCard) -> Card:
     if db.session.get(DefaultCard, account.id) is None:
         db.session.add(DefaultCard(account_id=account.id, card_id=card.id))
     return card
+
+
+def told(card: Card) -> dict[str, str]:
+    """What the activity may say of a card."""
+    return {"brand": card.brand, "last4": card.last4}
 
 
 def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | None, now: datetime) -> Invoice:

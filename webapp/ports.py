@@ -66,6 +66,9 @@ class PaymentGateway(Protocol):
     def complete_card_setup(self, reference: str) -> NewCard | None:
         """The card that was entered there; None if none was. Asked again, it answers the same."""
 
+    def detach(self, card_token: str) -> None:
+        """Forget a card: whatever is charged to it from now on is declined. Asked again, it changes nothing."""
+
     def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
         """Charge once for a key: asked again, it answers what became of the first."""
 

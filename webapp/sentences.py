@@ -7,6 +7,7 @@ from flask import url_for
 from flask_babel import gettext, lazy_gettext
 
 from . import formats
+from .cards import CardInUse, DefaultCardKept
 from .domain import subscription as rules
 from .formats import ngettext
 from .models import Subscription
@@ -59,6 +60,19 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
             return Explained(gettext("Choose a payment method. If there is none, add one first."))
         case CardExpired():
             return Explained(gettext("This card has expired. Choose another one or add a new one."))
+        case DefaultCardKept(only=True):
+            sentence = gettext(
+                "The default card cannot be deleted, and it is the only one. "
+                "Add another card and make it the default first."
+            )
+            return Explained(sentence, gettext("Add credit card"), url_for("billing.page"))
+        case DefaultCardKept():
+            sentence = gettext("The default card cannot be deleted: make another card the default first.")
+            return Explained(sentence, gettext("Choose another default card"), url_for("billing.page"))
+        case CardInUse(subscription_id=charged):
+            sentence = gettext("A payment with this card is still in progress: wait for its outcome, then delete it.")
+            way_on = url_for("subscriptions.page", subscription_id=charged)
+            return Explained(sentence, gettext("See the subscription"), way_on)
         case rules.PlanForbids():
             sentence = gettext("This plan is changed by your account manager, not here.")
         case rules.ResellerManages(reseller=name):

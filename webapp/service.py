@@ -20,6 +20,7 @@ from .domain.subscription import (
     Change,
     ChangeClosed,
     ChangeKind,
+    Facts,
     PaymentPending,
     Plan,
     Status,
@@ -91,6 +92,7 @@ def summary(subscription: Subscription) -> Summary:
     facts = subscription.facts()
     today = ports().clock.now(subscription.account).date()
     current, card = facts.current(today), billing.default_card(subscription.account_id)
+    charged_on = next_charge(facts)
     return Summary(
         subscription=subscription,
         status=status(facts, today),
@@ -104,10 +106,17 @@ def summary(subscription: Subscription) -> Summary:
         may=frozenset(name for name, check in CHECKS.items() if allows(check, facts, today)),
         last_paid_seats=facts.seats[facts.last_paid],
         ended_on=facts.ended_on,
-        card_expires=card is not None and facts.self_service and card.expired(facts.boundary(facts.last_paid + 1)),
+        card_expires=card is not None and charged_on is not None and card.expired(charged_on),
         changes=[row for row in subscription.open_changes if today < facts.boundary(row.effective_ordinal)],
         pending=next(iter(subscription.pending_payments), None),
     )
+
+
+def next_charge(facts: Facts) -> date | None:
+    """The day from which the default card is charged by itself; None where it never is."""
+    if not facts.self_service or facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION):
+        return None
+    return facts.boundary(facts.last_paid + 1)
 
 
 def renewal_total(subscription: Subscription) -> Money:

@@ -62,6 +62,10 @@ class SandboxGateway:
             card = setup.card_token and session.get(SandboxCard, setup.card_token)
             return card_details(card) if card else None
 
+    def detach(self, card_token: str) -> None:
+        with gateway_transaction() as session:
+            session.get_one(SandboxCard, card_token).behaviour = "detached"
+
     def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
         with gateway_transaction() as session:
             charge = session.get(SandboxCharge, key)
@@ -126,7 +130,7 @@ def _next_fault(session: Session, customer: str) -> str | None:
 
 
 def _verdict(fault: str | None, behaviour: str) -> dict[str, str]:
-    if fault == "decline":
+    if fault == "decline" or behaviour == "detached":
         return {"state": "declined", "code": "card_declined"}
     if fault == "challenge" or behaviour == "challenge":
         return {"state": "challenged", "challenge": new_id()}

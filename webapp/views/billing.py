@@ -4,7 +4,7 @@ from flask import Blueprint, abort, flash, redirect, render_template, request, u
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import billing, formats
+from .. import billing, cards, formats
 from ..auth import me
 from .purchase import step_url
 
@@ -16,7 +16,7 @@ def page() -> ResponseReturnValue:
     return render_template(
         "billing/page.html",
         account=billing.account_of(me().account_id),
-        cards=billing.cards_of(me().account_id),
+        cards=cards.listed(me().account_id),
         invoices=billing.invoices_of(me().account_id)[:3],
     )
 

@@ -1,0 +1,47 @@
+"""« Plus d’actions » of a card, on Paiement et facturation: to delete it, and to make it the default."""
+
+from flask import Blueprint, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import cards
+from ..auth import me
+from ..models import Card
+from ..sentences import explain
+
+blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
+KEPT = (cards.DefaultCardKept, cards.CardInUse)
+
+
+@blueprint.get("/delete")
+def confirm_deletion(card_id: str) -> ResponseReturnValue:
+    card = cards.find(me().account_id, card_id)
+    try:
+        cards.check_deletion(card)
+    except KEPT as refusal:
+        return _kept(card, refusal)
+    return render_template("delete-card/page.html", card=card)
+
+
+@blueprint.post("/delete")
+def delete(card_id: str) -> ResponseReturnValue:
+    try:
+        last4 = cards.delete(me().account_id, card_id)
+    except KEPT as refusal:
+        return _kept(cards.find(me().account_id, card_id), refusal)
+    flash(gettext("The card ending in %(last4)s is deleted.", last4=last4))
+    return redirect(url_for("billing.page"), 303)
+
+
+@blueprint.post("/default")
+def make_default(card_id: str) -> ResponseReturnValue:
+    last4 = cards.make_default(me().account_id, card_id)
+    flash(gettext("The card ending in %(last4)s is now the default payment method.", last4=last4))
+    return redirect(url_for("billing.page"), 303)
+
+
+def _kept(card: Card, refusal: cards.DefaultCardKept | cards.CardInUse) -> ResponseReturnValue:
+    """Why this card stays, and the way on."""
+    return render_template(
+        "delete-card/page.html", card=card, refused=explain(refusal), only=getattr(refusal, "only", False)
+    ), refusal.status
