@@ -19,6 +19,8 @@ LABELS = {
         "Password": "Mot de passe", "Sign in": "Se connecter", "Sign out": "Se déconnecter",
         "Card number": "Numéro de carte", "Expiry date": "Date d’expiration", "Security code": "Code de sécurité",
         "Holder": "Nom du titulaire", "Receipt": "Reçu", "Payment": "Paiement",
+        "Payment & billing": "Paiement et facturation", "Invoices": "Factures", "Download": "Télécharger",
+        "All invoices": "Toutes les factures", "Year": "Année", "Filter": "Filtrer",
     },
     "en": {
         "Overview": "Overview", "Renew": "Renew", "Continue": "Continue", "Pay": "Pay", "Increase": "Increase",
@@ -26,6 +28,8 @@ LABELS = {
         "new card": "Add new payment method", "E-mail": "E-mail", "Password": "Password", "Sign in": "Sign in",
         "Sign out": "Sign out", "Card number": "Card number", "Expiry date": "Expiry date",
         "Security code": "Security code", "Holder": "Name on card", "Receipt": "Receipt", "Payment": "Payment",
+        "Payment & billing": "Payment & billing", "Invoices": "Invoices", "Download": "Download",
+        "All invoices": "All invoices", "Year": "Year", "Filter": "Filter",
     },
 }  # fmt: skip
 PRODUCT = "Qlik Sense Business"
@@ -151,6 +155,29 @@ def renew(walk: Walk, card: str | None = None) -> None:
     assert walk.subscription()["next_seats"] == 14
 
 
+def invoices(walk: Walk) -> None:
+    """The newest invoice: from the menu to its PDF."""
+    page, number = walk.page, walk.state()["invoices"][-1]["number"]
+    link = page.get_by_role("navigation").get_by_role("link", name=walk["Payment & billing"])
+    walk.step("Accédez à la page Paiement et facturation.", "Go to Payment & billing.", link)
+    link.click()
+    walk.heading("Payment & billing")
+    link = page.get_by_role("link", name=walk["All invoices"])
+    walk.step("Ouvrez Factures.", "Open Invoices.", link)
+    link.click()
+    walk.heading("Invoices")
+    link = page.get_by_role("link", name=number, exact=True)
+    walk.step("Ouvrez une facture.", "Open an invoice.", link)
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(number)
+    link = page.get_by_role("link", name=walk["Download"], exact=True)
+    walk.step("Cliquez sur Télécharger.", "Click Download.", link)
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == f"facture-{number}.pdf"
+    assert download.value.path().read_bytes().startswith(b"%PDF-")
+
+
 @dataclass(frozen=True)
 class Story:
     """A procedure's id, its title in both languages, the scenario it starts from, and its walk."""
@@ -163,4 +190,5 @@ class Story:
 
 STORIES = (
     Story("renew", {"fr": "Renouvellement d’un abonnement", "en": "Renewing a subscription"}, "business", renew),
+    Story("invoices", {"fr": "Téléchargement d’une facture", "en": "Downloading an invoice"}, "business", invoices),
 )
