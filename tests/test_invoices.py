@@ -1,6 +1,7 @@
 """Invoices: the list, its filter and its pages, and the PDF that is made once from what was frozen."""
 
 import logging
+import random
 import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -257,7 +258,9 @@ def test_a_stranger_is_sent_to_sign_in(app: Flask, business: Made) -> None:
     assert app.test_client().get(pdf_url(business)).status_code == 303
 
 
+ANYTHING = "".join(map(chr, random.Random(5).choices([*range(0xD800), *range(0xE000, 0x11000)], k=600)))
 HOSTILE = [
+    ANYTHING,
     "<script>alert(1)</script>", "{{7*7}} {% raw %}", '#eval("1") #panic() $x$ *b* _i_ @ref <label> `raw`',
     'a "quoted" name', "e\u0301" + "\u0301" * 60,
     "C:\\new\\table \\u{41}", "one\r\ntwo\u2028three\x00four", "\u202etxt.exe\u2066\u200f", "日本 😀 مرحبا हिन्दी",
@@ -272,7 +275,7 @@ def test_hostile_words_are_only_words(client: FlaskClient, business: Made, name:
     assert answer.status_code == 200
     text = read(answer.data)
     assert "424,80 €" in text
-    assert "49" not in text
+    assert "49" not in text or name == ANYTHING
     if name.isascii() and name.isprintable() and len(name) < 100:
         assert re.sub(r"\s", "", name) in re.sub(r"\s", "", text)
     if len(name) == 5000:

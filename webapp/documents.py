@@ -160,11 +160,14 @@ def _tax_name(treatment: str, rate: int) -> str:
 
 
 def _clean(value: Any) -> Any:
-    """Every text in `value` as one printable line: no controls, no marks of direction, no word without a break."""
+    """Every text in `value` as one printable line: no controls, no marks of direction, no word without a break.
+
+    Accents that no composed letter holds are left out: the fonts have no shape for them.
+    """
     if isinstance(value, dict):
         return {name: _clean(one) for name, one in value.items()}
     if isinstance(value, list | tuple):
         return [_clean(one) for one in value]
     text = unicodedata.normalize("NFC", re.sub(r"[\r\n\t\v\f\x85\u2028\u2029]+", " ", str(value)))
-    kept = "".join(one for one in text if not unicodedata.category(one).startswith("C"))
+    kept = "".join(one for one in text if unicodedata.category(one)[0] not in "CM")
     return UNBROKEN.sub(lambda long: long[0] + "\u200b", UNPRINTABLE.sub("?", kept))
