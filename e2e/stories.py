@@ -26,6 +26,8 @@ LABELS = {
         "Add card": "Ajouter une carte de crédit", "More actions": "Plus d’actions", "Delete": "Supprimer",
         "Set default": "Définir comme mode de paiement par défaut",
         "Delete card?": "Supprimer la carte de crédit\u00a0?",
+        "Payment & billing": "Paiement et facturation", "Invoices": "Factures", "Download": "Télécharger",
+        "All invoices": "Toutes les factures", "Year": "Année", "Filter": "Filtrer",
     },
     "en": {
         "Overview": "Overview", "Renew": "Renew", "Continue": "Continue", "Pay": "Pay", "Increase": "Increase",
@@ -39,6 +41,8 @@ LABELS = {
         "Billing": "Payment & billing", "Payment methods": "Payment methods", "Default": "Default",
         "Add card": "Add credit card", "More actions": "More actions", "Delete": "Delete",
         "Set default": "Set as default payment method", "Delete card?": "Delete credit card?",
+        "Payment & billing": "Payment & billing", "Invoices": "Invoices", "Download": "Download",
+        "All invoices": "All invoices", "Year": "Year", "Filter": "Filter",
     },
 }  # fmt: skip
 PRODUCT = "Qlik Sense Business"
@@ -374,6 +378,27 @@ def default_card(walk: Walk) -> None:
     item.click()
     expect(walk.card("4444")).to_contain_text(walk["Default"])
     assert walk.cards() == [("4444", True), ("4242", False)]
+def invoices(walk: Walk) -> None:
+    """The newest invoice: from the menu to its PDF."""
+    page, number = walk.page, walk.state()["invoices"][-1]["number"]
+    link = page.get_by_role("navigation").get_by_role("link", name=walk["Payment & billing"])
+    walk.step("Accédez à la page Paiement et facturation.", "Go to Payment & billing.", link)
+    link.click()
+    walk.heading("Payment & billing")
+    link = page.get_by_role("link", name=walk["All invoices"])
+    walk.step("Ouvrez Factures.", "Open Invoices.", link)
+    link.click()
+    walk.heading("Invoices")
+    link = page.get_by_role("link", name=number, exact=True)
+    walk.step("Ouvrez une facture.", "Open an invoice.", link)
+    link.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text(number)
+    link = page.get_by_role("link", name=walk["Download"], exact=True)
+    walk.step("Cliquez sur Télécharger.", "Click Download.", link)
+    with page.expect_download() as download:
+        link.click()
+    assert download.value.suggested_filename == f"facture-{number}.pdf"
+    assert download.value.path().read_bytes().startswith(b"%PDF-")
 
 
 @dataclass(frozen=True)
@@ -409,4 +434,5 @@ STORIES = (
         {"fr": "Définition de la carte de crédit par défaut", "en": "Setting the default credit card"},
         "business-two-cards", default_card,
     ),
+    Story("invoices", {"fr": "Téléchargement d’une facture", "en": "Downloading an invoice"}, "business", invoices),
 )  # fmt: skip

@@ -1,10 +1,12 @@
 """Paiement et facturation: payment methods, billing information and invoices."""
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from .. import billing, cards, formats
+from .. import billing, documents, formats
+from .. import invoices as invoice_list
 from ..auth import me
 from .purchase import step_url
 
@@ -18,6 +20,8 @@ def page() -> ResponseReturnValue:
         account=billing.account_of(me().account_id),
         cards=cards.listed(me().account_id),
         invoices=billing.invoices_of(me().account_id)[:3],
+        cards=billing.cards_of(me().account_id),
+        invoices=invoice_list.listed(me().account_id, {}).invoices[:3],
     )
 
 
@@ -41,9 +45,19 @@ def card_return() -> ResponseReturnValue:
 
 @blueprint.get("/invoices")
 def invoices() -> ResponseReturnValue:
-    return render_template("invoices/index.html", invoices=billing.invoices_of(me().account_id))
+    """« Factures », by year and subscription; what the address gets wrong is ignored."""
+    return render_template("invoices/index.html", page=invoice_list.listed(me().account_id, request.args))
 
 
 @blueprint.get("/invoices/<invoice_id>")
 def invoice(invoice_id: str) -> ResponseReturnValue:
     return render_template("invoices/page.html", invoice=billing.find_invoice(me().account_id, invoice_id))
+
+
+@blueprint.get("/invoices/<invoice_id>/download")
+def download(invoice_id: str) -> ResponseReturnValue:
+    """« Télécharger »: the PDF, made at the first download; HEAD only asks whether there is one, and makes none."""
+    invoice = billing.find_invoice(me().account_id, invoice_id)
+    disposition = f'attachment; filename="{documents.filename(invoice)}"'
+    body = b"" if request.method == "HEAD" else documents.pdf_of(invoice)
+    return Response(body, content_type="application/pdf", headers={"Content-Disposition": disposition})

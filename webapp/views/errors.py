@@ -2,7 +2,7 @@
 
 import logging
 
-from flask import Flask, Response, make_response, render_template, request
+from flask import Flask, Response, make_response, render_template, request, url_for
 from flask.globals import request_ctx
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 from .. import service
 from ..auth import me
 from ..db import NotFound, db
+from ..documents import DocumentNotMade
 from ..domain.subscription import Refusal
 from ..ports import OutcomeUnknown
 from ..sentences import Explained, explain
@@ -21,6 +22,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(NotFound, lambda _: error_page(404))
     app.register_error_handler(OutcomeUnknown, lambda _: error_page(503))
+    app.register_error_handler(DocumentNotMade, document_not_made)
     app.register_error_handler(Refusal, refused)
     app.register_error_handler(Exception, unexpected)
 
@@ -37,6 +39,12 @@ def refused(refusal: Refusal, status: int | None = None) -> Response:
     subscription_id = (request.view_args or {}).get("subscription_id")
     subscription = service.load(me().account_id, subscription_id) if subscription_id else None
     return error_page(status or refusal.status, explain(refusal, subscription))
+
+
+def document_not_made(fault: DocumentNotMade) -> Response:
+    sentence = gettext("The document could not be made. The fault is ours and is written down. Try again in a moment.")
+    again = url_for("billing.download", invoice_id=fault.invoice_id)
+    return error_page(500, Explained(sentence, gettext("Try again"), again))
 
 
 def unexpected(error: Exception) -> Response:
