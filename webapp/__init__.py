@@ -17,7 +17,7 @@ __all__ = ["create_app", "models"]
 
 PAGES = (
     "sign_in", "preferences", "subscriptions", "manage", "renew", "add", "reduce", "cancel", "undo", "purchase",
-    "billing", "contact",
+    "billing", "billing_info", "contact",
 )  # fmt: skip
 csrf = CSRFProtect()
 
