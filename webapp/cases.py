@@ -78,4 +78,4 @@ def _mail(case: Case, account: Account, subscription: Subscription | None, owner
         body = render_template(
             "mail/case.txt", case=case, account=account, subscription=subscription, owner=owner, subject=subject
         )
-    return " ".join(title.split())[:200], body.strip() + "\n"
+    return " ".join(title.splitlines())[:200], body.strip() + "\n"

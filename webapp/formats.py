@@ -74,12 +74,12 @@ def country(code: str) -> str:
     return str(locale.territories.get(code, code)) if locale else code
 
 
-def countries() -> list[tuple[str, str]]:
+def countries() -> dict[str, str]:
     """ISO 3166-1 codes and names, sorted as read: É stands with E."""
     locale = get_locale()
     codes = [code for code in locale.territories if len(code) == 2 and code.isalpha() and code not in NO_COUNTRY]
     named = [(code, str(locale.territories[code])) for code in codes]
-    return sorted(named, key=lambda pair: normalize("NFKD", pair[1]).encode("ascii", "ignore").lower())
+    return dict(sorted(named, key=lambda pair: normalize("NFKD", pair[1]).encode("ascii", "ignore").lower()))
 
 
 def clock_time(value: datetime) -> str:

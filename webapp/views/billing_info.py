@@ -15,6 +15,7 @@ from ..formats import ngettext
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
+NOT_LISTED = lazy_gettext("Choose from the list.")
 LANGUAGES = {"fr": "Français", "en": "English"}
 
 
@@ -53,11 +54,6 @@ class Number(Text):
         self.data = (self.data or "").translate(self.signs).upper()
 
 
-def _one_of_the_list(form: PortalForm, field: SelectField) -> None:
-    if field.data not in [value for value, *_ in field.iter_choices()]:
-        raise StopValidation(gettext("Choose from the list."))
-
-
 class InformationForm(PortalForm):
     """A field with a description may stay empty."""
 
@@ -65,8 +61,8 @@ class InformationForm(PortalForm):
     street = Text(lazy_gettext("Street"), render_kw={"autocomplete": "address-line1"})
     postal_code = Text(lazy_gettext("Postal code"), render_kw={"autocomplete": "postal-code"})
     city = Text(lazy_gettext("City"), render_kw={"autocomplete": "address-level2"})
-    country = SelectField(
-        lazy_gettext("Country"), [_one_of_the_list], choices=formats.countries, validate_choice=False,
+    country = SelectField(  # type: ignore[call-arg]
+        lazy_gettext("Country"), choices=formats.countries, invalid_choice_message=NOT_LISTED,
         render_kw={"autocomplete": "country"},
     )  # fmt: skip
     siren = Number("SIREN", " .-", description=lazy_gettext("optional, for France only"))
@@ -80,10 +76,9 @@ class InformationForm(PortalForm):
         lazy_gettext("Billing e-mails"), description=lazy_gettext("1 to 10, one per line"),
         render_kw={"rows": 3, "spellcheck": "false", "autocomplete": "off"},
     )  # fmt: skip
-    document_locale = SelectField(
-        lazy_gettext("Language of documents"), [_one_of_the_list], choices=list(LANGUAGES.items()),
-        validate_choice=False,
-    )  # fmt: skip
+    document_locale = SelectField(  # type: ignore[call-arg]
+        lazy_gettext("Language of documents"), choices=LANGUAGES, invalid_choice_message=NOT_LISTED
+    )
 
     def validate_siren(self, field: Field) -> None:
         try:

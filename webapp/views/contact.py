@@ -62,11 +62,11 @@ def send() -> ResponseReturnValue:
 
 def _page(form: ContactForm, status: int = 200) -> ResponseReturnValue:
     subscriptions = service.load_all(me().account_id)
-    form.subject.choices = [("", gettext("Choose…")), *CASE_SUBJECTS.items()]
-    form.subscription.choices = [
-        ("", gettext("None in particular")),
-        *((found.id, f"{found.product} ({found.tenant})") for found in subscriptions),
-    ]  # fmt: skip
+    form.subject.choices = {"": gettext("Choose…"), **{key: str(words) for key, words in CASE_SUBJECTS.items()}}
+    form.subscription.choices = {
+        "": gettext("None in particular"),
+        **{found.id: f"{found.product} ({found.tenant})" for found in subscriptions},
+    }
     return render_template(
         "contact/page.html", form=form, account=billing.account_of(me().account_id),
         resold=[found for found in subscriptions if found.reseller], cases=cases.of(me().account_id),
