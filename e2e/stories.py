@@ -3,6 +3,7 @@
 Tests, recordings and the documentation all walk the same story. Labels come from here, in both languages.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,12 @@ LABELS = {
         "Delete card?": "Supprimer la carte de crédit\u00a0?",
         "Payment & billing": "Paiement et facturation", "Invoices": "Factures", "Download": "Télécharger",
         "All invoices": "Toutes les factures", "Year": "Année", "Filter": "Filtrer",
+        "Save": "Enregistrer", "Send": "Envoyer",
+        "Change billing information": "Modifier les informations de facturation",
+        "Contact": "Contacter le responsable de votre compte Qlik", "Your message": "Votre message",
+        "Subject": "Objet", "Country": "Pays", "VAT number": "Numéro de TVA",
+        "Purchase order": "Numéro de bon de commande",
+        "Billing e-mails": "E-mails de facturation", "Legal name": "Raison sociale",
     },
     "en": {
         "Overview": "Overview", "Renew": "Renew", "Continue": "Continue", "Pay": "Pay", "Increase": "Increase",
@@ -43,9 +50,16 @@ LABELS = {
         "Set default": "Set as default payment method", "Delete card?": "Delete credit card?",
         "Payment & billing": "Payment & billing", "Invoices": "Invoices", "Download": "Download",
         "All invoices": "All invoices", "Year": "Year", "Filter": "Filter",
+        "Save": "Save", "Send": "Send",
+        "Change billing information": "Change billing information",
+        "Contact": "Contact your Qlik account manager", "Your message": "Your message",
+        "Subject": "Subject", "Country": "Country", "VAT number": "VAT number",
+        "Purchase order": "Purchase order number",
+        "Billing e-mails": "Billing e-mails", "Legal name": "Legal name",
     },
 }  # fmt: skip
 PRODUCT = "Qlik Sense Business"
+ENTERPRISE = "Qlik Sense Enterprise SaaS"
 
 
 @dataclass
@@ -75,8 +89,8 @@ class Walk:
     def heading(self, name: str) -> None:
         expect(self.page.get_by_role("heading", level=1)).to_have_text(self[name])
 
-    def tile(self) -> Locator:
-        return self.page.get_by_role("article", name=PRODUCT)
+    def tile(self, product: str = PRODUCT) -> Locator:
+        return self.page.get_by_role("article", name=product)
 
     def cost(self) -> Locator:
         return self.page.get_by_role("status", name=self["cost"])
@@ -102,7 +116,7 @@ class Walk:
         self.labelled("E-mail").fill(self.account["email"])
         self.labelled("Password").fill(self.account["password"])
         self.button("Sign in").click()
-        expect(self.tile()).to_be_visible()
+        expect(self.page.get_by_role("article").first).to_be_visible()
 
     def enter_card(self, number: str) -> None:
         """The gateway's own page."""
@@ -378,6 +392,8 @@ def default_card(walk: Walk) -> None:
     item.click()
     expect(walk.card("4444")).to_contain_text(walk["Default"])
     assert walk.cards() == [("4444", True), ("4242", False)]
+
+
 def invoices(walk: Walk) -> None:
     """The newest invoice: from the menu to its PDF."""
     page, number = walk.page, walk.state()["invoices"][-1]["number"]
@@ -399,6 +415,61 @@ def invoices(walk: Walk) -> None:
         link.click()
     assert download.value.suggested_filename == f"facture-{number}.pdf"
     assert download.value.path().read_bytes().startswith(b"%PDF-")
+
+
+def billing_info(walk: Walk) -> None:
+    """Another VAT number, of another country, and a purchase order."""
+    page = walk.page
+    link = page.get_by_role("link", name=walk["Payment & billing"])
+    walk.step("Accédez à la page Paiement et facturation.", "Go to the Payment & billing page.", link)
+    link.click()
+    change = page.get_by_role("link", name=walk["Change billing information"])
+    walk.step("Cliquez sur Modifier les informations de facturation.", "Click Change billing information.", change)
+    change.click()
+    walk.heading("Change billing information")
+    page.get_by_role("combobox", name=walk["Country"], exact=True).select_option("DE")
+    walk.labelled("VAT number").fill("de 136 695 976")
+    walk.labelled("Purchase order").fill("BC-2027-118")
+    walk.step(
+        "Corrigez les informations et cliquez sur Enregistrer.",
+        "Correct the information and click Save.",
+        walk.button("Save"),
+    )
+    walk.button("Save").click()
+    walk.heading("Payment & billing")
+    message = page.get_by_role("status").first
+    expect(message).to_contain_text("à jour" if walk.locale == "fr" else "up to date")
+    expect(page.get_by_text("DE136695976").first).to_be_visible()
+    expect(page.get_by_text("BC-2027-118")).to_be_visible()
+    walk.step(
+        "Les informations sont à jour ; les factures à venir les utilisent.",
+        "The information is up to date; future invoices use it.",
+        message,
+    )
+
+
+def contact(walk: Walk) -> None:
+    """A message about the enterprise subscription, from its tile."""
+    page = walk.page
+    link = walk.tile(ENTERPRISE).get_by_role("link", name=walk["Contact"])
+    walk.step(
+        "Sur la vignette, cliquez sur Contacter le responsable de votre compte Qlik.",
+        "On the tile, click Contact your Qlik account manager.",
+        link,
+    )
+    link.click()
+    walk.heading("Contact")
+    expect(walk.labelled("Subject")).to_have_value("renewal")
+    text = "Nous souhaitons passer à 300 licences au renouvellement."
+    walk.labelled("Your message").fill(text if walk.locale == "fr" else "We would like 300 seats from the renewal on.")
+    walk.step(
+        "Écrivez votre message et cliquez sur Envoyer.", "Write your message and click Send.", walk.button("Send")
+    )
+    walk.button("Send").click()
+    message = page.get_by_role("status").first
+    expect(message).to_contain_text(re.compile(r"C-[2-9A-Z]{8}"))
+    walk.step("Un numéro de dossier vous est donné.", "You are given a case number.", message)
+    assert len(walk.state()["messages"]) == 1
 
 
 @dataclass(frozen=True)
@@ -435,4 +506,16 @@ STORIES = (
         "business-two-cards", default_card,
     ),
     Story("invoices", {"fr": "Téléchargement d’une facture", "en": "Downloading an invoice"}, "business", invoices),
+    Story(
+        "billing-info",
+        {"fr": "Modification des informations de facturation", "en": "Changing the billing information"},
+        "business",
+        billing_info,
+    ),
+    Story(
+        "contact",
+        {"fr": "Contact du responsable de compte", "en": "Contacting the account manager"},
+        "enterprise",
+        contact,
+    ),
 )  # fmt: skip

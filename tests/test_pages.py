@@ -14,7 +14,16 @@ from webapp.sandbox.scenarios import Made
 from .conftest import signed_in
 from .world import pay, quoted, state, subscription
 
-PAGES = ("/sign-in", "/subscriptions", "/billing", "/billing/invoices", "/contact", "/never", "/sandbox")
+PAGES = (
+    "/sign-in",
+    "/subscriptions",
+    "/billing",
+    "/billing/information",
+    "/billing/invoices",
+    "/contact",
+    "/never",
+    "/sandbox",
+)
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 

@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from unicodedata import normalize
 
 import flask_babel
 from babel.dates import format_date, format_time
@@ -63,6 +64,24 @@ def period(value: tuple[int, date, date]) -> str:
     return f"{day(value[1])} – {last_day(value[2])}"
 
 
+# CLDR names these beside the countries of ISO 3166-1.
+NO_COUNTRY = frozenset({"AC", "CP", "CQ", "DG", "EA", "EU", "EZ", "IC", "QO", "TA", "UN", "XA", "XB", "XK", "ZZ"})
+
+
+def country(code: str) -> str:
+    """Its name in the reader's language."""
+    locale = get_locale()
+    return str(locale.territories.get(code, code)) if locale else code
+
+
+def countries() -> dict[str, str]:
+    """ISO 3166-1 codes and names, sorted as read: É stands with E."""
+    locale = get_locale()
+    codes = [code for code in locale.territories if len(code) == 2 and code.isalpha() and code not in NO_COUNTRY]
+    named = [(code, str(locale.territories[code])) for code in codes]
+    return dict(sorted(named, key=lambda pair: normalize("NFKD", pair[1]).encode("ascii", "ignore").lower()))
+
+
 def clock_time(value: datetime) -> str:
     """09:03, in the zone that `value` carries."""
     return format_time(value, "HH:mm", locale=_regional())
@@ -75,5 +94,5 @@ def ngettext(singular: str, plural: str, count: int, **variables: object) -> str
 
 FILTERS = {
     "money": money, "number": number, "percent": percent, "day": day, "last_day": last_day, "clock_time": clock_time,
-    "period": period,
+    "period": period, "country": country,
 }  # fmt: skip

@@ -22,6 +22,14 @@ DECLINES = {
 }
 DECLINED = lazy_gettext("The bank declined the payment.")
 
+CASE_SUBJECTS = {
+    "renewal": lazy_gettext("Renewal"),
+    "change": lazy_gettext("Change to the subscription"),
+    "upgrade": lazy_gettext("Upgrade to capacity-based Qlik Cloud Analytics"),
+    "billing": lazy_gettext("Billing"),
+    "other": lazy_gettext("Other"),
+}
+
 
 class Explained(NamedTuple):
     """`label` and `url` are the way on, if a page offers one."""

@@ -4,8 +4,7 @@ from flask import Blueprint, Response, abort, flash, redirect, render_template, 
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import billing, cards, formats
-from .. import billing, documents, formats
+from .. import billing, cards, documents, formats
 from .. import invoices as invoice_list
 from ..auth import me
 from .purchase import step_url
@@ -19,8 +18,6 @@ def page() -> ResponseReturnValue:
         "billing/page.html",
         account=billing.account_of(me().account_id),
         cards=cards.listed(me().account_id),
-        invoices=billing.invoices_of(me().account_id)[:3],
-        cards=billing.cards_of(me().account_id),
         invoices=invoice_list.listed(me().account_id, {}).invoices[:3],
     )
 

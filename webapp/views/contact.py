@@ -1,14 +1,74 @@
-"""The account manager, for what a plan does not let the owner do here."""
+"""The account manager, for what a plan does not let the owner do here: who it is, a message, and the cases so far."""
 
-from flask import Blueprint, render_template
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext, lazy_gettext
+from wtforms import Field, SelectField, TextAreaField
+from wtforms.validators import StopValidation
 
-from .. import billing
+from .. import billing, cases, service
 from ..auth import me
+from ..sentences import CASE_SUBJECTS
+from .forms import PortalForm, printable
 
-blueprint = Blueprint("contact", __name__)
+blueprint = Blueprint("contact", __name__, url_prefix="/contact")
+SHORTEST, LONGEST = 10, 4000
+JOINERS = "\u200c\u200d"  # hold letters and emoji together; nothing hides behind them
 
 
-@blueprint.get("/contact")
+class ContactForm(PortalForm):
+    subject = SelectField(lazy_gettext("Subject"), validate_choice=False)
+    subscription = SelectField(
+        lazy_gettext("Subscription"), description=lazy_gettext("optional"), validate_choice=False
+    )
+    message = TextAreaField(
+        lazy_gettext("Your message"), description=lazy_gettext("10 to 4,000 characters"), render_kw={"rows": 8}
+    )
+
+    def validate_subject(self, field: Field) -> None:
+        if field.data not in CASE_SUBJECTS:
+            raise StopValidation(gettext("Choose a subject."))
+
+    def validate_message(self, field: Field) -> None:
+        if not SHORTEST <= len(self.text) <= LONGEST:
+            raise StopValidation(gettext("Write a message of 10 to 4,000 characters."))
+        if not printable(self.text, but="\n\t" + JOINERS):
+            raise StopValidation(gettext("Remove the invisible characters from the message."))
+
+    @property
+    def text(self) -> str:
+        """Lines end as they are stored, whatever the browser sent."""
+        return (self.message.data or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+@blueprint.get("")
 def page() -> ResponseReturnValue:
-    return render_template("contact/page.html", account=billing.account_of(me().account_id))
+    wished = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
+    return _page(ContactForm(data=wished))
+
+
+@blueprint.post("")
+def send() -> ResponseReturnValue:
+    form = ContactForm()
+    subscription_id = form.subscription.data or None
+    if subscription_id:
+        service.load(me().account_id, subscription_id)
+    if not form.validate():
+        return _page(form, 422)
+    number = cases.open_case(me(), form.subject.data, subscription_id, form.text)
+    flash(gettext("Your message is sent. Your case number is %(number)s.", number=number))
+    return redirect(url_for("contact.page"), 303)
+
+
+def _page(form: ContactForm, status: int = 200) -> ResponseReturnValue:
+    subscriptions = service.load_all(me().account_id)
+    form.subject.choices = {"": gettext("Choose…"), **{key: str(words) for key, words in CASE_SUBJECTS.items()}}
+    form.subscription.choices = {
+        "": gettext("None in particular"),
+        **{found.id: f"{found.product} ({found.tenant})" for found in subscriptions},
+    }
+    return render_template(
+        "contact/page.html", form=form, account=billing.account_of(me().account_id),
+        resold=[found for found in subscriptions if found.reseller], cases=cases.of(me().account_id),
+        subjects=CASE_SUBJECTS,
+    ), status  # fmt: skip

@@ -25,6 +25,11 @@ def parse_seats(text: str) -> int | None:
     return seats if 1 <= seats <= MAX_SEATS else None
 
 
+def printable(text: str, but: str = "") -> bool:
+    """No control, line break or mark that reorders or hides text, save those in `but`."""
+    return all(letter.isprintable() or letter in but for letter in text)
+
+
 def _whole_seats(_form: FlaskForm, field: Field) -> None:
     if parse_seats(field.data or "") is None:
         raise StopValidation(str(SEATS_SENTENCE))

@@ -1,0 +1,63 @@
+"""The billing information in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from .conftest import Begin, violations
+from .stories import billing_info
+from .test_renew import LANGUAGES, SCRIPTS
+
+
+@LANGUAGES
+@SCRIPTS
+def test_the_documented_change(begin: Begin, locale: str, scripts: bool) -> None:
+    walk = begin("business", locale=locale, scripts=scripts)
+    broken: list[str] = []
+
+    def look(_title: str, _acted: Locator | None) -> None:
+        if scripts:
+            broken.extend(violations(walk.page))
+
+    walk.watch = look
+    billing_info(walk)
+    assert broken == []
+
+
+@SCRIPTS
+def test_a_wrong_number_is_told_at_its_field_and_can_be_mended(begin: Begin, scripts: bool) -> None:
+    walk = begin("enterprise", scripts=scripts)
+    walk.page.goto(f"{walk.sandbox.url}/billing/information")
+    walk.labelled("VAT number").fill("FR41900300402")
+    walk.labelled("Billing e-mails").fill("compta")
+    walk.button("Save").click()
+    alert = walk.page.get_by_role("alert")
+    expect(alert).to_contain_text("Ce numéro de TVA n’est pas valide")
+    expect(alert).to_contain_text("n’est pas une adresse e-mail")
+    expect(alert).to_be_focused()
+    expect(walk.page).to_have_title(re.compile("^Erreur"))
+    if scripts:
+        assert violations(walk.page) == []
+    alert.get_by_role("link").first.click()
+    expect(walk.page).to_have_url(re.compile("#vat_number$"))
+    walk.labelled("VAT number").fill("fr 41 900 300 401")
+    walk.labelled("Billing e-mails").fill("compta@example.test, achats@example.test")
+    walk.labelled("Billing e-mails").blur()
+    walk.button("Save").click()
+    walk.heading("Payment & billing")
+    expect(walk.page.get_by_text("compta@example.test, achats@example.test")).to_be_visible()
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light"), (320, "dark")])
+def test_it_fits_and_reads_with_the_longest_text(begin: Begin, width: int, scheme: str) -> None:
+    walk = begin("business", width=width, color_scheme=scheme)
+    walk.page.goto(f"{walk.sandbox.url}/billing/information")
+    walk.labelled("Legal name").fill("<script>alert(1)</script>" + "W" * 175)
+    walk.labelled("Purchase order").fill("=" * 100)
+    walk.button("Save").click()
+    walk.heading("Payment & billing")
+    for path in ("/billing", "/billing/information", "/contact"):
+        walk.page.goto(walk.sandbox.url + path)
+        assert not walk.page.evaluate("document.documentElement.scrollWidth > innerWidth"), path
+        assert violations(walk.page) == []

@@ -1,0 +1,72 @@
+"""Writing to the account manager in a real browser."""
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from .conftest import Begin, violations
+from .stories import contact
+from .test_renew import LANGUAGES, SCRIPTS
+
+
+@LANGUAGES
+@SCRIPTS
+def test_the_documented_message(begin: Begin, locale: str, scripts: bool) -> None:
+    walk = begin("enterprise", locale=locale, scripts=scripts)
+    broken: list[str] = []
+
+    def look(_title: str, _acted: Locator | None) -> None:
+        if scripts:
+            broken.extend(violations(walk.page))
+
+    walk.watch = look
+    contact(walk)
+    assert broken == []
+
+
+@SCRIPTS
+def test_the_upgrade_is_asked_for_from_manage(begin: Begin, scripts: bool) -> None:
+    walk = begin("business", scripts=scripts)
+    walk.tile().get_by_role("link", name="Gérer").click()
+    walk.page.get_by_role("link", name="Qlik Cloud Analytics").click()
+    expect(walk.labelled("Subject")).to_have_value("upgrade")
+    expect(walk.page.get_by_role("combobox", name="Abonnement")).to_have_value(walk.subscription()["id"])
+
+
+@SCRIPTS
+def test_an_empty_message_is_told_at_its_field_and_what_was_chosen_stays(begin: Begin, scripts: bool) -> None:
+    walk = begin("enterprise", scripts=scripts)
+    walk.page.goto(f"{walk.sandbox.url}/contact?subject=billing")
+    walk.button("Send").click()
+    alert = walk.page.get_by_role("alert")
+    expect(alert).to_contain_text("Écrivez un message")
+    expect(alert).to_be_focused()
+    expect(walk.labelled("Subject")).to_have_value("billing")
+    if scripts:
+        assert violations(walk.page) == []
+    walk.labelled("Your message").fill("<script>alert(1)</script>\nMerci de nous rappeler.")
+    walk.button("Send").click()
+    expect(walk.page.get_by_role("status").first).to_contain_text(re.compile("C-[2-9A-Z]{8}"))
+    assert len(walk.state()["messages"]) == 1
+
+
+def test_by_keyboard_alone(begin: Begin) -> None:
+    walk = begin("enterprise")
+    walk.page.goto(f"{walk.sandbox.url}/contact?subject=other")
+    walk.labelled("Subject").focus()
+    walk.page.keyboard.press("Tab")
+    walk.page.keyboard.press("Tab")
+    expect(walk.labelled("Your message")).to_be_focused()
+    walk.page.keyboard.type("Merci de nous rappeler.")
+    walk.page.keyboard.press("Tab")
+    walk.page.keyboard.press("Enter")
+    expect(walk.page.get_by_role("status").first).to_contain_text("numéro de dossier")
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light"), (320, "dark")])
+def test_the_page_with_a_case_fits_and_reads(begin: Begin, width: int, scheme: str) -> None:
+    walk = begin("enterprise", width=width, color_scheme=scheme)
+    contact(walk)
+    assert violations(walk.page) == []
+    assert not walk.page.evaluate("document.documentElement.scrollWidth > innerWidth")

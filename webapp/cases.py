@@ -1,0 +1,81 @@
+"""What an owner writes to the account manager. The same shared rules as `service`."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import date, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from flask import render_template
+from flask_babel import force_locale, gettext
+from sqlalchemy import select
+
+from . import activity, notices
+from .auth import SignedIn
+from .db import db, transaction
+from .models import Account, Subscription
+from .ports import ports
+from .records import Case
+from .sentences import CASE_SUBJECTS
+from .service import load
+
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is read for another: no 0, O, 1, I, L, U
+SENT_TWICE = timedelta(minutes=1)
+
+
+class Listed(NamedTuple):
+    """`day` is in the account's zone."""
+
+    case: Case
+    day: date
+    product: str | None
+
+
+def of(account_id: str) -> Sequence[Listed]:
+    """The account's cases, newest first."""
+    zone = ZoneInfo(db.session.get_one(Account, account_id).zone)
+    rows = db.session.execute(
+        select(Case, Subscription.product)
+        .outerjoin(Subscription, Subscription.id == Case.subscription_id)
+        .where(Case.account_id == account_id)
+        .order_by(Case.opened_at.desc(), Case.number)
+    )
+    return [Listed(case, case.opened_at.astimezone(zone).date(), product) for case, product in rows]
+
+
+def open_case(owner: SignedIn, subject: str, subscription_id: str | None, message: str) -> str:
+    """Stores the case and the mail to the manager; its number. Sent twice within a minute, it is one case."""
+    with transaction() as session:
+        account = session.get_one(Account, owner.account_id, with_for_update=True)  # two at once: one waits
+        subscription = load(account.id, subscription_id) if subscription_id else None
+        now = ports().clock.now(account)
+        same = select(Case.number).where(
+            Case.account_id == account.id, Case.subject == subject, Case.subscription_id == subscription_id,
+            Case.message == message, Case.opened_at > now - SENT_TWICE,
+        )  # fmt: skip
+        if number := session.scalars(same).first():
+            return number
+        number = "C-" + "".join(secrets.choice(LETTERS) for _ in range(8))
+        case = Case(
+            number=number, account_id=account.id, subscription_id=subscription_id, subject=subject, message=message,
+            opened_at=now,
+        )  # fmt: skip
+        session.add(case)
+        title, body = _mail(case, account, subscription, owner)
+        session.add(notices.case(case, account.manager_email, title, body, now))
+        told = {"number": number, "subject": subject}
+        activity.record(account.id, "case_opened", now, {}, told, subscription)
+    return number
+
+
+def _mail(case: Case, account: Account, subscription: Subscription | None, owner: SignedIn) -> tuple[str, str]:
+    """Subject (one line, whatever the names in it) and body, in the language of the account's documents."""
+    with force_locale(account.document_locale):
+        subject = str(CASE_SUBJECTS[case.subject])
+        title = gettext(
+            "Case %(number)s: %(subject)s – %(name)s", number=case.number, subject=subject, name=account.legal_name
+        )
+        body = render_template(
+            "mail/case.txt", case=case, account=account, subscription=subscription, owner=owner, subject=subject
+        )
+    return " ".join(title.splitlines())[:200], body.strip() + "\n"
