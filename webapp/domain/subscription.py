@@ -219,11 +219,8 @@ def check_self_service(facts: Facts) -> None:
     check_plan(facts.plan, facts.reseller)
 
 
-def renewal_target(facts: Facts, today: date) -> RenewalTarget:
-    """The period that Renew pays today, or the refusal that says why none.
-
-    Past due pays the owed period in full; lapsed pays what is left of the period that contains today.
-    """
+def _check_live(facts: Facts, today: date) -> Status:
+    """What every command needs: ours to change, not ended nor about to, and no payment in flight."""
     check_self_service(facts)
     now = status(facts, today)
     if now is Status.ENDED:
@@ -233,6 +230,15 @@ def renewal_target(facts: Facts, today: date) -> RenewalTarget:
     cancellation = facts.change(ChangeKind.CANCELLATION)
     if cancellation:
         raise CancellationOpen(facts.boundary(cancellation.effective_ordinal))
+    return now
+
+
+def renewal_target(facts: Facts, today: date) -> RenewalTarget:
+    """The period that Renew pays today, or the refusal that says why none.
+
+    Past due pays the owed period in full; lapsed pays what is left of the period that contains today.
+    """
+    now = _check_live(facts, today)
     if now is Status.LAPSED:
         target = facts.period(facts.ordinal_on(today))
         return RenewalTarget(target, (target.end - today).days)
@@ -243,17 +249,8 @@ def renewal_target(facts: Facts, today: date) -> RenewalTarget:
 
 def _check_changeable(facts: Facts, today: date) -> None:
     """What adding and reducing have in common: a subscription that is paid today and goes on."""
-    check_self_service(facts)
-    now = status(facts, today)
-    if now is Status.ENDED:
-        raise SubscriptionEnded
-    if facts.payment_pending:
-        raise PaymentPending
-    if now in (Status.PAST_DUE, Status.LAPSED):
+    if _check_live(facts, today) in (Status.PAST_DUE, Status.LAPSED):
         raise RenewalDue
-    cancellation = facts.change(ChangeKind.CANCELLATION)
-    if cancellation:
-        raise CancellationOpen(facts.boundary(cancellation.effective_ordinal))
 
 
 def check_addition(facts: Facts, today: date) -> None:
@@ -280,15 +277,7 @@ def check_fewer(facts: Facts, seats: int) -> None:
 
 def check_cancellation(facts: Facts, today: date) -> Status:
     """A cancellation may be asked for today: active ends with what is paid, past due ends at once."""
-    check_self_service(facts)
-    now = status(facts, today)
-    if now is Status.ENDED:
-        raise SubscriptionEnded
-    if facts.payment_pending:
-        raise PaymentPending
-    cancellation = facts.change(ChangeKind.CANCELLATION)
-    if cancellation:
-        raise CancellationOpen(facts.boundary(cancellation.effective_ordinal))
+    now = _check_live(facts, today)
     if now is Status.LAPSED:
         raise RenewalDue
     return now

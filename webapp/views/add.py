@@ -1,11 +1,11 @@
 """Add seats: the stepper. The purchase goes on in `purchase`."""
 
-from flask import Blueprint, redirect, url_for
+from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
 from .. import purchase, service
 from ..auth import me
-from ..domain.subscription import NotMoreSeats, check_addition
+from ..domain.subscription import check_addition
 from ..ports import ports
 from . import stepper as steppers
 from . import wants_fragment
@@ -21,16 +21,7 @@ def stepper(subscription_id: str) -> ResponseReturnValue:
 
 @blueprint.post("")
 def choose_seats(subscription_id: str) -> ResponseReturnValue:
-    form = SeatsForm()
-    if not form.validate():
-        return _page(subscription_id, form, 422)
-    try:
-        quote_id = purchase.quote_addition(me().account_id, subscription_id, form.number)
-    except NotMoreSeats as refusal:
-        steppers.refuse(form, refusal, service.load(me().account_id, subscription_id))
-        return _page(subscription_id, form, refusal.status)
-    where = url_for("purchase.payment", subscription_id=subscription_id, procedure="add", quote_id=quote_id)
-    return redirect(where, 303)
+    return steppers.quoted("add", subscription_id, purchase.quote_addition, _page)
 
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:

@@ -1,14 +1,15 @@
 """The number of paid users with its cost beside it: what renew, add and reduce have in common."""
 
+from collections.abc import Callable
 from functools import lru_cache
 
-from flask import current_app, make_response, render_template, request
+from flask import current_app, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from .. import formats, service
 from ..auth import me
 from ..domain.periods import Period
-from ..domain.subscription import BelowActiveUsers, Refusal
+from ..domain.subscription import BelowActiveUsers, NotMoreSeats, Refusal
 from ..models import Subscription
 from ..ports import ports
 from ..sentences import explain
@@ -55,6 +56,25 @@ def page(
         users_url=current_app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant),
         **told,
     ), status
+
+
+def quoted(
+    procedure: str,
+    subscription_id: str,
+    quote: Callable[[str, str, int], str],
+    whole_page: Callable[[str, SeatsForm, int], ResponseReturnValue],
+) -> ResponseReturnValue:
+    """Continue: a stored quote and its payment page, or the page again with what is wrong with the number."""
+    form = SeatsForm()
+    if not form.validate():
+        return whole_page(subscription_id, form, 422)
+    try:
+        quote_id = quote(me().account_id, subscription_id, form.number)
+    except (BelowActiveUsers, NotMoreSeats) as refusal:
+        refuse(form, refusal, service.load(me().account_id, subscription_id))
+        return whole_page(subscription_id, form, refusal.status)
+    where = url_for("purchase.payment", subscription_id=subscription_id, procedure=procedure, quote_id=quote_id)
+    return redirect(where, 303)
 
 
 def refuse(form: SeatsForm, refusal: Refusal, subscription: Subscription) -> None:
