@@ -35,6 +35,10 @@ def test_it_fits_a_narrow_dark_screen(begin: Begin, story: Story) -> None:
         broken.extend(violations(walk.page))
         if walk.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
             broken.append(f"{title}: scrolls sideways")
+        if walk.page.evaluate(
+            "[...document.querySelectorAll('.amounts')].some(t => t.scrollWidth > t.parentNode.clientWidth)"
+        ):
+            broken.append(f"{title}: amounts are cut")
 
     walk.watch = look
     story.walk(walk)
