@@ -15,6 +15,8 @@ from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+from tests.databases import fresh_database
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -42,8 +44,8 @@ def flask(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[s
 @contextmanager
 def running_portal(**settings: str) -> Iterator["Sandbox"]:
     """A fresh database and a server on a free port of loopback, until the block ends."""
-    with tempfile.TemporaryDirectory() as folder:
-        env = environment(Path(folder), **{"PORT": str(free_port()), **settings})
+    with tempfile.TemporaryDirectory() as folder, fresh_database(Path(folder)) as database:
+        env = environment(Path(folder), **{"PORT": str(free_port()), "DATABASE_URL": database, **settings})
         for command in (("db", "upgrade"), ("demo",)):
             done = flask(env, *command)
             if done.returncode:

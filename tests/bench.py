@@ -308,11 +308,12 @@ def report(app: Flask, portals: dict[str, Sandbox], stack: ExitStack, folder: Pa
 def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        shared = {"INSTANCE_DIR": str(folder), "DATABASE_URL": f"sqlite:///{folder / 'portal.sqlite3'}"}
         portals = {  # one database and one secret for all, so that one session is good everywhere
-            threads: stack.enter_context(running_portal(WORKERS=WORKERS, THREADS=threads, INSTANCE_DIR=str(folder)))
+            threads: stack.enter_context(running_portal(WORKERS=WORKERS, THREADS=threads, **shared))
             for threads in sorted({"1", "2", "4", THREADS}, key=int)
         }
-        with patch.dict(os.environ, environment(folder), clear=True):
+        with patch.dict(os.environ, environment(folder, **shared), clear=True):
             app = create_app()
         report(app, portals, stack, folder)
 

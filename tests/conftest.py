@@ -1,6 +1,5 @@
 """An application on a database of its own for each test: the real migrations, the real sandbox adapters."""
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,8 @@ from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
+from . import databases
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
@@ -25,27 +26,29 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database as the migrations make it, to copy from."""
-    path = tmp_path_factory.mktemp("migrated") / "portal.sqlite3"
-    with _app(path).app_context():
-        upgrade()
-        db.engine.dispose()  # closes the write-ahead log into the file
-    return path
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a database as the migrations make it, to copy from."""
+    databases.hurry()
+    with databases.fresh_database(tmp_path_factory.mktemp("migrated")) as url:
+        with _app(url).app_context():
+            upgrade()
+            db.engine.dispose()  # closes the write-ahead log into the file; nobody is connected to a template
+        yield url
 
 
-def _app(path: Path, **settings: Any) -> Flask:
-    return create_app({"SQLALCHEMY_DATABASE_URI": f"sqlite:///{path}", "SANDBOX": True, **settings})
+def _app(url: str, **settings: Any) -> Flask:
+    return create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True, **settings})
 
 
 @pytest.fixture
-def app(migrated: Path, tmp_path: Path) -> Iterator[Flask]:
-    path = tmp_path / "portal.sqlite3"
-    shutil.copy(migrated, path)
-    app = _app(path, WTF_CSRF_ENABLED=False, TESTING=False)
-    app.test_client_class = Browser
-    with app.app_context():
-        yield app
+def app(migrated: str, tmp_path: Path) -> Iterator[Flask]:
+    with databases.copied(migrated, tmp_path) as url:
+        app = _app(url, WTF_CSRF_ENABLED=False, TESTING=False)
+        app.test_client_class = Browser
+        with app.app_context():
+            yield app
+            db.session.remove()
+            db.engine.dispose()
 
 
 class Browser(FlaskClient):

@@ -1,13 +1,13 @@
 """Cards, invoices and the account's billing information. The same shared rules as `service`."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import select
 
 from . import activity
-from .db import NotFound, db, new_id, transaction
+from .db import LOCK, NotFound, db, new_id, transaction
 from .models import Account, Card, CardSetup, DefaultCard, Issuer, Payment, Quote, Subscription
 from .ports import NewCard, ports
 from .records import Invoice, InvoiceCounter
@@ -54,7 +54,7 @@ def complete_card_setup(account_id: str, reference: str) -> tuple[Card | None, Q
         card = entered and session.scalars(select(Card).where(Card.token == entered.token)).one_or_none()
         if entered is None or setup is None or setup.completed_at is not None:
             return card, quote  # gave up, or came back twice: a card that was deleted since stays deleted
-        account = session.get_one(Account, account_id, with_for_update=True)  # see `cards`
+        account = session.get_one(Account, account_id, with_for_update=LOCK)  # see `cards`
         card, setup.completed_at = add_card(account, entered), ports().clock.now(account)
         activity.record(account_id, "card_added", setup.completed_at, after=told(card))
         if quote is not None:
@@ -116,9 +116,11 @@ def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names.split()}
 
 
-def _next_number(issuer: Issuer, now: datetime) -> tuple[str, Any]:
+def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
+    """The issuer's row is held until the number is committed: a rollback leaves no gap, and two never get the same."""
     today = now.date()
-    counter = db.session.get(InvoiceCounter, (issuer.id, today.year), with_for_update=True)
+    db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
+    counter = db.session.get(InvoiceCounter, (issuer.id, today.year), populate_existing=True)
     if counter is None:
         counter = InvoiceCounter(issuer_id=issuer.id, year=today.year, last_number=0, last_issued_on=today)
         db.session.add(counter)

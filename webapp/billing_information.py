@@ -9,7 +9,7 @@ from stdnum.fr import siren as fr_siren
 from stdnum.mc import tva as monaco_vat
 
 from . import activity
-from .db import transaction
+from .db import LOCK, transaction
 from .domain.tax import EU, FRENCH_VAT_AREA, Treatment, amounts
 from .models import Account
 from .ports import ports
@@ -116,7 +116,7 @@ def update_information(account_id: str, wished: Information) -> bool:
         billing_emails=emails("\n".join(wished.billing_emails)),
     )
     with transaction() as session:
-        account = session.get_one(Account, account_id, with_for_update=True)
+        account = session.get_one(Account, account_id, with_for_update=LOCK)
         after = {name: value for name, value in wished._asdict().items() if getattr(account, name) != value}
         before = {name: getattr(account, name) for name in after}
         for name, value in after.items():

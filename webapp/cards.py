@@ -11,7 +11,7 @@ from sqlalchemy import delete as delete_rows
 from sqlalchemy import select
 
 from . import activity, billing, service
-from .db import NotFound, db, transaction
+from .db import LOCK, NotFound, db, transaction
 from .domain.subscription import Refusal
 from .models import Account, Card, DefaultCard, Payment, Subscription
 from .ports import ports
@@ -82,7 +82,7 @@ def delete(account_id: str, card_id: str) -> str:
             select(Subscription.id)
             .where(Subscription.account_id == account_id)
             .order_by(Subscription.id)
-            .with_for_update()
+            .with_for_update(key_share=True)
         ).all()
         account = _locked(account_id)
         card = find(account_id, card_id)
@@ -112,4 +112,4 @@ def make_default(account_id: str, card_id: str) -> str:
 
 
 def _locked(account_id: str) -> Account:
-    return db.session.get_one(Account, account_id, with_for_update=True)
+    return db.session.get_one(Account, account_id, with_for_update=LOCK)

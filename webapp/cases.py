@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from . import activity, notices
 from .auth import SignedIn
-from .db import db, transaction
+from .db import LOCK, db, transaction
 from .models import Account, Subscription
 from .ports import ports
 from .records import Case
@@ -46,7 +46,7 @@ def of(account_id: str) -> Sequence[Listed]:
 def open_case(owner: SignedIn, subject: str, subscription_id: str | None, message: str) -> str:
     """Stores the case and the mail to the manager; its number. Sent twice within a minute, it is one case."""
     with transaction() as session:
-        account = session.get_one(Account, owner.account_id, with_for_update=True)  # two at once: one waits
+        account = session.get_one(Account, owner.account_id, with_for_update=LOCK)  # two at once: one waits
         subscription = load(account.id, subscription_id) if subscription_id else None
         now = ports().clock.now(account)
         same = select(Case.number).where(

@@ -60,12 +60,30 @@ def demo() -> None:
 def roll_over(account: str | None, every: int | None) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
     check_database()
-    caller, failed = os.getppid(), rollover.sweep(account)
+    caller, failed = os.getppid(), _sweep(account, quiet=bool(every))
     while every and os.getppid() == caller:
         time.sleep(every)
-        failed = rollover.sweep(account)
+        failed = _sweep(account, quiet=True)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
+
+
+def _sweep(account: str | None, quiet: bool) -> int:
+    """One sweep, with a line that moves where it is watched and a summary; how many failed."""
+    total, done, since = rollover.live(account), rollover.Done(), time.monotonic()
+
+    def rate(_item: object) -> str:
+        return f"{done['seen'] / max(time.monotonic() - since, 0.001):,.0f}/s"
+
+    shown = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
+    with click.progressbar(length=total, show_pos=True, item_show_func=rate, **shown) as bar:  # type: ignore[arg-type]
+        for one in rollover.swept(account):
+            done.update(one)
+            bar.update(one["seen"], done)
+    told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
+    if not quiet or done.total() > done["seen"]:
+        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
+    return done["failed"]
 
 
 @click.command("serve")
@@ -73,7 +91,7 @@ def roll_over(account: str | None, every: int | None) -> None:
 @click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
 @click.option("--workers", envvar="WORKERS", default=2, show_default=True, type=click.IntRange(1, 64))
 @click.option("--threads", envvar="THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
-@click.option("--sweep-every", envvar="SWEEP_EVERY", default=60, show_default=True, type=click.IntRange(0))
+@click.option("--sweep-every", envvar="SWEEP_EVERY", default=30, show_default=True, type=click.IntRange(0))
 @with_appcontext
 def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) -> None:
     """Serve the portal with Granian."""

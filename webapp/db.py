@@ -1,5 +1,6 @@
 """The database: one engine, one way to open a transaction, and two column types."""
 
+import re
 import secrets
 import sqlite3
 from collections.abc import Iterator
@@ -52,6 +53,9 @@ class Instant(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
+LOCK = {"key_share": True}  # keeps others from changing a row, and not from referring to it
+
+
 class NotFound(Exception):
     """No such row for this account: it never existed, or it is another's, and nobody can tell which."""
 
@@ -75,6 +79,7 @@ def transaction() -> Iterator[Session]:
 
 
 def init(app: Flask) -> None:
+    app.config["SQLALCHEMY_DATABASE_URI"] = _with_driver(app.config["SQLALCHEMY_DATABASE_URI"])
     try:
         db.init_app(app)
         with app.app_context():
@@ -84,6 +89,11 @@ def init(app: Flask) -> None:
     migrate.init_app(app, db)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
+
+
+def _with_driver(url: str) -> str:
+    """PostgreSQL is spoken to by psycopg 3, whichever of its names the address has."""
+    return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
 def _prepare_sqlite(engine: Engine) -> None:

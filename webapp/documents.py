@@ -15,7 +15,7 @@ import typst
 from flask_babel import force_locale, get_locale, gettext
 
 from . import config, formats
-from .db import db, transaction
+from .db import LOCK, db, transaction
 from .domain.pricing import Line
 from .domain.tax import Treatment
 from .formats import ngettext
@@ -50,7 +50,7 @@ def pdf_of(invoice: Invoice) -> bytes:
         return kept.pdf
     pdf = _make(invoice)
     with transaction() as session:
-        session.get_one(Invoice, invoice_id, with_for_update=True)  # of two first downloads, one writes
+        session.get_one(Invoice, invoice_id, with_for_update=LOCK)  # of two first downloads, one writes
         kept = session.get(InvoiceDocument, invoice_id)
         if kept is None:
             kept = InvoiceDocument(invoice_id=invoice_id, pdf=pdf)

@@ -1,13 +1,17 @@
-"""The sweep: brings what time has made due up to date. Safe to run at any moment, twice, and to stop anywhere."""
+"""The sweep: brings what time has made due up to date. Safe to run at any moment, twice, on several machines at once,
+and to stop anywhere: what is half done is a committed pending payment, and the next sweep asks what became of it.
+"""
 
 import logging
-from datetime import date, datetime, time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import Select, func, select
 
 from . import billing, notices, purchase, service
-from .db import db, transaction
+from .db import db, new_id, transaction
 from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
 from .models import Account, Payment, PeriodRow, Quote, Subscription
@@ -15,67 +19,160 @@ from .ports import OutcomeUnknown, ports
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]  # account, subscription
+Done = Counter[str]  # how often each of these happened, and how many subscriptions were "seen"
+
+OUTCOMES = ("renewed", "refused", "external", "ended", "waiting", "silent", "failed")
+PAGE = 200  # subscriptions that are looked at together
+LOOK_AGAIN = timedelta(seconds=20)  # in a long sweep, how often payments of unknown outcome are asked for
+SILENCES = 3  # in a row, after which a sweep begins no more payments: the gateway is down
+LONG_PENDING = timedelta(days=1)  # after which a person must look
 
 
 def sweep(account_id: str | None = None) -> int:
     """Rolls over every subscription, or one account's; how many failed. One that fails does not stop the others."""
-    query = select(Subscription.account_id, Subscription.id).where(Subscription.ended_on.is_(None))
-    if account_id is not None:
-        query = query.where(Subscription.account_id == account_id)
-    keys = [(account, subscription) for account, subscription in db.session.execute(query.order_by(Subscription.id))]
-    return sum(not _roll_over_safely(key) for key in keys)
+    return sum(done["failed"] for done in swept(account_id))
 
 
-def _roll_over_safely(key: Key) -> bool:
+def live(account_id: str | None = None) -> int:
+    """How many subscriptions a sweep sees."""
+    return db.session.scalars(select(func.count()).select_from(_live(account_id).subquery())).one()
+
+
+def swept(account_id: str | None = None) -> Iterator[Done]:
+    """Sweeps, and tells what was done, subscription by subscription. Memory is that of one page.
+
+    Payments of unknown outcome come first, and again in a long sweep: they are settled within a minute of the
+    gateway's recovery.
+    """
+    looked, silences = None, 0
+    for keys in _pages(account_id):
+        now = ports().clock.system_now()
+        if looked is None or now - looked >= LOOK_AGAIN:
+            yield from _pending_settled(account_id)
+            looked = now
+        for key, is_due in keys:
+            done = _safely(key, charges=silences < SILENCES) if is_due else Done()
+            silences = silences + 1 if done["silent"] else 0 if done["renewed"] or done["refused"] else silences
+            yield done + Done(seen=1)
+
+
+def _pending_settled(account_id: str | None) -> Iterator[Done]:
+    """In no order, and only until the gateway is silent, so that none keeps the others waiting for ever."""
+    query = _live(account_id).join(Payment).where(Payment.state == "pending").order_by(func.random())
+    keys, silences = db.session.execute(query.with_only_columns(Subscription.account_id, Subscription.id)).all(), 0
+    for account, subscription in keys:
+        done = _safely((account, subscription), charges=True)
+        silences = silences + 1 if done["silent"] else 0
+        yield done
+        if silences == SILENCES:
+            return
+
+
+def _live(account_id: str | None) -> Select[Subscription]:
+    query = select(Subscription).where(Subscription.ended_on.is_(None))
+    return query if account_id is None else query.where(Subscription.account_id == account_id)
+
+
+def _pages(account_id: str | None) -> Iterator[list[tuple[Key, bool]]]:
+    """Every live subscription once, and whether something is due: from anywhere on and around, so that machines that
+    sweep at once mostly work apart.
+    """
+    start = new_id()
+    for bounds, last in ((Subscription.id > start, start), (Subscription.id <= start, "")):
+        query = _live(account_id).where(bounds).order_by(Subscription.id).limit(PAGE).options(*service.LOADED)
+        while page := db.session.scalars(query.where(Subscription.id > last)).all():
+            keys = [((found.account_id, found.id), _is_due(found)) for found in page]
+            db.session.rollback()
+            db.session.expunge_all()
+            yield keys
+            last = keys[-1][0][1]
+
+
+def _is_due(subscription: Subscription) -> bool:
+    """Whether there is anything to do, seen without a lock; who waits for the gateway is not asked for here."""
     try:
-        roll_over(key)
+        facts, today = subscription.facts(), ports().clock.now(subscription.account).date()
+        found = due(facts, today)
+        is_over = found is not None and found[1] <= today
+        return not facts.payment_pending and (is_over or _untold(subscription, facts, today) is not None)
+    except Exception:
+        return True  # it fails again, by itself, and is reported
+
+
+def _safely(key: Key, charges: bool) -> Done:
+    try:
+        return roll_over(key, charges)
     except Exception:
         log.exception("subscription %s was not rolled over", key[1])
         db.session.rollback()
-        return False
-    return True
+        return Done(failed=1)
 
 
-def roll_over(key: Key) -> None:
-    """Period by period, in order, until nothing is due; a payment of unknown outcome makes it wait."""
-    while _settled(key) and _step(key):
-        pass
-    _tell_of_renewal(key)
+def roll_over(key: Key, charges: bool = True) -> Done:
+    """Period by period, in order, until nothing is due or something must be waited for."""
+    done = Done()
+    while (outcome := _step(key, charges)) is not None:
+        done[outcome] += 1
+        if outcome in ("waiting", "silent"):
+            break
+    return done
 
 
-def _settled(key: Key) -> bool:
-    """Whether no payment is in flight, after asking the gateway."""
-    pending = select(Payment.quote_id).where(Payment.subscription_id == key[1], Payment.state == "pending")
-    quote_id = db.session.scalars(pending).one_or_none()
-    if quote_id is None:
-        return True
-    try:
-        purchase.reconcile(*key, quote_id)
-    except OutcomeUnknown:
-        log.warning("the gateway is silent about quote %s: its payment stays pending", quote_id)
-    return db.session.scalars(pending).one_or_none() is None
-
-
-def _step(key: Key) -> bool:
-    """Does the one thing that is due; False when nothing is, or when its outcome must be waited for."""
+def _step(key: Key, charges: bool) -> str | None:
+    """Does the one thing that is due, or asks what became of it; None when nothing is."""
     claimed = None
     with transaction() as session:
         subscription = service.load(*key, lock=True)
         now = ports().clock.now(subscription.account)
-        found = due(subscription.facts(), now.date())
-        if subscription.pending_payments or found is None or now.date() < found[1]:
-            return False
-        what, day = found
-        if what is Due.END:
+        pending, found = subscription.pending_payments, due(subscription.facts(), now.date())
+        quote_id = pending[0].quote_id if pending else None
+        what, day = found if found else (None, date.max)
+        if quote_id is not None:
+            pass  # asked for below, when no transaction is open
+        elif now.date() < day:
+            _tell_of_renewal(subscription, now)
+            return None
+        elif what is Due.END:
             service.end(subscription, day, now)
             session.add_all(notices.ended(subscription, day, now))
+            return "ended"
         elif what is Due.EXTERNAL:
             session.add(_external_period(subscription))
+            return "external"
+        elif not charges:
+            return None
         else:
             claimed = _claim(subscription, now)
-    if claimed is None:
-        return True
-    return purchase.charge(claimed, "").state != "pending"
+    if quote_id is not None:
+        return _reconciled(key, quote_id)
+    return _outcome(purchase.charge(claimed, "")) if claimed else "refused"
+
+
+def _outcome(payment: Payment) -> str:
+    if payment.state == "pending":
+        return "waiting" if payment.action_url else "silent"
+    return "renewed" if payment.state == "captured" else "refused"
+
+
+def _reconciled(key: Key, quote_id: str) -> str:
+    """What became of a payment in flight, after asking the gateway."""
+    try:
+        purchase.reconcile(*key, quote_id)
+        silent = False
+    except OutcomeUnknown:
+        silent = True
+    payment = purchase.load_quote(*key, quote_id).payments[-1]
+    if payment.state != "pending":
+        return _outcome(payment)
+    waited = ports().clock.now(service.load(*key).account) - payment.created_at
+    log.log(
+        logging.ERROR if waited >= LONG_PENDING else logging.INFO,
+        "payment %s has been pending for %s%s",
+        payment.key,
+        waited,
+        ": look it up at the gateway" if waited >= LONG_PENDING else "",
+    )
+    return "silent" if silent else "waiting"
 
 
 def _external_period(subscription: Subscription) -> PeriodRow:
@@ -104,14 +201,17 @@ def _claim(subscription: Subscription, now: datetime) -> str | None:
     return None
 
 
-def _tell_of_renewal(key: Key) -> None:
+def _tell_of_renewal(subscription: Subscription, now: datetime) -> None:
     """The renewal notice, once for each period and number of days ahead; late is better than never."""
-    subscription = service.load(*key)
-    facts, now = subscription.facts(), ports().clock.now(subscription.account)
-    days = [ahead for day, ahead in notice_days(facts) if day <= now.date() < facts.boundary(facts.last_paid + 1)]
-    if days and not notices.told_of_renewal(subscription, min(days)):
-        with transaction() as session:
-            session.add_all(notices.renewal(service.load(*key, lock=True), min(days), now))
+    ahead = _untold(subscription, subscription.facts(), now.date())
+    if ahead is not None:
+        db.session.add_all(notices.renewal(subscription, ahead, now))
+
+
+def _untold(subscription: Subscription, facts: Facts, today: date) -> int | None:
+    """How many days ahead is the notice that is due, if it was not sent."""
+    days = [ahead for day, ahead in notice_days(facts) if day <= today < facts.boundary(facts.last_paid + 1)]
+    return min(days) if days and not notices.told_of_renewal(subscription, min(days)) else None
 
 
 def next_event(account_id: str) -> datetime | None:

@@ -39,7 +39,7 @@ from .domain.tax import amounts
 from .models import Account, ChangeRow, Payment, PeriodRow, PriceList, Subscription
 from .ports import Headcount, ports
 
-_loaded = (
+LOADED = (  # what `facts()` reads
     joinedload(Subscription.account).joinedload(Account.issuer),
     joinedload(Subscription.price_list),
     selectinload(Subscription.periods).joinedload(PeriodRow.price_list),
@@ -53,15 +53,15 @@ def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscr
     """A subscription of this account with all that `facts()` reads; `lock` keeps others from changing it."""
     query = select(Subscription).where(Subscription.id == subscription_id, Subscription.account_id == account_id)
     if lock:
-        query = query.with_for_update(of=Subscription).execution_options(populate_existing=True)
-    subscription = db.session.scalars(query.options(*_loaded)).one_or_none()
+        query = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
+    subscription = db.session.scalars(query.options(*LOADED)).one_or_none()
     if subscription is None:
         raise NotFound(subscription_id)
     return subscription
 
 
 def load_all(account_id: str) -> Sequence[Subscription]:
-    query = select(Subscription).where(Subscription.account_id == account_id).options(*_loaded)
+    query = select(Subscription).where(Subscription.account_id == account_id).options(*LOADED)
     return db.session.scalars(query.order_by(Subscription.plan, Subscription.id)).all()
 
 
