@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test lint types fmt record bench clean
+.PHONY: run test test-all lint types fmt record bench clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -13,8 +13,14 @@ run: $(VENV)/.run $(CATALOGS)
 	@$(FLASK) demo
 	@exec $(FLASK) serve
 
+# Everything on SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both.
 test: lint types
 	@$(PYTHON) -m pytest
+	@DATABASE=postgresql $(PYTHON) -m pytest -m service tests
+
+test-all: lint types
+	@$(PYTHON) -m pytest
+	@DATABASE=postgresql $(PYTHON) -m pytest
 
 lint: $(VENV)/.test $(CATALOGS)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

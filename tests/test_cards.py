@@ -26,6 +26,8 @@ from .test_parallel import Browser, token
 from .test_sandbox import CARD, card_page
 from .world import dump, pay, post, quoted, state, subscription
 
+pytestmark = pytest.mark.service
+
 VISA, MASTERCARD = {"brand": "Visa", "last4": "4242"}, {"brand": "Mastercard", "last4": "4444"}
 
 

@@ -25,6 +25,8 @@ from webapp.sandbox.scenarios import Made
 
 from .world import dump, post, state, subscription
 
+pytestmark = pytest.mark.service
+
 
 def renew(made: Made, seats: int = 14) -> None:
     purchase.quote_renewal(made.account, here(made), seats)

@@ -25,6 +25,8 @@ from webapp.sandbox.tables import SandboxAccount, SandboxCard
 from .conftest import signed_in
 from .world import RETURN_URL, dump, pay, post, quoted, state, subscription
 
+pytestmark = pytest.mark.service
+
 
 def renew_url(made: Made) -> str:
     return f"/subscriptions/{subscription(made)}/renew"

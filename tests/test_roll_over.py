@@ -12,6 +12,8 @@ from webapp.sandbox.tables import SandboxCard
 
 from .world import dump, post, state, subscription
 
+pytestmark = pytest.mark.service
+
 
 def until(app: Flask, made: Made, to: str) -> dict[str, object]:
     """Moves the clock and shows the first subscription; rolling over again changes nothing."""

@@ -13,7 +13,7 @@ from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.exc import ArgumentError, DataError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
 
@@ -54,6 +54,9 @@ class Instant(TypeDecorator[datetime]):
 
 
 LOCK = {"key_share": True}  # keeps others from changing a row, and not from referring to it
+
+
+Unstorable = DataError  # PostgreSQL cannot hold such a value: a NUL, or a text that is too long
 
 
 class NotFound(Exception):

@@ -27,9 +27,8 @@ class Listed(NamedTuple):
 
 def listed(account_id: str, asked: Mapping[str, str]) -> Listed:
     """`asked` is as typed in the address: `year`, `subscription`, `before`. What names nothing of ours is ignored."""
-    years = db.session.scalars(
-        select(extract("year", Invoice.issued_on)).where(Invoice.account_id == account_id).distinct()
-    ).all()
+    of_each = select(extract("year", Invoice.issued_on)).where(Invoice.account_id == account_id).distinct()
+    years = [int(year) for year in db.session.scalars(of_each)]
     owned = select(Subscription.id, Subscription.product, Subscription.tenant)
     subscriptions = db.session.execute(
         owned.where(Subscription.account_id == account_id).order_by(Subscription.product, Subscription.tenant)

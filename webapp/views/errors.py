@@ -9,7 +9,7 @@ from werkzeug.exceptions import HTTPException
 
 from .. import service
 from ..auth import me
-from ..db import NotFound, db
+from ..db import NotFound, Unstorable, db
 from ..documents import DocumentNotMade
 from ..domain.subscription import Refusal
 from ..ports import OutcomeUnknown
@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 def register(app: Flask) -> None:
     app.register_error_handler(HTTPException, http_error)
     app.register_error_handler(NotFound, lambda _: error_page(404))
+    app.register_error_handler(Unstorable, unstorable)
     app.register_error_handler(OutcomeUnknown, lambda _: error_page(503))
     app.register_error_handler(DocumentNotMade, document_not_made)
     app.register_error_handler(Refusal, refused)
@@ -39,6 +40,13 @@ def refused(refusal: Refusal, status: int | None = None) -> Response:
     subscription_id = (request.view_args or {}).get("subscription_id")
     subscription = service.load(me().account_id, subscription_id) if subscription_id else None
     return error_page(status or refusal.status, explain(refusal, subscription))
+
+
+def unstorable(error: Exception) -> Response:
+    """No form of ours sends it; in an address it names nothing."""
+    log.warning("refused at %s %s", request.method, request.url_rule, exc_info=error)
+    db.session.rollback()
+    return error_page(404 if request.method in ("GET", "HEAD") or "\0" in request.path else 400)
 
 
 def document_not_made(fault: DocumentNotMade) -> Response:
