@@ -56,19 +56,20 @@ def demo() -> None:
 @click.command("roll-over")
 @click.option("--account", help="Only this account.")
 @click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
+@click.option("--threads", envvar="ROLL_OVER_THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
 @with_appcontext
-def roll_over(account: str | None, every: int | None) -> None:
+def roll_over(account: str | None, every: int | None, threads: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
     check_database()
-    caller, failed = os.getppid(), _sweep(account, quiet=bool(every))
+    caller, failed = os.getppid(), _sweep(account, threads, quiet=bool(every))
     while every and os.getppid() == caller:
         time.sleep(every)
-        failed = _sweep(account, quiet=True)
+        failed = _sweep(account, threads, quiet=True)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
-def _sweep(account: str | None, quiet: bool) -> int:
+def _sweep(account: str | None, threads: int, quiet: bool) -> int:
     """One sweep, with a line that moves where it is watched and a summary; how many failed."""
     total, done, since = rollover.live(account), rollover.Done(), time.monotonic()
 
@@ -77,7 +78,7 @@ def _sweep(account: str | None, quiet: bool) -> int:
 
     shown = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
     with click.progressbar(length=total, show_pos=True, item_show_func=rate, **shown) as bar:  # type: ignore[arg-type]
-        for one in rollover.swept(account):
+        for one in rollover.swept(account, threads):
             done.update(one)
             bar.update(one["seen"], done)
     told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"

@@ -20,7 +20,7 @@ from .domain.subscription import ChangeKind, NotMoreSeats, Refusal, check_additi
 from .domain.tax import amounts
 from .models import Card, Payment, PeriodRow, Quote, Subscription
 from .ports import ActionRequired, Cancelled, Captured, Declined, Outcome, OutcomeUnknown, ports
-from .service import close_change, load, refresh_active_users
+from .service import close_change, load, lock_paid, refresh_active_users
 
 QUOTE_LIFETIME = timedelta(minutes=30)
 SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
@@ -189,7 +189,7 @@ def pay(
         if fresh is not None:
             session.add(fresh)
         elif payment is None:
-            payment = claim(quote)
+            payment = claim(quote, ports().clock.now(quote.subscription.account))
             session.add(payment)
     if fresh is not None:
         raise QuoteMoved(fresh.id, changes)
@@ -238,7 +238,7 @@ def _compare(quote: Quote, card_id: str | None) -> tuple[Quote | None, dict[str,
     return (fresh if changes else None), changes
 
 
-def claim(quote: Quote) -> Payment:
+def claim(quote: Quote, now: datetime) -> Payment:
     """The row that stands before the gateway is asked; two unique indexes let no second one in."""
     attempt = len(quote.payments) + 1
     card = quote.card  # the sweep may find none
@@ -246,7 +246,7 @@ def claim(quote: Quote) -> Payment:
         key=f"{quote.id}.{attempt}", quote_id=quote.id, subscription_id=quote.subscription_id, attempt=attempt,
         state="pending", amount=quote.total, currency=quote.currency, card_token=card.token if card else "",
         card_brand=card.brand if card else "", card_last4=card.last4 if card else "",
-        created_at=ports().clock.now(quote.subscription.account),
+        created_at=now,
     )  # fmt: skip
 
 
@@ -261,15 +261,11 @@ def find_payment(key: str) -> Payment:
 
 def settle(key: str, outcome: Outcome) -> None:
     """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it."""
-    with transaction() as session:
-        payment = find_payment(key)
-        account_id = session.scalars(
-            select(Subscription.account_id).where(Subscription.id == payment.subscription_id)
-        ).one()
-        subscription = load(account_id, payment.subscription_id, lock=True)
-        payment = find_payment(key)
-        if payment.state != "pending":
-            return
+    with transaction():
+        subscription = lock_paid(key)
+        payment = next((found for found in subscription.pending_payments if found.key == key), None)
+        if payment is None:
+            return  # somebody else settled it
         if isinstance(outcome, ActionRequired):
             payment.action_url = outcome.url
             return

@@ -4,10 +4,13 @@ and to stop anywhere: what is half done is a committed pending payment, and the 
 
 import logging
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+from flask import current_app
 from sqlalchemy import Select, func, select
 
 from . import billing, notices, purchase, service
@@ -38,34 +41,69 @@ def live(account_id: str | None = None) -> int:
     return db.session.scalars(select(func.count()).select_from(_live(account_id).subquery())).one()
 
 
-def swept(account_id: str | None = None) -> Iterator[Done]:
+def swept(account_id: str | None = None, threads: int = 1) -> Iterator[Done]:
     """Sweeps, and tells what was done, subscription by subscription. Memory is that of one page.
 
     Payments of unknown outcome come first, and again in a long sweep: they are settled within a minute of the
-    gateway's recovery.
+    gateway's recovery. `threads` is how many subscriptions are rolled over at a time, as most of it is waiting.
     """
-    looked, silences = None, 0
-    for keys in _pages(account_id):
-        now = ports().clock.system_now()
-        if looked is None or now - looked >= LOOK_AGAIN:
-            yield from _pending_settled(account_id)
-            looked = now
-        for key, is_due in keys:
-            done = _safely(key, charges=silences < SILENCES) if is_due else Done()
-            silences = silences + 1 if done["silent"] else 0 if done["renewed"] or done["refused"] else silences
-            yield done + Done(seen=1)
+    looked = None
+    gateway = Patience()
+    with _spread(threads) as spread:
+        for keys in _pages(account_id):
+            now = ports().clock.system_now()
+            if looked is None or now - looked >= LOOK_AGAIN:
+                yield from spread(Patience().roll_over, _pending(account_id))
+                looked = now
+            yield Done(seen=sum(not is_due for _, is_due in keys))
+            for done in spread(gateway.roll_over, [key for key, is_due in keys if is_due]):
+                yield done + Done(seen=1)
 
 
-def _pending_settled(account_id: str | None) -> Iterator[Done]:
-    """In no order, and only until the gateway is silent, so that none keeps the others waiting for ever."""
+@contextmanager
+def _spread(threads: int) -> Iterator[Callable[[Callable[[Key], Done], list[Key]], Iterable[Done]]]:
+    """`map`, over so many threads, each call with a database session of its own."""
+    if threads == 1:
+        yield map
+        return
+    app = current_app._get_current_object()  # type: ignore[attr-defined]
+    with ThreadPoolExecutor(threads) as pool:
+
+        def spread(call: Callable[[Key], Done], keys: list[Key]) -> Iterable[Done]:
+            def called(key: Key) -> Done:
+                with app.app_context():
+                    return call(key)
+
+            return pool.map(called, keys)
+
+        yield spread
+
+
+class Patience:
+    """Rolls over; after a few silences in a row it begins no more payments, and asks for no more outcomes."""
+
+    def __init__(self) -> None:
+        self.silences = 0
+
+    def roll_over(self, key: Key) -> Done:
+        try:
+            done = roll_over(key, asks=self.silences < SILENCES)
+        except Exception:
+            log.exception("subscription %s was not rolled over", key[1])
+            db.session.rollback()
+            return Done(failed=1)
+        if done["silent"]:
+            self.silences += 1
+        elif done["renewed"] or done["refused"]:
+            self.silences = 0
+        return done
+
+
+def _pending(account_id: str | None) -> list[Key]:
+    """Whose payment's outcome is unknown, in no order, so that none keeps the others waiting for ever."""
     query = _live(account_id).join(Payment).where(Payment.state == "pending").order_by(func.random())
-    keys, silences = db.session.execute(query.with_only_columns(Subscription.account_id, Subscription.id)).all(), 0
-    for account, subscription in keys:
-        done = _safely((account, subscription), charges=True)
-        silences = silences + 1 if done["silent"] else 0
-        yield done
-        if silences == SILENCES:
-            return
+    keys = db.session.execute(query.with_only_columns(Subscription.account_id, Subscription.id)).all()
+    return [(account, subscription) for account, subscription in keys]
 
 
 def _live(account_id: str | None) -> Select[Subscription]:
@@ -99,26 +137,17 @@ def _is_due(subscription: Subscription) -> bool:
         return True  # it fails again, by itself, and is reported
 
 
-def _safely(key: Key, charges: bool) -> Done:
-    try:
-        return roll_over(key, charges)
-    except Exception:
-        log.exception("subscription %s was not rolled over", key[1])
-        db.session.rollback()
-        return Done(failed=1)
-
-
-def roll_over(key: Key, charges: bool = True) -> Done:
-    """Period by period, in order, until nothing is due or something must be waited for."""
+def roll_over(key: Key, asks: bool = True) -> Done:
+    """Period by period, in order, until nothing is due or something must be waited for. `asks`: the gateway."""
     done = Done()
-    while (outcome := _step(key, charges)) is not None:
+    while (outcome := _step(key, asks)) is not None:
         done[outcome] += 1
         if outcome in ("waiting", "silent"):
             break
     return done
 
 
-def _step(key: Key, charges: bool) -> str | None:
+def _step(key: Key, asks: bool) -> str | None:
     """Does the one thing that is due, or asks what became of it; None when nothing is."""
     claimed = None
     with transaction() as session:
@@ -139,12 +168,12 @@ def _step(key: Key, charges: bool) -> str | None:
         elif what is Due.EXTERNAL:
             session.add(_external_period(subscription))
             return "external"
-        elif not charges:
-            return None
-        else:
+        elif asks:
             claimed = _claim(subscription, now)
+        else:
+            return None
     if quote_id is not None:
-        return _reconciled(key, quote_id)
+        return _reconciled(key, quote_id) if asks else None
     return _outcome(purchase.charge(claimed, "")) if claimed else "refused"
 
 
@@ -190,7 +219,7 @@ def _claim(subscription: Subscription, now: datetime) -> str | None:
     quote.subscription, quote.payments = subscription, []
     quote.card = billing.default_card(subscription.account_id)
     db.session.add(quote)
-    payment = purchase.claim(quote)
+    payment = purchase.claim(quote, now)
     payment.quote = quote
     db.session.add(payment)
     db.session.flush()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from . import activity, billing
@@ -52,12 +52,21 @@ LOADED = (  # what `facts()` reads
 def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscription:
     """A subscription of this account with all that `facts()` reads; `lock` keeps others from changing it."""
     query = select(Subscription).where(Subscription.id == subscription_id, Subscription.account_id == account_id)
-    if lock:
-        query = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
-    subscription = db.session.scalars(query.options(*LOADED)).one_or_none()
+    subscription = db.session.scalars(_locked(query) if lock else query.options(*LOADED)).one_or_none()
     if subscription is None:
         raise NotFound(subscription_id)
     return subscription
+
+
+def lock_paid(key: str) -> Subscription:
+    """The subscription that the payment with this key is for, as `load` locks it."""
+    query = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
+    return db.session.scalars(_locked(query)).one()
+
+
+def _locked(query: Select[Subscription]) -> Select[Subscription]:
+    fresh = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
+    return fresh.options(*LOADED)
 
 
 def load_all(account_id: str) -> Sequence[Subscription]:
@@ -301,11 +310,9 @@ def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date)
 
 def close_change(subscription: Subscription, kind: ChangeKind, closed_as: str, now: datetime) -> None:
     """Closes the open change of a kind, if there is one, in the open transaction."""
-    db.session.execute(
-        update(ChangeRow)
-        .where(ChangeRow.subscription_id == subscription.id, ChangeRow.kind == kind, ChangeRow.closed_at.is_(None))
-        .values(closed_at=now, closed_as=closed_as)
-    )
+    for row in subscription.open_changes:
+        if row.kind == kind:
+            row.closed_at, row.closed_as = now, closed_as
     db.session.flush()
 
 
