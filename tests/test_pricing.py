@@ -127,3 +127,8 @@ def test_the_days_left_of_a_whole_period_cost_the_period_and_none_cost_nothing(
     whole = period(date(2026, 8, 31), months, n)
     assert prorated_line(monthly, 3, months, whole, whole.days)["amount"] == monthly * months
     assert prorated_line(monthly, 3, months, whole, 0)["amount"] == 0
+
+
+def test_a_day_that_is_gone_is_not_billed_backwards() -> None:
+    with pytest.raises(ValueError, match="not negative"):
+        prorated_line(5_400, 2, 1, period(date(2027, 1, 15), 1, 0), -1)
