@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all lint types fmt record bench clean
+.PHONY: run test test-all lint types fmt record bench mutate clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -38,24 +38,32 @@ record: $(VENV)/.test $(CATALOGS)
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench
 
+mutate: $(VENV)/.mutation
+	@$(PYTHON) -m tests.mutate
+
 clean:
-	rm -rf $(VENV) $(CATALOGS)
+	rm -rf $(VENV) $(CATALOGS) mutants
 
 # The environment: uv where it can be had, pip otherwise; both install exactly what is locked.
+INSTALL = if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r $<; \
+	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+
 $(VENV)/bin/python:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed.")'
 	@python3 -m venv $(VENV) || { echo "python3 -m venv does not work: install it (Debian: apt-get install python3-venv)." >&2; exit 1; }
 	@$(PYTHON) -m pip install --quiet --disable-pip-version-check uv 2>/dev/null || true
 
 $(VENV)/.run: requirements.lock | $(VENV)/bin/python
-	@if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r $<; \
-	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	@$(INSTALL)
 	@touch $@
 
 $(VENV)/.test: requirements-dev.lock $(VENV)/.run
-	@if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r $<; \
-	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
+	@$(INSTALL)
 	@$(PYTHON) -m e2e.browser
+	@touch $@
+
+$(VENV)/.mutation: requirements-mutation.lock $(VENV)/.test
+	@$(INSTALL)
 	@touch $@
 
 %.mo: %.po | $(VENV)/.run

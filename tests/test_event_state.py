@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from flask import Flask
+from sqlalchemy.exc import IntegrityError
 
 from webapp import purchase, service
 from webapp.db import db
@@ -237,3 +238,19 @@ def test_commands_wait_for_a_payment_in_flight(app: Flask, business: Made) -> No
         with pytest.raises(PaymentPending):
             event(business)
     assert subscription(business)
+
+
+@pytest.mark.parametrize("active", [0, 5])
+@pytest.mark.parametrize("seats", [-(10**9), -1, 0, 10_001, 10**30])
+@pytest.mark.parametrize("command", [renew, add, reduce])
+def test_a_number_of_users_that_has_no_price_is_never_stored(
+    app: Flask, business: Made, command: Callable[[Made, int], None], seats: int, active: int
+) -> None:
+    """The forms refuse it first; whoever goes round them meets a rule, the price or the schema."""
+    post(app, f"/{business.account}/users", active=active)
+    post(app, f"/{business.account}/clock", advance="PT3M")
+    before = dump()
+    with pytest.raises((Refusal, ValueError, IntegrityError)):
+        command(business, seats)
+    after = dump()
+    assert all(after[table] == before[table] for table in ("quote", "change", "period", "payment"))

@@ -46,15 +46,14 @@ class Line(TypedDict):
 
 
 def parse_tiers(rows: Sequence[Sequence[int | None]]) -> tuple[Tier, ...]:
-    """The tiers of a stored price list; ValueError unless they rise and the last is open."""
-    tiers = tuple(Tier(up_to, unit or 0) for up_to, unit in rows)
+    """The tiers of a stored price list; ValueError unless they rise, the last is open and each has a price."""
+    tiers = tuple(Tier(up_to, unit) for up_to, unit in rows if unit is not None and unit >= 0)
+    if len(tiers) != len(rows):
+        raise ValueError("a unit price is a number that is not negative")
     limits = [tier.up_to for tier in tiers]
-    bounded = [limit for limit in limits[:-1] if limit is not None]
-    rising = all(low < high for low, high in zip([0, *bounded], bounded, strict=False))
-    if not tiers or limits[-1] is not None or len(bounded) != len(limits) - 1 or not rising:
+    bounded = [0, *(limit for limit in limits if limit is not None)]
+    if limits[-1:] != [None] or len(bounded) != len(tiers) or bounded != sorted(set(bounded)):
         raise ValueError("tiers must rise and only the last is without a limit")
-    if any(tier.unit < 0 for tier in tiers):
-        raise ValueError("a unit price is not negative")
     return tiers
 
 

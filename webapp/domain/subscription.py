@@ -258,7 +258,7 @@ def check_addition(facts: Facts, today: date) -> None:
     _check_changeable(facts, today)
     reduction = facts.change(ChangeKind.REDUCTION)
     if reduction:
-        raise ReductionOpen(reduction.seats or 0, facts.boundary(reduction.effective_ordinal))
+        raise ReductionOpen(projected_seats(facts), facts.boundary(reduction.effective_ordinal))
 
 
 def check_reduction(facts: Facts, today: date) -> None:
