@@ -4,6 +4,7 @@ Order of a charge: the pending payment is committed, the gateway is asked with i
 and one transaction writes what came of it.
 """
 
+import logging
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import ClassVar
@@ -22,6 +23,7 @@ from .models import Card, Payment, PeriodRow, Quote, Subscription
 from .ports import ActionRequired, Cancelled, Captured, Declined, Outcome, OutcomeUnknown, ports
 from .service import close_change, load, refresh_active_users
 
+log = logging.getLogger(__name__)
 QUOTE_LIFETIME = timedelta(minutes=30)
 SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
 
@@ -261,6 +263,8 @@ def find_payment(key: str) -> Payment:
 
 def settle(key: str, outcome: Outcome) -> None:
     """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it."""
+    if isinstance(outcome, Captured):
+        _count_users(key)
     with transaction() as session:
         payment = find_payment(key)
         account_id = session.scalars(
@@ -284,6 +288,19 @@ def settle(key: str, outcome: Outcome) -> None:
             case Captured():
                 payment.state = "captured"
                 _take_effect(subscription, payment, now)
+
+
+def _count_users(key: str) -> None:
+    """Who is active when a period begins by itself, for the warning. A tenant that does not answer holds nothing up."""
+    quote = find_payment(key).quote
+    if not quote.automatic:
+        return
+    subscription_id = quote.subscription_id
+    account_id = db.session.scalars(select(Subscription.account_id).where(Subscription.id == subscription_id)).one()
+    try:
+        refresh_active_users(account_id, subscription_id)
+    except Exception:
+        log.exception("the active users of subscription %s were not counted", subscription_id)
 
 
 def refuse(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
@@ -324,6 +341,8 @@ def _take_effect(subscription: Subscription, payment: Payment, now: datetime) ->
         close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
     invoice = billing.issue_invoice(subscription, quote, payment, now)
     db.session.add_all(notices.receipts(subscription, invoice, now))
+    if quote.automatic and subscription.active_users > quote.seats:
+        db.session.add_all(notices.over_seats(subscription, payment, quote.seats, now))
     activity.record(
         subscription.account_id, f"{quote.kind}_paid", now, {"seats": before.seats[before.last_paid]},
         {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number},

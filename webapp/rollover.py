@@ -12,6 +12,7 @@ from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
 from .models import Account, Payment, PeriodRow, Quote, Subscription
 from .ports import OutcomeUnknown, ports
+from .records import Message
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]  # account, subscription
@@ -105,13 +106,18 @@ def _claim(subscription: Subscription, now: datetime) -> str | None:
 
 
 def _tell_of_renewal(key: Key) -> None:
-    """The renewal notice, once for each period and number of days ahead; late is better than never."""
-    subscription = service.load(*key)
-    facts, now = subscription.facts(), ports().clock.now(subscription.account)
-    days = [ahead for day, ahead in notice_days(facts) if day <= now.date() < facts.boundary(facts.last_paid + 1)]
-    if days and not notices.told_of_renewal(subscription, min(days)):
+    """What is to be told before a renewal, once for each period and number of days ahead; late is better than never."""
+
+    def untold(subscription: Subscription) -> list[Message]:
+        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        days = [ahead for day, ahead in notice_days(facts) if day <= now.date() < facts.boundary(facts.last_paid + 1)]
+        if not days:
+            return []
+        return notices.before_renewal(subscription, min(days), service.renewal_total(subscription), now)
+
+    if untold(service.load(*key)):
         with transaction() as session:
-            session.add_all(notices.renewal(service.load(*key, lock=True), min(days), now))
+            session.add_all(untold(service.load(*key, lock=True)))
 
 
 def next_event(account_id: str) -> datetime | None:
