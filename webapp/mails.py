@@ -54,7 +54,9 @@ def write(mail: Mail, name: str, footer: str) -> Written:
 
 
 def footer(account: Account) -> str:
-    return gettext("You receive this mail as a service account owner of %(name)s.", name=account.legal_name)
+    return gettext(
+        "You receive this mail as a service account owner of the organisation %(name)s.", name=account.legal_name
+    )
 
 
 def renewal(subscription: Subscription, seats: int, total: Money, card: Card | None, day: date) -> Mail:
@@ -90,7 +92,7 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
     shown = _card_name(card.brand, card.last4)
     told = gettext(
         "%(card)s is the card that the renewal of %(product)s charges on %(day)s. "
-        "It expires before: the payment would be refused.",
+        "It is no longer valid on that day: the payment would be refused.",
         card=shown, product=subscription.product, day=on(day),
     )  # fmt: skip
     return Mail(

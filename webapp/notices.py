@@ -117,7 +117,9 @@ def case(
 ) -> Message:
     """To the account manager, in the language of the account's documents; `subject` is a lazy string."""
     with force_locale(account.document_locale):
-        footer = gettext("You receive this mail as the account manager of %(name)s.", name=account.legal_name)
+        footer = gettext(
+            "You receive this mail as the account manager of the organisation %(name)s.", name=account.legal_name
+        )
         words = mails.case(opened, account, subscription, owner, str(subject))
         written = mails.write(words, account.manager_name, footer)
     return Message(
