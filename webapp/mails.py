@@ -308,7 +308,7 @@ def _subscription_page(subscription: Subscription) -> tuple[str, str]:
 
 
 def _card_name(brand: str, last4: str) -> str:
-    return f"{brand} •••• {last4}"
+    return f"{brand} ••••\u00a0{last4}"
 
 
 def _expiry(card: Card) -> str:
