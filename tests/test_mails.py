@@ -185,7 +185,7 @@ def test_a_card_is_told_of_once_for_each_renewal_and_again_when_another_expires_
     until(app, made, "2027-02-10T09:00:00")
     (first,) = sent("card_expires")
     for fact in (
-        "Visa •••• 4242",
+        "Visa ••••\u00a04242",
         "01/2027",
         "15\u00a0février\u00a02027",
         "424,80\u00a0€",
