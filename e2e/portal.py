@@ -28,7 +28,9 @@ def free_port() -> int:
 
 def environment(instance: Path, **settings: str) -> dict[str, str]:
     kept = {
-        name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "SECRET_KEY", "HOST", "PORT")
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("DATABASE_URL", "SECRET_KEY", "HOST", "PORT", "PUBLIC_URL")
     }
     return {**kept, "SANDBOX": "1", "SWEEP_EVERY": "0", "INSTANCE_DIR": str(instance), **settings}
 

@@ -36,7 +36,7 @@ def subjects(app: Flask, made: Made) -> list[tuple[str, str]]:
 
 
 def test_it_renews_itself_at_the_boundary(app: Flask, business: Made) -> None:
-    assert until(app, business, "2027-02-14T23:59:59")["period_end"] == "2027-02-15"
+    assert until(app, business, "2027-02-14T23:59:00")["period_end"] == "2027-02-15"
     told = until(app, business, "2027-02-15T00:00:00")
     assert (told["status"], told["period_start"], told["seats"]) == ("active", "2027-02-15", 12)
     assert charges(app, business) == [(42_480, "captured")]

@@ -47,6 +47,11 @@ def test_a_port_that_is_taken(env: dict[str, str]) -> None:
     [
         ({"SANDBOX": "0", "SECRET_KEY": ""}, "SECRET_KEY is not set"),
         ({"SANDBOX": "1", "GATEWAY": "stripe"}, "the sandbox never runs on a real gateway"),
+        ({"PUBLIC_URL": "my-qlik.example.test"}, "PUBLIC_URL (my-qlik.example.test) is not an http or https address"),
+        ({"PUBLIC_URL": "javascript://x/"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://[x"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://"}, "PUBLIC_URL"),
+        ({"PUBLIC_URL": "https://x.test/?a=1"}, "PUBLIC_URL"),
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
         ({"INSTANCE_DIR": "/proc/nowhere"}, "INSTANCE_DIR (/proc/nowhere) cannot be written"),
     ],

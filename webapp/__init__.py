@@ -79,11 +79,12 @@ def _prepare_templates(app: Flask) -> None:
 
 def _protect(response: Response) -> Response:
     """Headers of every answer; a view may set a policy of its own (the sandbox gateway's pages do)."""
-    origin = g.get("form_origin") or _gateway_origin()
+    origin, frames = g.get("form_origin") or _gateway_origin(), g.get("frames")
     headers = {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
             f"form-action 'self'{origin and ' ' + origin}; base-uri 'none'; frame-ancestors 'none'"
+            f"{(frames and '; frame-src ' + frames) or ''}"
         ),
         "X-Content-Type-Options": "nosniff",
         "X-Frame-Options": "DENY",

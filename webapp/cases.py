@@ -6,8 +6,6 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from flask import render_template
-from flask_babel import force_locale, gettext
 from sqlalchemy import select
 
 from . import activity, notices
@@ -61,21 +59,7 @@ def open_case(owner: SignedIn, subject: str, subscription_id: str | None, messag
             opened_at=now,
         )  # fmt: skip
         session.add(case)
-        title, body = _mail(case, account, subscription, owner)
-        session.add(notices.case(case, account.manager_email, title, body, now))
+        session.add(notices.case(case, account, subscription, owner, CASE_SUBJECTS[subject], now))
         told = {"number": number, "subject": subject}
         activity.record(account.id, "case_opened", now, {}, told, subscription)
     return number
-
-
-def _mail(case: Case, account: Account, subscription: Subscription | None, owner: SignedIn) -> tuple[str, str]:
-    """Subject (one line, whatever the names in it) and body, in the language of the account's documents."""
-    with force_locale(account.document_locale):
-        subject = str(CASE_SUBJECTS[case.subject])
-        title = gettext(
-            "Case %(number)s: %(subject)s – %(name)s", number=case.number, subject=subject, name=account.legal_name
-        )
-        body = render_template(
-            "mail/case.txt", case=case, account=account, subscription=subscription, owner=owner, subject=subject
-        )
-    return " ".join(title.splitlines())[:200], body.strip() + "\n"

@@ -102,6 +102,7 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
 
     check_database()
     _check_port(host, port)
+    os.environ.update(HOST=host, PORT=str(port))  # for the workers and the sweep, where options named them
     server = Granian(
         "webapp:create_app", factory=True, address=host, port=port, interface=Interfaces.WSGI, workers=workers,
         blocking_threads=threads, log_level=LogLevels.warning, working_dir=ROOT, backpressure=max(64, threads * 16),

@@ -1,9 +1,11 @@
 """Configuration from the environment; a fault is one sentence, not a traceback."""
 
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -38,6 +40,22 @@ def _trusted_hosts(given: str, host: str) -> list[str] | None:
     return ["localhost", "127.0.0.1", "[::1]"] if host in ("127.0.0.1", "localhost", "::1") else None
 
 
+def _public_url(given: str, host: str, port: str) -> str:
+    """The address that links in mails begin with, without a slash at its end."""
+    if not given:
+        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    try:
+        parts = urlsplit(given)
+        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or parts.port is None)
+    except ValueError:
+        whole = False
+    if not whole or re.search(r"[\s?#@]", given):
+        raise Misconfigured(
+            f"PUBLIC_URL ({given}) is not an http or https address such as https://my-qlik.example.test."
+        )
+    return given.rstrip("/")
+
+
 def from_environment() -> dict[str, Any]:
     """The settings, each documented in the README."""
     env = os.environ
@@ -53,6 +71,7 @@ def from_environment() -> dict[str, Any]:
         "SECRET_KEY": secret_key,
         "SQLALCHEMY_DATABASE_URI": env.get("DATABASE_URL", f"sqlite:///{instance / 'portal.sqlite3'}"),
         "TRUSTED_HOSTS": _trusted_hosts(env.get("TRUSTED_HOSTS", ""), env.get("HOST", "127.0.0.1")),
+        "PUBLIC_URL": _public_url(env.get("PUBLIC_URL", ""), env.get("HOST", "127.0.0.1"), env.get("PORT", "8000")),
         "USER_ADMINISTRATION_URL": env.get(
             "USER_ADMINISTRATION_URL", "/sandbox/tenants/{tenant}" if sandbox else "https://{tenant}/console/users"
         ),

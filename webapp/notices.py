@@ -1,90 +1,128 @@
-"""The mails: each is written to the outbox in the transaction of the change that it tells of."""
+"""The outbox: each mail is written once, in the transaction of the change that it tells of; `mails` has the words."""
 
-from datetime import date, datetime
-from typing import Any
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from functools import partial
 
-from flask import render_template
-from flask_babel import force_locale
+from flask_babel import force_locale, gettext
 from sqlalchemy import select
 
-from . import billing, service
+from . import billing, mails
+from .auth import SignedIn
 from .db import db
-from .domain.subscription import ATTEMPT_DAYS, projected_seats
-from .models import Owner, Payment, Subscription
+from .domain.money import Money
+from .domain.subscription import ATTEMPT_DAYS, ChangeKind, projected_seats
+from .models import Account, ChangeRow, Owner, Payment, Subscription
 from .records import Case, Invoice, Message
 
 
-def _to_owners(subscription: Subscription, template: str, about: str, now: datetime, **told: Any) -> list[Message]:
-    """The same mail to each owner of the account, each in the language that owner reads. Line one: the subject."""
-    messages = []
-    for owner in db.session.scalars(select(Owner).where(Owner.account_id == subscription.account_id)).all():
-        with force_locale(owner.locale or subscription.account.document_locale):
-            text = render_template(f"mail/{template}.txt", owner=owner, subscription=subscription, **told)
-        subject, body = text.split("\n", 1)
+def _to_owners(subscription: Subscription, about: str, now: datetime, words: Callable[[], mails.Mail]) -> list[Message]:
+    """The same mail to each owner of the account, each in the language that owner reads."""
+    account, messages = subscription.account, []
+    for owner in db.session.scalars(select(Owner).where(Owner.account_id == account.id)).all():
+        with force_locale(owner.locale or account.document_locale):
+            written = mails.write(words(), owner.name, mails.footer(account))
         messages.append(
             Message(
-                account_id=owner.account_id, recipient=owner.email, subject=subject, body=body.strip() + "\n",
-                about=f"{about}/{owner.id}", sent_at=now,
+                account_id=account.id, recipient=owner.email, **written._asdict(), about=f"{about}/{owner.id}",
+                sent_at=now,
             )
         )  # fmt: skip
     return messages
 
 
+def _told(subscription: Subscription, about: str) -> bool:
+    ours = select(Message.id).where(Message.account_id == subscription.account_id)  # by the index that there is
+    return db.session.scalars(ours.where(Message.about.startswith(f"{about}/")).limit(1)).first() is not None
+
+
+def before_renewal(subscription: Subscription, ahead: int, total: Money, now: datetime) -> list[Message]:
+    """What the owner is still to be told of the next automatic renewal, `ahead` days before, or later than that:
+    its amount, card and date, and, once for each card, that the card will have expired by then."""
+    facts, card = subscription.facts(), billing.default_card(subscription.account_id)
+    ordinal = facts.last_paid + 1
+    day, messages = facts.boundary(ordinal), []
+    notice = f"renewal/{subscription.id}/{ordinal}/{ahead}"
+    if not _told(subscription, notice):
+        words = partial(mails.renewal, subscription, projected_seats(facts), total, card, day)
+        messages += _to_owners(subscription, notice, now, words)
+    if card is not None and card.expired(day):
+        warning = f"card_expires/{subscription.id}/{ordinal}/{card.id}"
+        if not _told(subscription, warning):
+            words = partial(mails.card_expires, subscription, total, card, day)
+            messages += _to_owners(subscription, warning, now, words)
+    return messages
+
+
 def receipts(subscription: Subscription, invoice: Invoice, now: datetime) -> list[Message]:
-    return _to_owners(subscription, "receipt", f"receipt/{invoice.id}", now, invoice=invoice)
-
-
-def renewal(subscription: Subscription, ahead: int, now: datetime) -> list[Message]:
-    """Amount, card and date of the next automatic renewal, `ahead` days before."""
-    facts = subscription.facts()
-    card = billing.default_card(subscription.account_id)
-    day = facts.boundary(facts.last_paid + 1)
-    about = _renewal(subscription, ahead)
     return _to_owners(
-        subscription,
-        "renewal",
-        about,
-        now,
-        seats=projected_seats(facts),
-        total=service.renewal_total(subscription),
-        card=card,
-        day=day,
-    )
+        subscription, f"receipt/{invoice.id}", now, partial(mails.receipt, subscription, invoice)
+    )  # fmt: skip
 
 
-def told_of_renewal(subscription: Subscription, ahead: int) -> bool:
-    about = Message.about.startswith(_renewal(subscription, ahead) + "/", autoescape=True)
-    return db.session.scalars(select(Message.id).where(about).limit(1)).first() is not None
-
-
-def _renewal(subscription: Subscription, ahead: int) -> str:
-    return f"renewal/{subscription.id}/{subscription.facts().last_paid + 1}/{ahead}"
+def over_seats(subscription: Subscription, payment: Payment, seats: int, now: datetime) -> list[Message]:
+    """A renewal kept the confirmed seats although more users are active."""
+    return _to_owners(
+        subscription, f"over_seats/{payment.key}", now, partial(mails.over_seats, subscription, seats)
+    )  # fmt: skip
 
 
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """An automatic payment was refused: why, and when the next try is, if there is one."""
     facts = subscription.facts()
-    tries = facts.refused + 1
-    last = tries >= len(ATTEMPT_DAYS)
-    next_try = None if last else facts.boundary(facts.last_paid + 1).toordinal() + ATTEMPT_DAYS[tries]
-    return _to_owners(
-        subscription, "refused", f"refused/{payment.key}", now,
-        payment=payment, next_try=next_try and date.fromordinal(next_try),
-    )  # fmt: skip
+    later = [timedelta(days=after) for after in ATTEMPT_DAYS[facts.refused + 1 :]]
+    next_try = facts.boundary(facts.last_paid + 1) + later[0] if later else None
+    words = partial(mails.refused, subscription, payment, next_try)
+    return _to_owners(subscription, f"refused/{payment.key}", now, words)
 
 
 def not_made(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """A payment whose outcome was unknown was not made."""
-    return _to_owners(subscription, "not_made", f"not_made/{payment.key}", now, payment=payment)
+    return _to_owners(
+        subscription, f"not_made/{payment.key}", now, partial(mails.not_made, subscription, payment)
+    )  # fmt: skip
 
 
 def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]:
-    return _to_owners(subscription, "ended", f"ended/{subscription.id}", now, day=day)
+    return _to_owners(subscription, f"ended/{subscription.id}", now, partial(mails.ended, subscription, day))
 
 
-def case(opened: Case, manager: str, subject: str, body: str, now: datetime) -> Message:
-    """To the account manager, from the contact page."""
+def change_requested(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
+    """`subscription` is as it was before the request: an open reduction is the one that this one replaces."""
+    facts = subscription.facts()
+    day, replaced = facts.boundary(change.effective_ordinal), facts.change(ChangeKind.REDUCTION)
+    if change.seats is None:
+        words = partial(mails.cancellation_requested, subscription, day)
+    else:
+        before = facts.seats[facts.last_paid]
+        words = partial(
+            mails.reduction_requested, subscription, before, replaced and replaced.seats, change.seats, day
+        )  # fmt: skip
+    return _to_owners(subscription, f"requested/{change.id}", now, words)
+
+
+def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
+    """`subscription` is as it was before: with the request that is undone."""
+    facts = subscription.facts()
+    reduction = change.kind == ChangeKind.REDUCTION
+    seats = facts.seats[facts.last_paid] if reduction else projected_seats(facts)
+    goes_on = not (reduction and facts.change(ChangeKind.CANCELLATION))
+    day = facts.boundary(change.effective_ordinal)
+    words = partial(mails.change_undone, subscription, change.kind, seats, day, goes_on)
+    return _to_owners(subscription, f"undone/{change.id}", now, words)
+
+
+def case(
+    opened: Case, account: Account, subscription: Subscription | None, owner: SignedIn, subject: object, now: datetime
+) -> Message:
+    """To the account manager, in the language of the account's documents; `subject` is a lazy string."""
+    with force_locale(account.document_locale):
+        footer = gettext(
+            "You receive this mail as the account manager of the organisation %(name)s.", name=account.legal_name
+        )
+        words = mails.case(opened, account, subscription, owner, str(subject))
+        written = mails.write(words, account.manager_name, footer)
     return Message(
-        account_id=opened.account_id, recipient=manager, subject=subject, body=body, about=f"case/{opened.number}",
+        account_id=account.id, recipient=account.manager_email, **written._asdict(), about=f"case/{opened.number}",
         sent_at=now,
     )  # fmt: skip

@@ -4,6 +4,7 @@ Order of a charge: the pending payment is committed, the gateway is asked with i
 and one transaction writes what came of it.
 """
 
+import logging
 from contextlib import suppress
 from datetime import datetime, time, timedelta
 from typing import ClassVar
@@ -19,9 +20,10 @@ from .domain.pricing import Line, monthly_cost, period_lines, prorated_line
 from .domain.subscription import ChangeKind, NotMoreSeats, Refusal, check_addition, check_floor, renewal_target
 from .domain.tax import amounts
 from .models import Card, Payment, PeriodRow, Quote, Subscription
-from .ports import ActionRequired, Cancelled, Captured, Declined, Outcome, OutcomeUnknown, ports
+from .ports import ActionRequired, Cancelled, Captured, Declined, Headcount, Outcome, OutcomeUnknown, ports
 from .service import close_change, load, lock_paid, refresh_active_users
 
+log = logging.getLogger(__name__)
 QUOTE_LIFETIME = timedelta(minutes=30)
 SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
 
@@ -202,14 +204,14 @@ def pay(
     return charge(payment.key, return_url)
 
 
-def charge(key: str, return_url: str) -> Payment:
+def charge(key: str, return_url: str, counted: Headcount | None = None) -> Payment:
     """Asks the gateway for a pending payment, outside any transaction, and settles it with the answer."""
     payment = find_payment(key)
     if payment.state == "pending":
         token, money = payment.card_token, payment.quote.money
         db.session.rollback()
         with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep finds out
-            settle(key, ports().gateway.charge(key, token, money, return_url))
+            settle(key, ports().gateway.charge(key, token, money, return_url), counted)
     return find_payment(key)
 
 
@@ -259,8 +261,11 @@ def find_payment(key: str) -> Payment:
     ).one()
 
 
-def settle(key: str, outcome: Outcome) -> None:
-    """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it."""
+def settle(key: str, outcome: Outcome, counted: Headcount | None = None) -> None:
+    """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it.
+
+    `counted`: who is active now, if that was asked.
+    """
     with transaction():
         subscription = lock_paid(key)
         payment = next((found for found in subscription.pending_payments if found.key == key), None)
@@ -279,6 +284,8 @@ def settle(key: str, outcome: Outcome) -> None:
                 _not_made(subscription, payment, now)
             case Captured():
                 payment.state = "captured"
+                if counted is not None:
+                    subscription.active_users, subscription.active_users_as_of = counted
                 _take_effect(subscription, payment, now)
 
 
@@ -320,6 +327,8 @@ def _take_effect(subscription: Subscription, payment: Payment, now: datetime) ->
         close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
     invoice = billing.issue_invoice(subscription, quote, payment, now)
     db.session.add_all(notices.receipts(subscription, invoice, now))
+    if quote.automatic and subscription.active_users > quote.seats:
+        db.session.add_all(notices.over_seats(subscription, payment, quote.seats, now))
     activity.record(
         subscription.account_id, f"{quote.kind}_paid", now, {"seats": before.seats[before.last_paid]},
         {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number},

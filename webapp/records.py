@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .db import Instant, Model, new_id
@@ -87,5 +87,6 @@ class Message(Model):
     recipient: Mapped[str] = mapped_column(String(254))
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str]
+    html: Mapped[str] = mapped_column(Text, server_default="")  # empty: written before mails had any
     about: Mapped[str] = mapped_column(String(100), unique=True)  # says what it tells, so that it is told once
     sent_at: Mapped[datetime] = mapped_column(Instant)

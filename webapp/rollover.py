@@ -18,7 +18,8 @@ from .db import db, new_id, transaction
 from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
 from .models import Account, Payment, PeriodRow, Quote, Subscription
-from .ports import OutcomeUnknown, ports
+from .ports import Headcount, OutcomeUnknown, ports
+from .records import Message
 
 log = logging.getLogger(__name__)
 Key = tuple[str, str]  # account, subscription
@@ -129,10 +130,10 @@ def _pages(account_id: str | None) -> Iterator[list[tuple[Key, bool]]]:
 def _is_due(subscription: Subscription) -> bool:
     """Whether there is anything to do, seen without a lock; who waits for the gateway is not asked for here."""
     try:
-        facts, today = subscription.facts(), ports().clock.now(subscription.account).date()
-        found = due(facts, today)
-        is_over = found is not None and found[1] <= today
-        return not facts.payment_pending and (is_over or _untold(subscription, facts, today) is not None)
+        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        found = due(facts, now.date())
+        is_over = found is not None and found[1] <= now.date()
+        return not facts.payment_pending and (is_over or _untold(subscription, now) != [])
     except Exception:
         return True  # it fails again, by itself, and is reported
 
@@ -149,7 +150,7 @@ def roll_over(key: Key, asks: bool = True) -> Done:
 
 def _step(key: Key, asks: bool) -> str | None:
     """Does the one thing that is due, or asks what became of it; None when nothing is."""
-    claimed = None
+    claimed, tenant = None, ""
     with transaction() as session:
         subscription = service.load(*key, lock=True)
         now = ports().clock.now(subscription.account)
@@ -159,7 +160,7 @@ def _step(key: Key, asks: bool) -> str | None:
         if quote_id is not None:
             pass  # asked for below, when no transaction is open
         elif now.date() < day:
-            _tell_of_renewal(subscription, now)
+            session.add_all(_untold(subscription, now))
             return None
         elif what is Due.END:
             service.end(subscription, day, now)
@@ -169,12 +170,23 @@ def _step(key: Key, asks: bool) -> str | None:
             session.add(_external_period(subscription))
             return "external"
         elif asks:
-            claimed = _claim(subscription, now)
+            claimed, tenant = _claim(subscription, now), subscription.tenant
         else:
             return None
     if quote_id is not None:
         return _reconciled(key, quote_id) if asks else None
-    return _outcome(purchase.charge(claimed, "")) if claimed else "refused"
+    return _outcome(purchase.charge(claimed, "", _counted(tenant))) if claimed else "refused"
+
+
+def _counted(tenant: str) -> Headcount | None:
+    """Who is active as the period begins, for the warning; a directory that does not answer holds nothing up."""
+    try:
+        return ports().directory.active_users(tenant)
+    except Exception:
+        log.exception("the active users of tenant %s were not counted", tenant)
+        return None
+    finally:
+        db.session.rollback()
 
 
 def _outcome(payment: Payment) -> str:
@@ -230,17 +242,13 @@ def _claim(subscription: Subscription, now: datetime) -> str | None:
     return None
 
 
-def _tell_of_renewal(subscription: Subscription, now: datetime) -> None:
-    """The renewal notice, once for each period and number of days ahead; late is better than never."""
-    ahead = _untold(subscription, subscription.facts(), now.date())
-    if ahead is not None:
-        db.session.add_all(notices.renewal(subscription, ahead, now))
-
-
-def _untold(subscription: Subscription, facts: Facts, today: date) -> int | None:
-    """How many days ahead is the notice that is due, if it was not sent."""
-    days = [ahead for day, ahead in notice_days(facts) if day <= today < facts.boundary(facts.last_paid + 1)]
-    return min(days) if days and not notices.told_of_renewal(subscription, min(days)) else None
+def _untold(subscription: Subscription, now: datetime) -> list[Message]:
+    """What is to be told before a renewal, once for each period and number of days ahead; late is better than never."""
+    facts = subscription.facts()
+    days = [ahead for day, ahead in notice_days(facts) if day <= now.date() < facts.boundary(facts.last_paid + 1)]
+    if not days:
+        return []
+    return notices.before_renewal(subscription, min(days), service.renewal_total(subscription), now)
 
 
 def next_event(account_id: str) -> datetime | None:

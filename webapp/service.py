@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import Select, bindparam, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
-from . import activity, billing
+from . import activity, billing, notices
 from .db import NotFound, db, new_id, transaction
 from .domain.money import Money
 from .domain.periods import Period
@@ -229,22 +229,23 @@ def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
         check_reduction(facts, now.date())
         check_fewer(facts, seats)
         before = projected_seats(facts)
-        close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
-        session.add(
-            ChangeRow(
+        if before != seats:  # else it is open already: sent twice, it is one request
+            change = ChangeRow(
                 id=new_id(), subscription_id=subscription.id, kind=ChangeKind.REDUCTION, seats=seats,
                 effective_ordinal=facts.last_paid + 1, requested_at=now,
+            )  # fmt: skip
+            session.add_all(notices.change_requested(subscription, change, now))
+            close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
+            session.add(change)
+            effective_on = facts.boundary(facts.last_paid + 1).isoformat()
+            activity.record(
+                account_id,
+                "reduction_requested",
+                now,
+                {"seats": before},
+                {"seats": seats, "day": effective_on},
+                subscription,
             )
-        )  # fmt: skip
-        effective_on = facts.boundary(facts.last_paid + 1).isoformat()
-        activity.record(
-            account_id,
-            "reduction_requested",
-            now,
-            {"seats": before},
-            {"seats": seats, "day": effective_on},
-            subscription,
-        )
     return load(account_id, subscription_id)
 
 
@@ -255,13 +256,13 @@ def cancel(account_id: str, subscription_id: str) -> Subscription:
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
         if check_cancellation(facts, now.date()) is Status.PAST_DUE:
             end(subscription, now.date(), now)
+            session.add_all(notices.ended(subscription, now.date(), now))
         else:
-            session.add(
-                ChangeRow(
-                    id=new_id(), subscription_id=subscription.id, kind=ChangeKind.CANCELLATION, seats=None,
-                    effective_ordinal=facts.last_paid + 1, requested_at=now,
-                )
+            change = ChangeRow(
+                id=new_id(), subscription_id=subscription.id, kind=ChangeKind.CANCELLATION, seats=None,
+                effective_ordinal=facts.last_paid + 1, requested_at=now,
             )  # fmt: skip
+            session.add_all([change, *notices.change_requested(subscription, change, now)])
             ends_on = facts.boundary(facts.last_paid + 1).isoformat()
             activity.record(account_id, "cancellation_requested", now, {}, {"end": ends_on}, subscription)
     return load(account_id, subscription_id)
@@ -279,12 +280,13 @@ def load_change(account_id: str, subscription_id: str, change_id: str) -> Change
 
 def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscription:
     """« Annuler la demande », at any time before its day; done twice it is done once. Raises ChangeClosed."""
-    with transaction():
+    with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         change = load_change(account_id, subscription_id, change_id)
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
         check_withdrawal(subscription, change, now.date())
         if change.closed_at is None:
+            session.add_all(notices.change_undone(subscription, change, now))
             change.closed_at, change.closed_as = now, "withdrawn"
             activity.record(
                 account_id,

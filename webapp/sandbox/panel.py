@@ -4,7 +4,7 @@ import re
 from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from flask import Blueprint, jsonify, redirect, render_template, request, url_for
+from flask import Blueprint, Response, g, jsonify, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
@@ -25,6 +25,10 @@ from .tenant import LAG
 
 blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox")
 LAST_YEAR = 9000
+MAIL_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "
+    "sandbox allow-popups allow-popups-to-escape-sandbox"
+)
 DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.ASCII)
 
 
@@ -128,6 +132,19 @@ def state(account: str) -> ResponseReturnValue:
     return jsonify(_state(_account(account)))
 
 
+@blueprint.get("/messages/<message_id>")
+@public
+def message(message_id: str) -> ResponseReturnValue:
+    """A mail's HTML as the mail program has it, for the panel's frame: no script, nothing from elsewhere."""
+    found = db.session.get(Message, message_id)
+    if found is None:
+        raise NotFound(message_id)
+    response = Response(found.html, content_type="text/html; charset=utf-8")
+    response.headers["Content-Security-Policy"] = MAIL_POLICY
+    response.headers["X-Frame-Options"] = "SAMEORIGIN"
+    return response
+
+
 def _given(name: str) -> str:
     """A field of the form, the address or a JSON object."""
     try:
@@ -171,6 +188,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _panel(chosen: str | None, error: str = "", status: int = 200) -> ResponseReturnValue:
+    g.frames = "'self'"  # each mail's HTML is shown in one
     query = select(SandboxAccount, Owner.email).join(Owner, Owner.account_id == SandboxAccount.account_id)
     accounts = db.session.execute(query.order_by(SandboxAccount.set_at.desc()).limit(30)).all()
     if chosen is None and accounts:
@@ -235,7 +253,7 @@ def _state(account: Account) -> dict[str, object]:
         },
         "messages": [
             {
-                "to": message.recipient, "subject": message.subject,
+                "id": message.id, "to": message.recipient, "subject": message.subject, "text": message.body,
                 "sent_at": message.sent_at.astimezone(zone).isoformat(timespec="seconds"),
             }
             for message in _messages(account_id)

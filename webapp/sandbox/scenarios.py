@@ -7,6 +7,8 @@ from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from sqlalchemy import delete
+
 from .. import billing, service
 from ..auth import hasher
 from ..db import db, new_id, transaction
@@ -15,6 +17,7 @@ from ..domain.pricing import period_lines
 from ..domain.subscription import ATTEMPT_DAYS, Plan
 from ..domain.tax import amounts
 from ..models import Account, Issuer, Owner, Payment, PeriodRow, PriceList, Quote, Subscription
+from ..records import Message
 from .clock import machine_now
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
@@ -120,6 +123,8 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
     account_id = account.id
     for subscription_id in subscriptions.values():
         story.then(account_id, subscription_id or "")
+    with transaction() as session:  # a fresh account has had no mail
+        session.execute(delete(Message).where(Message.account_id == account_id))
     return Made(account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
 
 
