@@ -19,13 +19,15 @@ from .db import NotFound, db, new_id, transaction
 from .domain.pricing import Line, monthly_cost, period_lines, prorated_line
 from .domain.subscription import ChangeKind, NotMoreSeats, Refusal, check_addition, check_floor, renewal_target
 from .domain.tax import amounts
-from .models import Card, Payment, PeriodRow, Quote, Subscription
+from .models import Account, Card, Payment, PeriodRow, Quote, Subscription
 from .ports import ActionRequired, Cancelled, Captured, Declined, Headcount, Outcome, OutcomeUnknown, ports
 from .service import close_change, load, lock_paid, refresh_active_users
 
 log = logging.getLogger(__name__)
 QUOTE_LIFETIME = timedelta(minutes=30)
 SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
+
+LONG_PENDING = timedelta(days=1)  # after which a person must look a payment up at the gateway
 
 
 class CardMissing(Refusal):
@@ -358,6 +360,11 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
             outcome = Declined("authentication_failed")  # nobody answered the bank: one of the attempts is used up
     if outcome is not None:
         settle(key, outcome)
+
+
+def waiting_for(payment: Payment, account: Account) -> timedelta:
+    """How long ago the gateway was first asked."""
+    return ports().clock.now(account) - payment.created_at
 
 
 def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:

@@ -29,7 +29,6 @@ OUTCOMES = ("renewed", "refused", "external", "ended", "waiting", "silent", "fai
 PAGE = 200  # subscriptions that are looked at together
 LOOK_AGAIN = timedelta(seconds=20)  # in a long sweep, how often payments of unknown outcome are asked for
 SILENCES = 3  # in a row, after which a sweep begins no more payments: the gateway is down
-LONG_PENDING = timedelta(days=1)  # after which a person must look
 
 
 def sweep(account_id: str | None = None) -> int:
@@ -39,7 +38,9 @@ def sweep(account_id: str | None = None) -> int:
 
 def live(account_id: str | None = None) -> int:
     """How many subscriptions a sweep sees."""
-    return db.session.scalars(select(func.count()).select_from(_live(account_id).subquery())).one()
+    count = db.session.scalars(select(func.count()).select_from(_live(account_id).subquery())).one()
+    db.session.rollback()
+    return count
 
 
 def swept(account_id: str | None = None, threads: int = 1) -> Iterator[Done]:
@@ -104,6 +105,7 @@ def _pending(account_id: str | None) -> list[Key]:
     """Whose payment's outcome is unknown, in no order, so that none keeps the others waiting for ever."""
     query = _live(account_id).join(Payment).where(Payment.state == "pending").order_by(func.random())
     keys = db.session.execute(query.with_only_columns(Subscription.account_id, Subscription.id)).all()
+    db.session.rollback()
     return [(account, subscription) for account, subscription in keys]
 
 
@@ -119,12 +121,17 @@ def _pages(account_id: str | None) -> Iterator[list[tuple[Key, bool]]]:
     start = new_id()
     for bounds, last in ((Subscription.id > start, start), (Subscription.id <= start, "")):
         query = _live(account_id).where(bounds).order_by(Subscription.id).limit(PAGE).options(*service.LOADED)
-        while page := db.session.scalars(query.where(Subscription.id > last)).all():
-            keys = [((found.account_id, found.id), _is_due(found)) for found in page]
-            db.session.rollback()
-            db.session.expunge_all()
+        while keys := _looked_at(query.where(Subscription.id > last)):
             yield keys
             last = keys[-1][0][1]
+
+
+def _looked_at(query: Select[Subscription]) -> list[tuple[Key, bool]]:
+    """No transaction and no row outlives the look."""
+    keys = [((found.account_id, found.id), _is_due(found)) for found in db.session.scalars(query)]
+    db.session.rollback()
+    db.session.expunge_all()
+    return keys
 
 
 def _is_due(subscription: Subscription) -> bool:
@@ -205,14 +212,9 @@ def _reconciled(key: Key, quote_id: str) -> str:
     payment = purchase.load_quote(*key, quote_id).payments[-1]
     if payment.state != "pending":
         return _outcome(payment)
-    waited = ports().clock.now(service.load(*key).account) - payment.created_at
-    log.log(
-        logging.ERROR if waited >= LONG_PENDING else logging.INFO,
-        "payment %s has been pending for %s%s",
-        payment.key,
-        waited,
-        ": look it up at the gateway" if waited >= LONG_PENDING else "",
-    )
+    waited = purchase.waiting_for(payment, service.load(*key).account)
+    if waited >= purchase.LONG_PENDING:
+        log.error("payment %s has been pending for %s: look it up at the gateway", payment.key, waited)
     return "silent" if silent else "waiting"
 
 

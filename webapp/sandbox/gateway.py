@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ..db import db, new_id
 from ..domain.money import Money
+from ..models import Payment, Subscription
 from ..ports import (
     ActionRequired,
     Cancelled,
@@ -28,7 +30,7 @@ TEST_CARDS = {  # number: how it behaves, and its brand
     "4000000000009995": ("insufficient_funds", "Visa"),
     "4000002760003184": ("challenge", "Visa"),
 }
-FAULTS = ("decline", "challenge", "timeout", "timeout_after_charge", "error")
+FAULTS = ("decline", "challenge", "timeout", "timeout_after_charge", "error", "down")  # "down": until told otherwise
 
 
 @contextmanager
@@ -73,7 +75,7 @@ class SandboxGateway:
             if charge is None:
                 card = session.get_one(SandboxCard, card_token)
                 fault = _next_fault(session, card.customer)
-                if fault in ("timeout", "error"):
+                if fault in ("timeout", "error", "down"):
                     session.commit()
                     raise OutcomeUnknown(fault)
                 charge = SandboxCharge(
@@ -89,11 +91,13 @@ class SandboxGateway:
 
     def find(self, key: str) -> Outcome | None:
         with Session(db.engine) as session:
+            _check_up(session, key)
             charge = session.get(SandboxCharge, key)
             return self._outcome(charge) if charge else None
 
     def cancel(self, key: str) -> Outcome:
         with gateway_transaction() as session:
+            _check_up(session, key)
             charge = session.get(SandboxCharge, key)
             if charge is None:
                 charge = SandboxCharge(
@@ -125,8 +129,21 @@ def _next_fault(session: Session, customer: str) -> str | None:
     account = session.get(SandboxAccount, customer)
     if account is None:
         return None
-    fault, account.next_charge = account.next_charge, None
+    fault = account.next_charge
+    if fault != "down":
+        account.next_charge = None
     return fault
+
+
+def _check_up(session: Session, key: str) -> None:
+    """Testers may have switched the gateway off for the account that this key is of."""
+    fault = (
+        select(SandboxAccount.next_charge)
+        .join(Subscription, Subscription.account_id == SandboxAccount.account_id)
+        .join(Payment, Payment.subscription_id == Subscription.id)
+    )
+    if session.scalars(fault.where(Payment.key == key)).one_or_none() == "down":
+        raise OutcomeUnknown("down")
 
 
 def _verdict(fault: str | None, behaviour: str) -> dict[str, str]:

@@ -154,7 +154,8 @@ def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     if payment.state == "pending" and payment.action_url:
         return redirect(step_url("authentication", quote), 303)
     if payment.state == "pending":
-        return render_template("purchase/pending.html", quote=quote)
+        long = purchase.waiting_for(payment, quote.subscription.account) >= purchase.LONG_PENDING
+        return render_template("purchase/pending.html", quote=quote, payment=payment, long=long)
     invoice = billing.invoice_of_payment(payment.key)
     period = quote.subscription.facts().period(quote.ordinal)
     return render_template("purchase/receipt.html", quote=quote, payment=payment, invoice=invoice, period=period)
