@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test lint types fmt record bench clean
+.PHONY: run test lint types fmt record bench soak clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -31,6 +31,9 @@ record: $(VENV)/.test $(CATALOGS)
 
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench
+
+soak: $(VENV)/.test $(CATALOGS)
+	@RUNS=$(RUNS) STEPS=$(STEPS) SEED=$(SEED) SHRINK=$(SHRINK) $(PYTHON) -m tests.soak
 
 clean:
 	rm -rf $(VENV) $(CATALOGS)

@@ -1,7 +1,7 @@
 """What the rules say of one subscription, told again naively: no code of the portal is used, so that neither can hide
 the other's mistake. Dates are found by walking the calendar, prices seat by seat; amounts are cents, ends exclusive.
 
-A command changes the model, or raises Refused with the name of the refusal; `id`s are the portal's, noted by the caller.
+A command changes the model, or raises Refused with the name of the refusal; `id`s are the portal's.
 """
 
 from collections import Counter
@@ -300,10 +300,16 @@ class Model:
         return self.changes[-1]
 
     def withdraw(self, change: Change) -> None:
+        if change.state == "never":
+            raise Refused("NotFound")
         if self.pending:
             raise Refused("PaymentPending")
         late = change.state == "open" and self.today >= self.start(change.ordinal)
-        if late or change.state in ("applied", "superseded") or (change.state == "withdrawn" and self.open(change.kind)):
+        if (
+            late
+            or change.state in ("applied", "superseded")
+            or (change.state == "withdrawn" and self.open(change.kind))
+        ):
             raise Refused("ChangeClosed")
         change.state = "withdrawn"
 

@@ -74,13 +74,15 @@ def main(runs: int, steps: int, first: int) -> int:
     for command, count in totals.most_common():
         told = sorted(((n, answer) for (name, answer), n in answers.items() if name == command), reverse=True)
         print(f"  {command:<18}{count:>8}   ", ", ".join(f"{answer} {n}" for n, answer in told))
-    took = perf_counter() - since
-    print(f"{totals['begin']} runs, {totals['step']} steps, {failures} failures, {took:.0f} s, {totals['step'] / took:.0f} steps/s")
+    took, steps_run = perf_counter() - since, totals["step"]
+    print(
+        f"{totals['begin']} runs, {steps_run} steps, {failures} failures, {took:.0f} s, {steps_run / took:.0f} steps/s"
+    )
     return 1 if failures else 0
 
 
 if __name__ == "__main__":
     env = os.environ
     sys.exit(
-        main(int(env.get("RUNS", "400")), int(env.get("STEPS", "50")), int(env.get("SEED") or secrets.randbelow(10**6)))
+        main(int(env.get("RUNS") or 400), int(env.get("STEPS") or 50), int(env.get("SEED") or secrets.randbelow(10**6)))
     )
