@@ -55,7 +55,9 @@ DAYS = (
 )  # fmt: skip
 BUYERS = (("FR", "FR41900300401"), ("DE", ""), ("DE", "DE136695976"), ("US", ""))
 TREATMENT = {"FR": "standard", "DE": "reverse_charge", "US": "outside_eu"}
-MIXED = settings(deadline=None, database=None, print_blob=True, suppress_health_check=list(HealthCheck))
+MIXED = settings(
+    deadline=None, database=None, print_blob=True, report_multiple_bugs=False, suppress_health_check=list(HealthCheck)
+)
 
 seats = st.sampled_from((-40, -11, -4, -2, -1, 0, 1, 1, 2, 3, 9, 40))  # more than were confirmed last
 faults = st.sampled_from((None, None, None, None, *FAULTS))
@@ -524,5 +526,5 @@ def shared(migrated: Path, tmp_path_factory: pytest.TempPathFactory) -> Flask:
 def test_any_life_is_as_the_rules_say(shared: Flask) -> None:
     with still():
         run_state_machine_as_test(
-            machine(shared), settings=settings(MIXED, max_examples=25, stateful_step_count=30, derandomize=True)
+            machine(shared), settings=settings(MIXED, max_examples=20, stateful_step_count=25, derandomize=True)
         )
