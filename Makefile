@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all lint types fmt record bench mutate clean
+.PHONY: run test test-all lint types fmt record bench mutate soak clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -40,6 +40,9 @@ bench: $(VENV)/.test $(CATALOGS)
 
 mutate: $(VENV)/.mutation
 	@$(PYTHON) -m tests.mutate
+
+soak: $(VENV)/.test $(CATALOGS)
+	@RUNS=$(RUNS) STEPS=$(STEPS) SEED=$(SEED) SHRINK=$(SHRINK) $(PYTHON) -m tests.soak
 
 clean:
 	rm -rf $(VENV) $(CATALOGS) mutants

@@ -2,15 +2,16 @@
 
 import pytest
 from flask import Flask
-from sqlalchemy import update
+from sqlalchemy import select, update
 
 from webapp import purchase, rollover, service
-from webapp.db import transaction
+from webapp.db import db, transaction
+from webapp.models import Quote
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
 
-from .world import dump, post, state, subscription
+from .world import dump, pay, post, state, subscription
 
 pytestmark = pytest.mark.service
 
@@ -181,3 +182,23 @@ def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Mad
         _set_clock(made.account, made.now.replace(month=2, day=15))
     assert rollover.sweep() == 1
     assert state(app, business)["subscriptions"][0]["period_start"] == "2027-02-15"
+
+
+def automatic_quote() -> str:
+    return db.session.scalars(select(Quote.id).where(Quote.automatic)).one()
+
+
+def test_what_the_owner_tries_with_the_quote_of_the_sweep_is_none_of_its_attempts(app: Flask, business: Made) -> None:
+    post(app, f"/{business.account}/gateway", next="decline")
+    until(app, business, "2027-02-15T00:05:00")
+    post(app, f"/{business.account}/gateway", next="decline")
+    assert pay(app, business, automatic_quote(), 2) == "declined"
+    assert service.load(business.account, subscription(business)).facts().refused == 1
+
+
+def test_a_challenge_of_the_sweep_that_the_owner_gives_up_is_a_refusal(app: Flask, business: Made) -> None:
+    post(app, f"/{business.account}/gateway", next="challenge")
+    until(app, business, "2027-02-15T00:05:00")
+    purchase.abandon(business.account, subscription(business), automatic_quote())
+    assert until(app, business, "2027-02-15T00:10:00")["status"] == "past_due"
+    assert charges(app, business) == [(42_480, "declined")]

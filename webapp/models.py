@@ -141,9 +141,7 @@ class Subscription(Model):
         """What the rules of the domain need, without the database."""
         owed = max((row.ordinal for row in self.periods), default=-1) + 1
         refused = [
-            row.settled_at
-            for row in self.refusals
-            if row.settled_at and row.quote.automatic and row.quote.ordinal == owed
+            row.settled_at for row in self.refusals if row.settled_at and row.automatic and row.quote.ordinal == owed
         ]
         return Facts(
             plan=Plan(self.plan),
@@ -333,3 +331,8 @@ class Payment(Model):
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
 
     quote: Mapped[Quote] = relationship(lazy="raise_on_sql", back_populates="payments")
+
+    @property
+    def automatic(self) -> bool:
+        """Made by the sweep, which tries each of its quotes once; what follows is the owner's own try."""
+        return self.quote.automatic and self.attempt == 1

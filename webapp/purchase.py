@@ -294,7 +294,7 @@ def settle(key: str, outcome: Outcome, counted: Headcount | None = None) -> None
 def refuse(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
     """Writes a refusal in the open transaction; the owner hears by mail of one that the sweep met with."""
     payment.state, payment.decline_code, payment.settled_at = "declined", code, now
-    if payment.quote.automatic:
+    if payment.automatic:
         db.session.add_all(notices.refused(subscription, payment, now))
     card = f"{payment.card_brand} {payment.card_last4}".strip()
     activity.record(
@@ -308,7 +308,7 @@ def _not_made(subscription: Subscription, payment: Payment, now: datetime) -> No
     """A charge that turned out not to be made: the owner, who was told to wait, hears of it."""
     told = {"total": payment.amount, "currency": payment.currency}
     activity.record(subscription.account_id, "payment_not_made", now, {}, told, subscription)
-    if payment.action_url is None and not payment.quote.automatic:
+    if payment.action_url is None and not payment.automatic:
         db.session.add_all(notices.not_made(subscription, payment, now))
 
 
@@ -349,7 +349,7 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
     if payment is None or payment.state != "pending":
         return
     now = ports().clock.now(quote.subscription.account)
-    key, automatic = payment.key, quote.automatic
+    key, automatic = payment.key, payment.automatic
     expired, silent = now >= quote.expires_at, now >= payment.created_at + SILENCE_MEANS_NO
     db.session.rollback()
     outcome = ports().gateway.find(key)
@@ -371,6 +371,9 @@ def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:
     """The owner gives up a 3-D Secure challenge: cancelled at the gateway first, then here."""
     payment = load_quote(account_id, subscription_id, quote_id).unrefused
     if payment is not None and payment.state == "pending" and payment.action_url is not None:
-        key = payment.key
+        key, automatic = payment.key, payment.automatic
         db.session.rollback()
-        settle(key, ports().gateway.cancel(key))
+        outcome = ports().gateway.cancel(key)
+        if automatic and isinstance(outcome, Cancelled):
+            outcome = Declined("authentication_failed")  # else the sweep would charge again at once
+        settle(key, outcome)
