@@ -5,6 +5,7 @@ A command changes the model, or raises Refused with the name of the refusal; `id
 """
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -129,7 +130,7 @@ class Model:
     quotes: list[Quote] = field(default_factory=list)
     invoices: list[tuple[date, int, int]] = field(default_factory=list)  # day, net, tax
     mails: Counter[str] = field(default_factory=Counter)
-    told: set[tuple[int, int]] = field(default_factory=set)
+    told: set[object] = field(default_factory=set)
     refusals: list[date] = field(default_factory=list)  # of the sweep, for the first period that is not paid
     ended_on: date | None = None
 
@@ -275,7 +276,8 @@ class Model:
             made = Attempt(quote.card, self.now, automatic=False)
             quote.attempts.append(made)
         if over:
-            self.ask_again(quote)
+            with suppress(Refused):
+                self.ask_again(quote)
         else:
             self._charge(quote, made)
         return made.state
@@ -287,15 +289,19 @@ class Model:
             raise Refused("NotFewerSeats")
         if seats < self.known:
             raise Refused("BelowActiveUsers")
-        self._close("reduction", "superseded")
-        self.changes.append(Change("reduction", seats, self.last + 1))
-        return self.changes[-1]
+        asked = self.open("reduction")
+        if asked is None or asked.seats != seats:  # sent twice, it is one request
+            self._close("reduction", "superseded")
+            self.changes.append(Change("reduction", seats, self.last + 1))
+            self.mails["requested"] += 1
+        return self.open("reduction") or self.changes[-1]
 
     def cancel(self) -> Change | None:
         self._allow("cancel")
         if self.status == "past_due":
             self._end(self.today)
             return None
+        self.mails["requested"] += 1
         self.changes.append(Change("cancellation", None, self.last + 1))
         return self.changes[-1]
 
@@ -311,6 +317,7 @@ class Model:
             or (change.state == "withdrawn" and self.open(change.kind))
         ):
             raise Refused("ChangeClosed")
+        self.mails["undone"] += change.state == "open"
         change.state = "withdrawn"
 
     def _close(self, kind: str, state: str) -> None:
@@ -322,6 +329,7 @@ class Model:
         self.ended_on = day
         self._close("cancellation", "applied")
         self._close("reduction", "superseded")
+        self.mails["ended"] += 1
 
     # cards
 
@@ -350,7 +358,7 @@ class Model:
     # payments
 
     def _charge(self, quote: Quote, attempt: Attempt) -> None:
-        if attempt.state != "pending":
+        if attempt.state != "pending" or self.fault == "down":
             return
         fault = None
         if attempt.bank is None and attempt.card:
@@ -369,6 +377,7 @@ class Model:
 
     def _settle(self, quote: Quote, attempt: Attempt, outcome: str | None) -> None:
         if outcome == "challenged":
+            self.mails["confirm"] += attempt.automatic and not attempt.asked
             attempt.asked = True
             return
         attempt.state = outcome or "pending"
@@ -389,12 +398,15 @@ class Model:
             self._close("reduction", "applied" if quote.automatic else "superseded")
         self.invoices.append((self.today, quote.net, quote.tax))
         self.mails["receipt"] += 1
+        self.mails["over_seats"] += quote.automatic and self.known > quote.seats
 
     def ask_again(self, quote: Quote) -> None:
         """The owner comes back from the bank, or the sweep asks what became of a payment."""
         attempt = quote.unrefused
         if attempt is None or attempt.state != "pending":
             return
+        if self.fault == "down":
+            raise Refused("OutcomeUnknown")
         given_up = attempt.bank is None and self.now >= attempt.at + timedelta(seconds=15)
         if given_up or (attempt.bank == "challenged" and self.now >= quote.expires):
             self._give_up(quote, attempt)
@@ -404,6 +416,8 @@ class Model:
     def abandon(self, quote: Quote) -> None:
         attempt = quote.unrefused
         if attempt and attempt.state == "pending" and attempt.asked:
+            if self.fault == "down":
+                raise Refused("OutcomeUnknown")
             if attempt.bank == "challenged":
                 self._give_up(quote, attempt)
             else:
@@ -423,13 +437,18 @@ class Model:
             return
         due = self.start(self.last + 1)
         ahead = min((days for days in NOTICES[self.months] if due - timedelta(days) <= self.today < due), default=None)
-        if ahead and (self.last + 1, ahead) not in self.told:
-            self.told.add((self.last + 1, ahead))
-            self.mails["renewal"] += 1
+        notices = {"renewal": ahead}
+        if self.default and (due.year, due.month) > self.default.expires:
+            notices["card_expires"] = id(self.default)
+        for kind, which in notices.items():
+            if ahead and (kind, self.last + 1, which) not in self.told:
+                self.told.add((kind, self.last + 1, which))
+                self.mails[kind] += 1
 
     def _waits(self) -> bool:
         if self.pending:
-            self.ask_again(self.pending[0])
+            with suppress(Refused):
+                self.ask_again(self.pending[0])
         return self.pending is not None
 
     def _step(self) -> bool:
@@ -443,10 +462,11 @@ class Model:
             day = self.start(leaving.ordinal) if leaving else self.refusals[-1] + timedelta(days=30)
             if self.today >= day:
                 self._end(day)
-                self.mails["ended"] += 1
-        elif self.ended_on is None and self.today >= due + timedelta(days=TRIES[len(self.refusals)]):
-            self._renew_by_itself()
-            return self.pending is None
+        elif self.ended_on is None:
+            on_time = due + timedelta(days=TRIES[len(self.refusals)])
+            if self.today >= max([on_time, *(day + timedelta(days=1) for day in self.refusals)]):
+                self._renew_by_itself()
+                return self.pending is None
         return False
 
     def _renew_by_itself(self) -> None:
@@ -457,7 +477,9 @@ class Model:
         if quote.card is None or self._expired(quote.card):
             self._settle(quote, attempt, "declined")
         else:
+            known, self.known = self.known, self.visible
             self._charge(quote, attempt)
+            self.known = self.known if attempt.state == "captured" else known
 
     def walk(self, to: datetime) -> None:
         """Time passes and the sweep is never late: it runs at every midnight, and when a quote in flight expires."""

@@ -4,7 +4,7 @@ Each function is called in its reader's language. Amounts are cents with tax; `d
 `end` the first day after one.
 """
 
-from datetime import date
+from datetime import date, datetime
 from typing import NamedTuple
 from urllib.parse import quote
 
@@ -14,8 +14,8 @@ from flask_babel import gettext
 from .auth import SignedIn
 from .domain.money import Money
 from .domain.subscription import ChangeKind
+from .formats import clock_time, last_day, money, ngettext, number
 from .formats import day as on
-from .formats import last_day, money, ngettext, number
 from .models import Account, Card, Payment, Subscription
 from .records import Case, Invoice
 
@@ -69,7 +69,7 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
     )  # fmt: skip
     if card is None:
         way_on = gettext("There is no card to charge: add one in My Qlik, under Payment & billing.")
-        action = gettext("Payment & billing"), _link("billing.page")
+        action = gettext("Payment & billing"), public_url("billing.page")
     else:
         way_on = gettext("You can change the number of seats or cancel before that day, in My Qlik.")
         action = _subscription_page(subscription)
@@ -105,7 +105,7 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
             (gettext("Renewal"), on(day)),
             (gettext("Amount with tax"), money(*total)),
         ],
-        (gettext("Payment & billing"), _link("billing.page")),
+        (gettext("Payment & billing"), public_url("billing.page")),
     )
 
 
@@ -131,7 +131,7 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
         (gettext("Amount with tax"), total),
     ]
     way_on = gettext("The invoice is in My Qlik, under Payment & billing.")
-    action = gettext("See the invoice"), _link("billing.invoice", invoice_id=invoice.id)
+    action = gettext("See the invoice"), public_url("billing.invoice", invoice_id=invoice.id)
     return Mail(title, product, [told, way_on], facts, action)
 
 
@@ -151,7 +151,7 @@ def over_seats(subscription: Subscription, seats: int) -> Mail:
             (gettext("Active users"), number(subscription.active_users)),
             (gettext("Tenant"), subscription.tenant),
         ],
-        (gettext("Add seats"), _link("add.stepper", subscription_id=subscription.id)),
+        (gettext("Add seats"), public_url("add.stepper", subscription_id=subscription.id)),
     )
 
 
@@ -174,7 +174,30 @@ def refused(subscription: Subscription, payment: Payment, next_try: date | None)
         product,
         [told, then, gettext("To pay with another card, sign in to My Qlik and click Renew.")],
         facts,
-        (gettext("Renew"), _link("renew.stepper", subscription_id=subscription.id)),
+        (gettext("Renew"), public_url("renew.stepper", subscription_id=subscription.id)),
+    )
+
+
+def confirm(subscription: Subscription, payment: Payment, expires_at: datetime) -> Mail:
+    """3-D Secure on an automatic payment; `expires_at` is at the account's place."""
+    product, total = subscription.product, money(payment.amount, payment.currency)
+    told = gettext(
+        "Your bank asks you to confirm the payment of %(total)s that renews %(product)s.", total=total, product=product
+    )
+    until = gettext(
+        "Confirm it by %(time)s. After that this payment is given up, and another is tried on a later day.",
+        time=clock_time(expires_at),
+    )
+    step = {"subscription_id": subscription.id, "quote_id": payment.quote_id, "procedure": "renew"}
+    return Mail(
+        gettext("Your bank asks you to confirm a payment"),
+        product,
+        [told, until],
+        [
+            (gettext("Amount with tax"), total),
+            (gettext("Card"), _card_name(payment.card_brand, payment.card_last4)),
+        ],
+        (gettext("Confirm the payment"), public_url("purchase.authentication", **step)),
     )
 
 
@@ -207,7 +230,7 @@ def ended(subscription: Subscription, end: date) -> Mail:
         product,
         [told, gettext("Your invoices stay available in My Qlik.")],
         [(gettext("Last day"), last)],
-        (gettext("See the invoices"), _link("billing.invoices")),
+        (gettext("See the invoices"), public_url("billing.invoices")),
     )
 
 
@@ -297,14 +320,14 @@ def _line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
-def _link(endpoint: str, **values: str) -> str:
+def public_url(endpoint: str, **values: str) -> str:
     """An absolute address; the sweep has no request to take one from."""
     path: str = current_app.url_map.bind("").build(endpoint, values)
     return f"{current_app.config['PUBLIC_URL']}{path}"
 
 
 def _subscription_page(subscription: Subscription) -> tuple[str, str]:
-    return gettext("See the subscription"), _link("subscriptions.page", subscription_id=subscription.id)
+    return gettext("See the subscription"), public_url("subscriptions.page", subscription_id=subscription.id)
 
 
 def _card_name(brand: str, last4: str) -> str:

@@ -1,7 +1,8 @@
 """The outbox: each mail is written once, in the transaction of the change that it tells of; `mails` has the words."""
 
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from dataclasses import replace
+from datetime import date, datetime
 from functools import partial
 
 from flask_babel import force_locale, gettext
@@ -11,7 +12,7 @@ from . import billing, mails
 from .auth import SignedIn
 from .db import db
 from .domain.money import Money
-from .domain.subscription import ATTEMPT_DAYS, ChangeKind, projected_seats
+from .domain.subscription import ChangeKind, attempt_day, projected_seats
 from .models import Account, ChangeRow, Owner, Payment, Subscription
 from .records import Case, Invoice, Message
 
@@ -70,10 +71,16 @@ def over_seats(subscription: Subscription, payment: Payment, seats: int, now: da
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """An automatic payment was refused: why, and when the next try is, if there is one."""
     facts = subscription.facts()
-    later = [timedelta(days=after) for after in ATTEMPT_DAYS[facts.refused + 1 :]]
-    next_try = facts.boundary(facts.last_paid + 1) + later[0] if later else None
-    words = partial(mails.refused, subscription, payment, next_try)
+    after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
+    words = partial(mails.refused, subscription, payment, attempt_day(after))
     return _to_owners(subscription, f"refused/{payment.key}", now, words)
+
+
+def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
+    """The bank asks who makes an automatic payment, and nobody sits before the page where it does."""
+    expires_at = payment.quote.expires_at.astimezone(now.tzinfo)
+    words = partial(mails.confirm, subscription, payment, expires_at)
+    return _to_owners(subscription, f"confirm/{payment.key}", now, words)
 
 
 def not_made(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:

@@ -268,15 +268,17 @@ def settle(key: str, outcome: Outcome, counted: Headcount | None = None) -> None
 
     `counted`: who is active now, if that was asked.
     """
-    with transaction():
+    with transaction() as session:
         subscription = lock_paid(key)
         payment = next((found for found in subscription.pending_payments if found.key == key), None)
         if payment is None:
             return  # somebody else settled it
+        now = ports().clock.now(subscription.account)
         if isinstance(outcome, ActionRequired):
+            if payment.automatic and payment.action_url is None:
+                session.add_all(notices.confirm(subscription, payment, now))
             payment.action_url = outcome.url
             return
-        now = ports().clock.now(subscription.account)
         payment.settled_at = now
         match outcome:
             case Declined(code):
@@ -355,9 +357,7 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
     outcome = ports().gateway.find(key)
     challenged = isinstance(outcome, ActionRequired)
     if (outcome is None and silent) or (challenged and expired):
-        outcome = ports().gateway.cancel(key)
-        if challenged and automatic and isinstance(outcome, Cancelled):
-            outcome = Declined("authentication_failed")  # nobody answered the bank: one of the attempts is used up
+        outcome = _given_up(key, automatic and challenged)
     if outcome is not None:
         settle(key, outcome)
 
@@ -373,7 +373,10 @@ def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:
     if payment is not None and payment.state == "pending" and payment.action_url is not None:
         key, automatic = payment.key, payment.automatic
         db.session.rollback()
-        outcome = ports().gateway.cancel(key)
-        if automatic and isinstance(outcome, Cancelled):
-            outcome = Declined("authentication_failed")  # else the sweep would charge again at once
-        settle(key, outcome)
+        settle(key, _given_up(key, automatic))
+
+
+def _given_up(key: str, counts: bool) -> Outcome:
+    """Cancelled at the gateway; a challenge of the sweep `counts` as an attempt, or it would charge again at once."""
+    outcome = ports().gateway.cancel(key)
+    return Declined("authentication_failed") if counts and isinstance(outcome, Cancelled) else outcome

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 from sqlalchemy import Select, func, select
 
-from . import billing, notices, purchase, service
+from . import billing, mails, notices, purchase, service
 from .db import db, new_id, transaction
 from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
@@ -182,7 +182,11 @@ def _step(key: Key, asks: bool) -> str | None:
             return None
     if quote_id is not None:
         return _reconciled(key, quote_id) if asks else None
-    return _outcome(purchase.charge(claimed, "", _counted(tenant))) if claimed else "refused"
+    if claimed is None:
+        return "refused"
+    back = {"subscription_id": key[1], "quote_id": claimed.rpartition(".")[0], "procedure": "renew"}
+    return_url = mails.public_url("purchase.authenticated", **back)  # if the bank wants to know its customer
+    return _outcome(purchase.charge(claimed, return_url, _counted(tenant)))
 
 
 def _counted(tenant: str) -> Headcount | None:

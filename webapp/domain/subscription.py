@@ -315,9 +315,18 @@ def due(facts: Facts, today: date) -> tuple[Due, date] | None:
     cancellation = facts.change(ChangeKind.CANCELLATION)
     if cancellation:
         return Due.END, facts.boundary(cancellation.effective_ordinal)
-    if facts.refused < len(ATTEMPT_DAYS):
-        return Due.CHARGE, following + timedelta(days=ATTEMPT_DAYS[facts.refused])
+    attempt = attempt_day(facts)
+    if attempt is not None:
+        return Due.CHARGE, attempt
     return Due.END, (facts.refused_on or today) + timedelta(days=LAPSE_DAYS)
+
+
+def attempt_day(facts: Facts) -> date | None:
+    """The day of the next automatic attempt, None after the last. After a sweep that was late, one a day."""
+    if facts.refused >= len(ATTEMPT_DAYS):
+        return None
+    scheduled = facts.boundary(facts.last_paid + 1) + timedelta(days=ATTEMPT_DAYS[facts.refused])
+    return max(scheduled, facts.refused_on + timedelta(days=1)) if facts.refused_on else scheduled
 
 
 def notices(facts: Facts) -> list[tuple[date, int]]:

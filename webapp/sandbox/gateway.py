@@ -70,12 +70,13 @@ class SandboxGateway:
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
         with gateway_transaction() as session:
+            _check_up(session, key)
             charge = session.get(SandboxCharge, key)
             fault = None
             if charge is None:
                 card = session.get_one(SandboxCard, card_token)
                 fault = _next_fault(session, card.customer)
-                if fault in ("timeout", "error", "down"):
+                if fault in ("timeout", "error"):
                     session.commit()
                     raise OutcomeUnknown(fault)
                 charge = SandboxCharge(
@@ -129,9 +130,7 @@ def _next_fault(session: Session, customer: str) -> str | None:
     account = session.get(SandboxAccount, customer)
     if account is None:
         return None
-    fault = account.next_charge
-    if fault != "down":
-        account.next_charge = None
+    fault, account.next_charge = account.next_charge, None
     return fault
 
 
