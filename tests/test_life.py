@@ -465,7 +465,8 @@ class Life(RuleBasedStateMachine):
         assert billed == model.invoices
         for row in rows.invoices:
             assert self.issued.setdefault(row.number, repr(row)) == repr(row), "an issued invoice never changes"
-        assert Counter(about.split("/")[0] for about in rows.mails) == +model.mails
+        mails = Counter(about.split("/")[0] for about in rows.mails)
+        assert mails == +model.mails, (mails - model.mails, model.mails - mails)
         assert set(rows.cards) == {card.id for card in model.cards if not card.gone}
         assert rows.defaults == ([model.default.id] if model.default else [])
         self.tile_is_as_the_model_says()

@@ -157,17 +157,16 @@ def roll_over(key: Key, asks: bool = True) -> Done:
 
 def _step(key: Key, asks: bool) -> str | None:
     """Does the one thing that is due, or asks what became of it; None when nothing is."""
-    claimed, tenant = None, ""
+    claimed, quote_id, tenant = None, None, ""
     with transaction() as session:
         subscription = service.load(*key, lock=True)
         now = ports().clock.now(subscription.account)
-        pending, found = subscription.pending_payments, due(subscription.facts(), now.date())
-        quote_id = pending[0].quote_id if pending else None
-        what, day = found if found else (None, date.max)
-        if quote_id is not None:
-            pass  # asked for below, when no transaction is open
-        elif now.date() < day:
+        what, day = due(subscription.facts(), now.date()) or (None, date.max)
+        if now.date() < day:
             session.add_all(_untold(subscription, now))
+        if subscription.pending_payments:
+            quote_id = subscription.pending_payments[0].quote_id
+        elif now.date() < day:
             return None
         elif what is Due.END:
             service.end(subscription, day, now)
