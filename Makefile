@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all lint types fmt record bench clean
+.PHONY: run test test-all lint types fmt record bench soak-kills clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -37,6 +37,12 @@ record: $(VENV)/.test $(CATALOGS)
 
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench
+
+# A process is killed KILLS times, half of them on each database, at moments that SEED draws.
+KILLS ?= 1000
+soak-kills: $(VENV)/.test $(CATALOGS)
+	@KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
+	@DATABASE=postgresql KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
 
 clean:
 	rm -rf $(VENV) $(CATALOGS)
