@@ -236,10 +236,11 @@ class Killing:
             self.endings[name, steps] = found(self.app, made)
         return self.endings[name, steps]
 
-    def draws(self) -> Iterator[tuple[str, int]]:
+    def draws(self, among: Sequence[str] = tuple(STORIES)) -> Iterator[tuple[str, int]]:
         """The kinds of moments in turn, each time in a story that has it, at one of its moments of that kind."""
-        for kind in cycle(sorted({moment for moments in self.moments.values() for moment in moments})):
-            name = self.chance.choice(sorted(name for name, moments in self.moments.items() if kind in moments))
+        kinds = sorted({moment for name in among for moment in self.moments[name]})
+        for kind in cycle(self.chance.sample(kinds, len(kinds))):
+            name = self.chance.choice([name for name in among if kind in self.moments[name]])
             yield name, self.chance.choice([n for n, moment in enumerate(self.moments[name], 1) if moment == kind])
 
     def kill(self, name: str, at: int) -> Death:

@@ -53,13 +53,13 @@ def answer(act: Act) -> object:
         return type(refusal).__name__
 
 
-def alone(app: Flask, act: Act) -> tuple[object, int]:
-    """What an act answers by itself, and how many moments it has at which it may be overtaken."""
+def alone(app: Flask, act: Act) -> tuple[object, list[str]]:
+    """What an act answers by itself, and its moments at which it may be overtaken."""
     seen: list[str] = []
     with watched(app, seen.append, all_of_them=True):
         told = answer(act)
     db.session.remove()
-    return told, sum(map(_may_stop, seen))
+    return told, list(filter(_may_stop, seen))
 
 
 def together(app: Flask, acts: Sequence[Act], stop: Stop | None = None) -> list[object]:
