@@ -215,7 +215,7 @@ SCENES = {
     "the first invoices of a year": Scene("three", on_the_day, (roll_first, roll_second), NEW_YEAR),
     "pay, reconcile what was charged": Scene("business", unanswered("timeout_after_charge"), (pay, reconcile)),
     "pay, reconcile what was not": Scene("business", unanswered("timeout", HALF_A_MINUTE), (pay, reconcile)),
-    "pay, roll over what was not": Scene("business", unanswered("timeout", HALF_A_MINUTE), (pay, roll_over), stops=FOUR),
+    "pay, sweep what was not": Scene("business", unanswered("timeout", HALF_A_MINUTE), (pay, roll_over), stops=FOUR),
     "come back twice with a card": Scene("business", entered_card, (come_back, come_back), stops=FOUR),
     "come back with a card, delete": Scene("business-two-cards", entered_card, (come_back, delete_second)),
     "abandon, the bank, the sweep": Scene(
