@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all lint types fmt record bench mutate soak clean
+.PHONY: run test test-all lint types fmt record bench mutate soak soak-kills clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -43,6 +43,12 @@ mutate: $(VENV)/.mutation
 
 soak: $(VENV)/.test $(CATALOGS)
 	@RUNS=$(RUNS) STEPS=$(STEPS) SEED=$(SEED) SHRINK=$(SHRINK) $(PYTHON) -m tests.soak
+
+# A process is killed KILLS times, half of them on each database, at moments that SEED draws.
+KILLS ?= 1000
+soak-kills: $(VENV)/.test $(CATALOGS)
+	@KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
+	@DATABASE=postgresql KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
 
 clean:
 	rm -rf $(VENV) $(CATALOGS) mutants

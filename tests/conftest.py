@@ -1,6 +1,7 @@
 """An application on a database of its own for each test: the real migrations, the real sandbox adapters."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,14 @@ def _app(url: str, **settings: Any) -> Flask:
 
 @pytest.fixture
 def app(migrated: str, tmp_path: Path) -> Iterator[Flask]:
-    with databases.copied(migrated, tmp_path) as url:
+    with running(migrated, tmp_path) as app:
+        yield app
+
+
+@contextmanager
+def running(migrated: str, folder: Path) -> Iterator[Flask]:
+    """An application on a copy of that database, and its context."""
+    with databases.copied(migrated, folder) as url:
         app = _app(url, WTF_CSRF_ENABLED=False, TESTING=False)
         app.test_client_class = Browser
         with app.app_context():

@@ -49,12 +49,12 @@ def complete_card_setup(account_id: str, reference: str) -> tuple[Card | None, Q
     db.session.rollback()
     entered = ports().gateway.complete_card_setup(reference)
     with transaction() as session:
+        account = session.get_one(Account, account_id, with_for_update=LOCK)  # see `cards`; who comes twice waits here
         setup = _setup(account_id, reference)
         quote = session.get(Quote, setup.quote_id) if setup and setup.quote_id else None
         card = entered and session.scalars(select(Card).where(Card.token == entered.token)).one_or_none()
         if entered is None or setup is None or setup.completed_at is not None:
             return card, quote  # gave up, or came back twice: a card that was deleted since stays deleted
-        account = session.get_one(Account, account_id, with_for_update=LOCK)  # see `cards`
         card, setup.completed_at = add_card(account, entered), ports().clock.now(account)
         activity.record(account_id, "card_added", setup.completed_at, after=told(card))
         if quote is not None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlencode, urlsplit
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ..db import db, new_id
@@ -34,10 +34,15 @@ FAULTS = ("decline", "challenge", "timeout", "timeout_after_charge", "error", "d
 
 
 @contextmanager
-def gateway_transaction() -> Iterator[Session]:
-    """The gateway's own connection: what it commits stands, whatever becomes of the portal's transaction."""
+def gateway_transaction(about: str) -> Iterator[Session]:
+    """The gateway's own connection: what it commits stands, whatever becomes of the portal's transaction.
+
+    Those about the same payment, or visit to the card page, come one after another: there may be no row to lock yet.
+    """
     with Session(db.engine) as session:
         session.connection(execution_options={"immediate": True})
+        if db.engine.dialect.name == "postgresql":
+            session.execute(select(func.pg_advisory_xact_lock(func.hashtext(about))))
         yield session
         session.commit()
 
@@ -54,7 +59,7 @@ class SandboxGateway:
     def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
         reference = new_id()
         back = f"{return_url}?{urlencode({'reference': reference})}"
-        with gateway_transaction() as session:
+        with gateway_transaction(reference) as session:
             session.add(SandboxSetup(reference=reference, customer=customer, return_url=back, locale=locale))
         return CardSetup(reference, self._page(f"cards/{reference}", return_url))
 
@@ -65,11 +70,11 @@ class SandboxGateway:
             return card_details(card) if card else None
 
     def detach(self, card_token: str) -> None:
-        with gateway_transaction() as session:
+        with gateway_transaction(card_token) as session:
             session.get_one(SandboxCard, card_token).behaviour = "detached"
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
-        with gateway_transaction() as session:
+        with gateway_transaction(key) as session:
             _check_up(session, key)
             charge = session.get(SandboxCharge, key)
             fault = None
@@ -97,7 +102,7 @@ class SandboxGateway:
             return self._outcome(charge) if charge else None
 
     def cancel(self, key: str) -> Outcome:
-        with gateway_transaction() as session:
+        with gateway_transaction(key) as session:
             _check_up(session, key)
             charge = session.get(SandboxCharge, key)
             if charge is None:
@@ -127,7 +132,7 @@ def card_details(card: SandboxCard) -> NewCard:
 
 def _next_fault(session: Session, customer: str) -> str | None:
     """What testers asked the next charge of this customer to do; asked once, done once."""
-    account = session.get(SandboxAccount, customer)
+    account = session.get(SandboxAccount, customer, with_for_update=True)
     if account is None:
         return None
     fault, account.next_charge = account.next_charge, None

@@ -110,7 +110,7 @@ def card_page(reference: str) -> ResponseReturnValue:
 @public
 def enter_card(reference: str) -> ResponseReturnValue:
     form = CardForm()
-    with gateway_transaction() as session:
+    with gateway_transaction(reference) as session:
         setup = _setup(session, reference)
         back = setup.return_url
         if setup.card_token is None:
@@ -146,7 +146,9 @@ def challenge_page(challenge: str) -> ResponseReturnValue:
 @blueprint.post("/challenges/<challenge>")
 @public
 def answer_challenge(challenge: str) -> ResponseReturnValue:
-    with gateway_transaction() as session:
+    key = _charge(db.session(), challenge).key
+    db.session.rollback()
+    with gateway_transaction(key) as session:
         charge = _charge(session, challenge)
         back = charge.return_url
         if charge.state == "challenged":

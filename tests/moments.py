@@ -1,0 +1,56 @@
+"""The moments at which a process may die or be overtaken: around each commit and each call of the gateway."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event
+from sqlalchemy.orm import Session
+
+from webapp.db import db
+from webapp.ports import PaymentGateway
+
+Reached = Callable[[str], None]
+CALLS = ("begin_card_setup", "complete_card_setup", "detach", "charge", "find", "cancel")
+
+
+class Watched:
+    """A gateway that says when it is called and when it answers, by silence too; the real one does the rest."""
+
+    def __init__(self, gateway: PaymentGateway, reached: Reached) -> None:
+        self._gateway, self._reached = gateway, reached
+
+    def __getattr__(self, name: str) -> Any:
+        return partial(self._call, name) if name in CALLS else getattr(self._gateway, name)
+
+    def _call(self, name: str, *given: object) -> object:
+        self._reached(f"before {name}")
+        try:
+            return getattr(self._gateway, name)(*given)
+        finally:
+            self._reached(f"after {name}")
+
+
+@contextmanager
+def watched(app: Flask, reached: Reached, *, all_of_them: bool = False) -> Iterator[None]:
+    """Calls `reached` at each moment, in the thread that meets with it; `all_of_them`: around each statement, too."""
+    engine, real = db.engine, app.extensions["ports"]
+    told: list[tuple[Any, str, Callable[..., None]]] = [
+        (engine, "commit", lambda _: reached("before commit")),
+        (Session, "after_commit", lambda _: reached("after commit")),
+    ]
+    if all_of_them:
+        told.append((engine.pool, "checkout", lambda *_: reached("before begin")))
+        told.append((engine, "after_cursor_execute", lambda *_: reached("statement")))
+    for target, name, listener in told:
+        event.listen(target, name, listener)
+    app.extensions["ports"] = replace(real, gateway=Watched(real.gateway, reached))
+    try:
+        yield
+    finally:
+        app.extensions["ports"] = real
+        for target, name, listener in told:
+            event.remove(target, name, listener)
