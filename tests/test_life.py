@@ -310,7 +310,7 @@ class Life(RuleBasedStateMachine):
         url = billing.begin_card_setup(self.account, quote.id if quote else None, BACK, "en")
         reference, token = url.rsplit("/", 1)[1], new_id()
         db.session.remove()
-        with gateway_transaction() as session:
+        with gateway_transaction(reference) as session:
             session.add(
                 SandboxCard(
                     token=token, customer=self.account, behaviour=behaviour, brand="Visa", last4="4242", exp_year=year,
