@@ -27,7 +27,7 @@ from webapp.sandbox.tables import SandboxAccount
 
 from .databases import database_name, new_postgresql
 
-SIZES = (200, 1_000)
+SIZES = (1_000, 10_000)
 COPIED = (
     "account", "owner", "sandbox_account", "card", "sandbox_card", "default_card", "subscription", "period",
     "sandbox_headcount",
