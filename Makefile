@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all lint types fmt record bench mutate soak soak-kills clean
+.PHONY: run test test-all on-sqlite on-postgresql lint types fmt record bench mutate soak soak-kills clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -15,12 +15,18 @@ run: $(VENV)/.run $(CATALOGS)
 
 # Everything on SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both.
 test: lint types
-	@$(PYTHON) -m pytest
-	@DATABASE=postgresql $(PYTHON) -m pytest -m service tests
+	@$(MAKE) --no-print-directory -j2 on-sqlite on-postgresql
 
-test-all: lint types
-	@$(PYTHON) -m pytest
+test-all: lint types on-sqlite
 	@DATABASE=postgresql $(PYTHON) -m pytest
+
+on-sqlite:
+	@$(PYTHON) -m pytest
+
+# Beside the other, so what it says is kept until it ends.
+on-postgresql:
+	@said=$$(DATABASE=postgresql $(PYTHON) -m pytest -m service -p no:cacheprovider --output=e2e/failures/postgresql tests 2>&1); \
+	status=$$?; echo; echo "On PostgreSQL:"; echo "$$said"; exit $$status
 
 lint: $(VENV)/.test $(CATALOGS)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .

@@ -12,7 +12,6 @@ import sys
 import tempfile
 import traceback
 from collections import Counter
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -58,13 +57,17 @@ def batch(number: int, runs: int, steps: int) -> Ran:
         return Ran(number, Counter(Life.tally), failure)
 
 
+def a_batch(asked: tuple[int, int, int]) -> Ran:
+    return batch(*asked)
+
+
 def main(runs: int, steps: int, first: int) -> int:
     since, ran, failures = perf_counter(), [], 0
     print(f"soak: {runs} runs of up to {steps} steps, SEED={first}", flush=True)
     sizes = [min(BATCH, runs - done) for done in range(0, runs, BATCH)]
-    with ProcessPoolExecutor(os.cpu_count(), multiprocessing.get_context("spawn"), max_tasks_per_child=5) as pool:
-        for future in as_completed(pool.submit(batch, first + i, size, steps) for i, size in enumerate(sizes)):
-            ran.append(future.result())
+    with multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=5) as pool:
+        for one in pool.imap_unordered(a_batch, ((first + i, size, steps) for i, size in enumerate(sizes))):
+            ran.append(one)
             if ran[-1].failure:
                 failures += 1
                 print(f"--- seed {ran[-1].seed}: make soak RUNS={BATCH} STEPS={steps} SEED={ran[-1].seed}")

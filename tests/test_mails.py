@@ -1,17 +1,14 @@
 """The mails: each is written once, in its reader's language, and says the same in text and in HTML."""
 
 import re
-import sqlite3
-from contextlib import closing
 from html.parser import HTMLParser
-from pathlib import Path
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, select, update
+from flask_migrate import downgrade, upgrade
+from sqlalchemy import delete, inspect, select, text, update
 
-from e2e.portal import environment, flask
 from webapp import cards, notices, purchase, rollover, service
 from webapp.db import db, transaction
 from webapp.domain.subscription import CancellationOpen, ChangeClosed, NotFewerSeats, Refusal
@@ -367,26 +364,18 @@ def test_the_panel_shows_a_mail_in_a_frame_that_runs_nothing(app: Flask, busines
     assert client.get("/sandbox/messages/never", headers={"Accept": "text/html"}).status_code == 404
 
 
-def test_the_migration_goes_both_ways_and_mails_of_before_have_no_html(tmp_path: Path) -> None:
-    env = environment(tmp_path)
-    for command in (("db", "upgrade"), ("demo",)):
-        assert flask(env, *command).returncode == 0
-    assert rows(tmp_path, "SELECT count(*) FROM owner") == [(1,)]
-    rows(
-        tmp_path,
-        "INSERT INTO message (id, account_id, recipient, subject, body, html, about, sent_at) "
-        "SELECT 'm', id, 'x@example.test', 'S', 'B', '<p>', 'about', '2027-01-15 09:00:00' FROM account",
+def test_the_migration_goes_both_ways_and_mails_of_before_have_no_html(app: Flask, business: Made) -> None:
+    db.session.execute(
+        text(
+            "INSERT INTO message (id, account_id, recipient, subject, body, html, about, sent_at) "
+            "SELECT 'm', id, 'x@example.test', 'S', 'B', '<p>', 'about', '2027-01-15 09:00:00' FROM account"
+        )
     )
-    assert flask(env, "db", "downgrade", "0001").returncode == 0
-    assert "html" not in [column[1] for column in rows(tmp_path, "PRAGMA table_info(message)")]
-    assert flask(env, "db", "upgrade").returncode == 0
-    assert rows(tmp_path, "SELECT id, body, html FROM message") == [("m", "B", "")]
-    assert flask(env, "db", "check").returncode == 0
-
-
-def rows(instance: Path, statement: str) -> list[tuple[object, ...]]:
-    with closing(sqlite3.connect(instance / "portal.sqlite3")) as database, database:
-        return database.execute(statement).fetchall()
+    db.session.commit()
+    downgrade(revision="0001")
+    assert "html" not in {column["name"] for column in inspect(db.engine).get_columns("message")}
+    upgrade()
+    assert db.session.execute(text("SELECT id, body, html FROM message")).all() == [("m", "B", "")]
 
 
 def test_a_kind_is_never_written_twice_even_by_two_at_once(app: Flask, business: Made) -> None:

@@ -39,7 +39,7 @@ from .domain.tax import amounts
 from .models import Account, ChangeRow, Payment, PeriodRow, PriceList, Subscription
 from .ports import Headcount, ports
 
-LOADED = (  # what `facts()` reads
+LOADED = (  # what `facts()` reads; collections by statements of their own, which see what was so when the lock was had
     joinedload(Subscription.account).joinedload(Account.issuer),
     joinedload(Subscription.price_list),
     selectinload(Subscription.periods).joinedload(PeriodRow.price_list),
