@@ -25,7 +25,8 @@ log = logging.getLogger(__name__)
 Key = tuple[str, str]  # account, subscription
 Done = Counter[str]  # how often each of these happened, and how many subscriptions were "seen"
 
-OUTCOMES = ("renewed", "refused", "external", "ended", "waiting", "silent", "failed")
+SETTLED = {"captured": "renewed", "declined": "refused", "cancelled": "given up"}
+OUTCOMES = (*SETTLED.values(), "external", "ended", "waiting", "silent", "failed")
 PAGE = 200  # subscriptions that are looked at together
 LOOK_AGAIN = timedelta(seconds=20)  # in a long sweep, how often payments of unknown outcome are asked for
 SILENCES = 3  # in a row, after which a sweep begins no more payments: the gateway is down
@@ -96,7 +97,7 @@ class Patience:
             return Done(failed=1)
         if done["silent"]:
             self.silences += 1
-        elif done["renewed"] or done["refused"]:
+        elif any(done[answer] for answer in SETTLED.values()):
             self.silences = 0
         return done
 
@@ -202,7 +203,7 @@ def _counted(tenant: str) -> Headcount | None:
 def _outcome(payment: Payment) -> str:
     if payment.state == "pending":
         return "waiting" if payment.action_url else "silent"
-    return "renewed" if payment.state == "captured" else "refused"
+    return SETTLED[payment.state]
 
 
 def _reconciled(key: Key, quote_id: str) -> str:
