@@ -55,6 +55,12 @@ def upgrade():
             batch_op.f('ck_invoice_credits'), "(kind = 'credit_note') = (credits_id IS NOT NULL)"
         )
 
+    with op.batch_alter_table('issuer', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('legal_form', sa.String(length=60), nullable=True))
+        batch_op.add_column(sa.Column('share_capital', sa.BigInteger(), nullable=True))
+        batch_op.add_column(sa.Column('register', sa.String(length=100), nullable=True))
+        batch_op.add_column(sa.Column('vat_on_debits', sa.Boolean(), server_default=sa.false(), nullable=False))
+
     with op.batch_alter_table('invoice_document', schema=None) as batch_op:
         batch_op.add_column(sa.Column('xml', sa.LargeBinary(), nullable=True))
 
@@ -71,6 +77,12 @@ def downgrade():
 
     with op.batch_alter_table('invoice_document', schema=None) as batch_op:
         batch_op.drop_column('xml')
+
+    with op.batch_alter_table('issuer', schema=None) as batch_op:
+        batch_op.drop_column('vat_on_debits')
+        batch_op.drop_column('register')
+        batch_op.drop_column('share_capital')
+        batch_op.drop_column('legal_form')
 
     with op.batch_alter_table('invoice', schema=None) as batch_op:
         batch_op.drop_constraint(batch_op.f('ck_invoice_credits'), type_='check')
