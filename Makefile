@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all lint types fmt record bench mutate soak clean
+.PHONY: run test test-all lint types fmt record bench mutate soak soak-invoices clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -43,6 +43,9 @@ mutate: $(VENV)/.mutation
 
 soak: $(VENV)/.test $(CATALOGS)
 	@RUNS=$(RUNS) STEPS=$(STEPS) SEED=$(SEED) SHRINK=$(SHRINK) $(PYTHON) -m tests.soak
+
+soak-invoices: $(VENV)/.test $(CATALOGS)
+	@COUNT=$(COUNT) SEED=$(SEED) $(PYTHON) -m tests.einvoice
 
 clean:
 	rm -rf $(VENV) $(CATALOGS) mutants
