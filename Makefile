@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all on-sqlite on-postgresql lint types fmt record bench mutate soak soak-kills clean
+.PHONY: run test test-all on-sqlite on-postgresql lint types fmt record bench mutate soak soak-kills soak-invoices clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -56,6 +56,9 @@ KILLS ?= 1000
 soak-kills: $(VENV)/.test $(CATALOGS)
 	@KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
 	@DATABASE=postgresql KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
+
+soak-invoices: $(VENV)/.test $(CATALOGS)
+	@COUNT=$(COUNT) SEED=$(SEED) $(PYTHON) -m tests.einvoice
 
 clean:
 	rm -rf $(VENV) $(CATALOGS) mutants

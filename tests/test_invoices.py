@@ -170,8 +170,11 @@ def test_the_pdf_says_what_the_invoice_says(app: Flask, client: FlaskClient, bus
     for told in (
         "Facture", "MQ-2027-000002", "15 janvier 2027", "15 février 2027 – 14 mars 2027", "Ateliers Beaumont SARL",
         "8 quai des Analyses", "69002 Lyon", "France", "900300401", "FR41900300401", "My Qlik Démonstration SAS",
-        "FR83900100207", "10 × 30,00 €", "4 × 27,00 €", "408,00 €", "TVA 20 %", "81,60 €", "489,60 €",
-        "Payée avec Visa •••• 4242",
+        "FR83900100207", "Licences 1 à 10 10 30,00 € 20 % 300,00 €",
+        "11 à 14 4 27,00 € 20 % 108,00 €", "408,00 €", "TVA 20 %", "81,60 €", "489,60 €",
+        "Payée le 15 janvier 2027 avec Visa •••• 4242", "Reste à payer 0,00 €", "Prestation de services",
+        "SAS au capital de 50 000 € · RCS Paris 900 100 207", "majoré de 10 points", "recouvrement : 40 €",
+        "Pas d’escompte",
     ):  # fmt: skip
         assert told in text, told
 

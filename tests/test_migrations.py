@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 from flask_migrate import check, downgrade, upgrade
-from sqlalchemy import inspect
+from sqlalchemy import inspect, select
 
 from webapp import create_app
-from webapp.db import db
+from webapp.db import db, transaction
+from webapp.records import Invoice, InvoiceDocument
+from webapp.sandbox import scenarios
 
 from .databases import fresh_database
 
@@ -22,4 +24,21 @@ def test_up_from_nothing_is_the_models_schema_and_down_is_nothing(tmp_path: Path
             assert "subscription" in inspect(db.engine).get_table_names()
             downgrade(revision="base")
             assert inspect(db.engine).get_table_names() == ["alembic_version"]
+        db.engine.dispose()
+
+
+def test_what_was_written_survives_down_and_up_again(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url, create_app({"SQLALCHEMY_DATABASE_URI": url}).app_context():
+        upgrade()
+        scenarios.make("business")
+        number = db.session.scalars(select(Invoice.number)).first()
+        with transaction() as session:
+            invoice_id = session.scalars(select(Invoice.id).where(Invoice.number == number)).one()
+            session.add(InvoiceDocument(invoice_id=invoice_id, pdf=b"%PDF", xml=None))
+        db.session.remove()
+        downgrade(revision="0002")
+        upgrade()
+        kept = select(Invoice.number, InvoiceDocument.pdf).join(InvoiceDocument)
+        assert db.session.execute(kept).all() == [(number, b"%PDF")]
+        db.session.remove()
         db.engine.dispose()

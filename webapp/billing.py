@@ -7,10 +7,13 @@ from typing import Any
 from sqlalchemy import select
 
 from . import activity
+from .bills import LATE_PAYMENT, spans_of
 from .db import LOCK, NotFound, db, new_id, transaction
 from .models import Account, Card, CardSetup, DefaultCard, Issuer, Payment, Quote, Subscription
 from .ports import NewCard, ports
 from .records import Invoice, InvoiceCounter
+
+PARTY = "legal_name street postal_code city country siren vat_number"
 
 
 def cards_of(account_id: str) -> list[tuple[Card, bool]]:
@@ -88,25 +91,32 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
 
     Numbers have no gap and follow the dates, by issuer and year (CGI annexe II, art. 242 nonies A).
     """
-    account, period = subscription.account, subscription.facts().period(quote.ordinal)
+    account, facts = subscription.account, subscription.facts()
     number, issued_on = _next_number(account.issuer, now)
+    spans = spans_of(quote.lines, facts, quote.ordinal)
     snapshot: dict[str, Any] = {
-        "seller": _columns(account.issuer, "legal_name street postal_code city country siren vat_number"),
-        "buyer": _columns(account, "legal_name street postal_code city country siren vat_number purchase_order"),
+        "seller": _columns(account.issuer, f"{PARTY} legal_form share_capital register"),
+        "buyer": {**_columns(account, f"{PARTY} purchase_order"), "email": next(iter(account.billing_emails), None)},
+        "delivery": None,  # of goods, and elsewhere than at the buyer's: a subscription is a service
         "locale": account.document_locale,
         "product": subscription.product,
         "kind": quote.kind,
         "seats": quote.seats,
-        "period": [period.start.isoformat(), period.end.isoformat()],
+        "period": [min(start for start, _ in spans).isoformat(), max(end for _, end in spans).isoformat()],
         "lines": quote.lines,
+        "spans": [[start.isoformat(), end.isoformat()] for start, end in spans],
         "tax_treatment": quote.tax_treatment,
         "tax_rate": quote.tax_rate,
+        "vat_on_debits": account.issuer.vat_on_debits,
+        "late_payment": LATE_PAYMENT,
         "card": {"brand": payment.card_brand, "last4": payment.card_last4} if payment else None,
+        "paid_on": now.date().isoformat(),
     }
     invoice = Invoice(
         id=new_id(), issuer_id=account.issuer_id, account_id=account.id, subscription_id=subscription.id,
-        payment_key=payment.key if payment else None, number=number, issued_on=issued_on, currency=quote.currency,
-        net=quote.net, tax=quote.tax, total=quote.total, snapshot=snapshot,
+        payment_key=payment.key if payment else None, number=number, purchase_order=account.purchase_order,
+        issued_on=issued_on, currency=quote.currency, net=quote.net, tax=quote.tax, total=quote.total,
+        snapshot=snapshot,
     )  # fmt: skip
     db.session.add(invoice)
     return invoice

@@ -3,7 +3,18 @@
 from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    UniqueConstraint,
+    false,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .db import Instant, Model, new_id
@@ -22,7 +33,10 @@ def one_of(column: str, *values: str) -> CheckConstraint:
 
 
 class Issuer(Model):
-    """Who sells and numbers invoices."""
+    """Who sells and numbers invoices. `share_capital` in cents of euro; `register` is the town of its trade register.
+
+    `vat_on_debits`: it chose to owe VAT with the invoice and not with the payment, which invoices must say.
+    """
 
     __tablename__ = "issuer"
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
@@ -33,6 +47,10 @@ class Issuer(Model):
     country: Mapped[str] = mapped_column(String(2))
     siren: Mapped[str] = mapped_column(String(9))
     vat_number: Mapped[str] = mapped_column(String(20))
+    legal_form: Mapped[str | None] = mapped_column(String(60))
+    share_capital: Mapped[int | None] = mapped_column(BigInteger)
+    register: Mapped[str | None] = mapped_column(String(100))
+    vat_on_debits: Mapped[bool] = mapped_column(default=False, server_default=false())
     invoice_prefix: Mapped[str] = mapped_column(String(10))
 
 

@@ -3,11 +3,11 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, Text, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from .db import Instant, Model, new_id
-from .models import Currency, Id
+from .models import Currency, Id, one_of
 
 
 class InvoiceCounter(Model):
@@ -21,12 +21,17 @@ class InvoiceCounter(Model):
 
 
 class Invoice(Model):
-    """Issued with a capture and never changed: seller, buyer, lines and dates are a snapshot. Amounts in cents."""
+    """Issued with a capture and never changed: seller, buyer, lines and dates are a snapshot. Amounts in cents.
+
+    A credit note is one of these, too: it `credits` the invoice that it refers to, and its amounts are positive.
+    """
 
     __tablename__ = "invoice"
     __table_args__ = (
         UniqueConstraint("issuer_id", "number"),
         CheckConstraint("total = net + tax", name="total"),
+        one_of("kind", "invoice", "credit_note"),
+        CheckConstraint("(kind = 'credit_note') = (credits_id IS NOT NULL)", name="credits"),
         Index("ix_invoice_listed", "account_id", "issued_on", "number"),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
@@ -34,7 +39,10 @@ class Invoice(Model):
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     payment_key: Mapped[str | None] = mapped_column(ForeignKey("payment.key"), unique=True)
+    kind: Mapped[str] = mapped_column(String(12), default="invoice", server_default="invoice")
+    credits_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"), index=True)
     number: Mapped[str] = mapped_column(String(40))
+    purchase_order: Mapped[str | None] = mapped_column(String(100))  # as in the snapshot, to search by
     issued_on: Mapped[date]
     currency: Mapped[str] = mapped_column(Currency)
     net: Mapped[int]
@@ -43,12 +51,42 @@ class Invoice(Model):
     snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
+class Refund(Model):
+    """Money that goes back to the card for a part of an invoice, written before the gateway is asked; `key` is its
+    idempotency key. The credit note is issued when the gateway says that it is made. Amounts in cents.
+    """
+
+    __tablename__ = "refund"
+    __table_args__ = (
+        one_of("state", "pending", "made", "refused"),
+        CheckConstraint("net >= 0 AND tax >= 0 AND total > 0 AND total = net + tax", name="total"),
+        CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
+        CheckConstraint("(state = 'made') = (credit_note_id IS NOT NULL)", name="credited"),
+        Index(
+            "uq_refund_pending", "invoice_id", unique=True,
+            sqlite_where=text("state = 'pending'"), postgresql_where=text("state = 'pending'"),
+        ),
+    )  # fmt: skip
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    payment_key: Mapped[str] = mapped_column(ForeignKey("payment.key"), index=True)
+    invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), index=True)
+    net: Mapped[int]
+    tax: Mapped[int]
+    total: Mapped[int]
+    reason: Mapped[str] = mapped_column(String(300))
+    state: Mapped[str] = mapped_column(String(10))
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    settled_at: Mapped[datetime | None] = mapped_column(Instant)
+    credit_note_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"), unique=True)
+
+
 class InvoiceDocument(Model):
-    """An invoice's PDF, made once: every download is the same bytes."""
+    """An invoice's PDF, made once: every download is the same bytes. `xml` is what the PDF carries."""
 
     __tablename__ = "invoice_document"
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), primary_key=True)
     pdf: Mapped[bytes]
+    xml: Mapped[bytes | None]
 
 
 class Case(Model):
@@ -89,4 +127,5 @@ class Message(Model):
     body: Mapped[str]
     html: Mapped[str] = mapped_column(Text, server_default="")  # empty: written before mails had any
     about: Mapped[str] = mapped_column(String(100), unique=True)  # says what it tells, so that it is told once
+    attached_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))  # this invoice's PDF
     sent_at: Mapped[datetime] = mapped_column(Instant)

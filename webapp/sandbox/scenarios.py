@@ -132,6 +132,7 @@ def _account(name: str, zone: str) -> Account:
     issuer = Issuer(
         id=new_id(), legal_name="My Qlik Démonstration SAS", street="12 rue de la Facture", postal_code="75002",
         city="Paris", country="FR", siren="900100207", vat_number="FR83900100207", invoice_prefix="MQ",
+        legal_form="SAS", share_capital=5_000_000, register="Paris",
     )  # fmt: skip
     return Account(
         id=new_id(), issuer=issuer, legal_name="Ateliers Beaumont SARL", street="8 quai des Analyses",

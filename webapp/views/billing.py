@@ -1,5 +1,7 @@
 """Paiement et facturation: payment methods, billing information and invoices."""
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
@@ -7,6 +9,7 @@ from flask_babel import gettext
 from .. import billing, cards, documents, formats
 from .. import invoices as invoice_list
 from ..auth import me
+from ..records import Invoice
 from .purchase import step_url
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -54,7 +57,17 @@ def invoice(invoice_id: str) -> ResponseReturnValue:
 @blueprint.get("/invoices/<invoice_id>/download")
 def download(invoice_id: str) -> ResponseReturnValue:
     """« Télécharger »: the PDF, made at the first download; HEAD only asks whether there is one, and makes none."""
+    return _attached(invoice_id, "pdf", "application/pdf", documents.pdf_of)
+
+
+@blueprint.get("/invoices/<invoice_id>/xml")
+def download_xml(invoice_id: str) -> ResponseReturnValue:
+    """The data that the PDF carries (Factur-X), for those whose program takes nothing else."""
+    return _attached(invoice_id, "xml", "application/xml", documents.xml_of)
+
+
+def _attached(invoice_id: str, ending: str, content_type: str, made: Callable[[Invoice], bytes]) -> Response:
     invoice = billing.find_invoice(me().account_id, invoice_id)
-    disposition = f'attachment; filename="{documents.filename(invoice)}"'
-    body = b"" if request.method == "HEAD" else documents.pdf_of(invoice)
-    return Response(body, content_type="application/pdf", headers={"Content-Disposition": disposition})
+    disposition = f'attachment; filename="{documents.filename(invoice, ending)}"'
+    body = b"" if request.method == "HEAD" else made(invoice)
+    return Response(body, content_type=content_type, headers={"Content-Disposition": disposition})
