@@ -134,6 +134,8 @@ def _party(title: str, party: Mapping[str, Any]) -> dict[str, Any]:
 def _line(line: Line, currency: str) -> tuple[str, str]:
     """What a line is for, and how its amount comes about: the words of the `line` macro."""
     months = " × " + ngettext("%(n)s month", "%(n)s months", line["months"]) if line["months"] > 1 else ""
+    if line["kind"] == "credit":
+        return gettext("Part of the invoice that is credited"), ""
     if line["kind"] == "tier":
         first, last = formats.number(line["first"]), formats.number(line["last"])
         label = (
