@@ -60,14 +60,10 @@ def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
 
 def _creditable(account_id: str, number: str) -> Invoice:
     """An invoice of this account that the gateway was paid for, locked."""
-    account = db.session.get(Account, account_id)
+    issuer = select(Account.issuer_id).where(Account.id == account_id).scalar_subquery()
     query = select(Invoice).where(Invoice.account_id == account_id, Invoice.number == number)
-    invoice = (
-        account
-        and db.session.scalars(
-            query.where(Invoice.issuer_id == account.issuer_id).with_for_update(key_share=True)
-        ).one_or_none()
-    )
+    query = query.where(Invoice.issuer_id == issuer).with_for_update(of=Invoice, key_share=True)
+    invoice = db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
     if invoice is None:
         raise NotCredited(f"The account {account_id} has no invoice {number}.")
     if invoice.kind != "invoice":

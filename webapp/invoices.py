@@ -7,9 +7,10 @@ has. Text is searched as a beginning, which an index can serve (the middle of a 
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Row, Select, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
 from .db import db
 from .models import Account, Issuer, Subscription
@@ -17,6 +18,8 @@ from .records import Invoice, Status, searched
 
 PAGE = 50
 FOUND = 100  # documents that a search looks at, of those that begin with what was typed
+Columns = Select[*tuple[Any, ...]]
+Key = tuple[date, str]  # day and number, where a page ended
 LAST = "\U0010ffff"  # no text that begins with `x` comes after `x` and this
 
 
@@ -64,24 +67,11 @@ def listed(account_id: str, asked: Mapping[str, str]) -> Listed:
     search = " ".join(asked.get("search", "").replace("\0", " ").split())[:100]
     oldest_first, key = asked.get("order") == "oldest", _parse_key(asked.get("before", ""))
 
-    query, too_many = select(Invoice), False
-    if subscription is None:
-        query = query.where(Invoice.account_id == account_id)
-    else:
-        query = query.where(Invoice.subscription_id == subscription)  # one of the account's own, as found above
-    if status is not None:
-        query = query.where(Invoice.status == status)
-    if year is not None:
-        query = query.where(Invoice.issued_on.between(date(year, 1, 1), date(year, 12, 31)))
     if search:
         found, too_many = _found(account_id, searched(search), years, oldest_first)
-        query = query.where(Invoice.id.in_(found))
-    here = tuple_(Invoice.issued_on, Invoice.number)
-    if key is not None:
-        query = query.where(here > tuple_(*key) if oldest_first else here < tuple_(*key))
-    order = (Invoice.issued_on, Invoice.number)
-    query = query.order_by(*(column if oldest_first else column.desc() for column in order))
-    rows = db.session.scalars(query.limit(PAGE + 1)).all()
+        rows = _picked(found, year, subscription, status, oldest_first, key)
+    else:
+        rows, too_many = _read(account_id, year, subscription, status, oldest_first, key), False
     page = rows[:PAGE]
     return Listed(
         invoices=page,
@@ -112,29 +102,68 @@ def _years(account_id: str) -> Iterator[int]:
         day = db.session.scalars(days.where(Invoice.issued_on < date(day.year, 1, 1))).first()
 
 
-def _found(account_id: str, typed: str, years: Sequence[int], oldest_first: bool) -> tuple[set[str], bool]:
-    """Ids of documents whose number or purchase order begins with what was typed, whose number does so after its
-    prefix (`2027-0000`), or ends in it (`42`); FOUND of each at most, and whether there are more."""
+def _read(
+    account_id: str, year: int | None, subscription: str | None, status: str | None, oldest_first: bool, key: Key | None
+) -> Sequence[Invoice]:
+    """A page and one more, each from one index. `subscription` is one of the account's own."""
+    if subscription is None:
+        query = select(Invoice).where(Invoice.account_id == account_id)
+    else:
+        query = select(Invoice).where(Invoice.subscription_id == subscription)
+    if status is not None:
+        query = query.where(Invoice.status == status)
+    if year is not None:
+        query = query.where(Invoice.issued_on.between(date(year, 1, 1), date(year, 12, 31)))
+    here = tuple_(Invoice.issued_on, Invoice.number)
+    if key is not None:
+        query = query.where(here > tuple_(*key) if oldest_first else here < tuple_(*key))
+    order = (Invoice.issued_on, Invoice.number)
+    query = query.order_by(*(column if oldest_first else column.desc() for column in order))
+    return db.session.scalars(query.limit(PAGE + 1)).all()
+
+
+def _found(account_id: str, typed: str, years: Sequence[int], oldest_first: bool) -> tuple[set[Row[Any]], bool]:
+    """Documents whose number or purchase order begins with what was typed, whose number does so after its prefix
+    (`2027-0000`), or ends in it (`42`); FOUND of each at most, and whether there are more."""
     prefix = db.session.scalars(
         select(Issuer.invoice_prefix).join(Account, Account.issuer_id == Issuer.id).where(Account.id == account_id)
     ).one()
-    ours = select(Invoice.id).where(Invoice.account_id == account_id).limit(FOUND + 1)
+    ours = select(Invoice.id, Invoice.issued_on, Invoice.number, Invoice.subscription_id, Invoice.status)
+    ours = ours.where(Invoice.account_id == account_id).limit(FOUND + 1)
     number, order, day = Invoice.number_key, Invoice.order_key, Invoice.issued_on
 
-    def turned(query: Select[str], *by: object) -> Select[str]:
-        return query.order_by(*(one if oldest_first else one.desc() for one in by))  # type: ignore[attr-defined]
+    def turned(query: Columns, *by: InstrumentedAttribute[Any]) -> Columns:
+        return query.order_by(*(one if oldest_first else one.desc() for one in by))
 
     begun = (typed, searched(f"{prefix}-{typed}"))
-    queries = [turned(ours.where(number >= text, number <= text + LAST), number) for text in begun]
+    queries: list[Columns] = [turned(ours.where(number >= text, number <= text + LAST), number) for text in begun]
     queries.append(turned(ours.where(order == typed), day))
     queries.append(turned(ours.where(order > typed, order <= typed + LAST), order, day))
     if re.fullmatch("[0-9]{1,9}", typed):
         queries.append(ours.where(number.in_([searched(f"{prefix}-{year}-{int(typed):06d}") for year in years])))
-    found = [db.session.scalars(query).all() for query in queries]
+    found = [db.session.execute(query).all() for query in queries]
     return {one for some in found for one in some[:FOUND]}, any(len(some) > FOUND for some in found)
 
 
-def _parse_key(text: str) -> tuple[date, str] | None:
+def _picked(
+    found: set[Row[Any]], year: int | None, subscription: str | None, status: str | None, oldest_first: bool,
+    key: Key | None,
+) -> Sequence[Invoice]:  # fmt: skip
+    """Of the few that a search found, what `_read` would read."""
+    kept = {
+        (row.issued_on, row.number): row.id
+        for row in found
+        if (year is None or row.issued_on.year == year)
+        and (subscription is None or row.subscription_id == subscription)
+        and (status is None or row.status == status)
+    }
+    keys = [one for one in kept if key is None or (one > key if oldest_first else one < key)]
+    ids = [kept[one] for one in sorted(keys, reverse=not oldest_first)[: PAGE + 1]]
+    read = {one.id: one for one in db.session.scalars(select(Invoice).where(Invoice.id.in_(ids)))} if ids else {}
+    return [read[one] for one in ids]
+
+
+def _parse_key(text: str) -> Key | None:
     """`2027-01-15.MQ-2027-000003`: where the last page ended; None for anything else."""
     day, _, number = text.partition(".")
     try:

@@ -138,14 +138,14 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
 def credit_note(subscription: Subscription, note: Invoice) -> Mail:
     """Money of an invoice went back to the card."""
     snapshot, total = note.snapshot, money(note.total, note.currency)
-    credits = snapshot["credits"]
+    credited = snapshot["credits"]
     told = gettext(
         "%(total)s of the invoice %(number)s are refunded to your card. Depending on your bank, it takes a few days.",
-        total=total, number=credits["number"],
+        total=total, number=credited["number"],
     )  # fmt: skip
     facts = [
         (gettext("Credit note"), f"{note.number} ({on(note.issued_on)})"),
-        (gettext("Invoice"), f"{credits['number']} ({on(credits['issued_on'])})"),
+        (gettext("Invoice"), f"{credited['number']} ({on(credited['issued_on'])})"),
         (gettext("Amount with tax"), total),
     ]
     if snapshot["card"]:
@@ -158,15 +158,15 @@ def credit_note(subscription: Subscription, note: Invoice) -> Mail:
 
 def document(invoice: Invoice) -> Mail:
     """To a billing e-mail, with the document attached."""
-    snapshot, credits = invoice.snapshot, invoice.snapshot.get("credits")
+    snapshot, credited = invoice.snapshot, invoice.snapshot.get("credits")
     start, end = snapshot["period"]
     facts = [(gettext("Issue date"), on(invoice.issued_on))]
-    if credits:
+    if credited:
         title, told = (
             gettext("Credit note"),
             gettext("You find the credit note %(number)s attached.", number=invoice.number),
         )
-        facts.append((gettext("Invoice"), credits["number"]))
+        facts.append((gettext("Invoice"), credited["number"]))
     else:
         title, told = (
             gettext("Invoice"),

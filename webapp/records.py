@@ -47,7 +47,7 @@ def searched(text: str) -> str:
 
 def _key(column: str) -> Callable[[DefaultExecutionContext], str | None]:
     def made(context: DefaultExecutionContext) -> str | None:
-        text = context.get_current_parameters()[column]  # type: ignore[no-untyped-call]
+        text = context.get_current_parameters()[column]
         return None if text is None else searched(text)
 
     return made

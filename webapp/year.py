@@ -16,7 +16,7 @@ from typing import NamedTuple
 from zipfile import ZipFile, ZipInfo
 
 from flask_babel import gettext
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import ColumnElement, func, select, tuple_
 
 from . import documents, formats
 from .db import NotFound, db
@@ -105,10 +105,11 @@ def _made(account_id: str, year: int) -> Iterator[tuple[Invoice, bytes, bytes | 
             pdf = documents.pdf_of(invoice)
             xml = _xml_of(invoice)
             db.session.refresh(invoice)
-            db.session.rollback()
             db.session.expunge_all()
+            db.session.rollback()
             yield invoice, pdf, xml
         page = db.session.execute(pages.where(key > page[-1][1:])).all()
+    db.session.rollback()
 
 
 def _xml_of(invoice: Invoice) -> bytes | None:
@@ -116,7 +117,7 @@ def _xml_of(invoice: Invoice) -> bytes | None:
     return made(invoice) if made else None
 
 
-def _within(account_id: str, year: int) -> tuple[object, ...]:
+def _within(account_id: str, year: int) -> tuple[ColumnElement[bool], ...]:
     if year < 1:
         raise NotFound(year)
     return Invoice.account_id == account_id, Invoice.issued_on.between(date(year, 1, 1), date(year, 12, 31))
