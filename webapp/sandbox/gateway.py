@@ -114,9 +114,9 @@ class SandboxGateway:
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         with gateway_transaction() as session:
             _check_up(session, payment_key)
+            charge = session.get_one(SandboxCharge, payment_key, with_for_update=True)  # of two at once, one refunds
             refund, fault = session.get(SandboxRefund, key), None
             if refund is None:
-                charge = session.get_one(SandboxCharge, payment_key, with_for_update=True)
                 fault = _next_fault(session, charge.customer, but="challenge")
                 if fault in ("timeout", "error"):
                     session.commit()
