@@ -44,6 +44,7 @@ record: $(VENV)/.test $(CATALOGS)
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench
 	@$(PYTHON) -m tests.bench_roll_over
+	@$(PYTHON) -m tests.bench_invoices
 
 mutate: $(VENV)/.mutation
 	@$(PYTHON) -m tests.mutate

@@ -57,7 +57,7 @@ def running_portal(**settings: str) -> Iterator["Sandbox"]:
             [sys.executable, "-m", "flask", "--app", "webapp", "serve"], cwd=ROOT, env=env, stdout=log, stderr=log
         )
         try:
-            sandbox = Sandbox(f"http://127.0.0.1:{env['PORT']}", Path(folder))
+            sandbox = Sandbox(f"http://127.0.0.1:{env['PORT']}", Path(folder), env)
             sandbox.wait(server)
             yield sandbox
         finally:
@@ -69,8 +69,8 @@ def running_portal(**settings: str) -> Iterator["Sandbox"]:
 class Sandbox:
     """QA's contract, from outside."""
 
-    def __init__(self, url: str, instance: Path) -> None:
-        self.url, self.instance = url, instance
+    def __init__(self, url: str, instance: Path, env: dict[str, str]) -> None:
+        self.url, self.instance, self.env = url, instance, env
 
     def wait(self, server: "subprocess.Popen[bytes]") -> None:
         for _ in range(400):

@@ -1,9 +1,12 @@
 """Invoices in a real browser: the documented steps, the filter, and the list on any screen."""
 
+from zipfile import ZipFile
+
 import pytest
 from playwright.sync_api import Locator, expect
 
 from .conftest import Begin, violations
+from .portal import flask
 from .stories import Walk, invoices
 
 LANGUAGES = pytest.mark.parametrize("locale", ["fr", "en"])
@@ -62,9 +65,71 @@ def test_a_row_downloads_the_same_file_as_its_page(begin: Begin) -> None:
     assert files[0] == files[1]
 
 
+def credit(walk: Walk, number: str, *options: str) -> None:
+    """As the one who runs the portal does it, beside the server."""
+    done = flask(walk.sandbox.env, "credit-note", "--account", walk.account["account"], number, *options)
+    assert done.returncode == 0, done.stderr
+
+
+def pay(walk: Walk) -> None:
+    """Renews, so that there is an invoice that the gateway was paid for."""
+    walk.sandbox.clock(walk.account["account"], to="2027-02-15T00:00:00")
+
+
+@SCRIPTS
+def test_a_search_a_status_and_an_order_are_kept_and_a_credit_note_leads_to_its_invoice(
+    begin: Begin, scripts: bool
+) -> None:
+    walk = begin("business", locale="en", scripts=scripts)
+    pay(walk)
+    credit(walk, "MQ-2027-000002", "--net", "1000")
+    page = walk.page
+    open_list(walk)
+    page.get_by_label("Number or purchase order begins with").fill("mq-2027")
+    page.get_by_label("Order", exact=True).select_option("Oldest first")
+    walk.button("Filter").click()
+    expect(rows(walk)).to_have_count(3)
+    expect(rows(walk).first).to_contain_text("MQ-2027-000001")
+    page.get_by_label("Status", exact=True).select_option("Credit notes")
+    walk.button("Filter").click()
+    expect(page.get_by_label("Number or purchase order begins with")).to_have_value("mq-2027")
+    expect(rows(walk)).to_have_count(1)
+    expect(rows(walk)).to_contain_text("-€12.00")
+    page.get_by_role("link", name="MQ-2027-000002", exact=True).click()
+    expect(page.get_by_role("heading", name="Invoice MQ-2027-000002")).to_be_visible()
+    expect(page.get_by_text("Partly credited")).to_be_visible()
+    page.get_by_role("link", name="MQ-2027-000003", exact=True).click()
+    expect(page.get_by_role("heading", name="Credit note MQ-2027-000003")).to_be_visible()
+    open_list(walk)
+    page.get_by_label("Number or purchase order begins with").fill("nothing")
+    walk.button("Filter").click()
+    expect(page.get_by_text("Take away a filter, or type less.")).to_be_visible()
+
+
+@SCRIPTS
+def test_the_year_is_prepared_and_downloaded(begin: Begin, scripts: bool) -> None:
+    walk = begin("many-invoices", locale="en", scripts=scripts)
+    page = walk.page
+    page.goto(f"{walk.sandbox.url}/billing/invoices?year=2026")
+    page.get_by_role("link", name="What is in it").click()
+    expect(page.get_by_role("heading", name="The year 2026")).to_be_visible()
+    expect(page.get_by_text("0 of 12 documents are made.")).to_be_visible()
+    page.get_by_role("button", name="Prepare the documents").click()
+    expect(page.get_by_text("12 of 12 documents are made.")).to_be_visible()
+    expect(page.get_by_role("button", name="Prepare the documents")).to_have_count(0)
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the year 2026").click()
+    assert download.value.suggested_filename == "invoices-2026.zip"
+    with ZipFile(download.value.path()) as archive:
+        assert archive.testzip() is None
+        assert len([name for name in archive.namelist() if name.endswith(".pdf")]) == 12
+
+
 @pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light"), (320, "dark")])
 def test_every_screen_fits_and_reads_in_any_width_and_scheme(begin: Begin, width: int, scheme: str) -> None:
     walk = begin("business", width=width, color_scheme=scheme)
+    pay(walk)
+    credit(walk, "MQ-2027-000002", "--reason", "Geste commercial")
     broken: list[str] = []
 
     def look(title: str, _acted: Locator | None) -> None:
@@ -74,6 +139,11 @@ def test_every_screen_fits_and_reads_in_any_width_and_scheme(begin: Begin, width
 
     walk.watch = look
     invoices(walk)
-    walk.page.goto(f"{walk.sandbox.url}/billing/invoices?year=2026")
-    look("filtered", None)
+    for address in ("?year=2026", "?search=zz", "?status=credit_note&order=oldest", "/year/2027"):
+        walk.page.goto(f"{walk.sandbox.url}/billing/invoices{address}")
+        look(address, None)
+    for document in ("MQ-2027-000002", "MQ-2027-000003"):
+        walk.page.goto(f"{walk.sandbox.url}/billing/invoices?search={document}")
+        walk.page.get_by_role("link", name=document, exact=True).first.click()
+        look(document, None)
     assert broken == []

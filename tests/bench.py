@@ -106,7 +106,7 @@ def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
-            found = Sandbox(f"http://127.0.0.1:{port}", folder)
+            found = Sandbox(f"http://127.0.0.1:{port}", folder, dict(os.environ))
             found.wait(server)
             yield found
         finally:

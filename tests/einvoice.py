@@ -175,6 +175,7 @@ def _credit_note(invoice: Invoice, wanted: Wanted, rng: random.Random) -> tuple[
     wanted = _totals("381", wanted.category, lines, wanted.language)
     return Invoice(
         id=new_id(), issuer_id=invoice.issuer_id, account_id=invoice.account_id, kind="credit_note",
+        status="credit_note",
         subscription_id=invoice.subscription_id, credits_id=invoice.id, number=f"AV-{new_id()[:12]}",
         issued_on=invoice.issued_on + timedelta(rng.randrange(2)), currency="EUR", net=int(wanted.net * 100),
         tax=int(wanted.tax * 100), total=int(wanted.total * 100), snapshot=snapshot,

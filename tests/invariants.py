@@ -8,8 +8,8 @@ from sqlalchemy import select
 from webapp.db import db
 from webapp.domain.money import divide_half_up
 from webapp.models import Card, ChangeRow, DefaultCard, Payment, PeriodRow, Quote, Subscription
-from webapp.records import Invoice, Message
-from webapp.sandbox.tables import SandboxCharge
+from webapp.records import Invoice, Message, Refund
+from webapp.sandbox.tables import SandboxCharge, SandboxRefund
 
 
 class Rows(NamedTuple):
@@ -20,7 +20,10 @@ class Rows(NamedTuple):
     changes: list[Any]
     paid: list[Any]
     invoices: list[Any]
+    notes: list[Any]
+    refunds: list[Any]
     charges: list[Any]
+    given_back: list[Any]
     cards: list[str]
     defaults: list[str]
     mails: list[str]
@@ -35,13 +38,17 @@ def read(account: str) -> Rows:
         p.key, p.state, p.amount, p.action_url, p.card_token, p.quote_id,
         q.kind, q.ordinal, q.automatic, q.seats, q.lines, q.net, q.tax, q.total, q.tax_rate,
     ).join_from(Payment.__table__, Quote.__table__, p.quote_id == q.id)  # fmt: skip
+    documents = sorted(_all(Invoice, account_id=account), key=lambda row: row.number)
     return Rows(
         subscription,
         _all(PeriodRow, **here),
         _all(ChangeRow, **here),
         list(db.session.execute(paid.where(p.subscription_id == subscription.id))),
-        sorted(_all(Invoice, account_id=account), key=lambda row: row.number),
+        [row for row in documents if row.kind == "invoice"],
+        [row for row in documents if row.kind == "credit_note"],
+        [row for one in documents for row in _all(Refund, invoice_id=one.id)],
         _all(SandboxCharge, customer=account),
+        [row for row in _all(SandboxRefund, customer=account) if row.state == "made"],
         [row.id for row in _all(Card, account_id=account)],
         [row.card_id for row in _all(DefaultCard, account_id=account)],
         [row.about for row in _all(Message, account_id=account)],
@@ -75,10 +82,12 @@ def check(rows: Rows) -> None:
             assert (invoice.net, invoice.tax, invoice.total) == (row.net, row.tax, row.total), "invoiced as quoted"
             assert invoice.snapshot["lines"] == row.lines
 
-    numbers = Counter(row.issued_on.year for row in rows.invoices)
+    check_credits(rows)
+    documents = sorted([*rows.invoices, *rows.notes], key=lambda row: row.number)
+    numbers = Counter(row.issued_on.year for row in documents)
     wanted = [f"MQ-{year}-{n:06d}" for year in sorted(numbers) for n in range(1, numbers[year] + 1)]
-    assert [row.number for row in rows.invoices] == wanted, "invoice numbers have no gap"
-    days = [row.issued_on for row in rows.invoices]
+    assert [row.number for row in documents] == wanted, "invoice numbers have no gap"
+    days = [row.issued_on for row in documents]
     assert days == sorted(days), "invoice numbers follow the dates"
 
     assert len(rows.defaults) == bool(rows.cards), "one default while there are cards"
@@ -87,3 +96,26 @@ def check(rows: Rows) -> None:
     still_open = Counter(row.kind for row in rows.changes if row.closed_as is None)
     assert max(still_open.values(), default=1) == 1, "one open request of a kind"
     assert rows.subscription.ended_on is None or not still_open, "no request outlives the end"
+
+
+def check_credits(rows: Rows) -> None:
+    """Captures less refunds are invoices less credit notes, and what is pending."""
+    made = {row.credit_note_id: row for row in rows.refunds if row.state == "made"}
+    assert {row.id for row in rows.notes} == set(made), "a credit note for each refund, and no other"
+    for note in rows.notes:
+        refund = made[note.id]
+        assert (note.net, note.tax, note.total) == (refund.net, refund.tax, refund.total), "credited as refunded"
+        assert note.credits_id == refund.invoice_id
+        assert note.net == sum(line["amount"] for line in note.snapshot["lines"])
+    waiting = {row.key for row in rows.refunds if row.state == "pending"}
+    back = {row.key: row.amount for row in rows.given_back}
+    assert {key: amount for key, amount in back.items() if key not in waiting} == {
+        row.key: row.total for row in made.values()
+    }, "what went back was credited, and what is still pending"
+    for invoice in rows.invoices:
+        of_it = [note for note in rows.notes if note.credits_id == invoice.id]
+        counted = [row for row in rows.refunds if row.invoice_id == invoice.id and row.state != "refused"]
+        assert sum(note.total for note in of_it) == invoice.credited
+        sums = [sum(getattr(row, name) for row in counted) for name in ("net", "tax", "total")]
+        assert all(part <= whole for part, whole in zip(sums, (invoice.net, invoice.tax, invoice.total), strict=True))
+        assert sums[0] < invoice.net or sums == [invoice.net, invoice.tax, invoice.total], "all is all"

@@ -110,6 +110,18 @@ class Change:
     id: str = ""
 
 
+@dataclass(eq=False)
+class Credit:
+    """A refund of the nth invoice, and its credit note once it is made. `bank` is the gateway's view."""
+
+    invoice: int
+    net: int
+    tax: int
+    state: str = "pending"
+    bank: str | None = None
+    day: date | None = None
+
+
 @dataclass
 class Model:
     anchor: date
@@ -129,6 +141,7 @@ class Model:
     changes: list[Change] = field(default_factory=list)
     quotes: list[Quote] = field(default_factory=list)
     invoices: list[tuple[date, int, int]] = field(default_factory=list)  # day, net, tax
+    credits: list["Credit"] = field(default_factory=list)
     mails: Counter[str] = field(default_factory=Counter)
     told: set[object] = field(default_factory=set)
     refusals: list[date] = field(default_factory=list)  # of the sweep, for the first period that is not paid
@@ -398,6 +411,7 @@ class Model:
             self._close("reduction", "applied" if quote.automatic else "superseded")
         self.invoices.append((self.today, quote.net, quote.tax))
         self.mails["receipt"] += 1
+        self.mails["document"] += 1
         self.mails["over_seats"] += quote.automatic and self.known > quote.seats
 
     def ask_again(self, quote: Quote) -> None:
@@ -428,9 +442,49 @@ class Model:
         challenged, attempt.bank = attempt.bank == "challenged", "cancelled"
         self._settle(quote, attempt, "declined" if challenged and attempt.automatic else "cancelled")
 
+    # credit notes
+
+    def credit(self, invoice: int, net: int | None) -> str:
+        """The parts' taxes are such that their sum is the tax on the sum of the parts."""
+        ours = [one for one in self.credits if one.invoice == invoice and one.state != "refused"]
+        waiting = next((one for one in ours if one.state == "pending"), None)
+        if waiting is None:
+            _, whole, tax = self.invoices[invoice]
+            before = sum(one.net for one in ours)
+            net = whole - before if net is None else net
+            if not 0 < net <= whole - before:
+                raise Refused("NotCredited")
+            rate = half_up(tax * 100, whole)
+            taxed = half_up((before + net) * rate, 100) - sum(one.tax for one in ours)
+            waiting = Credit(invoice, net, taxed)
+            self.credits.append(waiting)
+        elif net not in (None, waiting.net):
+            raise Refused("NotCredited")
+        self._give_back(waiting)
+        return waiting.state
+
+    def _give_back(self, credit: Credit) -> None:
+        if self.fault == "down":
+            return
+        fault = None
+        if credit.bank is None:
+            if self.fault != "challenge":
+                fault, self.fault = self.fault, None
+            if fault not in ("timeout", "error"):
+                credit.bank = "refused" if fault == "decline" else "made"
+        if credit.bank and fault != "timeout_after_charge":
+            credit.state = credit.bank
+            if credit.state == "made":
+                credit.day = self.today
+                self.mails["credited"] += 1
+                self.mails["document"] += 1
+
     # time
 
     def sweep(self) -> None:
+        for credit in self.credits:
+            if credit.state == "pending":
+                self._give_back(credit)
         while not self._waits() and self._step():
             pass
         if self.ended_on or self.open("cancellation") or self.forbids:

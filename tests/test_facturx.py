@@ -16,7 +16,7 @@ from lxml import etree
 from pypdf import PdfReader
 from sqlalchemy import delete, select, update
 
-from webapp import billing, documents, facturx, service
+from webapp import billing, credit_notes, documents, facturx, service
 from webapp.bills import spans_of
 from webapp.db import db, new_id, transaction
 from webapp.models import Account, Issuer
@@ -44,6 +44,7 @@ def credited(made: Made, **told: Any) -> Invoice:
     invoice = invoice_of(made)
     note = Invoice(
         id=new_id(), issuer_id=invoice.issuer_id, account_id=invoice.account_id, kind="credit_note",
+        status="credit_note",
         subscription_id=invoice.subscription_id, credits_id=invoice.id, number="AV-2027-000001",
         issued_on=invoice.issued_on + timedelta(1), currency="EUR", net=invoice.net, tax=invoice.tax,
         total=invoice.total, snapshot={**invoice.snapshot, **told},
@@ -280,6 +281,21 @@ def test_a_credit_note_names_its_invoice(
     assert "Payée" not in text
     assert found(xml, "InvoiceReferencedDocument IssuerAssignedID") == ["MQ-2027-000001"]
     assert broken_rules(xml) + wrong_container(answer.data, xml) == []
+
+
+def test_the_credit_notes_of_refunds_hold_to_every_rule_and_come_to_the_invoice(app: Flask, business: Made) -> None:
+    pay(app, business, quoted(app, business, 30))
+    invoice = invoice_of(business)
+    for net in (1, 33_333, None):
+        credit_notes.credit(business.account, invoice.number, net, "Geste <commercial> & Co")
+    notes = db.session.scalars(select(Invoice).where(Invoice.credits_id == invoice.id)).all()
+    xmls = [documents.xml_of(note) for note in notes]
+    assert [broken_rules(xml) for xml in xmls] == [[], [], []]
+    assert [wrong_container(documents.pdf_of(note), xml) for note, xml in zip(notes, xmls, strict=True)] == [[], [], []]
+    assert [sum(getattr(note, part) for note in notes) for part in ("net", "tax", "total")] == [82_500, 16_500, 99_000]
+    for note, xml in zip(notes, xmls, strict=True):
+        assert amounts_of(xml)["GrandTotalAmount"] == f"{Decimal(note.total) / 100:.2f}"
+        assert found(xml, "TypeCode")[0] == "381"
 
 
 def test_a_reason_of_controls_alone_leaves_no_empty_note(app: Flask, business: Made) -> None:

@@ -6,23 +6,27 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from io import BytesIO
+from itertools import combinations
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from pypdf import PdfReader
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, event, select, update
 
-from webapp import billing, documents
+from webapp import billing, credit_notes, documents
 from webapp.db import db, new_id, transaction
-from webapp.records import Invoice, InvoiceDocument
+from webapp.invoices import listed
+from webapp.models import Account
+from webapp.records import Invoice, InvoiceDocument, searched
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 from .conftest import signed_in
 from .world import dump, pay, post, quoted, subscription
 
+pytestmark = pytest.mark.service
 LIST = "/billing/invoices"
 OWN = ["MQ-2027-000001", *[f"MQ-2026-{n:06d}" for n in (5, 4, 3, 2, 1)]]  # those of a fresh account
 
@@ -70,7 +74,9 @@ def issue(made: Made, count: int, of: str | None = None, first_day: date = date(
             )  # fmt: skip
 
 
-def numbers(page: str) -> list[str]:
+def numbers(page: str, but: str = "") -> list[str]:
+    """Of the documents in the list; `but`: not those that a credit note refers to."""
+    page = re.sub(rf'<span class="{but}">.*?</span>', "", page) if but else page
     return re.findall(r'href="/billing/invoices/\w+">([^<]+)</a>', page)
 
 
@@ -154,6 +160,128 @@ def test_the_older_page_keeps_the_filter(client: FlaskClient, business: Made) ->
     older = client.get(link[1].replace("&amp;", "&")).text
     assert numbers(older) == [f"OLD-{n:06d}" for n in reversed(range(10))]
     assert "Older</a>" not in client.get(f"{LIST}?year=2027").text
+
+
+def credited(app: Flask, made: Made) -> dict[str, Invoice]:
+    """Two paid invoices, one of them credited in part and one in full: 2 and 4, their credit notes 3, and 5."""
+    for net in (1_000, None):
+        assert pay(app, made, quoted(app, made)) == "captured"
+        post(app, f"/{made.account}/clock", advance="P31D")
+        credit_notes.credit(made.account, billing.invoices_of(made.account)[0].number, net, "Geste commercial")
+    db.session.rollback()
+    return {invoice.number: invoice for invoice in billing.invoices_of(made.account)}
+
+
+@pytest.mark.parametrize(
+    ("status", "found"),
+    [("partly_credited", 1), ("credited", 1), ("credit_note", 2), ("paid", 6), ("", 10), ("never", 10)],
+)
+def test_the_list_is_narrowed_by_what_became_of_an_invoice(
+    app: Flask, client: FlaskClient, business: Made, status: str, found: int
+) -> None:
+    documents_of = credited(app, business)
+    shown = numbers(client.get(f"{LIST}?status={status}").text, but="muted")
+    assert len(shown) == found
+    kept = [number for number, one in documents_of.items() if status in ("", "never", one.status)]
+    assert shown == kept
+
+
+def test_a_credit_note_is_negative_and_linked_both_ways(app: Flask, client: FlaskClient, business: Made) -> None:
+    documents_of = credited(app, business)
+    note = next(one for one in documents_of.values() if one.kind == "credit_note" and one.net == 1_000)
+    invoice = db.session.get_one(Invoice, note.credits_id)
+    page = client.get(LIST).text
+    for told in ("-€12.00", "Credit note", "Partly credited", "Credited"):
+        assert told in page
+    assert f'href="{LIST}/{invoice.id}">{invoice.number}</a></span>' in page
+    there = client.get(f"{LIST}/{invoice.id}").text
+    assert f'href="{LIST}/{note.id}">{note.number}</a>' in there
+    assert f'href="{LIST}/{note.id}/download"' in there
+    back = client.get(f"{LIST}/{note.id}").text
+    assert f"<h1>Credit note {note.number}</h1>" in back
+    for told in (f'href="{LIST}/{invoice.id}">{invoice.number}</a>', "Geste commercial", "Refunded to Visa", "€12.00"):
+        assert told in back
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("MQ-2027-000001", ["MQ-2027-000001"]), ("mq-2027", ["MQ-2027-000001"]), ("1", ["MQ-2027-000001", OWN[-1]]),
+     ("2026-000005", ["MQ-2026-000005"]), ("0003", ["MQ-2026-000003"]), (" MQ-2026-000002 ", ["MQ-2026-000002"]),
+     ("po-77", ["MQ-2027-000001"]), ("PO-77%20/é", ["MQ-2027-000001"]), ("É", []), ("77", []), ("%25", []), ("_Q", []),
+     ("mq-2027-000001x", []), ("%00", OWN), ("%20", OWN), ("x" * 5000, []), ("'", []), ("９", [])],
+)  # fmt: skip
+def test_a_search_finds_the_beginning_of_a_number_or_an_order(
+    client: FlaskClient, typed: str, found: list[str]
+) -> None:
+    with transaction() as session:
+        like = session.scalars(select(Invoice).where(Invoice.number == OWN[0])).one()
+        like.purchase_order, like.order_key = "PO-77 /É 5", searched("PO-77 /É 5")
+    page = client.get(f"{LIST}?search={typed}")
+    assert (page.status_code, numbers(page.text)) == (200, found)
+    assert ("Take away a filter, or type less." in page.text) == (not found)
+
+
+def test_the_order_of_a_new_invoice_is_searched(app: Flask, client: FlaskClient, business: Made) -> None:
+    with transaction() as session:
+        session.execute(update(Account).values(purchase_order="Bon 12"))
+    pay(app, business, quoted(app, business))
+    credit_notes.credit(business.account, "MQ-2027-000002")
+    assert numbers(client.get(f"{LIST}?search=bon").text, but="muted") == ["MQ-2027-000003", "MQ-2027-000002"]
+
+
+def test_a_search_that_means_too_many_says_so(client: FlaskClient, business: Made) -> None:
+    issue(business, 120)
+    page = client.get(f"{LIST}?search=old").text
+    assert "only some of them were searched" in page
+    assert numbers(page)[0] == "OLD-000119"
+    narrow = client.get(f"{LIST}?search=old-00011").text
+    assert numbers(narrow) == [f"OLD-00011{n}" for n in reversed(range(10))]
+    assert "only some of them were searched" not in narrow
+
+
+def test_the_oldest_come_first_where_that_is_asked_and_all_pages_keep_the_choice(
+    client: FlaskClient, business: Made
+) -> None:
+    issue(business, 70)
+    found, url = [], f"{LIST}?order=oldest&year=2020&status=paid"
+    page = client.get(url).text
+    while True:
+        found += numbers(page)
+        link = re.search(r'href="([^"]+)">Newer</a>', page)
+        if not link:
+            break
+        for kept in ("order=oldest", "year=2020", "status=paid"):
+            assert kept in link[1]
+        page = client.get(link[1].replace("&amp;", "&")).text
+    assert found == [f"OLD-{n:06d}" for n in range(70)]
+    assert ">Oldest</a>" in page
+
+
+def test_choices_of_the_list_are_answered_from_an_index(app: Flask, business: Made) -> None:
+    """No choice reads the table, nor sorts: the plan of each statement says so (SQLite; `make bench` measures both)."""
+    if db.engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL reads a small table whole, whatever its indexes")
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, given: Any, *_: Any) -> None:
+        if "FROM invoice" in statement:
+            asked.append((statement, given))
+
+    choices: dict[str, str] = {"year": "2026", "subscription": subscription(business), "status": "paid"}
+    event.listen(db.engine, "before_cursor_execute", note)
+    for count in range(4):
+        for some in combinations(choices, count):
+            for order in ("", "oldest"):
+                listed(business.account, {name: choices[name] for name in some} | {"order": order, "search": ""})
+                listed(business.account, {name: choices[name] for name in some} | {"before": "2026-10-01.M"})
+    listed(business.account, {"search": "42"})
+    event.remove(db.engine, "before_cursor_execute", note)
+    with db.engine.connect() as connection:
+        for statement, given in asked:
+            plan = " ".join(row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given))
+            assert "SCAN" not in plan, (statement, plan)
+            assert "B-TREE" not in plan, (statement, plan)
+    assert len(asked) > 40
 
 
 # The document

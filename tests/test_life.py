@@ -28,7 +28,7 @@ from sqlalchemy import event, select, update
 
 from tests import databases, invariants
 from tests.model import Card, Change, Model, Quote, Refused, boundary
-from webapp import billing, billing_information, cards, create_app, purchase, rollover, service
+from webapp import billing, billing_information, cards, create_app, credit_notes, purchase, rollover, service
 from webapp.db import NotFound, db, new_id, transaction
 from webapp.domain.subscription import Plan, Refusal
 from webapp.models import Account, PriceList, Subscription
@@ -132,7 +132,7 @@ class Life(RuleBasedStateMachine):
         with self.writing() as written:
             try:
                 got = portal()
-            except (Refusal, NotFound, OutcomeUnknown) as no:
+            except (Refusal, NotFound, OutcomeUnknown, credit_notes.NotCredited) as no:
                 answer, got = type(no).__name__, no
         Life.tally[command, answer] += 1
         assert answer == expected, f"{command}: {answer}, where the model says {expected}"
@@ -263,6 +263,24 @@ class Life(RuleBasedStateMachine):
         Life.tally["answer the bank", attempt.bank] += 1
         if back:
             self.come_back(self.model.quotes[::-1].index(quote))
+
+    # credit notes
+
+    @precondition(lambda self: self.model.invoices)
+    @rule(n=some, part=st.sampled_from((None, None, 1, 7, 333, 20_000, 10**6)), fault=faults)
+    def credit(self, n: int, part: int | None, fault: str | None) -> None:
+        """One pending refund at a time, as the sweep asks for them in no order."""
+        waiting = [credit.invoice for credit in self.model.credits if credit.state == "pending"]
+        invoice = waiting[0] if waiting else len(self.model.invoices) - 1 - n % len(self.model.invoices)
+        number = [row.number for row in invariants.read(self.account).invoices if row.payment_key][invoice]
+        if fault:
+            self.arm(fault)
+        told, got = self.both(
+            "credit",
+            lambda: self.model.credit(invoice, part),
+            lambda: credit_notes.credit(self.account, number, part).state,
+        )
+        assert isinstance(got, Exception) or told == got
 
     # requests for later
 
@@ -413,8 +431,8 @@ class Life(RuleBasedStateMachine):
         assert rollover.sweep(self.account) == 0
         self.model.sweep()
         if twice:
-            if self.model.pending:
-                self.sweep()  # what became of a charge may be known by now
+            if self.model.pending or self.refunding:
+                self.sweep()  # what became of a charge or a refund may be known by now
             with self.writing() as written:
                 assert rollover.sweep(self.account) == 0
             assert written == set(), "rolling over again changes nothing"
@@ -425,10 +443,16 @@ class Life(RuleBasedStateMachine):
     def walk(self, to: int) -> None:
         """As the panel moves a clock, which stops at each event."""
         self.sweep()
+        while self.refunding and self.model.fault != "down":
+            self.sweep()
         self.model.walk(self.model.now + timedelta(seconds=to))
         self.post(f"/sandbox/accounts/{self.account}/clock", to=self.model.now.isoformat())
         self.name_quotes()
         Life.tally["move the clock", "stopping at each event"] += 1
+
+    @property
+    def refunding(self) -> bool:
+        return any(credit.state == "pending" for credit in self.model.credits)
 
     def name_quotes(self) -> None:
         """The sweep's quotes get their ids; those that were refused for the same period are alike."""
@@ -463,8 +487,14 @@ class Life(RuleBasedStateMachine):
         assert Counter((charge.amount, charge.state) for charge in rows.charges) == ledger
         billed = [(row.issued_on, row.net, row.tax) for row in rows.invoices if row.payment_key]
         assert billed == model.invoices
-        for row in rows.invoices:
-            assert self.issued.setdefault(row.number, repr(row)) == repr(row), "an issued invoice never changes"
+        noted = Counter((row.issued_on, row.net, row.tax) for row in rows.notes)
+        assert noted == Counter((one.day, one.net, one.tax) for one in model.credits if one.state == "made")
+        assert Counter(row.state for row in rows.refunds) == Counter(one.state for one in model.credits)
+        given_back = Counter(one.net + one.tax for one in model.credits if one.bank == "made")
+        assert Counter(row.amount for row in rows.given_back) == given_back
+        for row in (*rows.invoices, *rows.notes):
+            told = {name: value for name, value in row._mapping.items() if name not in ("credited", "status")}
+            assert self.issued.setdefault(row.number, repr(told)) == repr(told), "an issued invoice never changes"
         mails = Counter(about.split("/")[0] for about in rows.mails)
         assert mails == +model.mails, (mails - model.mails, model.mails - mails)
         assert set(rows.cards) == {card.id for card in model.cards if not card.gone}

@@ -9,9 +9,10 @@ from sqlalchemy import select
 from . import activity
 from .bills import LATE_PAYMENT, spans_of
 from .db import LOCK, NotFound, db, new_id, transaction
+from .domain.pricing import Line
 from .models import Account, Card, CardSetup, DefaultCard, Issuer, Payment, Quote, Subscription
 from .ports import NewCard, ports
-from .records import Invoice, InvoiceCounter
+from .records import Invoice, InvoiceCounter, Refund, Status
 
 PARTY = "legal_name street postal_code city country siren vat_number"
 
@@ -114,12 +115,39 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
     }
     invoice = Invoice(
         id=new_id(), issuer_id=account.issuer_id, account_id=account.id, subscription_id=subscription.id,
-        payment_key=payment.key if payment else None, number=number, purchase_order=account.purchase_order,
-        issued_on=issued_on, currency=quote.currency, net=quote.net, tax=quote.tax, total=quote.total,
-        snapshot=snapshot,
+        payment_key=payment.key if payment else None, number=number, issued_on=issued_on, currency=quote.currency,
+        net=quote.net, tax=quote.tax, total=quote.total, snapshot=snapshot, purchase_order=account.purchase_order,
     )  # fmt: skip
     db.session.add(invoice)
     return invoice
+
+
+def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: datetime) -> Invoice:
+    """Numbers and freezes the credit note of a refund that was made, in the open transaction, which holds the invoice.
+
+    Its words are the invoice's; where it is for a part, one line says so.
+    """
+    number, issued_on = _next_number(issuer, now)
+    told, part = invoice.snapshot, Line(
+        kind="credit", seats=invoice.snapshot["seats"], months=0, amount=refund.net,
+        first=0, last=0, unit=0, monthly=0, days_left=0, days=0,
+    )  # fmt: skip
+    snapshot = told | {
+        "lines": told["lines"] if refund.net == invoice.net else [part],
+        "credits": {"number": invoice.number, "issued_on": invoice.issued_on.isoformat()},
+        "reason": refund.reason,
+    }
+    note = Invoice(
+        id=new_id(), issuer_id=issuer.id, account_id=invoice.account_id, subscription_id=invoice.subscription_id,
+        kind="credit_note", status=Status.CREDIT_NOTE, credits_id=invoice.id, number=number, issued_on=issued_on,
+        currency=invoice.currency, net=refund.net, tax=refund.tax, total=refund.total, snapshot=snapshot,
+        purchase_order=invoice.purchase_order,
+    )  # fmt: skip
+    db.session.add(note)
+    invoice.credited += note.total
+    invoice.status = Status.CREDITED if invoice.credited == invoice.total else Status.PARTLY_CREDITED
+    db.session.flush()
+    return note
 
 
 def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
@@ -155,6 +183,12 @@ def find_invoice(account_id: str, invoice_id: str) -> Invoice:
     if invoice is None:
         raise NotFound(invoice_id)
     return invoice
+
+
+def credit_notes_of(invoice: Invoice) -> Sequence[Invoice]:
+    """Those that refer to an invoice, in their order."""
+    query = select(Invoice).where(Invoice.credits_id == invoice.id, Invoice.account_id == invoice.account_id)
+    return db.session.scalars(query.order_by(Invoice.issued_on, Invoice.number)).all()
 
 
 def invoice_of_payment(key: str) -> Invoice:

@@ -97,7 +97,7 @@ def _settled_on(invoice: Invoice) -> date:
 def _in_one(net: int) -> Line:
     """The line of a credit note for a part of its invoice."""
     return Line(
-        kind="part", seats=0, months=0, amount=net, first=0, last=0, unit=0, monthly=0, days_left=0, days=0,
+        kind="credit", seats=0, months=0, amount=net, first=0, last=0, unit=0, monthly=0, days_left=0, days=0,
     )  # fmt: skip
 
 

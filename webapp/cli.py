@@ -1,6 +1,7 @@
 """`flask demo`, `flask roll-over`, `flask serve`: what `make run` calls. A fault is one sentence, not a traceback."""
 
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -17,14 +18,14 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import rollover
+from . import billing, credit_notes, rollover
 from .config import DEMO_EMAIL, DEMO_PASSWORD, ROOT
 from .db import db
 from .models import Owner
 
 
 def register(app: Flask) -> None:
-    for command in (demo, roll_over, serve):
+    for command in (demo, roll_over, credit_note, serve):
         app.cli.add_command(command)
 
 
@@ -85,6 +86,33 @@ def _sweep(account: str | None, threads: int, quiet: bool) -> int:
     if not quiet or done.total() > done["seen"]:
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
     return done["failed"]
+
+
+@click.command("credit-note")
+@click.argument("number")
+@click.option("--account", required=True, help="The account that the invoice is of.")
+@click.option("--net", help="Cents before tax; all that is left where this is not given.")
+@click.option("--reason", default="", help="Printed on the credit note.")
+@with_appcontext
+def credit_note(number: str, account: str, net: str | None, reason: str) -> None:
+    """Refund an invoice to the card that paid it, and issue the credit note."""
+    check_database()
+    if net is not None and not re.fullmatch(r"0*[1-9][0-9]{0,11}", net, re.ASCII):
+        raise click.ClickException("--net is a whole number of cents, 1 or more.")
+    try:
+        refund = credit_notes.credit(account, number, None if net is None else int(net), reason)
+    except credit_notes.NotCredited as refusal:
+        raise click.ClickException(str(refusal)) from None
+    if refund.state == "refused":
+        raise click.ClickException(f"The gateway refused the refund {refund.key}: no credit note was issued.")
+    if refund.state == "pending":
+        raise click.ClickException(
+            f"The gateway did not say what became of the refund {refund.key}. It is kept as pending: "
+            f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
+        )
+    note = billing.find_invoice(account, refund.credit_note_id or "")
+    shown = credit_notes.printed(note.total, note.currency)
+    click.echo(f"Credit note {note.number} of {shown} with tax for the invoice {number}.")
 
 
 @click.command("serve")

@@ -135,6 +135,54 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
     return Mail(title, product, [told, way_on], facts, action)
 
 
+def credit_note(subscription: Subscription, note: Invoice) -> Mail:
+    """Money of an invoice went back to the card."""
+    snapshot, total = note.snapshot, money(note.total, note.currency)
+    credited = snapshot["credits"]
+    told = gettext(
+        "%(total)s of the invoice %(number)s are refunded to your card. Depending on your bank, it takes a few days.",
+        total=total, number=credited["number"],
+    )  # fmt: skip
+    facts = [
+        (gettext("Credit note"), f"{note.number} ({on(note.issued_on)})"),
+        (gettext("Invoice"), f"{credited['number']} ({on(credited['issued_on'])})"),
+        (gettext("Amount with tax"), total),
+    ]
+    if snapshot["card"]:
+        facts.append((gettext("Card"), _card_name(**snapshot["card"])))
+    if snapshot["reason"]:
+        facts.append((gettext("Reason"), snapshot["reason"]))
+    action = gettext("See the credit note"), public_url("billing.invoice", invoice_id=note.id)
+    return Mail(gettext("Your refund is made"), subscription.product, [told], facts, action)
+
+
+def document(invoice: Invoice) -> Mail:
+    """To a billing e-mail, with the document attached."""
+    snapshot, credited = invoice.snapshot, invoice.snapshot.get("credits")
+    start, end = snapshot["period"]
+    facts = [(gettext("Issue date"), on(invoice.issued_on))]
+    if credited:
+        title, told = (
+            gettext("Credit note"),
+            gettext("You find the credit note %(number)s attached.", number=invoice.number),
+        )
+        facts.append((gettext("Invoice"), credited["number"]))
+    else:
+        title, told = (
+            gettext("Invoice"),
+            gettext("You find the invoice %(number)s attached. It is paid.", number=invoice.number),
+        )
+    facts += [
+        (gettext("Subscription"), snapshot["product"]),
+        (gettext("Period"), f"{on(start)} – {last_day(end)}"),
+        (gettext("Amount with tax"), money(invoice.total, invoice.currency)),
+    ]
+    if invoice.purchase_order:
+        facts.append((gettext("Purchase order"), invoice.purchase_order))
+    action = gettext("Open My Qlik"), public_url("billing.invoice", invoice_id=invoice.id)
+    return Mail(title, invoice.number, [told], facts, action)
+
+
 def over_seats(subscription: Subscription, seats: int) -> Mail:
     """Renewed by itself with the confirmed seats, while more users are active."""
     told = ngettext(

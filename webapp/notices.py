@@ -56,9 +56,38 @@ def before_renewal(subscription: Subscription, ahead: int, total: Money, now: da
 
 
 def receipts(subscription: Subscription, invoice: Invoice, now: datetime) -> list[Message]:
-    return _to_owners(
-        subscription, f"receipt/{invoice.id}", now, partial(mails.receipt, subscription, invoice)
-    )  # fmt: skip
+    words = partial(mails.receipt, subscription, invoice)
+    return _with_document(subscription, invoice, now, _to_owners(subscription, f"receipt/{invoice.id}", now, words))
+
+
+def credited(subscription: Subscription, note: Invoice, now: datetime) -> list[Message]:
+    words = partial(mails.credit_note, subscription, note)
+    return _with_document(subscription, note, now, _to_owners(subscription, f"credited/{note.id}", now, words))
+
+
+def _with_document(
+    subscription: Subscription, invoice: Invoice, now: datetime, messages: list[Message]
+) -> list[Message]:
+    """The document goes to each billing e-mail once: with the owner's own mail, or in one of its own, in the
+    language of the document."""
+    account = subscription.account
+    addresses = {address.casefold(): address for address in account.billing_emails}
+    for message in messages:
+        if addresses.pop(message.recipient.casefold(), None) is not None:
+            message.attached_id = invoice.id
+    with force_locale(invoice.snapshot.get("locale") or account.document_locale):
+        footer = gettext(
+            "You receive this mail because this address is a billing e-mail of the organisation %(name)s.",
+            name=account.legal_name,
+        )
+        written = mails.write(mails.document(invoice), account.legal_name, footer)
+    return messages + [
+        Message(
+            account_id=account.id, recipient=address, **written._asdict(), about=f"document/{invoice.id}/{number}",
+            attached_id=invoice.id, sent_at=now,
+        )
+        for number, address in enumerate(addresses.values())
+    ]  # fmt: skip
 
 
 def over_seats(subscription: Subscription, payment: Payment, seats: int, now: datetime) -> list[Message]:

@@ -34,6 +34,11 @@ class Cancelled:
     """No charge with this key was made, nor ever will be."""
 
 
+@dataclass(frozen=True)
+class Refunded:
+    """The money went back to the card."""
+
+
 Outcome = Captured | Declined | ActionRequired | Cancelled
 
 
@@ -77,6 +82,9 @@ class PaymentGateway(Protocol):
 
     def cancel(self, key: str) -> Outcome:
         """See to it that the key is never charged. Captured or Declined if it was settled before."""
+
+    def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
+        """Give back so much of what `payment_key` captured, once for a key: asked again, it answers as it did."""
 
 
 class Headcount(NamedTuple):

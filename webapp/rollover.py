@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from flask import current_app
 from sqlalchemy import Select, func, select
 
-from . import billing, mails, notices, purchase, service
+from . import billing, credit_notes, mails, notices, purchase, service
 from .db import db, new_id, transaction
 from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
@@ -26,7 +26,7 @@ Key = tuple[str, str]  # account, subscription
 Done = Counter[str]  # how often each of these happened, and how many subscriptions were "seen"
 
 SETTLED = {"captured": "renewed", "declined": "refused", "cancelled": "given up"}
-OUTCOMES = (*SETTLED.values(), "external", "ended", "waiting", "silent", "failed")
+OUTCOMES = (*SETTLED.values(), "external", "ended", "waiting", "silent", "refunded", "not refunded", "failed")
 PAGE = 200  # subscriptions that are looked at together
 LOOK_AGAIN = timedelta(seconds=20)  # in a long sweep, how often payments of unknown outcome are asked for
 SILENCES = 3  # in a row, after which a sweep begins no more payments: the gateway is down
@@ -52,6 +52,7 @@ def swept(account_id: str | None = None, threads: int = 1) -> Iterator[Done]:
     """
     looked = None
     gateway = Patience()
+    yield from _refunds(account_id)
     with _spread(threads) as spread:
         for keys in _pages(account_id):
             now = ports().clock.system_now()
@@ -100,6 +101,23 @@ class Patience:
         elif any(done[answer] for answer in SETTLED.values()):
             self.silences = 0
         return done
+
+
+def _refunds(account_id: str | None) -> Iterator[Done]:
+    """Asks what became of refunds whose outcome is unknown, up to a page of them, and until the gateway is silent."""
+    silences = 0
+    for key in credit_notes.pending(account_id, PAGE):
+        try:
+            state = credit_notes.settled(key)
+        except Exception:
+            log.exception("refund %s was not settled", key)
+            db.session.rollback()
+            yield Done(failed=1)
+            continue
+        silences = silences + 1 if state == "pending" else 0
+        yield Done({{"made": "refunded", "refused": "not refunded", "pending": "silent"}[state]: 1})
+        if silences == SILENCES:
+            return
 
 
 def _pending(account_id: str | None) -> list[Key]:

@@ -167,11 +167,13 @@ ACTIVITIES = {
     "card_made_default": lazy_gettext("Default card changed"),
     "billing_information_changed": lazy_gettext("Billing information changed"),
     "case_opened": lazy_gettext("Message to the account manager"),
+    "credit_note_issued": lazy_gettext("Credit note issued"),
 }
 ACTIVITY_FACTS = {
     "seats": lazy_gettext("Seats"),
     "total": lazy_gettext("Amount"),
     "invoice": lazy_gettext("Invoice"),
+    "credit_note": lazy_gettext("Credit note"),
     "day": lazy_gettext("From"),
     "end": lazy_gettext("Last day"),
     "card": lazy_gettext("Card"),

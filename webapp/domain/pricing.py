@@ -29,8 +29,8 @@ class TierLine(NamedTuple):
 class Line(TypedDict):
     """One line of a quote or an invoice: quantity × unit × months = amount, in cents, before tax.
 
-    `kind` is "tier" (seats `first` to `last` at their bracket's price) or "proration" (`days_left` of `days` of a
-    period at `monthly` cents a month, rounded once).
+    `kind` is "tier" (seats `first` to `last` at their bracket's price), "proration" (`days_left` of `days` of a
+    period at `monthly` cents a month, rounded once) or "credit" (a part of an invoice: nothing but its amount).
     """
 
     kind: str

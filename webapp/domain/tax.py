@@ -71,3 +71,13 @@ def amounts(nets: Iterable[int], which: Treatment) -> Amounts:
     net, rate = sum(nets), STANDARD_RATE if which is Treatment.STANDARD else 0
     tax = divide_half_up(net * rate, 10_000)
     return Amounts(net, tax, net + tax, which, rate)
+
+
+def credited_tax(net: int, before: int, invoiced_net: int, invoiced_tax: int, rate: int) -> int:
+    """The tax of a credit note for `net` of an invoice, of whose net `before` was credited already; all cents.
+
+    It is rounded on the sum, so that credit notes come to the invoice's tax exactly, whatever the parts.
+    """
+    after = before + net
+    whole = invoiced_tax if after == invoiced_net else divide_half_up(after * rate, 10_000)
+    return whole - divide_half_up(before * rate, 10_000)

@@ -19,8 +19,9 @@ from ..ports import (
     NewCard,
     Outcome,
     OutcomeUnknown,
+    Refunded,
 )
-from .tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxSetup
+from .tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxRefund, SandboxSetup
 
 TEST_CARDS = {  # number: how it behaves, and its brand
     "4242424242424242": ("accepted", "Visa"),
@@ -115,6 +116,27 @@ class SandboxGateway:
                 charge.state = "cancelled"
             return self._outcome(charge)
 
+    def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
+        with gateway_transaction(payment_key) as session:
+            _check_up(session, payment_key)
+            charge = session.get_one(SandboxCharge, payment_key)
+            refund, fault = session.get(SandboxRefund, key), None
+            if refund is None:
+                fault = _next_fault(session, charge.customer, but="challenge")
+                if fault in ("timeout", "error"):
+                    session.commit()
+                    raise OutcomeUnknown(fault)
+                possible = charge.state == "captured" and money.amount <= charge.amount - _refunded(session, charge.key)
+                refund = SandboxRefund(
+                    key=key, charge_key=charge.key, customer=charge.customer, amount=money.amount,
+                    currency=money.currency, state="made" if possible and fault != "decline" else "refused",
+                )  # fmt: skip
+                session.add(refund)
+            made = refund.state == "made"
+        if fault == "timeout_after_charge":
+            raise OutcomeUnknown(fault)
+        return Refunded() if made else Declined("refund_refused")
+
     def _outcome(self, charge: SandboxCharge) -> Outcome:
         match charge.state:
             case "captured":
@@ -130,10 +152,16 @@ def card_details(card: SandboxCard) -> NewCard:
     return NewCard(card.token, card.brand, card.last4, card.exp_year, card.exp_month, card.holder)
 
 
-def _next_fault(session: Session, customer: str) -> str | None:
-    """What testers asked the next charge of this customer to do; asked once, done once."""
+def _refunded(session: Session, charge_key: str) -> int:
+    """Cents that went back of a charge."""
+    made = select(func.sum(SandboxRefund.amount)).where(SandboxRefund.state == "made")
+    return session.scalars(made.where(SandboxRefund.charge_key == charge_key)).one() or 0
+
+
+def _next_fault(session: Session, customer: str, but: str | None = None) -> str | None:
+    """What testers asked the next charge or refund of this customer to do; asked once, done once. `but`: not this."""
     account = session.get(SandboxAccount, customer, with_for_update=True)
-    if account is None:
+    if account is None or account.next_charge == but:
         return None
     fault, account.next_charge = account.next_charge, None
     return fault

@@ -9,18 +9,18 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
 
-from .. import billing, rollover, service
+from .. import billing, documents, rollover, service
 from ..auth import public
 from ..db import NotFound, db, transaction
 from ..models import Account, ChangeRow, Owner, Payment, Subscription
 from ..ports import ports
-from ..records import Message
+from ..records import Invoice, Message
 from ..service import load_all
 from ..views.errors import error_page
 from . import scenarios
 from .clock import machine_now
 from .gateway import FAULTS, TEST_CARDS
-from .tables import SandboxAccount, SandboxCharge, SandboxHeadcount
+from .tables import SandboxAccount, SandboxCharge, SandboxHeadcount, SandboxRefund
 from .tenant import LAG
 
 blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox")
@@ -145,6 +145,19 @@ def message(message_id: str) -> ResponseReturnValue:
     return response
 
 
+@blueprint.get("/messages/<message_id>/attachment")
+@public
+def attachment(message_id: str) -> ResponseReturnValue:
+    """The document that a mail carries."""
+    found = db.session.get(Message, message_id)
+    if found is None or found.attached_id is None:
+        raise NotFound(message_id)
+    invoice = db.session.get_one(Invoice, found.attached_id)
+    disposition = f'attachment; filename="{documents.filename(invoice)}"'
+    body = b"" if request.method == "HEAD" else documents.pdf_of(invoice)
+    return Response(body, content_type="application/pdf", headers={"Content-Disposition": disposition})
+
+
 def _given(name: str) -> str:
     """A field of the form, the address or a JSON object."""
     try:
@@ -232,6 +245,11 @@ def _state(account: Account) -> dict[str, object]:
         .where(SandboxCharge.customer == account_id, SandboxCharge.state.in_(("captured", "declined")))
         .order_by(SandboxCharge.key)
     )
+    refunds = db.session.scalars(
+        select(SandboxRefund)
+        .where(SandboxRefund.customer == account_id, SandboxRefund.state == "made")
+        .order_by(SandboxRefund.key)
+    )
     return {
         "now": now.isoformat(timespec="seconds"),
         "subscriptions": [_subscription_state(subscription, now.date()) for subscription in load_all(account_id)],
@@ -242,14 +260,14 @@ def _state(account: Account) -> dict[str, object]:
         "invoices": [
             {
                 "number": invoice.number, "issued_on": invoice.issued_on.isoformat(), "net": invoice.net,
-                "tax": invoice.tax, "total": invoice.total, "currency": invoice.currency,
+                "tax": invoice.tax, "total": invoice.total, "currency": invoice.currency, "kind": invoice.kind,
             }
             for invoice in reversed(billing.invoices_of(account_id))
         ],
         "payments": [{"key": paid.key, "state": paid.state, "amount": paid.amount} for paid in payments],
         "gateway": {
             "charges": [{"key": charge.key, "amount": charge.amount, "state": charge.state} for charge in charges],
-            "refunds": [],
+            "refunds": [{"key": refund.key, "amount": refund.amount} for refund in refunds],
         },
         "messages": [
             {

@@ -75,3 +75,16 @@ class SandboxCharge(Model):
     code: Mapped[str | None] = mapped_column(String(40))
     challenge: Mapped[str | None] = mapped_column(String(40), unique=True)
     return_url: Mapped[str] = mapped_column(String(500))
+
+
+class SandboxRefund(Model):
+    """What went back of a charge, one row a key."""
+
+    __tablename__ = "sandbox_refund"
+    __table_args__ = (one_of("state", "made", "refused"),)
+    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    charge_key: Mapped[str] = mapped_column(ForeignKey("sandbox_charge.key"), index=True)
+    customer: Mapped[str] = mapped_column(Id, index=True)
+    amount: Mapped[int]
+    currency: Mapped[str] = mapped_column(String(3))
+    state: Mapped[str] = mapped_column(String(10))

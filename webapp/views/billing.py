@@ -2,14 +2,27 @@
 
 from collections.abc import Callable
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    abort,
+    flash,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    stream_with_context,
+    url_for,
+)
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
 from .. import billing, cards, documents, formats
 from .. import invoices as invoice_list
+from .. import year as accounting_year
 from ..auth import me
 from ..records import Invoice
+from . import FRAGMENT_HEADERS, wants_fragment
 from .purchase import step_url
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -21,7 +34,7 @@ def page() -> ResponseReturnValue:
         "billing/page.html",
         account=billing.account_of(me().account_id),
         cards=cards.listed(me().account_id),
-        invoices=invoice_list.listed(me().account_id, {}).invoices[:3],
+        invoices=invoice_list.newest(me().account_id, 3),
     )
 
 
@@ -45,13 +58,14 @@ def card_return() -> ResponseReturnValue:
 
 @blueprint.get("/invoices")
 def invoices() -> ResponseReturnValue:
-    """« Factures », by year and subscription; what the address gets wrong is ignored."""
+    """« Factures », narrowed, searched and in either order; what the address gets wrong is ignored."""
     return render_template("invoices/index.html", page=invoice_list.listed(me().account_id, request.args))
 
 
 @blueprint.get("/invoices/<invoice_id>")
 def invoice(invoice_id: str) -> ResponseReturnValue:
-    return render_template("invoices/page.html", invoice=billing.find_invoice(me().account_id, invoice_id))
+    invoice = billing.find_invoice(me().account_id, invoice_id)
+    return render_template("invoices/page.html", invoice=invoice, credit_notes=billing.credit_notes_of(invoice))
 
 
 @blueprint.get("/invoices/<invoice_id>/download")
@@ -71,3 +85,37 @@ def _attached(invoice_id: str, ending: str, content_type: str, made: Callable[[I
     disposition = f'attachment; filename="{documents.filename(invoice, ending)}"'
     body = b"" if request.method == "HEAD" else made(invoice)
     return Response(body, content_type=content_type, headers={"Content-Disposition": disposition})
+
+
+@blueprint.get("/invoices/<int(fixed_digits=4):year>.zip")
+def year_archive(year: int) -> ResponseReturnValue:
+    """« Télécharger l’année »: documents that are not made yet are made on the way; HEAD makes none."""
+    accounting_year.check(me().account_id, year)
+    name = gettext("invoices-%(year)s.zip", year=year)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    if request.method == "HEAD":
+        return Response(content_type="application/zip", headers=headers)
+    body = stream_with_context(accounting_year.archive(me().account_id, year))
+    return Response(body, content_type="application/zip", headers=headers)
+
+
+@blueprint.get("/invoices/year/<int(fixed_digits=4):year>")
+def year(year: int) -> ResponseReturnValue:
+    """How many of the year's documents are made."""
+    return _year_page("invoices/year.html", year)
+
+
+@blueprint.post("/invoices/year/<int(fixed_digits=4):year>")
+def prepare_year(year: int) -> ResponseReturnValue:
+    """Makes some more of them; with scripts the page asks again until all are made."""
+    accounting_year.prepare(me().account_id, year)
+    if not wants_fragment():
+        return redirect(url_for("billing.year", year=year), 303)
+    return _year_page("invoices/_year.html", year, going_on=True)
+
+
+def _year_page(template: str, year: int, going_on: bool = False) -> Response:
+    progress = accounting_year.progress(me().account_id, year)
+    response = make_response(render_template(template, year=year, progress=progress, going_on=going_on))
+    response.vary.update(FRAGMENT_HEADERS)
+    return response
