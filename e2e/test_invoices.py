@@ -129,7 +129,6 @@ def test_the_year_is_prepared_and_downloaded(begin: Begin, scripts: bool) -> Non
 def test_every_screen_fits_and_reads_in_any_width_and_scheme(begin: Begin, width: int, scheme: str) -> None:
     walk = begin("business", width=width, color_scheme=scheme)
     pay(walk)
-    credit(walk, "MQ-2027-000002", "--reason", "Geste commercial")
     broken: list[str] = []
 
     def look(title: str, _acted: Locator | None) -> None:
@@ -139,6 +138,7 @@ def test_every_screen_fits_and_reads_in_any_width_and_scheme(begin: Begin, width
 
     walk.watch = look
     invoices(walk)
+    credit(walk, "MQ-2027-000002", "--reason", "Geste commercial")
     for address in ("?year=2026", "?search=zz", "?status=credit_note&order=oldest", "/year/2027"):
         walk.page.goto(f"{walk.sandbox.url}/billing/invoices{address}")
         look(address, None)
