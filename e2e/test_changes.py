@@ -70,6 +70,7 @@ def test_the_way_out_changes_nothing_and_the_focus_returns(begin: Begin) -> None
     expect(walk.page.get_by_role("dialog")).to_have_count(0)
     expect(opener).to_be_focused()
     opener.click()
+    expect(walk.page.get_by_role("dialog")).to_be_visible()
     walk.page.keyboard.press("Escape")
     expect(opener).to_be_focused()
     assert posts == []
