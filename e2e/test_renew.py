@@ -169,15 +169,6 @@ def test_the_cost_region_is_the_same_element_before_and_after(begin: Begin) -> N
     expect(walk.cost()).to_have_attribute("data-kept", "yes")
 
 
-def test_a_session_that_ended_leads_the_whole_page_to_sign_in(begin: Begin) -> None:
-    walk = begin("business")
-    open_stepper(walk)
-    walk.page.context.clear_cookies()
-    walk.button("Increase").click()
-    expect(walk.page).to_have_url(re.compile("/sign-in"))
-    expect(walk.page.get_by_role("heading", level=1)).to_have_count(1)
-
-
 def test_a_fault_in_a_fragment_is_told_in_the_message_area(begin: Begin) -> None:
     walk = begin("business")
     open_stepper(walk)
