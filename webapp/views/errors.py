@@ -113,11 +113,15 @@ def _words(status: int) -> tuple[str, str]:
         ),
         422: (
             gettext("The form could not be read"),
-            gettext("Something in it is missing or not valid. Nothing was changed. Go back and check what you entered."),
+            gettext(
+                "Something in it is missing or not valid. Nothing was changed. Go back and check what you entered."
+            ),
         ),
         429: (
             gettext("Too many requests"),
-            gettext("The portal was asked too often in a short time. Nothing was changed. Wait a minute, then try again."),
+            gettext(
+                "The portal was asked too often in a short time. Nothing was changed. Wait a minute, then try again."
+            ),
         ),
         503: (
             gettext("The payment service does not answer"),
