@@ -353,25 +353,3 @@ def test_the_language_is_switched_where_one_stands(begin: Begin) -> None:
     expect(walk.page.get_by_label("Number of paid users")).to_be_visible()
     walk.page.get_by_role("button", name="Français").click()
     expect(walk.page.get_by_label("Nombre d’utilisateurs payants")).to_be_visible()
-
-
-@LANGUAGES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_other_page_is_accessible(begin: Begin, locale: str, scheme: str) -> None:
-    walk = begin("both", locale=locale, color_scheme=scheme)
-    subscription = walk.account["subscriptions"]
-    paths = (
-        "/subscriptions", f"/subscriptions/{subscription['business']}", "/billing", "/billing/invoices",
-        "/contact", "/never",
-        f"/subscriptions/{subscription['enterprise']}/renew", f"/sandbox?account={walk.account['account']}",
-    )  # fmt: skip
-    broken = []
-    for path in paths:
-        walk.page.goto(walk.sandbox.url + path)
-        broken += violations(walk.page)
-    walk.page.goto(f"{walk.sandbox.url}/billing/invoices")
-    walk.page.get_by_role("link", name="MQ-2027-000001", exact=True).click()
-    broken += violations(walk.page)
-    walk.button("Sign out").click()
-    broken += violations(walk.page)
-    assert broken == []
