@@ -169,15 +169,6 @@ def test_the_cost_region_is_the_same_element_before_and_after(begin: Begin) -> N
     expect(walk.cost()).to_have_attribute("data-kept", "yes")
 
 
-def test_a_session_that_ended_leads_the_whole_page_to_sign_in(begin: Begin) -> None:
-    walk = begin("business")
-    open_stepper(walk)
-    walk.page.context.clear_cookies()
-    walk.button("Increase").click()
-    expect(walk.page).to_have_url(re.compile("/sign-in"))
-    expect(walk.page.get_by_role("heading", level=1)).to_have_count(1)
-
-
 def test_a_fault_in_a_fragment_is_told_in_the_message_area(begin: Begin) -> None:
     walk = begin("business")
     open_stepper(walk)
@@ -362,25 +353,3 @@ def test_the_language_is_switched_where_one_stands(begin: Begin) -> None:
     expect(walk.page.get_by_label("Number of paid users")).to_be_visible()
     walk.page.get_by_role("button", name="Français").click()
     expect(walk.page.get_by_label("Nombre d’utilisateurs payants")).to_be_visible()
-
-
-@LANGUAGES
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_every_other_page_is_accessible(begin: Begin, locale: str, scheme: str) -> None:
-    walk = begin("both", locale=locale, color_scheme=scheme)
-    subscription = walk.account["subscriptions"]
-    paths = (
-        "/subscriptions", f"/subscriptions/{subscription['business']}", "/billing", "/billing/invoices",
-        "/contact", "/never",
-        f"/subscriptions/{subscription['enterprise']}/renew", f"/sandbox?account={walk.account['account']}",
-    )  # fmt: skip
-    broken = []
-    for path in paths:
-        walk.page.goto(walk.sandbox.url + path)
-        broken += violations(walk.page)
-    walk.page.goto(f"{walk.sandbox.url}/billing/invoices")
-    walk.page.get_by_role("link", name="MQ-2027-000001", exact=True).click()
-    broken += violations(walk.page)
-    walk.button("Sign out").click()
-    broken += violations(walk.page)
-    assert broken == []

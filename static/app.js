@@ -42,6 +42,48 @@ dialog.addEventListener("cancel", (event) => {
   if (dialog.querySelector(".htmx-request, [aria-busy=true]")) event.preventDefault();
 });
 
+// A fault is told in the message area: it closes a dialog, which would hide it, and does not say itself again.
+const flash = document.getElementById("flash");
+const reveal = () => {
+  flash.scrollIntoView({ block: "nearest" });
+  if (!dialog.open) return;
+  const lead = () => setTimeout(() => flash.querySelector("a, button")?.focus()); // after the opener had the focus back
+  dialog.addEventListener("close", lead, { once: true });
+  dialog.close();
+};
+document.addEventListener("htmx:before:swap", (event) => {
+  const { ctx } = event.detail;
+  if (ctx.response?.status === 429 || ctx.response?.status >= 500) {
+    if (ctx.hx.retarget) return;
+    event.preventDefault(); // of a server in front of ours: a page that has no place here
+    unreachable(ctx);
+  } else if (ctx.response?.status === 401 && flash.querySelector("[data-status='401']")) event.preventDefault();
+});
+document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
+  if (ctx.hx?.retarget === "#flash") reveal();
+});
+
+// No answer came: whether anything was asked to change decides what is said; trying again sends the same once more.
+const unreachable = ({ sourceElement: source, sourceEvent: cause, request }) => {
+  const said = document.getElementById(request.method === "POST" ? "unknown" : "unreached").content.cloneNode(true);
+  const polls = cause?.type === "every";
+  if (polls && flash.querySelector("[data-status]")) return;
+  said.querySelector("button").onclick = () => {
+    flash.replaceChildren();
+    if (dialog.contains(source)) dialog.showModal();
+    else source.querySelector("input:not([type=hidden])")?.focus();
+    if (source.localName === "a") source.click();
+    else if (request.method === "POST") source.requestSubmit();
+    else source.dispatchEvent(new Event("change"));
+  };
+  flash.replaceChildren(said);
+  reveal();
+};
+document.addEventListener("htmx:error", (event) => {
+  const { ctx } = event.detail;
+  if (ctx && !ctx.response) unreachable(ctx);
+});
+
 // A menu says whether it is open, and closes on Escape, and on a click or a focus elsewhere.
 const tell = (menu) => menu.firstElementChild.setAttribute("aria-expanded", menu.open);
 document.querySelectorAll("details.menu").forEach(tell);

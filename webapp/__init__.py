@@ -17,7 +17,7 @@ __all__ = ["create_app", "models"]
 
 PAGES = (
     "sign_in", "preferences", "subscriptions", "manage", "renew", "add", "reduce", "cancel", "undo", "purchase",
-    "billing", "billing_info", "cards", "contact", "activity", "active_users",
+    "billing", "billing_info", "cards", "contact", "activity", "active_users", "accessibility",
 )  # fmt: skip
 csrf = CSRFProtect()
 

@@ -5,11 +5,12 @@ import secrets
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
+from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
 from argon2.exceptions import VerificationError
-from flask import Response, current_app, g, redirect, request, session, url_for
-from flask_babel import get_locale
+from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
+from flask_babel import get_locale, gettext
 from sqlalchemy import bindparam, delete, select, update
 
 from .db import db, transaction
@@ -61,11 +62,14 @@ def identify() -> Response | None:
     view = current_app.view_functions.get(request.endpoint or "")
     if g.owner is not None or view is None or request.endpoint == "static" or getattr(view, "public", False):
         return None
-    back = request.full_path.rstrip("?") if request.method == "GET" and "HX-Request" not in request.headers else None
-    where = url_for("sign_in.page", next=back)
-    if "HX-Request" in request.headers:  # a redirect would be swapped into the page
-        return Response(status=401, headers={"HX-Redirect": where})
-    return redirect(where, 303)  # type: ignore[return-value]
+    if "HX-Request" in request.headers:  # a redirect would be swapped into the page, or into a dialog
+        abort(401)
+    if request.method == "POST":
+        flash(gettext("You were no longer signed in: nothing was sent or changed. Sign in, then do it again."))
+    elif token:
+        flash(gettext("Your session has ended. Sign in to come back to where you were."))
+    back = request.full_path.rstrip("?") if request.method == "GET" else whence()
+    return redirect(url_for("sign_in.page", next=back), 303)  # type: ignore[return-value]
 
 
 def sign_in(email: str, password: str) -> bool:
@@ -118,6 +122,13 @@ def safe_next(target: str | None) -> str:
     ):
         return target
     return url_for("subscriptions.index")
+
+
+def whence() -> str | None:
+    """The page of ours that the request was sent from; None where the browser does not tell."""
+    told = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    path = f"{told.path}?{told.query}" if told.query else told.path
+    return path if told.netloc == request.host and safe_next(path) == path else None
 
 
 def _hash(token: str) -> str:

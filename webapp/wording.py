@@ -168,7 +168,7 @@ def _notes(bill: Bill) -> dict[str, str]:
     points, indemnity = bill.late_payment["points"], bill.late_payment["indemnity"]
     notes = {
         "PMD": gettext(
-            "Late payment: penalties from the day after the due date, at the European Central Bank's latest "
+            "Late payment: penalties from the day after the due date, at the European Central Bank’s latest "
             "refinancing rate plus %(points)s percentage points (Commercial Code, art. L441-10).",
             points=points,
         ),

@@ -1,5 +1,6 @@
 """What happened on the account: who, when, what, before and after."""
 
+from collections.abc import Callable
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, render_template, request
@@ -8,10 +9,16 @@ from flask.typing import ResponseReturnValue
 from .. import activity, billing, formats
 from ..auth import me
 from ..records import Activity
-from ..sentences import ACTIVITIES, ACTIVITY_FACTS
+from ..sentences import ACTIVITIES, ACTIVITY_FACTS, CASE_SUBJECTS
+from .billing_info import LANGUAGES
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
 PAGE = 50
+CODES: dict[str, Callable[[str], object]] = {  # kept as codes, told in words
+    "subject": lambda code: CASE_SUBJECTS.get(code, code),
+    "country": formats.country,
+    "document_locale": lambda code: LANGUAGES.get(code, code),
+}
 
 
 @blueprint.get("")
@@ -43,6 +50,8 @@ def _printed(name: str, values: dict[str, object], row: Activity) -> str:
         return formats.day(str(value))
     if name == "end":
         return formats.last_day(str(value))
+    if name in CODES:
+        return str(CODES[name](str(value)))
     if isinstance(value, int):
         return formats.number(value)
     return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -8,7 +8,7 @@ from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
 from .. import service
-from ..auth import me
+from ..auth import me, whence
 from ..db import NotFound, Unstorable, db
 from ..documents import DocumentNotMade
 from ..domain.subscription import Refusal
@@ -30,7 +30,7 @@ def register(app: Flask) -> None:
 
 def http_error(error: HTTPException) -> Response:
     response = error_page(error.code or 500)
-    if error.code == 405:
+    if error.code in (405, 429, 503):  # which methods there are, or how long to wait
         response.headers.extend(error.get_headers())
     return response
 
@@ -67,18 +67,23 @@ def error_page(status: int, explained: Explained | None = None) -> Response:
     if request_ctx.url_adapter is None:  # the host is not one of ours: there is no address to link to
         return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
     whole = "HX-Request" not in request.headers
-    response = make_response(
-        render_template(
-            "errors/page.html" if whole else "errors/_error.html",
-            title=title,
-            explained=explained or Explained(sentence),
-            status=status,
-        ),
-        status,
-    )
+    way_on = explained or Explained(sentence, *_way_on(status, whole))
+    template = "errors/page.html" if whole else "errors/_error.html"
+    response = make_response(render_template(template, title=title, explained=way_on, status=status), status)
     if not whole:
         response.headers.update({"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})
     return response
+
+
+def _way_on(status: int, whole: bool) -> tuple[str, str]:
+    """A label and an address: back to the page where one was, which is fresh again; nowhere if it is not known."""
+    here = whence()
+    if status == 401:
+        return gettext("Sign in and come back"), url_for("sign_in.page", next=here)
+    if whole and request.method in ("GET", "HEAD"):
+        again = status == 429 or status >= 500
+        return (gettext("Try again"), request.full_path.rstrip("?")) if again else ("", "")
+    return (gettext("Reload the page"), here) if here else ("", "")
 
 
 def _words(status: int) -> tuple[str, str]:
@@ -91,16 +96,32 @@ def _words(status: int) -> tuple[str, str]:
                 "Go back, reload the page and try again."
             ),
         ),
+        401: (gettext("Your session has ended"), gettext("Nothing was sent or changed.")),
         403: (gettext("This cannot be done in the portal"), gettext("Nothing was changed.")),
         404: (
             gettext("Page not found"),
-            gettext("There is nothing here. Check the address, or start from Subscriptions."),
+            gettext("There is nothing here, and nothing was changed. Check the address, or start from Subscriptions."),
         ),
-        405: (gettext("This address does not work that way"), gettext("Start again from Subscriptions.")),
-        409: (gettext("This is not possible now"), gettext("Nothing was changed.")),
+        405: (
+            gettext("This address does not work that way"),
+            gettext("Nothing was changed. Start again from Subscriptions."),
+        ),
+        409: (gettext("This is not possible now"), gettext("Nothing was changed. Look at the page anew.")),
         413: (
             gettext("Too much was sent"),
             gettext("The form is larger than the portal accepts. Nothing was changed."),
+        ),
+        422: (
+            gettext("The form could not be read"),
+            gettext(
+                "Something in it is missing or not valid. Nothing was changed. Go back and check what you entered."
+            ),
+        ),
+        429: (
+            gettext("Too many requests"),
+            gettext(
+                "The portal was asked too often in a short time. Nothing was changed. Wait a minute, then try again."
+            ),
         ),
         503: (
             gettext("The payment service does not answer"),
