@@ -29,7 +29,7 @@ from webapp.cli import serve
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
-from webapp.views import renew
+from webapp.views import stepper
 
 SERVED = {str(option.name): str(option.default) for option in serve.params}  # as `make run` serves
 WORKERS, THREADS = SERVED["workers"], SERVED["threads"]
@@ -155,7 +155,7 @@ def pieces(app: Flask, asked: Asked) -> dict[str, float]:
         "session cookie": (app.session_interface, "open_session"),
         "identify with its query, CSRF": (app, "preprocess_request"),
         "cost with its query": (service, "cost"),
-        "template, kept once rendered": (renew, "_cost_fragment"),
+        "template, kept once rendered": (stepper, "_rendered"),
         "headers, compression": (app, "process_response"),
         "end of the database session": (app, "do_teardown_appcontext"),
         "of these: the 2 statements, by SQLAlchemy": (db.session, "execute"),

@@ -11,7 +11,6 @@ from webapp.sandbox.scenarios import Made
 from .conftest import signed_in
 from .world import dump, post, state, subscription
 
-
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 

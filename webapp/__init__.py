@@ -74,6 +74,11 @@ def _prepare_templates(app: Flask) -> None:
         """A file's address changes with its content, so that browsers keep it for a year."""
         return url_for("static", filename=filename, v=version(filename))
 
+    def users_url(subscription: models.Subscription) -> str:
+        """Where the users of its tenant are administered."""
+        return str(app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant))
+
+    app.jinja_env.globals.update(users_url=users_url)
     app.jinja_env.globals.update(static_url=static_url, language=formats.language, ngettext=formats.ngettext)
 
 

@@ -34,3 +34,10 @@ def of(account_id: str, before_id: int | None = None, limit: int = 50) -> Sequen
     """A page of the account's activity, newest first; `before_id` is where the last page ended."""
     query = select(Activity).where(Activity.account_id == account_id).order_by(Activity.id.desc()).limit(limit)
     return db.session.scalars(query if before_id is None else query.where(Activity.id < before_id)).all()
+
+
+def of_subscription(account_id: str, subscription_id: str, limit: int) -> Sequence[Activity]:
+    """What happened to one subscription, newest first, but what its invoices and credit notes tell."""
+    query = select(Activity).where(Activity.account_id == account_id, Activity.subscription_id == subscription_id)
+    told = ("renewal_paid", "addition_paid", "credit_note_issued", "case_opened")
+    return db.session.scalars(query.where(Activity.what.not_in(told)).order_by(Activity.id.desc()).limit(limit)).all()

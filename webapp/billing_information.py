@@ -10,6 +10,7 @@ from stdnum.mc import tva as monaco_vat
 
 from . import activity
 from .db import LOCK, transaction
+from .domain.checks import TaxNumber
 from .domain.tax import EU, FRENCH_VAT_AREA, Treatment, amounts
 from .models import Account
 from .ports import ports
@@ -138,3 +139,11 @@ class TaxTerms(NamedTuple):
 def tax_terms(account: Account) -> TaxTerms:
     which = account.tax_treatment
     return TaxTerms(which, amounts([], which).tax_rate, account.country in FRENCH_VAT_AREA)
+
+
+def tax_number(account: Account) -> TaxNumber:
+    """Whether the VAT number that is stored is one of its country, which may have been changed elsewhere since."""
+    try:
+        return TaxNumber.VALID if vat_number(account.country, account.vat_number or "") else TaxNumber.MISSING
+    except (WrongDigits, WrongCountry):
+        return TaxNumber.INVALID

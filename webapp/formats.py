@@ -40,6 +40,20 @@ def number(value: int) -> str:
     return _number(value, _regional())
 
 
+def _signed(value: int, printed: str) -> str:
+    space = "\u00a0" if language() == "fr" else ""
+    return f"{'+' if value > 0 else '−'}{space}{printed}" if value else printed
+
+
+def money_change(cents: int, currency: str = "EUR") -> str:
+    """+ 24,00 €: what is added, or taken away."""
+    return _signed(cents, money(abs(cents), currency))
+
+
+def number_change(value: int) -> str:
+    return _signed(value, number(abs(value)))
+
+
 def percent(basis_points: int) -> str:
     value = format_decimal(Decimal(basis_points).scaleb(-2), locale=_regional())
     return f"{value}\u00a0%" if language() == "fr" else f"{value}%"
@@ -94,5 +108,5 @@ def ngettext(singular: str, plural: str, count: int, **variables: object) -> str
 
 FILTERS = {
     "money": money, "number": number, "percent": percent, "day": day, "last_day": last_day, "clock_time": clock_time,
-    "period": period, "country": country,
+    "period": period, "country": country, "money_change": money_change, "number_change": number_change,
 }  # fmt: skip

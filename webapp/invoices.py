@@ -93,6 +93,12 @@ def newest(account_id: str, count: int) -> Sequence[Invoice]:
     return db.session.scalars(query.order_by(Invoice.issued_on.desc(), Invoice.number.desc()).limit(count)).all()
 
 
+def of_subscription(subscription_id: str, count: int) -> Sequence[Invoice]:
+    """The newest of one subscription; it is one of the account's own."""
+    query = select(Invoice).where(Invoice.subscription_id == subscription_id)
+    return db.session.scalars(query.order_by(Invoice.issued_on.desc(), Invoice.number.desc()).limit(count)).all()
+
+
 def _years(account_id: str) -> Iterator[int]:
     """Those with a document, the newest first: one look into the index for each."""
     days = select(Invoice.issued_on).where(Invoice.account_id == account_id).order_by(Invoice.issued_on.desc()).limit(1)

@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from .db import Instant, Model, new_id
 from .domain.money import Money
+from .domain.periods import boundary
 from .domain.pricing import MAX_SEATS, Line, Tier, parse_tiers
 from .domain.subscription import Change, ChangeKind, Facts, Plan
 from .domain.tax import Treatment, treatment
@@ -240,7 +241,12 @@ class Card(Model):
 
     def expired(self, today: date) -> bool:
         """A card is good to the end of its month."""
-        return (today.year, today.month) > (self.exp_year, self.exp_month)
+        return today >= self.until
+
+    @property
+    def until(self) -> date:
+        """The first day on which it is no longer good."""
+        return boundary(date(self.exp_year, self.exp_month, 1), 1, 1)
 
 
 class DefaultCard(Model):

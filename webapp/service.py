@@ -8,14 +8,15 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, bindparam, select, update
+from sqlalchemy import Integer, Select, and_, bindparam, func, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
-from . import activity, billing, notices
+from . import activity, billing, notices, outlook
 from .db import NotFound, db, new_id, transaction
+from .domain.checks import Check
 from .domain.money import Money
 from .domain.periods import Period
-from .domain.pricing import TierLine, breakdown, monthly_cost, parse_tiers
+from .domain.pricing import Tier, TierLine, breakdown, marginal_cost, monthly_cost, parse_tiers
 from .domain.subscription import (
     Change,
     ChangeClosed,
@@ -36,7 +37,7 @@ from .domain.subscription import (
     status,
 )
 from .domain.tax import amounts
-from .models import Account, ChangeRow, Payment, PeriodRow, PriceList, Subscription
+from .models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Subscription
 from .ports import Headcount, ports
 
 LOADED = (  # what `facts()` reads; collections by statements of their own, which see what was so when the lock was had
@@ -87,21 +88,27 @@ class Summary(NamedTuple):
     next_seats: int | None
     renews_on: date
     next_total: Money
+    projected_seats: int
     renewed_until: date | None
     self_service: bool
     may: frozenset[str]  # of "renew", "add", "reduce", "cancel"
     last_paid_seats: int
     changes: list[ChangeRow]
     ended_on: date | None
-    card_expires: bool
     pending: Payment | None
+    card: Card | None
+    checks: list[Check]  # « Will my renewal succeed? »
+
+    @property
+    def trouble(self) -> Check | None:
+        """The first thing wrong with the next renewal that the tile does not tell otherwise."""
+        return next((one for one in self.checks if one.remedy and one.point in outlook.TOLD_ON_TILES), None)
 
 
 def summary(subscription: Subscription) -> Summary:
     facts = subscription.facts()
     today = ports().clock.now(subscription.account).date()
     current, card = facts.current(today), billing.default_card(subscription.account_id)
-    charged_on = next_charge(facts)
     return Summary(
         subscription=subscription,
         status=status(facts, today),
@@ -110,14 +117,16 @@ def summary(subscription: Subscription) -> Summary:
         next_seats=next_seats(facts, today),
         renews_on=facts.boundary(facts.last_paid + 1),
         next_total=renewal_total(subscription),
+        projected_seats=projected_seats(facts),
         renewed_until=facts.boundary(facts.last_paid + 1) if facts.last_paid > current.ordinal else None,
         self_service=facts.self_service,
         may=frozenset(name for name, check in CHECKS.items() if allows(check, facts, today)),
         last_paid_seats=facts.seats[facts.last_paid],
         ended_on=facts.ended_on,
-        card_expires=card is not None and charged_on is not None and card.expired(charged_on),
         changes=[row for row in subscription.open_changes if today < facts.boundary(row.effective_ordinal)],
         pending=next(iter(subscription.pending_payments), None),
+        card=card,
+        checks=outlook.checks_of(subscription, facts, today, card),
     )
 
 
@@ -134,41 +143,69 @@ def renewal_total(subscription: Subscription) -> Money:
     return Money(amounts([net], subscription.account.tax_treatment).total, subscription.price_list.currency)
 
 
-class Cost(NamedTuple):
-    """What the stepper shows for a number of seats: cents, before tax."""
+class Before(NamedTuple):
+    """What a paid period has and costs: cents a month, before tax."""
 
+    seats: int
+    monthly: int
+
+
+class Cost(NamedTuple):
+    """What the stepper shows for a number of seats: cents, before tax. `more`: what one more adds a month, None at
+    the largest number; `before`: the period that is compared with.
+    """
+
+    tiers: tuple[Tier, ...]
     lines: tuple[TierLine, ...]
     monthly: int
     months: int
     currency: str
     active_users: int
+    more: int | None
+    before: Before | None
 
     @property
     def total(self) -> int:
         return self.monthly * self.months
 
 
-_s, _p = Subscription.__table__.c, PriceList.__table__.c  # columns, not attributes: no ORM on the hottest path
+# Columns, not attributes: no ORM on the hottest path.
+_s, _p, _period, _paid = (
+    Subscription.__table__.c, PriceList.__table__.c, PeriodRow.__table__.c, PriceList.__table__.alias("paid"),
+)  # fmt: skip
+_last_paid = select(func.max(_period.ordinal)).where(_period.subscription_id == bindparam("subscription_id"))
+_compared = func.coalesce(bindparam("ordinal", type_=Integer), _last_paid.scalar_subquery())
 _cost_inputs = (
-    select(_p.tiers, _p.currency, _s.term_months, _s.active_users, _s.plan, _s.reseller)
-    .join_from(Subscription.__table__, PriceList.__table__)
+    select(
+        _p.tiers, _p.currency, _s.term_months, _s.active_users, _s.plan, _s.reseller,
+        _period.seats, _paid.c.tiers.label("paid_tiers"),
+    )
+    .join_from(Subscription.__table__, PriceList.__table__, _s.price_list_id == _p.id)
+    .outerjoin(PeriodRow.__table__, and_(_period.subscription_id == _s.id, _period.ordinal == _compared))
+    .outerjoin(_paid, _paid.c.id == _period.price_list_id)
     .where(
         _s.id == bindparam("subscription_id"),
         _s.account_id == bindparam("account_id"),
     )
-)
+)  # fmt: skip
 
 
-def cost(account_id: str, subscription_id: str, seats: int) -> Cost:
-    """The stepper's fragment, asked at every click: one narrow query. Raises what a renewal does of the plan."""
+def cost(account_id: str, subscription_id: str, seats: int, ordinal: int | None = None) -> Cost:
+    """The stepper's fragment, asked at every click: one narrow query. `ordinal` is the period to compare with, the
+    last paid one without it. Raises what a renewal does of the plan."""
     found = db.session.execute(
-        _cost_inputs, {"account_id": account_id, "subscription_id": subscription_id}
+        _cost_inputs, {"account_id": account_id, "subscription_id": subscription_id, "ordinal": ordinal}
     ).one_or_none()  # fmt: skip
     if found is None:
         raise NotFound(subscription_id)
     check_plan(Plan(found.plan), found.reseller)
-    lines = tuple(breakdown(parse_tiers(found.tiers), seats))
-    return Cost(lines, sum(line.amount for line in lines), found.term_months, found.currency, found.active_users)
+    tiers = parse_tiers(found.tiers)
+    lines = tuple(breakdown(tiers, seats))
+    before = Before(found.seats, monthly_cost(parse_tiers(found.paid_tiers), found.seats)) if found.seats else None
+    return Cost(
+        tiers, lines, sum(line.amount for line in lines), found.term_months, found.currency, found.active_users,
+        marginal_cost(tiers, seats), before,
+    )  # fmt: skip
 
 
 def count_active_users(subscription: Subscription) -> Headcount:

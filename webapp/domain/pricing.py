@@ -78,6 +78,13 @@ def monthly_cost(tiers: Sequence[Tier], seats: int) -> int:
     return sum(line.amount for line in breakdown(tiers, seats))
 
 
+def marginal_cost(tiers: Sequence[Tier], seats: int) -> int | None:
+    """Cents a month that one seat more than `seats` adds, before tax; None where there can be no more."""
+    if seats >= MAX_SEATS:
+        return None
+    return next(tier.unit for tier in tiers if tier.up_to is None or tier.up_to > seats)
+
+
 def period_lines(tiers: Sequence[Tier], seats: int, months: int) -> list[Line]:
     """The lines of a whole period of `months` months."""
     return [

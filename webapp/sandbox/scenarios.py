@@ -7,7 +7,7 @@ from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from .. import billing, service
 from ..auth import hasher
@@ -16,7 +16,7 @@ from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
 from ..domain.subscription import ATTEMPT_DAYS, Plan
 from ..domain.tax import amounts
-from ..models import Account, Issuer, Owner, Payment, PeriodRow, PriceList, Quote, Subscription
+from ..models import Account, Card, Issuer, Owner, Payment, PeriodRow, PriceList, Quote, Subscription
 from ..records import Message
 from .clock import machine_now
 from .gateway import card_details
@@ -194,9 +194,10 @@ def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | No
     bill = _bill(subscription, facts.last_paid + 1, facts.seats[facts.last_paid])
     bill.id, bill.automatic, bill.price_list_id = new_id(), True, subscription.price_list_id
     bill.created_at, bill.expires_at = at, at + timedelta(minutes=30)
+    card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
         key=f"{bill.id}.1", quote_id=bill.id, subscription_id=subscription.id, attempt=1, state="declined",
-        amount=bill.total, currency="EUR", card_token="", card_brand="Visa", card_last4="0341",
+        amount=bill.total, currency="EUR", card_token=card.token, card_brand=card.brand, card_last4=card.last4,
         decline_code="card_declined", created_at=at, settled_at=at,
     )  # fmt: skip
     db.session.add(bill)

@@ -16,7 +16,7 @@ blueprint = Blueprint("add", __name__, url_prefix="/subscriptions/<subscription_
 
 @blueprint.get("")
 def stepper(subscription_id: str) -> ResponseReturnValue:
-    return steppers.cost_fragment(subscription_id) if wants_fragment() else _page(subscription_id)
+    return steppers.cost_fragment("add", subscription_id) if wants_fragment() else _page(subscription_id)
 
 
 @blueprint.post("")

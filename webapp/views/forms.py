@@ -25,6 +25,11 @@ def parse_seats(text: str) -> int | None:
     return seats if 1 <= seats <= MAX_SEATS else None
 
 
+def parse_ordinal(text: str) -> int | None:
+    """A period's, small enough for any database to compare."""
+    return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+
+
 def printable(text: str, but: str = "") -> bool:
     """No control, line break or mark that reorders or hides text, save those in `but`."""
     return all(letter.isprintable() or letter in but for letter in text)

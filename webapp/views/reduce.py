@@ -18,7 +18,7 @@ blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscripti
 
 @blueprint.get("")
 def stepper(subscription_id: str) -> ResponseReturnValue:
-    return steppers.cost_fragment(subscription_id) if wants_fragment() else _page(subscription_id)
+    return steppers.cost_fragment("reduce", subscription_id) if wants_fragment() else _page(subscription_id)
 
 
 @blueprint.post("")

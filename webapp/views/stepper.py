@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 from functools import lru_cache
+from zoneinfo import ZoneInfo
 
-from flask import current_app, make_response, redirect, render_template, request, url_for
+from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from .. import formats, service
@@ -14,22 +15,24 @@ from ..models import Subscription
 from ..ports import ports
 from ..sentences import explain
 from . import FRAGMENT_HEADERS
-from .forms import SeatsForm, asked_seats, parse_seats
+from .forms import SeatsForm, asked_seats, parse_ordinal, parse_seats
 
 
-def cost_fragment(subscription_id: str) -> ResponseReturnValue:
+def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     """What stands beside the field; the number is priced as it stands there, never corrected."""
     seats = parse_seats(request.args.get("seats", ""))
-    cost = service.cost(me().account_id, subscription_id, seats or 1)
-    response = make_response(_rendered(formats.language(), cost if seats else None, seats), 200 if seats else 422)
+    ordinal = parse_ordinal(request.args.get("ordinal", ""))
+    cost = service.cost(me().account_id, subscription_id, seats or 1, ordinal)
+    text = _rendered(formats.language(), procedure, cost if seats else None, seats)
+    response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
     return response
 
 
 @lru_cache(maxsize=2048)
-def _rendered(_language: str, cost: service.Cost | None, seats: int | None) -> str:
-    """A pure function of the price, the number and the language, so it is rendered once for each."""
-    return render_template("stepper/_cost.html", cost=cost, seats=seats)
+def _rendered(_language: str, procedure: str, cost: service.Cost | None, seats: int | None) -> str:
+    """A pure function of its parameters, so it is rendered once for each."""
+    return render_template("stepper/_cost.html", procedure=procedure, cost=cost, seats=seats)
 
 
 def page(
@@ -41,19 +44,30 @@ def page(
     status: int = 200,
     **told: object,
 ) -> ResponseReturnValue:
-    """The whole page of a procedure, at the number asked for or refused, else at `start`."""
+    """The whole page of a procedure, at the number asked for or refused, else at `start`.
+
+    An addition is compared with the period that it adds to, the others with the last one that was paid.
+    """
+    facts, now = subscription.facts(), ports().clock.now(subscription.account)
+    compared = min(period.ordinal, facts.last_paid)
+    counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
+    cost = service.cost(me().account_id, subscription.id, seats or 1, compared)
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
         form=form or SeatsForm(formdata=None, data={"seats": text}),
         subscription=subscription,
-        facts=subscription.facts(),
+        facts=facts,
         period=period,
         seats=seats,
-        cost=service.cost(me().account_id, subscription.id, seats) if seats else None,
-        users_url=current_app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant),
+        cost=cost if seats else None,
+        before=cost.before,
+        compared=compared,
+        is_today=compared == facts.ordinal_on(now.date()),
+        counted=counted,
+        counted_today=counted.date() == now.date(),
         **told,
     ), status
 

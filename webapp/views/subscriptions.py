@@ -5,8 +5,10 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import service
+from .. import outlook, service
 from ..auth import me
+from ..ports import ports
+from ..sentences import ACTIVITIES
 
 blueprint = Blueprint("subscriptions", __name__)
 
@@ -25,10 +27,12 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/subscriptions/<subscription_id>")
 def page(subscription_id: str) -> ResponseReturnValue:
     subscription = service.load(me().account_id, subscription_id)
-    facts = subscription.facts()
+    facts, tile = subscription.facts(), service.summary(subscription)
     return render_template(
         "subscriptions/page.html",
-        tile=service.summary(subscription),
+        tile=tile,
+        timeline=outlook.timeline(subscription, ports().clock.now(subscription.account).date(), tile.card),
+        activities=ACTIVITIES,
         periods=[(facts.period(ordinal), seats) for ordinal, seats in sorted(facts.seats.items(), reverse=True)],
         as_of=subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone)),
     )
