@@ -8,7 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from webapp.domain.periods import period
-from webapp.domain.pricing import Tier, breakdown, monthly_cost, parse_tiers, period_lines, prorated_line
+from webapp.domain.pricing import (
+    MAX_SEATS,
+    Tier,
+    breakdown,
+    marginal_cost,
+    monthly_cost,
+    parse_tiers,
+    period_lines,
+    prorated_line,
+)
 
 DEMO = parse_tiers([[10, 3000], [25, 2700], [50, 2400], [None, 2100]])
 
@@ -38,6 +47,20 @@ def test_the_lines_add_up_and_cover_each_seat_once(tiers: tuple[Tier, ...], seat
     billed = period_lines(tiers, seats, months)
     assert sum(line["amount"] for line in billed) == monthly_cost(tiers, seats) * months
     assert all(line["seats"] * line["unit"] * line["months"] == line["amount"] for line in billed)
+
+
+@given(price_lists(), st.integers(1, 500))
+def test_one_more_seat_costs_the_difference(tiers: tuple[Tier, ...], seats: int) -> None:
+    assert marginal_cost(tiers, seats) == monthly_cost(tiers, seats + 1) - monthly_cost(tiers, seats)
+
+
+@pytest.mark.parametrize(("seats", "cents"), [(9, 3000), (10, 2700), (25, 2400), (50, 2100), (MAX_SEATS - 1, 2100)])
+def test_one_more_seat_on_the_demo_list(seats: int, cents: int) -> None:
+    assert marginal_cost(DEMO, seats) == cents
+
+
+def test_there_is_no_seat_after_the_largest_number() -> None:
+    assert marginal_cost(DEMO, MAX_SEATS) is None
 
 
 def test_the_published_example() -> None:
