@@ -126,7 +126,7 @@ def _written(locale: str) -> Iterator[tuple[str, str]]:
 
 
 def _mistypeset(what: str, text: str, locale: str) -> Iterator[str]:
-    bare = re.sub(r"https?://\S+|[\w.+-]+@[\w.-]+|\d\d:\d\d", "", text)
+    bare = re.sub(r"https?://\S+|[\w.+-]+@[\w.-]+|\d\d:\d\d", "0", text)
     if re.search(WRONG[locale], bare):
         yield f"{what}: {text!r}"
 
