@@ -45,6 +45,7 @@ bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench
 	@$(PYTHON) -m tests.bench_roll_over
 	@$(PYTHON) -m tests.bench_invoices
+	@$(PYTHON) -m tests.bench_browser
 
 mutate: $(VENV)/.mutation
 	@$(PYTHON) -m tests.mutate
