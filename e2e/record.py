@@ -35,6 +35,7 @@ from .watcher import hear
 OUT = ROOT / "e2e" / "recordings"
 EVERY = (*STORIES, *REFUSALS)
 NO_VIDEO = "There is no video: no ffmpeg could be had to record one with."
+LONG_ID = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{8,}\b")
 LONGEST_FRAGMENT = 4000  # characters of a fragment that are shown
 
 # The pages' policy refuses styles in markup: outlines are set through the object model, and a caption is a picture.
@@ -155,7 +156,7 @@ def exchange_of(answer: Response) -> Exchange | None:
         if request.resource_type != "document":
             fragment = re.sub(r"\n\s*\n", "\n", answer.text()).strip()[:LONGEST_FRAGMENT]
     sent = [(name, value) for name, value in parse_qsl(request.post_data or "") if name != "csrf_token"]
-    path = address.path + (f"?{address.query}" if address.query else "")
+    path = LONG_ID.sub(r"\1…", address.path) + (f"?{address.query}" if address.query else "")
     timing = request.timing
     taken = round(max(timing["responseStart"], timing["responseEnd"]) - max(0, timing["requestStart"]))
     return Exchange(request.method, path, urlencode(sent, safe="/@"), answer.status, length, taken, fragment)
@@ -166,10 +167,10 @@ def rolling(page: Page, take: Take) -> Iterator[None]:
     """The camera and the trace; the camera first, or the trace's smaller picture is what it takes."""
     if take.video:
         page.screencast.start(path=take.folder / "video.webm", size=take.cell.size)
-        page.screencast.show_actions(
-            cursor="none", style={"title": "display: none", "highlight": f"outline: {LINE}; border-radius: 7px"}
-        )
-    page.context.tracing.start(title=take.says(take.story.title), screenshots=True, snapshots=True)
+        if take.cell.scripts:  # the highlight of an action waits for a timer of the page
+            style = {"title": "display: none", "highlight": f"outline: {LINE}; border-radius: 7px"}
+            page.screencast.show_actions(cursor="none", style=style)
+    page.context.tracing.start(title=take.says(take.story.title), snapshots=True)
     try:
         yield
     finally:
@@ -237,7 +238,7 @@ def chosen(variable: str, known: Collection[str]) -> Collection[str]:
 
 
 def cells(story: Story) -> list[Cell]:
-    """What is asked for; without a word on that, with scripts on a wide screen, and each procedure on a phone without."""
+    """What is asked for; else with scripts on a wide screen, and each procedure on a phone without scripts."""
     locales, scripts, widths = chosen("LOCALE", REGIONS), chosen("SCRIPTS", "10"), chosen("WIDTH", [*map(str, HEIGHTS)])
     known = [
         cell

@@ -14,20 +14,18 @@ def manage(walk: Walk, what: str) -> None:
     walk.click(f"Cliquez sur {LABELS['fr'][what]}.", f"Click {LABELS['en'][what]}.", entry)
 
 
-def confirm(walk: Walk, title: str, dialog_is_told: bool = True) -> None:
-    """Je comprends and Confirmer in the dialog that is open."""
-    dialog = walk.page.get_by_role("dialog", name=walk[title])
-    tick = dialog.get_by_label(walk["I understand"])
-    if dialog_is_told:
-        walk.step(
-            "Passez en revue la boîte de dialogue de confirmation, sélectionnez Je comprends…",
-            "Review the confirmation dialog, select I understand…",
-            tick,
-        ).check()
-    else:
-        walk.step("Cochez la case Je comprends…", "Tick I understand…", tick).check()
-    walk.click("… et cliquez sur Confirmer.", "… and click Confirm.", confirm_button(walk))
+def confirm(walk: Walk, title: str, fr: str, en: str) -> None:
+    """Je comprends and Confirmer in the dialog that is open: one step of the help page, `fr` and `en`."""
+    walk.page.get_by_role("dialog", name=walk[title]).get_by_label(walk["I understand"]).check()
+    walk.click(fr, en, confirm_button(walk))
     expect(walk.page.get_by_role("dialog")).to_have_count(0)
+
+
+REVIEW = (
+    "Passez en revue la boîte de dialogue de confirmation, sélectionnez Je comprends et cliquez sur Confirmer.",
+    "Review the confirmation dialog, select I understand and click Confirm.",
+)
+TICK = ("Cochez la case Je comprends et cliquez sur Confirmer.", "Tick I understand and click Confirm.")
 
 
 def confirm_button(walk: Walk) -> Locator:
@@ -41,7 +39,7 @@ def reduce(walk: Walk) -> None:
     """From twelve seats to eight, from the next period on."""
     manage(walk, "Reduce seats")
     set_seats(walk, 8, "240.00", NEXT_PERIOD)
-    confirm(walk, "Reduce seats")
+    confirm(walk, "Reduce seats", *REVIEW)
     expect(walk.tile()).to_contain_text(
         walk.words(
             "Réduction demandée : 12 → 8 licences utilisateur, à compter du 15 février 2027",
@@ -67,7 +65,7 @@ def _undo(walk: Walk, title: str) -> None:
         "In My Qlik, find the subscription and click Undo request.",
         undo_button(walk),
     )
-    confirm(walk, title, dialog_is_told=False)
+    confirm(walk, title, *TICK)
     expect(undo_button(walk)).to_have_count(0)
 
 
@@ -84,7 +82,7 @@ def undo_reduction(walk: Walk) -> None:
 def cancel(walk: Walk) -> None:
     """At the end of what is paid."""
     manage(walk, "Cancel subscription")
-    confirm(walk, "Cancel subscription")
+    confirm(walk, "Cancel subscription", *REVIEW)
     expect(walk.tile()).to_contain_text(
         walk.words(
             "Annulation demandée : l’abonnement prend fin le 14 février 2027",
