@@ -168,8 +168,8 @@ def rolling(page: Page, take: Take) -> Iterator[None]:
     if take.video:
         page.screencast.start(path=take.folder / "video.webm", size=take.cell.size)
         if take.cell.scripts:  # the highlight of an action waits for a timer of the page
-            style = {"title": "display: none", "highlight": f"outline: {LINE}; border-radius: 7px"}
-            page.screencast.show_actions(cursor="none", style=style)
+            highlight = f"outline: {LINE}; border-radius: 7px"
+            page.screencast.show_actions(cursor="none", style={"title": "display: none", "highlight": highlight})
     page.context.tracing.start(title=take.says(take.story.title), snapshots=True)
     try:
         yield

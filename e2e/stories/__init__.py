@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from . import billing, changes, purchases, refusals
 from .labels import ENTERPRISE, LABELS, PRODUCT
-from .walk import Sentence, Step, Walk
+from .walk import Sentence, Step, Walk, sentence
 
 __all__ = ["ENTERPRISE", "LABELS", "PRODUCT", "REFUSALS", "STORIES", "Sentence", "Step", "Story", "Walk"]
 
@@ -23,7 +23,7 @@ class Story:
 
 
 def _story(name: str, fr: str, en: str, scenario: str, walk: Callable[[Walk], None]) -> Story:
-    return Story(name, Sentence(fr, en), scenario, walk)
+    return Story(name, sentence(fr, en), scenario, walk)
 
 
 TWO_CARDS = "business-two-cards"

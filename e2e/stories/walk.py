@@ -1,5 +1,6 @@
 """One walk through a story: the page, the language, the account, and who watches each step."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,6 +16,11 @@ class Sentence(NamedTuple):
 
     fr: str
     en: str
+
+
+def sentence(fr: str, en: str) -> Sentence:
+    """French punctuation is typeset: its space does not break."""
+    return Sentence(re.sub(r" ([:;?!»])", "\u00a0\\1", fr.replace("« ", "«\u00a0")), en)
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,7 @@ class Walk:
     def step(self, fr: str, en: str, acted: Locator) -> Locator:
         """A documented step: shows the screen as it stands, with what is about to be acted on."""
         expect(acted).to_be_visible()
-        self.watch(Step(Sentence(fr, en)), acted)
+        self.watch(Step(sentence(fr, en)), acted)
         return acted
 
     def click(self, fr: str, en: str, acted: Locator) -> None:
@@ -53,7 +59,7 @@ class Walk:
         """What the help page says that then shows."""
         if shown:
             expect(shown).to_be_visible()
-        self.watch(Step(Sentence(fr, en), seen=True), shown)
+        self.watch(Step(sentence(fr, en), seen=True), shown)
 
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=self[name], exact=True)
