@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from .browser import launch_options
-from .matrix import REGIONS
+from .matrix import REGIONS, WHOLE
 from .portal import Sandbox, running_portal
 from .stories import Walk
 from .watcher import Inspector, hear
@@ -39,7 +39,7 @@ Begin = Callable[..., Walk]
 def begin(sandbox: Sandbox, new_context: Callable[..., BrowserContext], faults: list[str]) -> Begin:
     """`begin("business", locale="en", scripts=False, width=360)`: a fresh account, its owner signed in.
 
-    `inspected`: axe, widths and language are looked at after each step.
+    `inspected`: widths and language are looked at after each step, and axe: without scripts, in the whole matrix.
     """
 
     def start(
@@ -51,8 +51,9 @@ def begin(sandbox: Sandbox, new_context: Callable[..., BrowserContext], faults: 
         hear(context, faults)
         walk = Walk(context.new_page(), portal, locale, portal.account(scenario), scripts=scripts)
         if inspected:
-            mirror = None if scripts else new_context(locale=REGIONS[locale], **given).new_page()
-            walk.watch = Inspector(walk.page, locale, faults, mirror)
+            mirrored = WHOLE and not scripts
+            mirror = new_context(locale=REGIONS[locale], **given).new_page() if mirrored else None
+            walk.watch = Inspector(walk.page, locale, faults, scripts=scripts, mirror=mirror)
         walk.sign_in()
         return walk
 

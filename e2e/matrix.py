@@ -1,5 +1,6 @@
 """In how many ways a story is walked: language, scripts or none, and the width of the screen."""
 
+import os
 from dataclasses import dataclass
 from itertools import product
 
@@ -8,6 +9,7 @@ from playwright.sync_api import ViewportSize
 
 from .stories import REFUSALS, STORIES, Story
 
+WHOLE = bool(os.environ.get("MATRIX"))
 REGIONS = {"fr": "fr-FR", "en": "en-GB"}
 HEIGHTS = {1280: 800, 360: 740}
 LANGUAGES = pytest.mark.parametrize("locale", REGIONS)

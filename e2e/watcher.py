@@ -48,11 +48,12 @@ def cut(page: Page) -> list[str]:
 class Inspector:
     """Looks at each screen of a walk once: axe and widths, at 320 px too where the walk is narrow, and the language.
 
-    axe needs scripts: where the walk has none, `mirror` (a page with them) shows the same markup without its scripts.
+    axe needs scripts. Where the walk has none, `mirror` (a page with them) shows the same markup without its scripts;
+    without a mirror, axe is left out.
     """
 
-    def __init__(self, page: Page, locale: str, faults: list[str], mirror: Page | None = None) -> None:
-        self.page, self.locale, self.faults, self.mirror = page, locale, faults, mirror
+    def __init__(self, page: Page, locale: str, faults: list[str], *, scripts: bool, mirror: Page | None) -> None:
+        self.page, self.locale, self.faults, self.scripts, self.mirror = page, locale, faults, scripts, mirror
         self.seen = ""
 
     def __call__(self, _step: object = None, _acted: object = None) -> None:
@@ -60,7 +61,10 @@ class Inspector:
         if html == self.seen:
             return
         self.seen = html
-        self.faults += violations(self._mirrored(html) if self.mirror else self.page)
+        if self.scripts:
+            self.faults += violations(self.page)
+        elif self.mirror:
+            self.faults += violations(self._mirrored(self.mirror, html))
         self.faults += cut(self.page)
         size = self.page.viewport_size
         if size and size["width"] < 600:
@@ -70,13 +74,12 @@ class Inspector:
         if self.page.evaluate("document.documentElement.lang") != self.locale:
             self.faults.append(f"{self.page.url}: not in {self.locale}")
 
-    def _mirrored(self, html: str) -> Page:
-        assert self.mirror
+    def _mirrored(self, mirror: Page, html: str) -> Page:
         url, body = self.page.url, re.sub(r"<script.*?</script>", "", html, flags=re.S)
-        self.mirror.unroute_all()
-        self.mirror.route(
+        mirror.unroute_all()
+        mirror.route(
             lambda asked: asked == url.partition("#")[0],
             lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"),
         )
-        self.mirror.goto(url)
-        return self.mirror
+        mirror.goto(url)
+        return mirror
