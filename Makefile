@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all on-sqlite on-postgresql lint types fmt record bench mutate soak soak-kills soak-invoices clean
+.PHONY: run test test-all on-sqlite on-postgresql lint types fmt record matrix bench mutate soak soak-kills soak-invoices clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -40,6 +40,10 @@ fmt: $(VENV)/.test
 
 record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record
+
+# Every procedure and refusal in each language, with scripts and without, wide and narrow; `make test` walks half.
+matrix: $(VENV)/.test $(CATALOGS)
+	@MATRIX=1 $(PYTHON) -m pytest e2e/test_matrix.py
 
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench

@@ -1,7 +1,7 @@
-"""Films the documented procedures in both languages: `make record`, then open e2e/recordings/index.html.
+"""Films the procedures and the refusals: `make record`, then open e2e/recordings/index.html, which needs no server.
 
-Each story leaves a video, a trace, a picture of every step with what is acted on outlined, and the outcome as JSON.
-PROCEDURE=renew and LOCALE=en keep to that one.
+Each take leaves a video, a trace, a picture of every step with what is acted on outlined, what went over the wire, and
+the outcome as JSON. PROCEDURE=renew, LOCALE=en, SCRIPTS=0 and WIDTH=360 keep to those; ALL=1 films every cell.
 """
 
 import json
@@ -19,21 +19,24 @@ from functools import partial
 from html import escape
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from babel.dates import format_date
 from babel.numbers import format_currency
 from jinja2 import Environment, FileSystemLoader
-from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Error, Locator, Page, Response, sync_playwright
 
 from .browser import ensure_ffmpeg, launch_options
+from .matrix import CELLS, HEIGHTS, REGIONS, Cell
 from .portal import ROOT, Sandbox, running_portal
-from .stories import STORIES, Story, Walk
+from .stories import REFUSALS, STORIES, Sentence, Step, Story, Walk
+from .watcher import hear
 
 OUT = ROOT / "e2e" / "recordings"
-REGIONS = {"fr": "fr_FR", "en": "en_GB"}
-SIZE = ViewportSize(width=1280, height=800)
+EVERY = (*STORIES, *REFUSALS)
 NO_VIDEO = "There is no video: no ffmpeg could be had to record one with."
+LONG_ID = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{8,}\b")
+LONGEST_FRAGMENT = 4000  # characters of a fragment that are shown
 
 # The pages' policy refuses styles in markup: outlines are set through the object model, and a caption is a picture.
 LINE = "3px solid #d9480f"
@@ -41,66 +44,100 @@ OUTLINE = """(element, outline) => {
     const shown = element.closest("label") ?? element;
     Object.assign(shown.style, outline ? {outline, outlineOffset: "2px"} : {outline: "", outlineOffset: ""});
 }"""
-CAPTION = """<svg xmlns="http://www.w3.org/2000/svg" width="1280" height="800"><foreignObject width="1280" height="800">
-<div xmlns="http://www.w3.org/1999/xhtml" style="display: flex; align-items: end; height: 800px">
-<p style="flex: 1; margin: 0; padding: 14px 32px; background: #14201a; color: #fff; text-align: center;
-font: 600 21px/1.35 system-ui, sans-serif">{}</p></div></foreignObject></svg>"""
+CAPTION = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}">
+<foreignObject width="{width}" height="{height}">
+<div xmlns="http://www.w3.org/1999/xhtml" style="display: flex; align-items: end; height: {height}px">
+<p style="flex: 1; margin: 0; padding: 14px 5%; background: #14201a; color: #fff; text-align: center;
+font: 600 {font}px/1.35 system-ui, sans-serif">{text}</p></div></foreignObject></svg>"""
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request that went out and what came back: bytes on the wire; `form` is what was sent, `fragment` htmx got."""
+
+    method: str
+    path: str
+    form: str
+    status: int
+    bytes: int
+    ms: int
+    fragment: str
 
 
 @dataclass
 class Shot:
-    """A documented step: its sentence, its picture, and the title of the page that the picture shows."""
+    """A documented step, or what then shows: its number, its picture, the page that it shows, and what followed."""
 
-    sentence: str
+    step: Step
+    number: int
     picture: str
     page: str
     outlined: bool
+    exchanges: list[Exchange] = field(default_factory=list)
 
 
 @dataclass
 class Take:
-    """A story filmed in one language."""
+    """A story filmed in one cell of the matrix."""
 
     story: Story
-    locale: str
+    cell: Cell
     video: bool
     shots: list[Shot] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    answers: list[Response] = field(default_factory=list)
     state: Any = None
 
     @property
+    def id(self) -> str:
+        return f"{self.story.id}-{self.cell.id}"
+
+    @property
     def folder(self) -> Path:
-        return OUT / self.story.id / self.locale
+        return OUT / self.story.id / self.cell.id
+
+    @property
+    def steps(self) -> int:
+        return sum(not shot.step.seen for shot in self.shots)
 
     def has(self, name: str) -> bool:
         return (self.folder / name).exists()
 
-    def shoot(self, page: Page, sentence: str, acted: Locator | None) -> None:
-        shot = Shot(sentence, f"step-{len(self.shots) + 1:02}.png", page.title(), acted is not None)
+    def says(self, sentence: Sentence) -> str:
+        return sentence.fr if self.cell.locale == "fr" else sentence.en
+
+    def shoot(self, page: Page, step: Step, acted: Locator | None) -> None:
+        self.note_exchanges()
+        name = f"step-{len(self.shots) + 1:02}.png"
+        shot = Shot(step, self.steps + (not step.seen), name, page.title(), acted is not None)
         if acted:
             acted.scroll_into_view_if_needed()
             acted.evaluate(OUTLINE, LINE)
-        page.screenshot(path=self.folder / shot.picture)
+        page.screenshot(path=self.folder / name)
         self.shots.append(shot)
         if self.video:
-            caption = quote(CAPTION.format(escape(f"{len(self.shots)}. {sentence}")))
-            time_to_read = 1200 + 25 * len(sentence)
-            page.screencast.show_overlay(f'<img src="data:image/svg+xml,{caption}" alt="">', duration=time_to_read)
+            self._caption(page, self.says(step.says) if step.seen else f"{shot.number}. {self.says(step.says)}")
         if acted:
             acted.evaluate(OUTLINE, "")
+
+    def _caption(self, page: Page, text: str) -> None:
+        svg = quote(CAPTION.format(text=escape(text), font=21 if self.cell.width > 600 else 15, **self.cell.size))
+        image = f'<img src="data:image/svg+xml,{svg}" alt="">'
+        page.screencast.show_overlay(image, duration=1200 + 25 * len(text))  # milliseconds to read it
+
+    def note_exchanges(self) -> None:
+        """What went over the wire since the last picture followed from that picture's step."""
+        answers, self.answers[:] = list(self.answers), []
+        if self.shots:
+            self.shots[-1].exchanges += [exchange for answer in answers if (exchange := exchange_of(answer))]
 
     def keep(self, state: object) -> None:
         self.state = state
         text = json.dumps(state, indent=2, ensure_ascii=False)
         (self.folder / "state.json").write_text(text + "\n", encoding="utf-8")
 
-    def hear(self, message: ConsoleMessage) -> None:
-        refusal = re.search(r"status of (409|422)\b", message.text)  # the browser's own note; a story may be about one
-        if message.type == "error" and not refusal:
-            self.problems.append(f"Console: {message.text}")
-
     def fail(self, page: Page, error: Exception) -> None:
-        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith("stories.py")]
+        frames = [frame for frame in traceback.extract_tb(error.__traceback__) if "stories" in frame.filename]
         where = f"{frames[-1].line}\n" if frames else ""
         self.problems.insert(0, f"{where}{type(error).__name__}: {error}".strip())
         if page.url != "about:blank":
@@ -108,15 +145,32 @@ class Take:
                 page.screenshot(path=self.folder / "failure.png")
 
 
+def exchange_of(answer: Response) -> Exchange | None:
+    """None for styles and scripts."""
+    request, address = answer.request, urlsplit(answer.url)
+    if request.resource_type not in ("document", "fetch", "xhr"):
+        return None
+    length, fragment = 0, ""
+    with suppress(Error):  # a redirect has no body
+        length = request.sizes()["responseBodySize"]
+        if request.resource_type != "document":
+            fragment = re.sub(r"\n\s*\n", "\n", answer.text()).strip()[:LONGEST_FRAGMENT]
+    sent = [(name, value) for name, value in parse_qsl(request.post_data or "") if name != "csrf_token"]
+    path = LONG_ID.sub(r"\1…", address.path) + (f"?{address.query}" if address.query else "")
+    timing = request.timing
+    taken = round(max(timing["responseStart"], timing["responseEnd"]) - max(0, timing["requestStart"]))
+    return Exchange(request.method, path, urlencode(sent, safe="/@"), answer.status, length, taken, fragment)
+
+
 @contextmanager
 def rolling(page: Page, take: Take) -> Iterator[None]:
     """The camera and the trace; the camera first, or the trace's smaller picture is what it takes."""
     if take.video:
-        page.screencast.start(path=take.folder / "video.webm", size=SIZE)
-        page.screencast.show_actions(
-            cursor="none", style={"title": "display: none", "highlight": f"outline: {LINE}; border-radius: 7px"}
-        )
-    page.context.tracing.start(title=take.story.title[take.locale], screenshots=True, snapshots=True)
+        page.screencast.start(path=take.folder / "video.webm", size=take.cell.size)
+        if take.cell.scripts:  # the highlight of an action waits for a timer of the page
+            highlight = f"outline: {LINE}; border-radius: 7px"
+            page.screencast.show_actions(cursor="none", style={"title": "display: none", "highlight": highlight})
+    page.context.tracing.start(title=take.says(take.story.title), snapshots=True)
     try:
         yield
     finally:
@@ -127,17 +181,21 @@ def rolling(page: Page, take: Take) -> Iterator[None]:
 
 def film(browser: Browser, sandbox: Sandbox, take: Take) -> None:
     take.folder.mkdir(parents=True)
-    context = browser.new_context(locale=REGIONS[take.locale].replace("_", "-"), viewport=SIZE)
-    context.on("console", take.hear)
-    context.on("weberror", lambda found: take.problems.append(f"Script: {found.error}"))
+    cell = take.cell
+    context = browser.new_context(
+        locale=REGIONS[cell.locale], viewport=cell.size, java_script_enabled=cell.scripts, color_scheme="light"
+    )
+    hear(context, take.problems)
     page = context.new_page()
     try:
         account = sandbox.account(take.story.scenario)
-        walk = Walk(page, sandbox, take.locale, account, watch=partial(take.shoot, page))
+        walk = Walk(page, sandbox, cell.locale, account, cell.scripts, watch=partial(take.shoot, page))
         try:
             walk.sign_in()
+            page.on("response", lambda answer: take.answers.append(answer))
             with rolling(page, take):
                 take.story.walk(walk)
+            take.note_exchanges()
             assert take.shots, "the story showed no step"
         finally:
             take.keep(walk.state())
@@ -147,13 +205,13 @@ def film(browser: Browser, sandbox: Sandbox, take: Take) -> None:
 
 
 def money(cents: int, currency: str, locale: str) -> str:
-    return format_currency(Decimal(cents).scaleb(-2), currency, locale=REGIONS[locale])
+    return format_currency(Decimal(cents).scaleb(-2), currency, locale=REGIONS[locale].replace("-", "_"))
 
 
 def day(iso: str, locale: str, back: int = 0) -> str:
     """Ends are exclusive in the state: `back=1` gives the last day included."""
     found = date.fromisoformat(iso) - timedelta(days=back)
-    return format_date(found, "d MMMM y", locale=REGIONS[locale]).replace(" ", "\u00a0")
+    return format_date(found, "d MMMM y", locale=REGIONS[locale].replace("-", "_")).replace(" ", "\u00a0")
 
 
 def write_index(takes: list[Take], without_video: str) -> Path:
@@ -164,7 +222,9 @@ def write_index(takes: list[Take], without_video: str) -> Path:
     index = OUT / "index.html"
     folder = OUT.relative_to(ROOT).as_posix()
     index.write_text(
-        pages.get_template("recording.html").render(takes=takes, without_video=without_video, folder=folder),
+        pages.get_template("recording.html").render(
+            takes=takes, stories=EVERY, without_video=without_video, folder=folder
+        ),
         encoding="utf-8",
     )
     return index.relative_to(ROOT)
@@ -177,17 +237,35 @@ def chosen(variable: str, known: Collection[str]) -> Collection[str]:
     return [given] if given else known
 
 
+def cells(story: Story) -> list[Cell]:
+    """What is asked for; else with scripts on a wide screen, and each procedure on a phone without scripts."""
+    locales, scripts, widths = chosen("LOCALE", REGIONS), chosen("SCRIPTS", "10"), chosen("WIDTH", [*map(str, HEIGHTS)])
+    known = [
+        cell
+        for cell in CELLS
+        if cell.locale in locales and str(int(cell.scripts)) in scripts and str(cell.width) in widths
+    ]
+    if any(os.environ.get(name) for name in ("SCRIPTS", "WIDTH", "ALL")):
+        return known
+    phone = story in STORIES and not os.environ.get("LOCALE")
+    return [
+        cell
+        for cell in known
+        if (cell.scripts and cell.width > 600) or (phone and not cell.scripts and cell.width < 600)
+    ]
+
+
 def main() -> int:
-    ids, locales = chosen("PROCEDURE", [story.id for story in STORIES]), chosen("LOCALE", REGIONS)
+    ids = chosen("PROCEDURE", [story.id for story in EVERY])
     options, video = launch_options(), ensure_ffmpeg()
-    takes = [Take(story, locale, video) for story in STORIES if story.id in ids for locale in locales]
+    takes = [Take(story, cell, video) for story in EVERY if story.id in ids for cell in cells(story)]
     shutil.rmtree(OUT, ignore_errors=True)
     with running_portal() as sandbox, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**options)  # type: ignore[arg-type]
         for take in takes:
             film(browser, sandbox, take)
-            told = ["failed", *take.problems] if take.problems else [f"{len(take.shots)} steps"]
-            print(f"{take.story.id} ({take.locale}):", "\n".join(told).replace("\n", "\n  "), flush=True)
+            told = ["failed", *take.problems] if take.problems else [f"{take.steps} steps"]
+            print(f"{take.story.id} ({take.cell.id}):", "\n".join(told).replace("\n", "\n  "), flush=True)
     without_video = "" if video else NO_VIDEO
     print(*filter(None, [without_video, write_index(takes, without_video)]), sep="\n")
     return any(take.problems for take in takes)

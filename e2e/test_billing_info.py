@@ -3,26 +3,11 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
-from .conftest import Begin, violations
-from .stories import billing_info
-from .test_renew import LANGUAGES, SCRIPTS
-
-
-@LANGUAGES
-@SCRIPTS
-def test_the_documented_change(begin: Begin, locale: str, scripts: bool) -> None:
-    walk = begin("business", locale=locale, scripts=scripts)
-    broken: list[str] = []
-
-    def look(_title: str, _acted: Locator | None) -> None:
-        if scripts:
-            broken.extend(violations(walk.page))
-
-    walk.watch = look
-    billing_info(walk)
-    assert broken == []
+from .conftest import Begin
+from .matrix import SCRIPTS
+from .watcher import violations
 
 
 @SCRIPTS

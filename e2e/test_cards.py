@@ -1,16 +1,11 @@
 """Cards in a real browser: the documented steps, and the menu by keyboard, without scripts and on narrow screens."""
 
-import pytest
 from playwright.sync_api import Locator, expect
 
-from .conftest import Begin, violations
-from .stories import STORIES, Story, Walk
-
-LANGUAGES = pytest.mark.parametrize("locale", ["fr", "en"])
-SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-CARD_STORIES = pytest.mark.parametrize(
-    "story", [story for story in STORIES if story.id.endswith("-card")], ids=lambda story: story.id
-)
+from .conftest import Begin
+from .matrix import SCRIPTS
+from .stories import Walk
+from .watcher import violations
 
 
 def more(walk: Walk, last4: str) -> Locator:
@@ -19,40 +14,6 @@ def more(walk: Walk, last4: str) -> Locator:
 
 def billing(walk: Walk) -> None:
     walk.page.goto(f"{walk.sandbox.url}/billing")
-
-
-@CARD_STORIES
-@LANGUAGES
-@SCRIPTS
-def test_the_documented_steps(begin: Begin, story: Story, locale: str, scripts: bool) -> None:
-    walk = begin(story.scenario, locale=locale, scripts=scripts)
-    broken: list[str] = []
-
-    def look(_title: str, _acted: Locator | None) -> None:
-        if scripts:
-            broken.extend(violations(walk.page))
-
-    walk.watch = look
-    story.walk(walk)
-    assert broken == []
-
-
-@CARD_STORIES
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light"), (320, "dark")])
-def test_every_screen_fits_and_reads_in_any_width_and_scheme(
-    begin: Begin, story: Story, width: int, scheme: str
-) -> None:
-    walk = begin(story.scenario, width=width, color_scheme=scheme)
-    broken: list[str] = []
-
-    def look(title: str, _acted: Locator | None) -> None:
-        broken.extend(violations(walk.page))
-        if walk.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            broken.append(f"{title}: scrolls sideways")
-
-    walk.watch = look
-    story.walk(walk)
-    assert broken == []
 
 
 def test_the_menu_opens_by_keyboard_and_closes_on_escape_and_elsewhere(begin: Begin) -> None:

@@ -3,59 +3,10 @@
 import re
 
 import pytest
-from playwright.sync_api import Locator, Route, expect
+from playwright.sync_api import Route, expect
 
-from .conftest import Begin, violations
-from .stories import STORIES, Story
-
-CHANGES = [story for story in STORIES if story.id in ("add", "reduce", "undo-reduction", "cancel", "undo-cancellation")]
-
-
-@pytest.mark.parametrize("story", CHANGES, ids=lambda story: story.id)
-@pytest.mark.parametrize(("locale", "scripts"), [("fr", True), ("en", True), ("fr", False)])
-def test_the_documented_procedure(begin: Begin, story: Story, locale: str, scripts: bool) -> None:
-    walk = begin(story.scenario, locale=locale, scripts=scripts)
-    broken: list[str] = []
-
-    def look(_title: str, _acted: Locator | None) -> None:
-        if scripts:
-            broken.extend(violations(walk.page))
-
-    walk.watch = look
-    story.walk(walk)
-    assert broken == []
-
-
-@pytest.mark.parametrize("story", CHANGES, ids=lambda story: story.id)
-def test_it_fits_a_narrow_dark_screen(begin: Begin, story: Story) -> None:
-    walk = begin(story.scenario, width=320, color_scheme="dark")
-    broken: list[str] = []
-
-    def look(title: str, _acted: Locator | None) -> None:
-        broken.extend(violations(walk.page))
-        if walk.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            broken.append(f"{title}: scrolls sideways")
-        if walk.page.evaluate(
-            "[...document.querySelectorAll('.amounts')].some(t => t.scrollWidth > t.parentNode.clientWidth)"
-        ):
-            broken.append(f"{title}: amounts are cut")
-
-    walk.watch = look
-    story.walk(walk)
-    assert broken == []
-
-
-@pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
-def test_confirm_without_i_understand_stays_and_says_so(begin: Begin, scripts: bool) -> None:
-    walk = begin("business-reduction-pending", scripts=scripts)
-    walk.tile().get_by_role("link", name=walk["Undo request"]).click()
-    dialog = walk.page.get_by_role("dialog")
-    dialog.get_by_role("button", name="Confirmer").click()
-    expect(dialog.get_by_role("alert")).to_contain_text("Cochez")
-    expect(dialog.get_by_role("alert")).to_be_focused()
-    assert walk.subscription()["changes"][0]["state"] == "open"
-    if scripts:
-        assert violations(walk.page) == []
+from .conftest import Begin
+from .watcher import violations
 
 
 def test_the_way_out_changes_nothing_and_the_focus_returns(begin: Begin) -> None:

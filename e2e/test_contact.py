@@ -2,27 +2,11 @@
 
 import re
 
-import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 
-from .conftest import Begin, violations
-from .stories import contact
-from .test_renew import LANGUAGES, SCRIPTS
-
-
-@LANGUAGES
-@SCRIPTS
-def test_the_documented_message(begin: Begin, locale: str, scripts: bool) -> None:
-    walk = begin("enterprise", locale=locale, scripts=scripts)
-    broken: list[str] = []
-
-    def look(_title: str, _acted: Locator | None) -> None:
-        if scripts:
-            broken.extend(violations(walk.page))
-
-    walk.watch = look
-    contact(walk)
-    assert broken == []
+from .conftest import Begin
+from .matrix import SCRIPTS
+from .watcher import violations
 
 
 @SCRIPTS
@@ -62,11 +46,3 @@ def test_by_keyboard_alone(begin: Begin) -> None:
     walk.page.keyboard.press("Tab")
     walk.page.keyboard.press("Enter")
     expect(walk.page.get_by_role("status").first).to_contain_text("numéro de dossier")
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light"), (320, "dark")])
-def test_the_page_with_a_case_fits_and_reads(begin: Begin, width: int, scheme: str) -> None:
-    walk = begin("enterprise", width=width, color_scheme=scheme)
-    contact(walk)
-    assert violations(walk.page) == []
-    assert not walk.page.evaluate("document.documentElement.scrollWidth > innerWidth")

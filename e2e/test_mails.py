@@ -3,7 +3,8 @@
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import Begin, violations
+from .conftest import Begin
+from .watcher import violations
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

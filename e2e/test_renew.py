@@ -4,14 +4,13 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, Route, expect
+from playwright.sync_api import Locator, Route, expect
 
-from .conftest import Begin, violations
+from .conftest import Begin
+from .matrix import SCRIPTS
 from .portal import free_port, running_portal
-from .stories import PRODUCT, Walk, renew
-
-LANGUAGES = pytest.mark.parametrize("locale", ["fr", "en"])
-SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+from .stories import Walk
+from .watcher import violations
 
 
 def open_stepper(walk: Walk) -> None:
@@ -26,45 +25,6 @@ def to_overview(walk: Walk) -> None:
     walk.heading("Payment")
     walk.button("Continue").click()
     walk.heading("Overview")
-
-
-@LANGUAGES
-@SCRIPTS
-def test_the_documented_renewal(begin: Begin, locale: str, scripts: bool) -> None:
-    walk = begin("business", locale=locale, scripts=scripts)
-    broken: list[str] = []
-
-    def look(_title: str, _acted: Locator | None) -> None:
-        if scripts:
-            broken.extend(violations(walk.page))
-            assert walk.page.evaluate("document.documentElement.lang") == locale
-
-    walk.watch = look
-    renew(walk)
-    assert broken == []
-
-
-@LANGUAGES
-@SCRIPTS
-def test_the_renewal_with_a_new_card(begin: Begin, locale: str, scripts: bool) -> None:
-    walk = begin("business", locale=locale, scripts=scripts)
-    renew(walk, "5555555555554444")
-    assert [(card["last4"], card["default"]) for card in walk.state()["cards"]] == [("4242", True), ("4444", False)]
-
-
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light"), (320, "dark")])
-def test_every_screen_fits_and_reads_in_any_width_and_scheme(begin: Begin, width: int, scheme: str) -> None:
-    walk = begin("business", width=width, color_scheme=scheme)
-    broken: list[str] = []
-
-    def look(title: str, _acted: Locator | None) -> None:
-        broken.extend(violations(walk.page))
-        if walk.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            broken.append(f"{title}: scrolls sideways")
-
-    walk.watch = look
-    renew(walk, "5555555555554444")
-    assert broken == []
 
 
 def test_the_cost_stands_at_the_right_and_below_on_a_narrow_screen(begin: Begin) -> None:
@@ -117,23 +77,6 @@ def test_enter_in_the_field_continues(begin: Begin) -> None:
     walk.labelled("seats").press("Enter")
     walk.heading("Payment")
     expect(walk.page.get_by_text("20 licences utilisateur")).to_be_visible()
-
-
-@SCRIPTS
-def test_below_the_floor_the_refusal_can_be_read(begin: Begin, scripts: bool) -> None:
-    walk = begin("business-at-floor", scripts=scripts)
-    open_stepper(walk)
-    walk.button("Decrease").click()
-    expect(walk.labelled("seats")).to_have_value("11")
-    expect(walk.page.get_by_text("Au moins 12")).to_be_visible()
-    walk.button("Continue").click()
-    alert = walk.page.get_by_role("alert")
-    expect(alert).to_contain_text("12 utilisateurs actifs")
-    expect(alert).to_contain_text("attendez au moins deux minutes")
-    expect(alert).to_be_focused()
-    expect(walk.page).to_have_title(re.compile("^Erreur"))
-    if scripts:
-        assert violations(walk.page) == []
 
 
 def test_five_fast_clicks_are_five_seats(begin: Begin) -> None:
@@ -203,22 +146,6 @@ def test_a_double_click_on_pay_is_one_post_and_one_payment(begin: Begin) -> None
 
 
 @SCRIPTS
-def test_a_refused_card_and_then_another(begin: Begin, scripts: bool) -> None:
-    walk = begin("business-two-cards", scripts=scripts)
-    to_overview(walk)
-    walk.sandbox.gateway(walk.account["account"], "decline")
-    walk.button("Pay").click()
-    walk.heading("Payment")
-    expect(walk.page.get_by_role("alert")).to_contain_text("La banque a refusé la carte. Rien n’a été débité.")
-    walk.page.get_by_role("radio", name="4444").check()
-    walk.button("Continue").click()
-    expect(walk.page.get_by_text("4444").first).to_be_visible()
-    walk.button("Pay").click()
-    walk.heading("Receipt")
-    assert [paid["state"] for paid in walk.state()["payments"]] == ["declined", "captured"]
-
-
-@SCRIPTS
 @pytest.mark.parametrize("confirms", [True, False], ids=["confirmed", "refused"])
 def test_3d_secure(begin: Begin, scripts: bool, confirms: bool) -> None:
     walk = begin("business", scripts=scripts)
@@ -233,16 +160,6 @@ def test_3d_secure(begin: Begin, scripts: bool, confirms: bool) -> None:
     walk.page.get_by_role("button", name="Oui, confirmer" if confirms else "Non, refuser").click()
     walk.heading("Receipt" if confirms else "Payment")
     assert [paid["state"] for paid in walk.state()["payments"]] == ["captured" if confirms else "declined"]
-
-
-def test_a_challenge_can_be_given_up(begin: Begin) -> None:
-    walk = begin("business")
-    to_overview(walk)
-    walk.sandbox.gateway(walk.account["account"], "challenge")
-    walk.button("Pay").click()
-    walk.page.get_by_role("button", name="Abandonner ce paiement").click()
-    expect(walk.page.get_by_role("alert")).to_contain_text("Le paiement n’a pas abouti.")
-    assert [paid["state"] for paid in walk.state()["payments"]] == ["cancelled"]
 
 
 @SCRIPTS
@@ -307,21 +224,6 @@ def test_a_card_the_gateway_refuses_is_told_at_its_field(begin: Begin) -> None:
     assert violations(walk.page) == []
     walk.enter_card("5555 5555 5555 4444")
     expect(walk.page.get_by_role("status").first).to_contain_text("se terminant par 4444")
-
-
-def test_an_enterprise_subscription_offers_the_account_manager(begin: Begin) -> None:
-    page: Page = begin_both(begin)
-    enterprise = page.get_by_role("article", name="Qlik Sense Enterprise SaaS")
-    expect(enterprise.get_by_role("link", name="Renouveler")).to_have_count(0)
-    enterprise.get_by_role("link", name="Contacter le responsable de votre compte Qlik").click()
-    expect(page.get_by_role("link", name="sophie.laurent@example.test")).to_be_visible()
-    assert violations(page) == []
-
-
-def begin_both(begin: Begin) -> Page:
-    walk = begin("both")
-    expect(walk.page.get_by_role("article", name=PRODUCT, exact=True)).to_be_visible()
-    return walk.page
 
 
 def test_sign_out_leaves_nothing_behind(begin: Begin) -> None:

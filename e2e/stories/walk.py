@@ -1,0 +1,117 @@
+"""One walk through a story: the page, the language, the account, and who watches each step."""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from playwright.sync_api import Locator, Page, expect
+
+from ..portal import Sandbox
+from .labels import LABELS, PRODUCT
+
+
+class Sentence(NamedTuple):
+    """What the help page says, in both languages."""
+
+    fr: str
+    en: str
+
+
+def sentence(fr: str, en: str) -> Sentence:
+    """French punctuation is typeset: its space does not break."""
+    return Sentence(re.sub(r" ([:;?!»])", "\u00a0\\1", fr.replace("« ", "«\u00a0")), en)
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something that the owner does, which the help page numbers; or (`seen`) something that then shows."""
+
+    says: Sentence
+    seen: bool = False
+
+
+@dataclass
+class Walk:
+    page: Page
+    sandbox: Sandbox
+    locale: str
+    account: dict[str, Any]
+    scripts: bool = True
+    watch: Callable[[Step, Locator | None], None] = field(default=lambda _step, _acted: None)
+
+    def __getitem__(self, name: str) -> str:
+        return LABELS[self.locale][name]
+
+    def words(self, fr: str, en: str) -> str:
+        return fr if self.locale == "fr" else en
+
+    def step(self, fr: str, en: str, acted: Locator) -> Locator:
+        """A documented step: shows the screen as it stands, with what is about to be acted on."""
+        expect(acted).to_be_visible()
+        self.watch(Step(sentence(fr, en)), acted)
+        return acted
+
+    def click(self, fr: str, en: str, acted: Locator) -> None:
+        self.step(fr, en, acted).click()
+
+    def see(self, fr: str, en: str, shown: Locator | None = None) -> None:
+        """What the help page says that then shows."""
+        if shown:
+            expect(shown).to_be_visible()
+        self.watch(Step(sentence(fr, en), seen=True), shown)
+
+    def button(self, name: str) -> Locator:
+        return self.page.get_by_role("button", name=self[name], exact=True)
+
+    def labelled(self, name: str) -> Locator:
+        return self.page.get_by_label(self[name])
+
+    def heading(self, name: str) -> None:
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(self[name])
+
+    def tile(self, product: str = PRODUCT) -> Locator:
+        return self.page.get_by_role("article", name=product)
+
+    def cost(self) -> Locator:
+        return self.page.get_by_role("status", name=self["cost"])
+
+    def alert(self) -> Locator:
+        return self.page.get_by_role("alert")
+
+    def card(self, last4: str) -> Locator:
+        """A payment method's row on Paiement et facturation."""
+        return (
+            self.page.get_by_role("region", name=self["Payment methods"]).get_by_role("listitem").filter(has_text=last4)
+        )
+
+    def cards(self) -> list[tuple[str, bool]]:
+        """The last digits of the saved cards, each with whether it is the default."""
+        return [(card["last4"], card["default"]) for card in self.state()["cards"]]
+
+    def payments(self) -> list[str]:
+        return [payment["state"] for payment in self.state()["payments"]]
+
+    def state(self) -> Any:
+        return self.sandbox.state(self.account["account"])
+
+    def subscription(self) -> Any:
+        return next(found for found in self.state()["subscriptions"] if found["plan"] == "business")
+
+    def sign_in(self) -> None:
+        self.page.goto(f"{self.sandbox.url}/subscriptions")
+        self.labelled("E-mail").fill(self.account["email"])
+        self.labelled("Password").fill(self.account["password"])
+        self.button("Sign in").click()
+        expect(self.page.get_by_role("article").first).to_be_visible()
+
+    def enter_card(self, number: str) -> None:
+        """The gateway's own page."""
+        self.type_card(number)
+        self.button("Continue").click()
+
+    def type_card(self, number: str) -> None:
+        self.labelled("Card number").fill(number)
+        self.labelled("Expiry date").fill("12/31")
+        self.labelled("Security code").fill("123")
+        self.labelled("Holder").fill("Camille Martin")
