@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import Begin, violations
+from .conftest import Begin
 from .stories import Walk
+from .watcher import violations
 
 SHIFTS = """() => { window.moved = []; new PerformanceObserver(list => {
     for (const entry of list.getEntries()) for (const {node, previousRect: a, currentRect: b} of entry.sources)

@@ -5,8 +5,9 @@ import re
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from .conftest import Begin, violations
+from .conftest import Begin
 from .stories import PRODUCT, STORIES, Walk
+from .watcher import violations
 
 TARGETS = """() => [...document.querySelectorAll("a, button, input, select, summary, textarea")].filter(element => {
     const style = getComputedStyle(element), box = element.getBoundingClientRect();
