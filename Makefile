@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all on-sqlite on-postgresql lint types fmt record matrix bench mutate soak soak-kills soak-invoices clean
+.PHONY: run test test-all on-sqlite in-browsers on-postgresql lint types fmt record matrix bench mutate soak soak-kills soak-invoices clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -15,18 +15,22 @@ run: $(VENV)/.run $(CATALOGS)
 
 # Everything on SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both.
 test: lint types
-	@$(MAKE) --no-print-directory -j2 on-sqlite on-postgresql
+	@$(MAKE) --no-print-directory -j2 on-sqlite in-browsers on-postgresql
 
-test-all: lint types on-sqlite
+test-all: lint types on-sqlite in-browsers
 	@DATABASE=postgresql $(PYTHON) -m pytest
 
 on-sqlite:
-	@$(PYTHON) -m pytest
+	@$(PYTHON) -m pytest --output=e2e/failures/sqlite tests
 
-# Beside the other, so what it says is kept until it ends.
+# These run beside the first, so what they say is kept until they end.
+in-browsers:
+	@said=$$($(PYTHON) -m pytest -p no:cacheprovider e2e 2>&1); status=$$?; \
+	printf '\nIn browsers:\n%s\n' "$$said"; exit $$status
+
 on-postgresql:
 	@said=$$(DATABASE=postgresql $(PYTHON) -m pytest -m service -p no:cacheprovider --output=e2e/failures/postgresql tests 2>&1); \
-	status=$$?; echo; echo "On PostgreSQL:"; echo "$$said"; exit $$status
+	status=$$?; printf '\nOn PostgreSQL:\n%s\n' "$$said"; exit $$status
 
 lint: $(VENV)/.test $(CATALOGS)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
