@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
-from webapp import create_app
+from webapp import auth, create_app
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -23,6 +24,8 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX", "1")
         patch.setenv("INSTANCE_DIR", str(tmp_path_factory.mktemp("instance")))
+        for module in (auth, scenarios):  # what makes a stolen hash dear makes each test's account dear, too
+            patch.setattr(module, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
 
