@@ -75,7 +75,7 @@ def test_what_is_ahead_is_read_by_all_and_fits(begin: Begin, scenario: str, loca
 def test_a_planned_reduction_is_undone_from_the_timeline(begin: Begin) -> None:
     walk = begin("business-reduction-pending")
     open_page(walk)
-    walk.page.get_by_role("link", name="Annuler la demande de réduction").click()
+    walk.page.get_by_role("link", name="Annuler la réduction").click()
     expect(walk.page.get_by_role("dialog")).to_be_visible()
     walk.page.get_by_label("Je comprends").check()
     walk.page.get_by_role("button", name="Confirmer").click()

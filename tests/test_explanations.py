@@ -109,7 +109,7 @@ def test_a_number_without_a_price_or_a_next_one_says_so(client: FlaskClient, bus
         ("business-cancellation-pending", "There is no renewal: a cancellation was requested, and the subscription "
          "ends on 14 February 2027. Undo the cancellation", "Il n’y aura pas de renouvellement"),
         ("business-lapsed", "renew by 10 February 2027, or the subscription ends. Renew now", "Renouveler maintenant"),
-        ("business-reduction-pending", "Reduction: 12 → 8 seats Undo the reduction", "Annuler la demande de réduction"),
+        ("business-reduction-pending", "Reduction: 12 → 8 seats Undo the reduction", "Annuler la réduction"),
         ("business-at-floor", "12 seats are enough for the active users (12).", "12 licences utilisateur suffisent"),
     ],
 )  # fmt: skip
