@@ -44,10 +44,25 @@ def _app(url: str, **settings: Any) -> Flask:
     return create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True, **settings})
 
 
-@pytest.fixture
-def app(migrated: str, tmp_path: Path) -> Iterator[Flask]:
-    with running(migrated, tmp_path) as app:
+@pytest.fixture(scope="session")
+def shared(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
+    """One application for all tests: what it compiles of templates and statements serves them all."""
+    with running(migrated, tmp_path_factory.mktemp("shared")) as app:
         yield app
+
+
+@pytest.fixture
+def app(shared: Flask, migrated: str) -> Iterator[Flask]:
+    """On a database and with settings that begin anew."""
+    config, extensions = dict(shared.config), dict(shared.extensions)
+    databases.begin_anew(shared.config["SQLALCHEMY_DATABASE_URI"], migrated)
+    with shared.app_context():
+        yield shared
+        db.session.remove()
+        db.engine.dispose()
+    shared.config.clear()
+    shared.config.update(config)
+    shared.extensions.update(extensions)
 
 
 @contextmanager

@@ -12,6 +12,8 @@ from unittest.mock import patch
 
 import psycopg
 
+from webapp.db import Base
+
 POSTGRESQL = os.environ.get("DATABASE") == "postgresql"
 _numbers = count(1)
 
@@ -33,7 +35,7 @@ def hurry() -> None:
 
 
 def _execute(url: str, *statements: str) -> None:
-    with psycopg.connect(url, autocommit=True) as connection:
+    with psycopg.connect(url.replace("+psycopg", ""), autocommit=True) as connection:
         for statement in statements:
             connection.execute(statement.encode())
 
@@ -66,13 +68,25 @@ def fresh_database(folder: Path) -> Iterator[str]:
         drop_postgresql(url)
 
 
+def begin_anew(url: str, like: str) -> None:
+    """Makes the database at `url`, to which nobody is connected, what the migrations leave: as at `like`, no rows."""
+    if POSTGRESQL:  # where a copy is dear
+        rows = (f'DELETE FROM "{table.name}"' for table in Base.metadata.sorted_tables)
+        _execute(url, "SET session_replication_role = replica", *rows)  # no foreign key is looked at
+        return
+    path = url.removeprefix("sqlite:///")
+    for left in ("-wal", "-shm"):
+        Path(path + left).unlink(missing_ok=True)
+    shutil.copy(like.removeprefix("sqlite:///"), path)
+
+
 @contextmanager
 def copied(url: str, folder: Path) -> Iterator[str]:
     """A database that begins as the one at `url`, until the block ends."""
     if not POSTGRESQL:
-        copy = folder / "portal.sqlite3"
-        shutil.copy(url.removeprefix("sqlite:///"), copy)
-        yield f"sqlite:///{copy}"
+        copy = f"sqlite:///{folder / 'portal.sqlite3'}"
+        begin_anew(copy, url)
+        yield copy
         return
     copied_url = new_postgresql(database_name(url))
     try:

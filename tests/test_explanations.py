@@ -6,16 +6,16 @@ from datetime import date
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import delete, event, update
+from sqlalchemy import delete, update
 
 from webapp import service
-from webapp.db import db, transaction
+from webapp.db import transaction
 from webapp.models import Account, DefaultCard, PriceList, Subscription
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 from .conftest import signed_in
-from .world import dump, pay, post, quoted, subscription
+from .world import dump, pay, post, quoted, statements, subscription
 
 pytestmark = pytest.mark.service
 
@@ -87,10 +87,9 @@ def test_a_period_that_is_none_is_no_fault(client: FlaskClient, business: Made, 
 
 
 def test_the_fragment_as_the_page_asks_for_it_is_small_and_asks_twice(client: FlaskClient, business: Made) -> None:
-    statements: list[str] = []
-    event.listen(db.engine, "before_cursor_execute", lambda *args: statements.append(args[2]))
-    answer = client.get(f"/subscriptions/{subscription(business)}/renew?ordinal=5&seats=60", headers=HX)
-    assert len([one for one in statements if not one.startswith("BEGIN")]) == 2
+    with statements() as asked:
+        answer = client.get(f"/subscriptions/{subscription(business)}/renew?ordinal=5&seats=60", headers=HX)
+    assert len(asked) == 2
     assert len(answer.data) <= 1100
 
 

@@ -134,12 +134,12 @@ def _mistypeset(what: str, text: str, locale: str) -> Iterator[str]:
 def test_every_sentence_is_translated_or_is_data(app: Flask) -> None:
     with app.test_request_context():
         cache = flask_babel.get_domain().cache
-    for locale in ("fr", "en"):
-        cache[locale, "messages"] = Marks()
     stepper._rendered.cache_clear()
     try:
+        cache.update({(locale, "messages"): Marks() for locale in ("fr", "en")})
         faces = [face for face in walk(app, "fr")[0] if "/sandbox?" not in face.what]  # the testers' bench speaks codes
     finally:
+        cache.clear()
         stepper._rendered.cache_clear()
     with app.test_request_context(headers={"Cookie": "locale=fr"}):
         names = set(formats.countries().values()) | set(get_month_names("wide", locale="fr").values())

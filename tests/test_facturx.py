@@ -26,8 +26,7 @@ from webapp.sandbox.scenarios import Made
 
 from .conftest import signed_in
 from .einvoice import RAM, amounts_of, broken_rules, drawn, faults, text_of, wrong_amounts, wrong_container
-from .test_invoices import buyer, invoice_of, pdf_url, rewrite
-from .world import dump, pay, quoted, state, subscription
+from .world import buyer, dump, invoice_of, pay, pdf_url, quoted, rewrite, state, subscription
 
 
 def xml_url(made: Made) -> str:

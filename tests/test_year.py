@@ -27,9 +27,8 @@ from webapp.sandbox.scenarios import Made
 
 from . import databases
 from .conftest import signed_in
-from .test_invoices import buyer, issue, rewrite
 from .test_parallel import Browser
-from .world import dump, pay, quoted
+from .world import buyer, dump, issue, pay, quoted, rewrite
 
 pytestmark = pytest.mark.service
 ZIP = "/billing/invoices/2027.zip"

@@ -8,11 +8,10 @@ key, so that the money goes back once.
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
 
 from sqlalchemy import func, select
 
-from . import activity, billing, notices, service
+from . import activity, billing, notices, purchase, service
 from .db import db, transaction
 from .domain.money import Money
 from .domain.tax import credited_tax
@@ -22,7 +21,6 @@ from .records import Invoice, Refund
 
 log = logging.getLogger(__name__)
 REASON_LENGTH = 300
-LONG_PENDING = timedelta(days=1)
 
 
 class NotCredited(Exception):
@@ -151,6 +149,6 @@ def settled(key: str) -> str:
         invoice = db.session.get_one(Invoice, refund.invoice_id)
         account = db.session.get_one(Account, invoice.account_id)
         waited = ports().clock.now(account) - refund.created_at
-        if waited >= LONG_PENDING:
+        if waited >= purchase.LONG_PENDING:
             log.error("refund %s has been pending for %s: look it up at the gateway", key, waited)
     return refund.state

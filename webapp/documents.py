@@ -32,11 +32,7 @@ UNBROKEN = re.compile(r"[^\s\u200b-]{20}|-{20}")
 
 
 class DocumentNotMade(Exception):
-    """The document could not be made: the cause is logged and nothing is written."""
-
-    def __init__(self, invoice_id: str) -> None:
-        super().__init__(invoice_id)
-        self.invoice_id = invoice_id
+    """The document of the invoice with this id could not be made: the cause is logged and nothing is written."""
 
 
 class Made(NamedTuple):

@@ -1,11 +1,11 @@
 """« Will my renewal succeed? »: what the next automatic charge depends on, point by point."""
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import date
 from enum import StrEnum
 from typing import NamedTuple
 
-from .subscription import LAPSE_DAYS, ChangeKind, Facts, Status, attempt_day, projected_seats, status
+from .subscription import ChangeKind, Due, Facts, Status, due, projected_seats, status
 from .tax import EU, FRENCH_VAT_AREA
 
 
@@ -65,19 +65,18 @@ def renewal_checks(
     facts: Facts, today: date, card: CardFacts | None, country: str, tax_number: TaxNumber
 ) -> list[Check]:
     """In the order in which they matter; none where nothing is charged by itself, or nothing more."""
-    now, cancellation = status(facts, today), facts.change(ChangeKind.CANCELLATION)
-    if not facts.self_service or now is Status.ENDED:
+    now, found = status(facts, today), due(facts, today)
+    if not facts.self_service or now is Status.ENDED or found is None:
         return []
-    if cancellation:
-        ends_on = facts.boundary(cancellation.effective_ordinal)
-        return [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, ends_on)]
-    if now is Status.LAPSED:
-        ends_on = (facts.refused_on or today) + timedelta(days=LAPSE_DAYS)
-        return [Check(Point.CHARGE, Verdict.PROBLEM, Remedy.RENEW, ends_on)]
-    charged_on = max(attempt_day(facts) or today, today)
-    due = Verdict.WARNING if now is Status.PAST_DUE else Verdict.OK
+    what, day = found
+    if what is Due.END and now is Status.LAPSED:
+        return [Check(Point.CHARGE, Verdict.PROBLEM, Remedy.RENEW, day)]
+    if what is Due.END:
+        return [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, day)]
+    charged_on = max(day, today)
+    late = Verdict.WARNING if now is Status.PAST_DUE else Verdict.OK
     return [
-        _check(Point.CHARGE, due, Remedy.RENEW, charged_on),
+        _check(Point.CHARGE, late, Remedy.RENEW, charged_on),
         _check(Point.PAYMENT, Verdict.WARNING if facts.payment_pending else Verdict.OK, Remedy.FOLLOW_PAYMENT),
         *_card(card, charged_on),
         _seats(facts, now),

@@ -49,10 +49,9 @@ def unstorable(error: Exception) -> Response:
     return error_page(404 if request.method in ("GET", "HEAD") or "\0" in request.path else 400)
 
 
-def document_not_made(fault: DocumentNotMade) -> Response:
+def document_not_made(_fault: DocumentNotMade) -> Response:
     sentence = gettext("The document could not be made. The fault is ours and is written down. Try again in a moment.")
-    again = url_for("billing.download", invoice_id=fault.invoice_id)
-    return error_page(500, Explained(sentence, gettext("Try again"), again))
+    return error_page(500, Explained(sentence, gettext("Try again"), request.path))
 
 
 def unexpected(error: Exception) -> Response:
