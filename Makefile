@@ -47,7 +47,7 @@ record: $(VENV)/.test $(CATALOGS)
 
 # Every procedure and refusal in each language, with scripts and without, wide and narrow; `make test` walks half.
 matrix: $(VENV)/.test $(CATALOGS)
-	@MATRIX=1 $(PYTHON) -m pytest e2e/test_matrix.py
+	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure e2e/test_matrix.py
 
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench
