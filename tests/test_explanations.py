@@ -38,9 +38,9 @@ def page(client: FlaskClient, made: Made, locale: str = "en", name: str = "") ->
 @pytest.mark.parametrize(
     ("locale", "sentences"),
     [
-        ("en", ("One more seat: +€27.00 a month", "Today 12 €354.00", "Renewal 14 €408.00", "Difference +2 +€54.00",
+        ("en", ("One more seat: +€27.00 a month", "Today 12 €354.00", "Next period 14 €408.00", "Difference +2 +€54.00",
                 "11–14 4 × €27.00 €108.00", "not those who are invited or disabled", "Counted at 08:58; after you")),
-        ("fr", ("Une licence de plus : + 27,00 € par mois", "Aujourd’hui 12 354,00 €", "Renouvellement 14 408,00 €",
+        ("fr", ("Une licence de plus : + 27,00 € par mois", "Aujourd’hui 12 354,00 €", "Période suivante 14 408,00 €",
                 "Différence + 2 + 54,00 €", "11–14 4 × 27,00 € 108,00 €", "pas ceux qui sont invités ou désactivés",
                 "Comptés à 08:58 ; après un retrait, attendez deux minutes.")),
     ],
@@ -77,7 +77,7 @@ def test_what_is_paid_is_compared_at_the_price_that_it_was_paid(client: FlaskCli
         session.add(PriceList(id="dearer", currency="EUR", rows=[[None, 4000]]))
         session.flush()
         session.execute(update(Subscription).values(price_list_id="dearer"))
-    assert "Today 12 €354.00 Renewal 12 €480.00 Difference 0 +€126.00" in page(client, business, name="/renew")
+    assert "Today 12 €354.00 Next period 12 €480.00 Difference 0 +€126.00" in page(client, business, name="/renew")
 
 
 @pytest.mark.parametrize("ordinal", ["", "x", "-1", "999999", "9" * 30])

@@ -160,7 +160,7 @@ def test_pay_charges_the_card_that_the_overview_showed(app: Flask) -> None:
     client, quote = signed_in(app, made), quoted(app, made)
     client.post(step(made, quote, "payment"), data={"card": made.cards[1]})  # in another tab
     answer = client.post(step(made, quote, "pay"), data={"attempt": 1, "card": made.cards[0]})
-    assert (answer.status_code, "The payment method is now Mastercard •••• 4444" in answer.text) == (409, True)
+    assert (answer.status_code, "The payment method is now Mastercard ••••\u00a04444" in answer.text) == (409, True)
     assert state(app, made)["payments"] == []
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
+import brotli
 from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_babel import Babel
 from flask_compress import Compress
@@ -53,7 +54,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     cli.register(app)
     _prepare_templates(app)
     app.after_request(_protect)
-    app.after_request(_read_whole)
+    app.after_request(_press)
     return app
 
 
@@ -78,8 +79,10 @@ def _prepare_templates(app: Flask) -> None:
         """Where the users of its tenant are administered."""
         return str(app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant))
 
-    app.jinja_env.globals.update(users_url=users_url)
-    app.jinja_env.globals.update(static_url=static_url, language=formats.language, ngettext=formats.ngettext)
+    app.jinja_env.globals.update(
+        users_url=users_url, static_url=static_url, language=formats.language, ngettext=formats.ngettext,
+        card_name=formats.card_name,
+    )  # fmt: skip
 
 
 def _protect(response: Response) -> Response:
@@ -104,12 +107,21 @@ def _protect(response: Response) -> Response:
     return response
 
 
-def _read_whole(response: Response) -> Response:
-    """A static file is read and closed here: Flask-Compress would leave it open."""
+def _press(response: Response) -> Response:
+    """A static file is read and closed here (Flask-Compress leaves it open), and compressed as far as it goes."""
     if request.endpoint == "static" and response.status_code == 200:
         response.direct_passthrough = False
-        response.get_data()
+        whole = response.get_data()
+        response.vary.add("Accept-Encoding")
+        if request.accept_encodings.best_match(["br"]):
+            response.set_data(_pressed(whole))
+            response.content_encoding = "br"
     return response
+
+
+@cache
+def _pressed(whole: bytes) -> bytes:
+    return brotli.compress(whole)
 
 
 def _gateway_origin() -> str:

@@ -106,6 +106,11 @@ def ngettext(singular: str, plural: str, count: int, **variables: object) -> str
     return str(flask_babel.ngettext(singular, plural, count, n=number(count), **variables))
 
 
+def card_name(brand: str, last4: str) -> str:
+    """A card as everything names it; its digits stay with their bullets."""
+    return f"{brand} ••••\u00a0{last4}"
+
+
 FILTERS = {
     "money": money, "number": number, "percent": percent, "day": day, "last_day": last_day, "clock_time": clock_time,
     "period": period, "country": country, "money_change": money_change, "number_change": number_change,

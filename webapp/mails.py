@@ -14,7 +14,7 @@ from flask_babel import gettext
 from .auth import SignedIn
 from .domain.money import Money
 from .domain.subscription import ChangeKind
-from .formats import clock_time, last_day, money, ngettext, number
+from .formats import card_name, clock_time, last_day, money, ngettext, number
 from .formats import day as on
 from .models import Account, Card, Payment, Subscription
 from .records import Case, Invoice
@@ -89,7 +89,7 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
 
 def card_expires(subscription: Subscription, total: Money, card: Card, day: date) -> Mail:
     """The default card will have expired when the renewal charges it."""
-    shown = _card_name(card.brand, card.last4)
+    shown = card_name(card.brand, card.last4)
     told = gettext(
         "%(card)s is the card that the renewal of %(product)s charges on %(day)s. "
         "It is no longer valid on that day: the payment would be refused.",
@@ -126,7 +126,7 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
     facts += [
         (gettext("Seats"), number(seats)),
         (gettext("Period"), f"{on(start)} – {last_day(end)}"),
-        (gettext("Card"), _card_name(**snapshot["card"])),
+        (gettext("Card"), card_name(**snapshot["card"])),
         (gettext("Invoice"), f"{invoice.number} ({on(invoice.issued_on)})"),
         (gettext("Amount with tax"), total),
     ]
@@ -149,7 +149,7 @@ def credit_note(subscription: Subscription, note: Invoice) -> Mail:
         (gettext("Amount with tax"), total),
     ]
     if snapshot["card"]:
-        facts.append((gettext("Card"), _card_name(**snapshot["card"])))
+        facts.append((gettext("Card"), card_name(**snapshot["card"])))
     if snapshot["reason"]:
         facts.append((gettext("Reason"), snapshot["reason"]))
     action = gettext("See the credit note"), public_url("billing.invoice", invoice_id=note.id)
@@ -211,7 +211,7 @@ def refused(subscription: Subscription, payment: Payment, next_try: date | None)
     told = gettext("The renewal of %(product)s (%(total)s) could not be charged.", product=product, total=total)
     facts = [(gettext("Amount with tax"), total), (gettext("Reason"), decline(payment.decline_code))]
     if payment.card_last4:
-        facts.insert(1, (gettext("Card"), _card_name(payment.card_brand, payment.card_last4)))
+        facts.insert(1, (gettext("Card"), card_name(payment.card_brand, payment.card_last4)))
     if next_try:
         then = gettext("We try again on %(day)s. Your seats stay available until then.", day=on(next_try))
         facts.append((gettext("Next try"), on(next_try)))
@@ -243,7 +243,7 @@ def confirm(subscription: Subscription, payment: Payment, expires_at: datetime) 
         [told, until],
         [
             (gettext("Amount with tax"), total),
-            (gettext("Card"), _card_name(payment.card_brand, payment.card_last4)),
+            (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
         ],
         (gettext("Confirm the payment"), public_url("purchase.authentication", **step)),
     )
@@ -262,7 +262,7 @@ def not_made(subscription: Subscription, payment: Payment) -> Mail:
         [told, gettext("To try again, sign in to My Qlik.")],
         [
             (gettext("Amount with tax"), total),
-            (gettext("Card"), _card_name(payment.card_brand, payment.card_last4)),
+            (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
         ],
         _subscription_page(subscription),
     )
@@ -378,13 +378,9 @@ def _subscription_page(subscription: Subscription) -> tuple[str, str]:
     return gettext("See the subscription"), public_url("subscriptions.page", subscription_id=subscription.id)
 
 
-def _card_name(brand: str, last4: str) -> str:
-    return f"{brand} ••••\u00a0{last4}"
-
-
 def _expiry(card: Card) -> str:
     return f"{card.exp_month:02d}/{card.exp_year}"
 
 
 def _card(card: Card) -> str:
-    return f"{_card_name(card.brand, card.last4)} ({gettext('expires %(date)s', date=_expiry(card))})"
+    return f"{card_name(card.brand, card.last4)} ({gettext('expires %(date)s', date=_expiry(card))})"

@@ -182,7 +182,7 @@ def _notes(bill: Bill) -> dict[str, str]:
 
 
 def _card(bill: Bill) -> str:
-    return f"{bill.card['brand']}\u00a0••••\u00a0{bill.card['last4']}" if bill.card else ""
+    return formats.card_name(bill.card["brand"], bill.card["last4"]) if bill.card else ""
 
 
 def _paid(bill: Bill) -> str:
