@@ -10,7 +10,7 @@ from sqlalchemy import delete, update
 
 from webapp import service
 from webapp.db import transaction
-from webapp.models import Account, DefaultCard, PriceList, Subscription
+from webapp.models import Account, DefaultCard, Owner, PriceList, Subscription
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -190,3 +190,13 @@ def test_what_the_owner_did_and_paid_is_in_the_past(app: Flask, business: Made) 
     assert "Reduction requested: 12 → 8 seats" in told
     assert "Renewal paid: 14 seats €489.60 incl. VAT · Visa •••• 4242 · MQ-2027-000002" in told
     assert "15 February 2027 A paid period begins: 14 seats" in told
+
+
+def test_a_mail_that_went_out_is_in_the_past_once_however_many_owners_got_it(app: Flask) -> None:
+    made = scenarios.make("expiring-card")
+    with transaction() as session:
+        session.add(Owner(account_id=made.account, name="Alix", email="alix@example.test", password_hash="!"))
+    post(app, f"/{made.account}/clock", to="2027-02-09T09:00:00")
+    told = page(signed_in(app, made), made).partition("What happened")[2]
+    assert told.count("8 February 2027 Mail: the renewal is 7 days ahead") == 1
+    assert told.count("Mail: the card expires before the renewal") == 1

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from functools import partial
 
 from flask_babel import force_locale, gettext
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from . import billing, mails
 from .auth import SignedIn
@@ -35,6 +35,18 @@ def _to_owners(subscription: Subscription, about: str, now: datetime, words: Cal
 def _told(subscription: Subscription, about: str) -> bool:
     ours = select(Message.id).where(Message.account_id == subscription.account_id)  # by the index that there is
     return db.session.scalars(ours.where(Message.about.startswith(f"{about}/")).limit(1)).first() is not None
+
+
+def before_renewals(subscription: Subscription, limit: int) -> list[tuple[datetime, int]]:
+    """When the owners were told of a renewal ahead, newest first, and how many days before; 0: that the card will have
+    expired by then."""
+    ours = select(Message.about, Message.sent_at).where(Message.account_id == subscription.account_id)
+    about = or_(*(Message.about.startswith(f"{what}/{subscription.id}/") for what in ("renewal", "card_expires")))
+    told = {}  # one mail, however many owners it went to
+    for row in db.session.execute(ours.where(about).order_by(Message.sent_at.desc()).limit(limit)):
+        what, _subscription, ordinal, which, _owner = row.about.split("/")
+        told[what, ordinal, which] = (row.sent_at, int(which) if what == "renewal" else 0)
+    return list(told.values())
 
 
 def before_renewal(subscription: Subscription, ahead: int, total: Money, now: datetime) -> list[Message]:

@@ -4,7 +4,7 @@ from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from . import activity, billing_information, invoices
+from . import activity, billing_information, invoices, notices
 from .domain.checks import CardFacts, Check, Point, renewal_checks
 from .domain.subscription import Facts
 from .domain.timeline import MOST, Planned, planned
@@ -28,12 +28,14 @@ def _refused(subscription: Subscription, facts: Facts, card: Card) -> bool:
 
 
 class Happened(NamedTuple):
-    """One of the three is set: a document was issued, something was done, or a period began that others bill."""
+    """One of the four is set: a document was issued, something was done, a period began that others bill, or a mail
+    told of a renewal so many days ahead (0: that the card will have expired)."""
 
     day: date
     invoice: Invoice | None = None
     activity: Activity | None = None
     period: PeriodRow | None = None
+    notice: int | None = None
 
 
 class Timeline(NamedTuple):
@@ -52,6 +54,10 @@ def timeline(subscription: Subscription, today: date, card: Card | None) -> Time
     past = [
         *(Happened(row.at.astimezone(zone).date(), activity=row) for row in done),
         *(Happened(one.issued_on, invoice=one) for one in invoices.of_subscription(subscription.id, MOST)),
+        *(
+            Happened(at.astimezone(zone).date(), notice=days)
+            for at, days in notices.before_renewals(subscription, MOST)
+        ),
         *(Happened(facts.boundary(row.ordinal), period=row) for row in subscription.periods if row.source != "paid"),
     ]
     newest = sorted((one for one in past if one.day <= today), key=lambda one: one.day, reverse=True)
