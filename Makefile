@@ -45,9 +45,10 @@ fmt: $(VENV)/.test
 record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record
 
-# Every procedure and refusal in each language, with scripts and without, wide and narrow; `make test` walks half.
+# Every procedure and refusal in each language, with scripts and without, wide and narrow, and every page in both
+# languages and schemes; `make test` walks half.
 matrix: $(VENV)/.test $(CATALOGS)
-	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure e2e/test_matrix.py
+	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure e2e/test_matrix.py e2e/test_faces.py
 
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench

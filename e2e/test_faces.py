@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from .conftest import Begin
+from .matrix import WHOLE
 from .stories import PRODUCT, STORIES, Walk
 from .watcher import violations
 
@@ -50,7 +51,10 @@ def addresses(walk: Walk) -> list[str]:
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("locale", "width", "scheme"), [("fr", 320, "dark"), ("en", 1280, "light")])
+@pytest.mark.parametrize(
+    ("locale", "width", "scheme"),
+    [("fr", 320, "dark"), ("en", 1280, "light"), *([("fr", 1280, "light"), ("en", 320, "dark")] if WHOLE else [])],
+)
 def test_every_page_stands_any_screen(begin: Begin, locale: str, width: int, scheme: str) -> None:
     walk = begin("both", locale=locale, width=width, color_scheme=scheme, reduced_motion="reduce")
     broken = []
