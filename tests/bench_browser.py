@@ -1,6 +1,7 @@
 """`make bench`: what an owner feels in Chromium with a processor four times slower; numbers beside their aims."""
 
 import re
+from statistics import median
 from typing import Any
 
 from playwright.sync_api import Page, sync_playwright
@@ -38,8 +39,9 @@ def interactions(page: Page) -> dict[str, Any]:
     page.evaluate(WATCH)
     name = re.compile("|".join(re.escape(LABELS[locale]["Increase"]) for locale in LABELS))
     for _ in range(CLICKS):
-        page.get_by_role("button", name=name).click()
-        page.wait_for_load_state("networkidle")
+        with page.expect_response("**/renew?*"):
+            page.get_by_role("button", name=name).click()
+        page.wait_for_timeout(150)  # an owner who clicks fast clicks five times a second
     told: dict[str, Any] = page.evaluate("new Promise(done => setTimeout(() => done({took, shifted}), 200))")
     return told
 
@@ -63,7 +65,8 @@ def main() -> None:
         browser.close()
     row("first view: kB, requests", f"{weight / 1000:.1f}  {requests}", "aim ≤ 30, ≤ 5")
     # What took less than 16 ms is not reported by the browser.
-    row("interaction to next paint on the stepper", f"{max(told['took'], default=16):.0f} ms", "aim ≤ 50")
+    took = told["took"] or [16]
+    row("interaction to next paint: median, worst", f"{median(took):.0f}  {max(took):.0f} ms", "aim ≤ 50")
     row("layout shift", f"{told['shifted']:.4f}", "aim 0")
 
 

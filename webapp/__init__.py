@@ -113,6 +113,8 @@ def _press(response: Response) -> Response:
         response.direct_passthrough = False
         whole = response.get_data()
         response.vary.add("Accept-Encoding")
+        for needless in ("Content-Disposition", "Expires"):
+            response.headers.pop(needless, None)
         if request.accept_encodings.best_match(["br"]):
             response.set_data(_pressed(whole))
             response.content_encoding = "br"
