@@ -112,3 +112,7 @@ document.addEventListener("submit", (event) => {
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
+
+// Without a network, a page of the portal says so.
+const worker = new URL(`worker.js?${document.documentElement.lang}`, document.currentScript.src);
+window.addEventListener("load", () => navigator.serviceWorker?.register(worker, { scope: "/" }));
