@@ -106,7 +106,8 @@ def _look_around(owner: Owner) -> None:
     """What GETs show, whole and as the fragments that the pages fetch."""
     for path in (
         "/subscriptions", "/billing", "/billing/information", "/contact", "/activity", "/accessibility",
-        f"/offline/{owner.locale}", "/billing/invoices", "/billing/invoices?search=none", "/billing/invoices/year/2026", "/never",
+        f"/offline/{owner.locale}", "/billing/invoices", "/billing/invoices?search=none", "/never",
+        "/billing/invoices/year/2026",
     ):  # fmt: skip
         owner.show(path)
     for card in owner.made.cards:
