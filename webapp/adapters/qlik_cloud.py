@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urljoin, urlsplit
 
 import requests
+from urllib3.exceptions import HTTPError
 
 from ..ports import Clock, DirectoryUnavailable, Headcount
 
@@ -145,13 +146,13 @@ class _Visit:
                 allow_redirects=False, headers={"Accept": "application/json"},
             ) as answer:  # fmt: skip
                 body, began = b"", time.monotonic()
-                for part in answer.iter_content(65536):
+                while part := answer.raw.read1(65536, decode_content=True):  # what is there, however little
                     body += part
                     self._left()
                     if len(body) > LARGEST or time.monotonic() - began > ANSWER:
                         raise DirectoryUnavailable(f"{self.tenant} answered too much or too slowly")
                 return answer.status_code, body, answer.headers.get("Retry-After", "")
-        except (requests.RequestException, OSError, ValueError) as fault:
+        except (requests.RequestException, HTTPError, OSError, ValueError) as fault:
             raise DirectoryUnavailable(f"{self.tenant} did not answer ({type(fault).__name__})") from None
 
     def _left(self) -> float:
