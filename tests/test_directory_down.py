@@ -1,18 +1,21 @@
 """A tenant that does not answer: what needs its number of active users is refused, and everything else goes on."""
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from sqlalchemy import select
 
 from webapp import purchase, rollover, service
-from webapp.db import db
+from webapp.db import db, transaction
 from webapp.domain.subscription import ActiveUsersUnknown
 from webapp.ports import Headcount, TenantDirectory, ports
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.sandbox.tables import SandboxAccount
 
 from .conftest import signed_in
 from .test_explanations import words
@@ -106,6 +109,19 @@ def test_an_automatic_renewal_goes_by_what_was_told_last(app: Flask) -> None:
     stored = service.load(made.account, subscription(made))
     assert (stored.active_users, stored.active_users_as_of.month) == (11, 1)
     assert [mail for mail in told["messages"] if "Utilisateurs actifs\u00a0: 11" in mail["text"]]
+
+
+def test_a_sweep_asks_no_more_tenants_once_three_in_a_row_did_not_answer(app: Flask) -> None:
+    made = [scenarios.make("business") for _ in range(5)]
+    for one in made:
+        directory(app, one, "down")
+    with transaction() as session:
+        for account in session.scalars(select(SandboxAccount)):
+            account.set_to += timedelta(days=31)
+    watched = Watched(ports().directory)
+    app.extensions["ports"] = replace(ports(), directory=watched)
+    assert sum(rollover.swept(), rollover.Done()) == rollover.Done(seen=5, renewed=5, uncounted=3)
+    assert len(watched.open) == 3
 
 
 def test_both_can_be_set_at_once_and_a_slip_changes_nothing(app: Flask, business: Made) -> None:
