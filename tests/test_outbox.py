@@ -316,6 +316,24 @@ def test_no_line_is_added_to_the_headers(office: int, post: Post, business: Made
     assert post.taken == []
 
 
+@pytest.mark.parametrize(
+    "subject",
+    [
+        "Reçu", "plain", "x" * 200, "é" * 200,
+        "Reçu de votre paiement\u00a0: Qlik Sense Business " + "« été » 12,00 € – " * 8,
+        "Renewal of Qlik Sense Business for the whole of the next year, and for a number of seats that is long",
+        "not =?utf-8?q?encoded?= at all", "=?utf-8?q?a=0D=0ABcc:_all=40example.test?=",
+        "l’organisation 😀 @ : » \\ <b> l’organisation <b> « € « @ « abc =?utf-8?q?x?= \"q\" " + "漢字 😀 " * 9 + "fin",
+    ],
+)  # fmt: skip
+def test_a_subject_arrives_letter_by_letter(office: int, post: Post, business: Made, subject: str) -> None:
+    written(business, subject=subject)
+    assert outbox.send_due() == {"sent": 1}
+    (mail,) = post.taken
+    assert mail["Subject"] == subject
+    assert (mail["Bcc"], mail.defects) == (None, [])
+
+
 # Several at once, and processes that die
 
 
