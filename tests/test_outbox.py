@@ -31,7 +31,7 @@ from webapp.sandbox.scenarios import Made
 
 from .killed import apart
 from .mailserver import PASSWORD, USER, Post, certificate, running
-from .world import pay, quoted, state, subscription
+from .world import dump, pay, quoted, state, subscription
 
 pytestmark = pytest.mark.service
 FROM = "My Qlik à Paris <billing@portal.example.test>"
@@ -433,17 +433,24 @@ def _dies(app: Flask, at: int) -> int:
     return apart(app, work)[1]
 
 
-def test_a_claim_that_lapsed_is_no_longer_its_senders_to_settle(
+def test_of_a_claim_that_lapsed_only_what_was_sent_counts(
     app: Flask, clock: Moved, office: int, post: Post, business: Made
 ) -> None:
-    """The slow one's late failure does not undo what the other one did."""
-    mail, claim = written(business), outbox._claim()
-    assert claim is not None
+    mail, slow = written(business), outbox._claim()
     clock.passes(outbox.CLAIM)
-    assert outbox.send_due() == {"sent": 1}
-    outbox._failed(claim, "450 late", final=False)
-    outbox._failed(claim, "550 late", final=True)
-    assert (found(mail).delivery, found(mail).fault) == ("sent", None)
+    second = outbox._claim()
+    assert slow is not None
+    assert second is not None
+    for final in (False, True):
+        before = dump()
+        outbox._failed(slow, "late", final=final)
+        assert dump() == before
+    mailer = ports().mailer
+    assert mailer is not None
+    with mailer.sending() as send:
+        assert outbox._attempt(slow, mailer.sender, send) == ("sent", False)
+    outbox._failed(second, "550 refused", final=True)
+    assert (found(mail).delivery, found(mail).fault, len(post.taken)) == ("sent", None, 1)
 
 
 # The sandbox, the settings and the command

@@ -127,10 +127,12 @@ def pause(attempts: int) -> timedelta:
 
 
 def _settle(claim: Claim, **values: object) -> None:
-    """Writes what became of a claim, unless it lapsed and another process has the mail."""
-    mine = (Message.id == claim.id, Message.attempts == claim.attempts, Message.delivery == "unsent")
+    """Writes what became of a mail. A failure counts only while the mail is still this claim's; sent is sent."""
+    which = [Message.id == claim.id]
+    if values.get("delivery") != "sent":
+        which += [Message.attempts == claim.attempts, Message.delivery == "unsent"]
     with transaction() as session:
-        session.execute(update(Message).where(*mine).values(**values))
+        session.execute(update(Message).where(*which).values(**values))
 
 
 def compose(message_id: str, from_: str) -> tuple[EmailMessage, str]:
