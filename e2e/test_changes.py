@@ -90,6 +90,25 @@ def test_the_wait_for_fewer_active_users_refreshes_itself(begin: Begin) -> None:
     expect(walk.page.get_by_role("dialog", name="Réduire les licences utilisateur")).to_be_visible()
 
 
+def test_a_tenant_that_does_not_answer_is_told_at_the_field_and_in_the_dialog(begin: Begin) -> None:
+    walk = begin("business")
+    account, told = walk.account["account"], "Dernier décompte connu : 5 utilisateurs actifs"
+    walk.page.goto(f"{walk.sandbox.url}/subscriptions/{walk.account['subscriptions']['business']}/reduce?seats=9")
+    walk.sandbox.call(f"/{account}/users", directory="down")
+    walk.button("Continue").click()
+    expect(walk.page.get_by_role("alert")).to_contain_text(told)
+    assert violations(walk.page) == []
+    walk.sandbox.call(f"/{account}/users", directory="up")
+    walk.button("Continue").click()
+    dialog = walk.page.get_by_role("dialog", name="Réduire les licences utilisateur")
+    dialog.get_by_label("Je comprends").check()
+    walk.sandbox.call(f"/{account}/users", directory="down")
+    dialog.get_by_role("button", name="Confirmer").click()
+    expect(walk.page.get_by_role("alert")).to_contain_text(told)
+    assert violations(walk.page) == []
+    assert walk.subscription()["changes"] == []
+
+
 def test_users_are_removed_on_the_tenants_page(begin: Begin) -> None:
     walk = begin("business")
     walk.page.goto(f"{walk.sandbox.url}/subscriptions/{walk.account['subscriptions']['business']}/reduce")

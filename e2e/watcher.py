@@ -12,7 +12,7 @@ RUN_AXE = """async rules => {
     const covered = document.querySelector("details.menu[open]") ? [["details.menu:not([open])"]] : [];
     return (await axe.run({exclude: covered}, {runOnly: rules})).violations;
 }"""
-ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|500)")
+ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[03])")
 NARROWEST = 320
 
 

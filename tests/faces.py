@@ -164,6 +164,7 @@ def _ask(owner: Owner) -> None:
         for seats in ("", "x", "3"):
             owner.show(f"{here}/{procedure}", {"seats": seats})
     owner.quoted(20, "add")
+    _tenant_away(owner, here)
     owner.show(f"{here}/reduce", {"seats": "8"})
     for fragment in (False, True):
         owner.show(f"{here}/cancel", {}, fragment=fragment)
@@ -178,6 +179,17 @@ def _ask(owner: Owner) -> None:
         owner.show(f"/billing/cards/{card}/delete", {})
     owner.show("/activity")
     owner.show("/billing/invoices/year/2026", {}, fragment=True)
+
+
+def _tenant_away(owner: Owner, here: str) -> None:
+    """Nobody knows how many users are active."""
+    post(owner.app, f"/{owner.made.account}/users", directory="down")
+    for procedure in ("renew", "reduce"):
+        owner.show(f"{here}/{procedure}", {"seats": "8"})
+    for fragment in (False, True):
+        owner.show(f"{here}/reduce/confirm", {"seats": "8", "understood": "y"}, fragment=fragment)
+    owner.show(f"{here}/active-users?seats=9&since=1800000000&procedure=renew", fragment=True)
+    post(owner.app, f"/{owner.made.account}/users", directory="up")
 
 
 def _errors(app: Flask, locale: str) -> Iterator[Face]:

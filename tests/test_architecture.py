@@ -37,14 +37,14 @@ def test_the_domain_is_pure(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("views/*.py"), ids=lambda path: path.stem)
 def test_views_write_no_sql_and_no_price_and_name_no_adapter(path: Path) -> None:
     named = imports(path) - {"webapp.domain.pricing", "webapp.domain.pricing.MAX_SEATS"}
-    barred = ("sqlalchemy", "webapp.domain.pricing", "webapp.domain.tax", "webapp.sandbox")
+    barred = ("sqlalchemy", "webapp.domain.pricing", "webapp.domain.tax", "webapp.sandbox", "webapp.adapters")
     assert not {name for name in named if name.startswith(barred)}
     assert path.stem == "errors" or not {name for name in named if name.startswith("webapp.db")}
 
 
 @pytest.mark.parametrize("path", modules("*.py"), ids=lambda path: path.stem)
-def test_only_create_app_and_the_demo_command_name_the_sandbox(path: Path) -> None:
-    named = {name for name in imports(path) if name.startswith("webapp.sandbox")}
+def test_only_create_app_and_the_demo_command_name_an_adapter(path: Path) -> None:
+    named = {name for name in imports(path) if name.startswith(("webapp.sandbox", "webapp.adapters"))}
     assert not named or path.stem in ("__init__", "cli")
 
 

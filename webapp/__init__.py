@@ -12,6 +12,7 @@ from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 
 from . import auth, cli, config, db, formats, models, sandbox, sentences
+from .adapters import services
 from .views import errors
 
 __all__ = ["create_app", "models"]
@@ -45,7 +46,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(auth.identify)
     csrf.init_app(app)
-    app.extensions["ports"] = sandbox.adapters(app)
+    app.extensions["ports"] = services.chosen(app, sandbox.adapters(app))
     for name in PAGES:
         app.register_blueprint(import_module(f".views.{name}", __name__).blueprint)
     if app.config["SANDBOX"]:

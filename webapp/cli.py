@@ -1,5 +1,6 @@
 """`flask demo`, `flask roll-over`, `flask serve`: what `make run` calls. A fault is one sentence, not a traceback."""
 
+import logging
 import os
 import re
 import socket
@@ -18,14 +19,16 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
-from . import billing, credit_notes, rollover
+from . import billing, credit_notes, outbox, rollover
 from .config import DEMO_EMAIL, DEMO_PASSWORD, ROOT
 from .db import db
 from .models import Owner
 
+log = logging.getLogger(__name__)
+
 
 def register(app: Flask) -> None:
-    for command in (demo, roll_over, credit_note, serve):
+    for command in (demo, roll_over, send_mail, credit_note, serve):
         app.cli.add_command(command)
 
 
@@ -88,6 +91,37 @@ def _sweep(account: str | None, threads: int, quiet: bool) -> int:
     return done["failed"]
 
 
+@click.command("send-mail")
+@click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
+@with_appcontext
+def send_mail(every: int | None) -> None:
+    """Send the mails of the outbox that are due. Safe on several machines at once."""
+    check_database()
+    if not current_app.config["SMTP_URL"]:
+        raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
+    caller, waiting = os.getppid(), _send(quiet=bool(every))
+    while every and os.getppid() == caller:
+        time.sleep(every)
+        waiting = _send(quiet=True)
+    if waiting:
+        raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
+
+
+def _send(quiet: bool) -> int:
+    """One run, and a summary; how many mails were not sent. In the background, a database that is away comes back."""
+    try:
+        done = outbox.send_due()
+    except SQLAlchemyError:
+        if not quiet:
+            raise
+        log.exception("the outbox was not read")
+        db.session.rollback()
+        return 0
+    if not quiet or done:
+        click.echo(", ".join(f"{done[name]:,} {name}" for name in outbox.OUTCOMES if done[name]) or "nothing was due")
+    return done.total() - done["sent"]
+
+
 @click.command("credit-note")
 @click.argument("number")
 @click.option("--account", required=True, help="The account that the invoice is of.")
@@ -146,17 +180,17 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
 
 @contextmanager
 def _sweeping(every: int) -> Iterator[None]:
-    """The sweep beside the server, in a process of its own, so that it never delays a page."""
-    if not every:
-        yield
-        return
-    command = [sys.executable, "-m", "flask", "--app", "webapp", "roll-over", "--every", str(every)]
-    sweeper = subprocess.Popen(command, cwd=ROOT)  # noqa: S603  our own command
+    """The sweep and the sender of mails beside the server, each in a process of its own: they delay no page."""
+    names = ["roll-over", *(["send-mail"] if current_app.config["SMTP_URL"] else [])] if every else []
+    commands = [[sys.executable, "-m", "flask", "--app", "webapp", name, "--every", str(every)] for name in names]
+    beside = [subprocess.Popen(command, cwd=ROOT) for command in commands]  # noqa: S603  our own commands
     try:
         yield
     finally:
-        sweeper.terminate()
-        sweeper.wait(10)
+        for process in beside:
+            process.terminate()
+        for process in beside:
+            process.wait(10)
 
 
 def _check_port(host: str, port: int) -> None:

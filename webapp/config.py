@@ -1,5 +1,6 @@
 """Configuration from the environment; a fault is one sentence, not a traceback."""
 
+import json
 import os
 import re
 import secrets
@@ -8,6 +9,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+
+from .relay import parse_relay, parse_sender
 
 LOCALES = ("fr", "en")
 ROOT = Path(__file__).resolve().parent.parent
@@ -76,6 +79,12 @@ def from_environment() -> dict[str, Any]:
             "USER_ADMINISTRATION_URL", "/sandbox/tenants/{tenant}" if sandbox else "https://{tenant}/console/users"
         ),
         "ACCESSIBILITY_EMAIL": env.get("ACCESSIBILITY_EMAIL", "accessibility@example.test" if sandbox else ""),
+        "SMTP_URL": env.get("SMTP_URL", ""),
+        "MAIL_FROM": env.get("MAIL_FROM", "My Qlik <my-qlik@example.test>" if sandbox else ""),
+        "QLIK_API_KEY": env.get("QLIK_API_KEY", ""),
+        "QLIK_CLIENT_ID": env.get("QLIK_CLIENT_ID", ""),
+        "QLIK_CLIENT_SECRET": env.get("QLIK_CLIENT_SECRET", ""),
+        "QLIK_COUNT_BOTS": env.get("QLIK_COUNT_BOTS", "0") == "1",
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
     }
@@ -98,7 +107,40 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
+def _check_mail(config: dict[str, Any]) -> None:
+    if not config["SMTP_URL"] and not config["SANDBOX"]:
+        raise Misconfigured("SMTP_URL is not set: outside the sandbox, set it to the mail server's address.")
+    if config["SMTP_URL"]:
+        try:
+            parse_relay(config["SMTP_URL"])
+            parse_sender(config["MAIL_FROM"])
+        except ValueError as fault:
+            raise Misconfigured(str(fault)) from None  # the cause may show the password
+
+
+def _check_directory(config: dict[str, Any]) -> None:
+    """Outside the sandbox, which asks no real tenant."""
+    key, client, secret = (bool(config[f"QLIK_{name}"]) for name in ("API_KEY", "CLIENT_ID", "CLIENT_SECRET"))
+    if client != secret or key == client:
+        raise Misconfigured(
+            "Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET, and not both: "
+            "outside the sandbox, the tenants are asked for their active users."
+        )
+    if config["QLIK_API_KEY"].startswith("{"):
+        try:
+            keys = json.loads(config["QLIK_API_KEY"])
+        except ValueError:
+            keys = {"": None}
+        if not all(tenant and isinstance(key, str) and key for tenant, key in keys.items()):
+            raise Misconfigured(
+                'QLIK_API_KEY is not a key, nor a JSON object such as {"acme.eu.qlikcloud.com": "key"}.'
+            )
+
+
 def check(config: dict[str, Any]) -> None:
+    _check_mail(config)
+    if not config["SANDBOX"]:
+        _check_directory(config)
     if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
         raise Misconfigured(
             f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."

@@ -172,5 +172,5 @@ def case(
         written = mails.write(words, account.manager_name, footer)
     return Message(
         account_id=account.id, recipient=account.manager_email, **written._asdict(), about=f"case/{opened.number}",
-        sent_at=now,
+        sent_at=now, reply_to=owner.email,
     )  # fmt: skip

@@ -1,7 +1,10 @@
 """What the portal asks of the world. Adapters are chosen in `create_app` alone; `ports()` finds them."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from email.message import EmailMessage
 from typing import NamedTuple, Protocol
 
 from flask import current_app
@@ -92,8 +95,34 @@ class Headcount(NamedTuple):
     as_of: datetime
 
 
+class DirectoryUnavailable(Exception):
+    """The directory did not tell, or not in time, who is active; the reason names no secret."""
+
+
 class TenantDirectory(Protocol):
-    def active_users(self, tenant: str) -> Headcount: ...
+    def active_users(self, tenant: str) -> Headcount:
+        """Who is active, asked within a few seconds and while no transaction is open. Raises DirectoryUnavailable."""
+
+
+class Undelivered(Exception):
+    """A mail was not taken; the reason names no secret. `final`: nor will it be, however often it is tried.
+
+    `silent`: the mail server was not reached or broke off, which says nothing about this mail.
+    """
+
+    def __init__(self, reason: str, *, final: bool = False, silent: bool = False) -> None:
+        super().__init__(reason)
+        self.final, self.silent = final, silent
+
+
+Send = Callable[[EmailMessage, str], None]  # a whole mail, and the address of its recipient
+
+
+class Mailer(Protocol):
+    sender: str  # « My Qlik <billing@example.test> »
+
+    def sending(self) -> AbstractContextManager[Send]:
+        """Sends mails one after another, while no transaction is open. A mail that was not taken is Undelivered."""
 
 
 class Clock(Protocol):
@@ -111,6 +140,7 @@ class Ports:
     gateway: PaymentGateway
     directory: TenantDirectory
     clock: Clock
+    mailer: Mailer | None = None  # where mails stay in the sandbox's panel
 
 
 def ports() -> Ports:

@@ -83,7 +83,7 @@ def quote_addition(account_id: str, subscription_id: str, seats: int) -> str:
 def _store_quote(account_id: str, subscription_id: str, kind: str, seats: int) -> str:
     subscription = load(account_id, subscription_id)
     ALLOWED[kind](subscription.facts(), ports().clock.now(subscription.account).date())
-    refresh_active_users(account_id, subscription_id)
+    refresh_active_users(account_id, subscription_id, needed=kind == "renewal")  # more seats are always enough
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         quote = draft(subscription, kind, seats, ports().clock.now(subscription.account))
@@ -183,8 +183,9 @@ def pay(
     showed. Raises QuoteMoved, CardMissing, CardExpired and the refusals of
     a renewal. An unknown outcome is a payment that is still pending.
     """
-    if len(load_quote(account_id, subscription_id, quote_id).payments) < attempt:
-        refresh_active_users(account_id, subscription_id)
+    asked = load_quote(account_id, subscription_id, quote_id)
+    if len(asked.payments) < attempt:
+        refresh_active_users(account_id, subscription_id, needed=asked.kind == "renewal")
     with transaction() as session:
         quote = load_quote(account_id, subscription_id, quote_id, lock=True)
         over = quote.expires_at <= ports().clock.now(quote.subscription.account)

@@ -18,7 +18,7 @@ from .db import db, new_id, transaction
 from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
 from .models import Account, Payment, PeriodRow, Quote, Subscription
-from .ports import Headcount, OutcomeUnknown, ports
+from .ports import DirectoryUnavailable, Headcount, OutcomeUnknown, ports
 from .records import Message
 
 log = logging.getLogger(__name__)
@@ -84,18 +84,23 @@ def _spread(threads: int) -> Iterator[Callable[[Callable[[Key], Done], list[Key]
 
 
 class Patience:
-    """Rolls over; after a few silences in a row it begins no more payments, and asks for no more outcomes."""
+    """Rolls over; after a few silences in a row it begins no more payments, and asks for no more outcomes. Nor does
+    it ask tenants who is active, when as many in a row did not answer."""
 
     def __init__(self) -> None:
-        self.silences = 0
+        self.silences = self.uncounted = 0
 
     def roll_over(self, key: Key) -> Done:
         try:
-            done = roll_over(key, asks=self.silences < SILENCES)
+            done = roll_over(key, asks=self.silences < SILENCES, counts=self.uncounted < SILENCES)
         except Exception:
             log.exception("subscription %s was not rolled over", key[1])
             db.session.rollback()
             return Done(failed=1)
+        if done["uncounted"]:
+            self.uncounted += 1
+        elif done["renewed"] and self.uncounted < SILENCES:
+            self.uncounted = 0
         if done["silent"]:
             self.silences += 1
         elif any(done[answer] for answer in SETTLED.values()):
@@ -164,17 +169,20 @@ def _is_due(subscription: Subscription) -> bool:
         return True  # it fails again, by itself, and is reported
 
 
-def roll_over(key: Key, asks: bool = True) -> Done:
-    """Period by period, in order, until nothing is due or something must be waited for. `asks`: the gateway."""
+def roll_over(key: Key, asks: bool = True, counts: bool = True) -> Done:
+    """Period by period, in order, until nothing is due or something must be waited for.
+
+    `asks`: the gateway; `counts`: the active users, at their tenant.
+    """
     done = Done()
-    while (outcome := _step(key, asks)) is not None:
+    while (outcome := _step(key, asks, counts, done)) is not None:
         done[outcome] += 1
         if outcome in ("waiting", "silent"):
             break
     return done
 
 
-def _step(key: Key, asks: bool) -> str | None:
+def _step(key: Key, asks: bool, counts: bool, done: Done) -> str | None:
     """Does the one thing that is due, or asks what became of it; None when nothing is."""
     claimed, quote_id, tenant = None, None, ""
     with transaction() as session:
@@ -204,13 +212,21 @@ def _step(key: Key, asks: bool) -> str | None:
         return "refused"
     back = {"subscription_id": key[1], "quote_id": claimed.rpartition(".")[0], "procedure": "renew"}
     return_url = mails.public_url("purchase.authenticated", **back)  # if the bank wants to know its customer
-    return _outcome(purchase.charge(claimed, return_url, _counted(tenant)))
+    counted = _counted(tenant) if counts else None
+    done["uncounted"] += counts and counted is None
+    return _outcome(purchase.charge(claimed, return_url, counted))
 
 
 def _counted(tenant: str) -> Headcount | None:
-    """Who is active as the period begins, for the warning; a directory that does not answer holds nothing up."""
+    """Who is active as the period begins, for the warning; a directory that does not answer holds nothing up.
+
+    Then the warning goes by what it told last: the confirmed number of seats is renewed in any case.
+    """
     try:
         return ports().directory.active_users(tenant)
+    except DirectoryUnavailable as fault:
+        log.warning("the active users were not counted: %s", fault)
+        return None
     except Exception:
         log.exception("the active users of tenant %s were not counted", tenant)
         return None

@@ -32,11 +32,12 @@ CASE_SUBJECTS = {
 
 
 class Explained(NamedTuple):
-    """`label` and `url` are the way on, if a page offers one."""
+    """`label` and `url` are the way on, if a page offers one; `title`: if the status' own will not do."""
 
     sentence: str
     label: str = ""
     url: str = ""
+    title: str = ""
 
 
 def _below_active_users(refusal: rules.BelowActiveUsers, zone: str) -> str:
@@ -51,6 +52,24 @@ def _below_active_users(refusal: rules.BelowActiveUsers, zone: str) -> str:
         local = refusal.as_of.astimezone(ZoneInfo(zone))
         sentence += " " + gettext("Counted at %(time)s.", time=formats.clock_time(local))
     return sentence
+
+
+def _active_users(refusal: rules.BelowActiveUsers | rules.ActiveUsersUnknown, subscription: Subscription) -> Explained:
+    """More than the number that was asked for, or not known."""
+    zone = subscription.account.zone
+    if isinstance(refusal, rules.BelowActiveUsers):
+        way_on = url_for("renew.stepper", subscription_id=subscription.id, seats=refusal.active)
+        return Explained(_below_active_users(refusal, zone), gettext("Change the number of paid users"), way_on)
+    local = refusal.as_of.astimezone(ZoneInfo(zone))
+    sentence = ngettext(
+        "The tenant does not answer, so its active users cannot be counted now. It last told of %(n)s active user, "
+        "on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
+        "The tenant does not answer, so its active users cannot be counted now. It last told of %(n)s active users, "
+        "on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
+        refusal.active, day=formats.day(local), time=formats.clock_time(local),
+    )  # fmt: skip
+    label, title = gettext("Contact your Qlik account manager"), gettext("The tenant does not answer")
+    return Explained(sentence, label, url_for("contact.page"), title)
 
 
 CLOSED = {
@@ -99,12 +118,8 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
     here = subscription.id
     way_on = gettext("See the subscription"), url_for("subscriptions.page", subscription_id=here)
     match refusal:
-        case rules.BelowActiveUsers():
-            sentence = _below_active_users(refusal, subscription.account.zone)
-            way_on = (
-                gettext("Change the number of paid users"),
-                url_for("renew.stepper", subscription_id=here, seats=refusal.active),
-            )
+        case rules.BelowActiveUsers() | rules.ActiveUsersUnknown():
+            return _active_users(refusal, subscription)
         case rules.NotMoreSeats(seats=seats):
             sentence = ngettext(
                 "You pay for %(n)s seat: enter a larger number.",

@@ -4,6 +4,7 @@ Shared rules: identifiers of another account raise NotFound, like those that nev
 raises a Refusal; the gateway and the directory are asked only between transactions; amounts are cents.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
@@ -18,6 +19,7 @@ from .domain.money import Money
 from .domain.periods import Period
 from .domain.pricing import Tier, TierLine, breakdown, marginal_cost, monthly_cost, parse_tiers
 from .domain.subscription import (
+    ActiveUsersUnknown,
     Change,
     ChangeClosed,
     ChangeKind,
@@ -38,7 +40,9 @@ from .domain.subscription import (
 )
 from .domain.tax import amounts
 from .models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Subscription
-from .ports import Headcount, ports
+from .ports import DirectoryUnavailable, Headcount, ports
+
+log = logging.getLogger(__name__)
 
 LOADED = (  # what `facts()` reads; collections by statements of their own, which see what was so when the lock was had
     joinedload(Subscription.account).joinedload(Account.issuer),
@@ -208,17 +212,28 @@ def cost(account_id: str, subscription_id: str, seats: int, ordinal: int | None 
     )  # fmt: skip
 
 
-def count_active_users(subscription: Subscription) -> Headcount:
-    """What the tenant tells now; nothing is stored."""
-    tenant = subscription.tenant
-    return ports().directory.active_users(tenant)
-
-
-def refresh_active_users(account_id: str, subscription_id: str) -> None:
-    """Asks the tenant who is active, before the transaction that compares the answer."""
+def count_active_users(account_id: str, subscription_id: str) -> Headcount | None:
+    """What the tenant tells now; nothing is stored. None if it does not answer."""
     tenant = load(account_id, subscription_id).tenant
     db.session.rollback()
-    headcount = ports().directory.active_users(tenant)
+    try:
+        return ports().directory.active_users(tenant)
+    except DirectoryUnavailable as fault:
+        log.warning("the active users were not counted: %s", fault)
+        return None
+
+
+def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool = True) -> None:
+    """Asks the tenant who is active, before the transaction that compares the answer.
+
+    Raises ActiveUsersUnknown if it does not answer and that is `needed`; what it told last stays as it is.
+    """
+    headcount = count_active_users(account_id, subscription_id)
+    if headcount is None:
+        known = load(account_id, subscription_id)
+        if needed:
+            raise ActiveUsersUnknown(known.active_users, known.active_users_as_of)
+        return
     with transaction() as session:
         session.execute(
             update(Subscription)

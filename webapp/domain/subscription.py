@@ -174,6 +174,15 @@ class BelowActiveUsers(Refusal):
         self.active, self.as_of = active, as_of
 
 
+class ActiveUsersUnknown(Refusal):
+    """The tenant does not tell who is active, so a number cannot be compared; `active` is what it last told."""
+
+    status = 503
+
+    def __init__(self, active: int, as_of: datetime) -> None:
+        self.active, self.as_of = active, as_of
+
+
 @dataclass(frozen=True)
 class RenewalTarget:
     """The period that a renewal pays; `days_left` is set where only the rest of it is charged."""

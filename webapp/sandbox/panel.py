@@ -104,14 +104,27 @@ def _set_clock(account: str, to: datetime) -> None:
 @blueprint.post("/accounts/<account>/users")
 @public
 def set_users(account: str) -> ResponseReturnValue:
-    found, text = _account(account), _given("active")
+    found, text, directory = _account(account), _given("active"), _given("directory")
+    if directory not in ("", "up", "down"):
+        raise BadRequest(gettext("The tenant directory is directory=up or directory=down."))
+    if directory and not text:
+        return _directory_set(account, directory)
     if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII):
         raise BadRequest(gettext("Active users are a whole number, for example active=9."))
     now = ports().clock.now(found)
     tenant = load_all(account)[0].tenant
     with transaction() as session:
         session.add(SandboxHeadcount(tenant=tenant, account_id=account, active=int(text), since=now))
+    if directory:
+        _directory_set(account, directory)
     return _done(account, active=int(text), seen_at=(now + LAG).isoformat(timespec="seconds"))
+
+
+def _directory_set(account: str, directory: str) -> ResponseReturnValue:
+    """Down: the tenants of the account tell nobody who is active, until they are up."""
+    with transaction() as session:
+        session.get_one(SandboxAccount, account).directory_down = directory == "down"
+    return _done(account, directory=directory)
 
 
 @blueprint.post("/accounts/<account>/gateway")

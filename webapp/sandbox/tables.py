@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String
+from sqlalchemy import CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
@@ -22,6 +22,7 @@ class SandboxAccount(Model):
     set_to: Mapped[datetime] = mapped_column(Instant)
     set_at: Mapped[datetime] = mapped_column(Instant)
     next_charge: Mapped[str | None] = mapped_column(String(30))
+    directory_down: Mapped[bool] = mapped_column(default=False, server_default=false())
 
 
 class SandboxHeadcount(Model):

@@ -6,8 +6,8 @@ from sqlalchemy import select
 
 from ..db import db
 from ..models import Account
-from ..ports import Clock, Headcount
-from .tables import SandboxHeadcount
+from ..ports import Clock, DirectoryUnavailable, Headcount
+from .tables import SandboxAccount, SandboxHeadcount
 
 LAG = timedelta(minutes=2)
 
@@ -22,6 +22,8 @@ class SandboxDirectory:
             .where(SandboxHeadcount.tenant == tenant)
             .order_by(SandboxHeadcount.since.desc(), SandboxHeadcount.id.desc())
         ).all()
+        if not rows or db.session.get_one(SandboxAccount, rows[0].account_id).directory_down:
+            raise DirectoryUnavailable(f"{tenant} does not answer")
         as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - LAG
         seen = next((row for row in rows if row.since <= as_of), rows[-1])
         return Headcount(seen.active, as_of)

@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from .. import service
 from ..auth import me
-from ..ports import ports
+from ..ports import Headcount, ports
 
 blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
 WAIT_SECONDS = 120  # help page: "wait at least two minutes"
@@ -20,16 +20,18 @@ def count(subscription_id: str) -> ResponseReturnValue:
     procedure = request.args.get("procedure")
     if seats is None or since is None or procedure not in ("renew", "reduce"):
         abort(404)
+    told = service.count_active_users(me().account_id, subscription_id)
     subscription = service.load(me().account_id, subscription_id)
     now = ports().clock.now(subscription.account)
-    told = service.count_active_users(subscription)
+    known = told or Headcount(subscription.active_users, subscription.active_users_as_of)
     return render_template(
         "stepper/_watch.html",
         procedure=procedure,
         subscription=subscription,
         seats=seats,
         since=since,
-        active=told.active,
-        as_of=told.as_of.astimezone(ZoneInfo(subscription.account.zone)),
+        silent=told is None,
+        active=known.active,
+        as_of=known.as_of.astimezone(ZoneInfo(subscription.account.zone)),
         left=max(0, min(WAIT_SECONDS, since + WAIT_SECONDS - int(now.timestamp()))),
     )

@@ -67,7 +67,7 @@ def error_page(status: int, explained: Explained | None = None) -> Response:
         return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
     whole = "HX-Request" not in request.headers
     way_on = explained or Explained(sentence, *_way_on(status, whole))
-    template = "errors/page.html" if whole else "errors/_error.html"
+    template, title = "errors/page.html" if whole else "errors/_error.html", way_on.title or title
     response = make_response(render_template(template, title=title, explained=way_on, status=status), status)
     if not whole:
         response.headers.update({"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})

@@ -6,7 +6,7 @@ from flask_babel import gettext
 
 from .. import service
 from ..auth import me
-from ..domain.subscription import BelowActiveUsers, NotFewerSeats, check_reduction, projected_seats
+from ..domain.subscription import ActiveUsersUnknown, BelowActiveUsers, NotFewerSeats, check_reduction, projected_seats
 from ..ports import ports
 from . import stepper as steppers
 from . import wants_fragment
@@ -29,7 +29,7 @@ def choose_seats(subscription_id: str) -> ResponseReturnValue:
         return _page(subscription_id, form, 422)
     try:
         service.check_reduce(me().account_id, subscription_id, form.number)
-    except (BelowActiveUsers, NotFewerSeats) as refusal:
+    except (BelowActiveUsers, NotFewerSeats, ActiveUsersUnknown) as refusal:
         steppers.refuse(form, refusal, service.load(me().account_id, subscription_id))
         return _page(subscription_id, form, refusal.status)
     return redirect(url_for("reduce.confirm", subscription_id=subscription_id, seats=form.number), 303)

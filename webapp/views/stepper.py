@@ -10,7 +10,7 @@ from flask.typing import ResponseReturnValue
 from .. import formats, service
 from ..auth import me
 from ..domain.periods import Period
-from ..domain.subscription import BelowActiveUsers, NotMoreSeats, Refusal
+from ..domain.subscription import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
 from ..models import Subscription
 from ..ports import ports
 from ..sentences import explain
@@ -84,7 +84,7 @@ def quoted(
         return whole_page(subscription_id, form, 422)
     try:
         quote_id = quote(me().account_id, subscription_id, form.number)
-    except (BelowActiveUsers, NotMoreSeats) as refusal:
+    except (BelowActiveUsers, NotMoreSeats, ActiveUsersUnknown) as refusal:
         refuse(form, refusal, service.load(me().account_id, subscription_id))
         return whole_page(subscription_id, form, refusal.status)
     where = url_for("purchase.payment", subscription_id=subscription_id, procedure=procedure, quote_id=quote_id)
