@@ -16,7 +16,8 @@ from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
-from . import databases
+from . import databases, stripe_server
+from .stripe_server import Stripe
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -83,6 +84,19 @@ class Browser(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> Any:
         with self.application.app_context():
             return super().open(*args, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def stripe_running() -> Iterator[Stripe]:
+    with stripe_server.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def stripe(stripe_running: Stripe) -> Stripe:
+    """A small Stripe on loopback, with nothing in it."""
+    stripe_running.reset()
+    return stripe_running
 
 
 @pytest.fixture

@@ -76,7 +76,7 @@ class StripeGateway:
             page = self.api.checkout.sessions.create(
                 {
                     "mode": "setup",
-                    "customer": self._customer(customer),
+                    "customer": self.customer_of(customer),
                     "allowed_payment_method_types": ["card"],
                     "locale": locale,
                     "success_url": back,
@@ -90,8 +90,8 @@ class StripeGateway:
             session.commit()
         return CardSetup(reference, page.url or "")
 
-    def _customer(self, account_id: str) -> str:
-        """Stripe's customer for an account. Two that are made at once are one here; the other is never used."""
+    def customer_of(self, account_id: str) -> str:
+        """Stripe's customer for an account. Of two that are made at once one is kept; the other is never used."""
         with Session(db.engine) as session:
             known = session.get(StripeCustomer, account_id)
             if known is not None:
