@@ -81,7 +81,7 @@ class Stripe:
     # What a test does.
 
     def fail(self, how: str, at: str = "", times: int = 1) -> None:
-        """The next calls whose path ends so: "silent", "silent_after", "dropped", or a key of FAULTS."""
+        """The next calls whose method and path end so: "silent", "silent_after", "dropped", or a key of FAULTS."""
         self.faults += [(at, how)] * times
 
     def card(self, owner: str | None, behaves: str = "accepted", brand: str = "visa", last4: str = "4242") -> str:
@@ -318,7 +318,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, path, decoded(form), self.headers.get("Idempotency-Key"))
         stripe.asked.append(asked)
         stripe.during()
-        fault = next((found for found in stripe.faults if path.endswith(found[0])), None)
+        fault = next((found for found in stripe.faults if f"{self.command} {path}".endswith(found[0])), None)
         if fault:
             stripe.faults.remove(fault)
         how, released = fault[1] if fault else "", stripe.released

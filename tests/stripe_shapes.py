@@ -19,13 +19,16 @@ def payment_method(named: str, owner: str | None, brand: str, last4: str, holder
     return {
         "id": named, "object": "payment_method", "allow_redisplay": "limited",
         "billing_details": {
-            "address": {"city": None, "country": "FR", "line1": None, "line2": None, "postal_code": None, "state": None},
+            "address": {
+                "city": None, "country": "FR", "line1": None, "line2": None, "postal_code": None, "state": None,
+            },
             "email": "camille@example.test", "name": holder, "phone": None, "tax_id": None,
         },
         "card": {
-            "brand": brand, "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
-            "country": "FR", "display_brand": brand, "exp_month": 8, "exp_year": 2031, "fingerprint": "mToisGZ01V71BCos",
-            "funding": "credit", "generated_from": None, "last4": last4,
+            "brand": brand,
+            "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": "pass"},
+            "country": "FR", "display_brand": brand, "exp_month": 8, "exp_year": 2031,
+            "fingerprint": "mToisGZ01V71BCos", "funding": "credit", "generated_from": None, "last4": last4,
             "networks": {"available": [brand], "preferred": None}, "regulated_status": "unregulated",
             "three_d_secure_usage": {"supported": True}, "wallet": None,
         },
@@ -39,8 +42,9 @@ def checkout_session(named: str, told: Shape) -> Shape:
         "cancel_url": told.get("cancel_url"), "client_reference_id": told.get("client_reference_id"),
         "created": 1795450000, "currency": None, "customer": told.get("customer"), "customer_details": None,
         "expires_at": 1795536400, "livemode": False, "locale": told.get("locale"), "metadata": {},
-        "mode": told["mode"], "payment_intent": None, "payment_method_types": ["card"], "payment_status": "no_payment_required",
-        "setup_intent": None, "status": "open", "submit_type": None, "success_url": told.get("success_url"),
+        "mode": told["mode"], "payment_intent": None, "payment_method_types": ["card"],
+        "payment_status": "no_payment_required", "setup_intent": None, "status": "open", "submit_type": None,
+        "success_url": told.get("success_url"),
         "ui_mode": "hosted_page", "url": f"https://checkout.stripe.com/c/pay/{named}#fid1d2BpamRhQ2prcSc",
     }  # fmt: skip
 
@@ -85,7 +89,9 @@ def refund(named: str, told: Shape, intent: Shape, status: str) -> Shape:
     return {
         "id": named, "object": "refund", "amount": int(told["amount"]), "balance_transaction": "txn_1",
         "charge": intent["latest_charge"], "created": 1795450000, "currency": intent["currency"],
-        "destination_details": {"card": {"reference": None, "reference_status": "pending", "type": "refund"}, "type": "card"},
+        "destination_details": {
+            "card": {"reference": None, "reference_status": "pending", "type": "refund"}, "type": "card",
+        },
         "metadata": told.get("metadata", {}), "payment_intent": intent["id"], "reason": None, "receipt_number": None,
         "source_transfer_reversal": None, "status": status, "transfer_reversal": None,
     }  # fmt: skip

@@ -63,7 +63,7 @@ class World(Protocol):
     def captured(self) -> list[int]: ...
 
 
-class InSandbox:
+class InSandbox(World):
     def __init__(self, app: Flask, made: Made) -> None:
         self.app, self.made, self.gateway = app, made, ports().gateway
 
@@ -96,7 +96,7 @@ class InSandbox:
             return list(session.scalars(select(SandboxCharge.amount).where(SandboxCharge.state == "captured")))
 
 
-class AtStripe:
+class AtStripe(World):
     """Stripe's adapter, and the server that answers in the API's published shapes."""
 
     def __init__(self, server: Stripe, made: Made) -> None:
@@ -120,7 +120,7 @@ class AtStripe:
         return self.server.captured()
 
 
-class AtLocalstripe:
+class AtLocalstripe(World):
     """Stripe's adapter, and a server that others made."""
 
     def __init__(self, url: str, made: Made) -> None:

@@ -167,9 +167,10 @@ class StripeGateway:
             try:
                 intent = self._found(key, customer) or self._made(key, customer, money)
             except stripe.APIError as fault:
-                if (fault.headers or {}).get("Idempotent-Replayed") == "true":
-                    return Cancelled()  # Stripe says the same to whoever would make it, and nobody looks for it again
-                raise
+                if (fault.headers or {}).get("Idempotent-Replayed") != "true":
+                    raise
+                # For a day Stripe says again that it failed: another is made, for `charge` to find.
+                intent = self._made(key, customer, money, f"{key}:cancel")
             if isinstance(intent, Declined):
                 return intent
             outcome = outcome_of(intent)
@@ -220,7 +221,7 @@ class StripeGateway:
         intents = (found.to_dict() for found in listed.auto_paging_iter())
         return next((intent for intent in intents if of_key(intent, key)), None)
 
-    def _made(self, key: str, customer: str, money: Money) -> Intent | Declined:
+    def _made(self, key: str, customer: str, money: Money, once: str = "") -> Intent | Declined:
         """The intent, not confirmed: who charges and who cancels ask for it with the same words, and get the same."""
         try:
             made = self.api.payment_intents.create(
@@ -231,7 +232,7 @@ class StripeGateway:
                     "allowed_payment_method_types": ["card"],
                     "metadata": {"key": key},
                 },
-                {"idempotency_key": key},
+                {"idempotency_key": once or key},
             )
         except stripe.InvalidRequestError as fault:
             if fault.code in ("amount_too_small", "amount_too_large"):
