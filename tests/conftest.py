@@ -11,12 +11,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
-from webapp import auth, create_app
+from webapp import adapters, auth, create_app
+from webapp.adapters.clock import MachineClock
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.sandbox.tenant import SandboxDirectory
 
-from . import databases
+from . import databases, stripe_server
+from .stripe_server import Stripe
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -54,6 +57,10 @@ def shared(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def app(shared: Flask, migrated: str) -> Iterator[Flask]:
     """On a database and with settings that begin anew."""
+    yield from begun_anew(shared, migrated)
+
+
+def begun_anew(shared: Flask, migrated: str) -> Iterator[Flask]:
     config, extensions = dict(shared.config), dict(shared.extensions)
     databases.begin_anew(shared.config["SQLALCHEMY_DATABASE_URI"], migrated)
     with shared.app_context():
@@ -66,10 +73,10 @@ def app(shared: Flask, migrated: str) -> Iterator[Flask]:
 
 
 @contextmanager
-def running(migrated: str, folder: Path) -> Iterator[Flask]:
+def running(migrated: str, folder: Path, **settings: Any) -> Iterator[Flask]:
     """An application on a copy of that database, and its context."""
     with databases.copied(migrated, folder) as url:
-        app = _app(url, WTF_CSRF_ENABLED=False, TESTING=False)
+        app = _app(url, WTF_CSRF_ENABLED=False, TESTING=False, **settings)
         app.test_client_class = Browser
         with app.app_context():
             yield app
@@ -83,6 +90,40 @@ class Browser(FlaskClient):
     def open(self, *args: Any, **kwargs: Any) -> Any:
         with self.application.app_context():
             return super().open(*args, **kwargs)
+
+
+@pytest.fixture(scope="session")
+def stripe_running() -> Iterator[Stripe]:
+    with stripe_server.serving() as server:
+        yield server
+
+
+@pytest.fixture
+def stripe(stripe_running: Stripe) -> Stripe:
+    """A small Stripe on loopback, with nothing in it."""
+    stripe_running.reset()
+    return stripe_running
+
+
+@pytest.fixture(scope="session")
+def shared_stripe(
+    migrated: str, stripe_running: Stripe, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Flask]:  # fmt: skip
+    settings = {
+        "SANDBOX": False, "GATEWAY": "stripe", "STRIPE_API_URL": stripe_running.url,
+        "STRIPE_SECRET_KEY": stripe_server.SECRET_KEY, "STRIPE_WEBHOOK_SECRET": stripe_server.WEBHOOK_SECRET,
+        "SMTP_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "My Qlik <my-qlik@example.test>", "QLIK_API_KEY": "unused",
+    }  # fmt: skip
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(adapters, "tenant_directory", lambda _config, clock: SandboxDirectory(clock))
+        with running(migrated, tmp_path_factory.mktemp("stripe"), **settings) as app:
+            yield app
+
+
+@pytest.fixture
+def stripe_app(shared_stripe: Flask, stripe: Stripe, migrated: str) -> Iterator[Flask]:
+    """The portal outside the sandbox, with Stripe as its gateway and tenants that tests command."""
+    yield from begun_anew(shared_stripe, migrated)
 
 
 @pytest.fixture

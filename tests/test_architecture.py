@@ -37,7 +37,7 @@ def test_the_domain_is_pure(path: Path) -> None:
 @pytest.mark.parametrize("path", modules("views/*.py"), ids=lambda path: path.stem)
 def test_views_write_no_sql_and_no_price_and_name_no_adapter(path: Path) -> None:
     named = imports(path) - {"webapp.domain.pricing", "webapp.domain.pricing.MAX_SEATS"}
-    barred = ("sqlalchemy", "webapp.domain.pricing", "webapp.domain.tax", "webapp.sandbox", "webapp.adapters")
+    barred = ("sqlalchemy", "webapp.domain.pricing", "webapp.domain.tax", "webapp.sandbox", "webapp.adapters", "stripe")
     assert not {name for name in named if name.startswith(barred)}
     assert path.stem == "errors" or not {name for name in named if name.startswith("webapp.db")}
 
@@ -48,10 +48,24 @@ def test_only_create_app_and_the_demo_command_name_an_adapter(path: Path) -> Non
     assert not named or path.stem in ("__init__", "cli")
 
 
+@pytest.mark.parametrize("path", modules("**/*.py"), ids=lambda path: str(path.relative_to(ROOT)))
+def test_only_create_app_names_the_real_adapters(path: Path) -> None:
+    """And the sandbox's clock that of the machine, from which it sets its own."""
+    named = {name for name in imports(path) if name.startswith("webapp.adapters")}
+    assert not named or path.parent.name == "adapters" or path == ROOT / "webapp/__init__.py" or (named <= {
+        "webapp.adapters.clock", "webapp.adapters.clock.at_place", "webapp.adapters.clock.machine_now",
+    } and path == ROOT / "webapp/sandbox/clock.py")  # fmt: skip
+
+
 def test_only_the_clock_reads_time() -> None:
     reader = re.compile(r"\b(datetime|date)\.(now|utcnow|today)\(|time\.time\(")
-    readers = {path.name for path in modules("**/*.py") if reader.search(path.read_text())}
-    assert readers == {"clock.py"}
+    readers = {str(path.relative_to(ROOT)) for path in modules("**/*.py") if reader.search(path.read_text())}
+    assert readers == {"webapp/adapters/clock.py"}
+
+
+def test_only_stripes_adapter_knows_stripe() -> None:
+    knows = {path.relative_to(ROOT).name for path in modules("**/*.py") if "stripe" in imports(path)}
+    assert knows == {"stripe.py"}
 
 
 @pytest.mark.parametrize("path", modules("**/*.py"), ids=lambda path: str(path.name))

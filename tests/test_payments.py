@@ -112,7 +112,7 @@ def test_a_charge_that_was_given_up_can_never_be_made_late(app: Flask, business:
     from webapp.ports import Cancelled, ports
 
     card = db.session.get_one(Card, business.cards[0])
-    assert ports().gateway.charge(f"{quote}.1", card.token, Money(48_960, "EUR"), RETURN_URL) == Cancelled()
+    assert ports().gateway.charge(f"{quote}.1", card.token, Money(48_960, "EUR"), RETURN_URL, True) == Cancelled()
 
 
 def challenge(app: Flask, made: Made) -> tuple[str, str]:

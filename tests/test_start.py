@@ -46,11 +46,26 @@ def test_a_port_that_is_taken(env: dict[str, str]) -> None:
     assert f"127.0.0.1:{env['PORT']} cannot be used" in one_sentence(done.stderr)
 
 
+REAL = {  # outside the sandbox; no key of these is anybody's
+    "SANDBOX": "0", "SECRET_KEY": "x" * 32, "GATEWAY": "stripe", "STRIPE_SECRET_KEY": "sk_test_1234567890",
+    "STRIPE_WEBHOOK_SECRET": "whsec_1234567890",
+}  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"SANDBOX": "0", "SECRET_KEY": ""}, "SECRET_KEY is not set"),
         ({"SANDBOX": "1", "GATEWAY": "stripe"}, "the sandbox never runs on a real gateway"),
+        (REAL | {"GATEWAY": "sandbox"}, "set GATEWAY=stripe, or SANDBOX=1"),
+        (REAL | {"GATEWAY": "paypal"}, "GATEWAY is paypal"),
+        (REAL | {"STRIPE_SECRET_KEY": ""}, "STRIPE_SECRET_KEY is not set"),
+        (REAL | {"STRIPE_SECRET_KEY": "pk_test_12345678"}, "copy the one that begins with sk_"),
+        (REAL | {"STRIPE_SECRET_KEY": "sk_test_1234 5678"}, "STRIPE_SECRET_KEY is not set or not a secret key"),
+        (REAL | {"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET is not set"),
+        (REAL | {"STRIPE_WEBHOOK_SECRET": "sk_test_12345678"}, "of the endpoint http://127.0.0.1:"),
+        (REAL | {"STRIPE_API_URL": "http://api.example.test"}, "is not https: the key would be sent in clear"),
+        (REAL | {"STRIPE_LOG": "debug"}, "unset it"),
         ({"PUBLIC_URL": "my-qlik.example.test"}, "PUBLIC_URL (my-qlik.example.test) is not an http or https address"),
         ({"PUBLIC_URL": "javascript://x/"}, "PUBLIC_URL"),
         ({"PUBLIC_URL": "https://[x"}, "PUBLIC_URL"),
@@ -64,6 +79,7 @@ def test_a_setting_that_is_wrong(env: dict[str, str], settings: dict[str, str], 
     with patch.dict(os.environ, env | settings, clear=True), pytest.raises(Misconfigured) as fault:
         create_app()
     assert sentence in one_sentence(str(fault.value))
+    assert "1234567890" not in str(fault.value)
 
 
 def test_a_fault_of_the_start_is_said_without_a_traceback(env: dict[str, str]) -> None:

@@ -1,4 +1,4 @@
-"""My Qlik portal. `create_app` is the only place that chooses adapters."""
+"""My Qlik portal. `create_app` is the only place that chooses adapters, from `webapp.adapters`."""
 
 import hashlib
 from functools import cache
@@ -11,9 +11,8 @@ from flask_babel import Babel
 from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 
-from . import auth, cli, config, db, formats, models, sandbox, sentences
-from .adapters import services
-from .views import errors
+from . import adapters, auth, cli, config, db, formats, models, sandbox, sentences
+from .views import errors, webhooks
 
 __all__ = ["create_app", "models"]
 
@@ -46,11 +45,14 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(auth.identify)
     csrf.init_app(app)
-    app.extensions["ports"] = services.chosen(app, sandbox.adapters(app))
+    app.extensions["ports"] = adapters.chosen(app)
     for name in PAGES:
         app.register_blueprint(import_module(f".views.{name}", __name__).blueprint)
     if app.config["SANDBOX"]:
         sandbox.register(app, csrf)
+    if app.config["GATEWAY"] == "stripe":
+        csrf.exempt(webhooks.blueprint)
+        app.register_blueprint(webhooks.blueprint)
     errors.register(app)
     cli.register(app)
     _prepare_templates(app)
@@ -130,4 +132,5 @@ def _pressed(whole: bytes) -> bytes:
 
 
 def _gateway_origin() -> str:
-    return str(current_app.config["GATEWAY_ORIGIN"])
+    settings = current_app.config
+    return str(settings["GATEWAY_ORIGIN"] or config.GATEWAY_PAGES.get(settings["GATEWAY"], ""))

@@ -40,6 +40,7 @@ def default_card(account_id: str) -> Card | None:
 
 def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, locale: str) -> str:
     """The address of the gateway's card page; the owner comes back to `return_url`, which gets `reference` added."""
+    db.session.rollback()
     setup = ports().gateway.begin_card_setup(account_id, return_url, locale)
     with transaction() as session:
         session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id))

@@ -87,6 +87,9 @@ def from_environment() -> dict[str, Any]:
         "QLIK_COUNT_BOTS": env.get("QLIK_COUNT_BOTS", "0") == "1",
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
+        "STRIPE_SECRET_KEY": env.get("STRIPE_SECRET_KEY", ""),
+        "STRIPE_WEBHOOK_SECRET": env.get("STRIPE_WEBHOOK_SECRET", ""),
+        "STRIPE_API_URL": env.get("STRIPE_API_URL", "https://api.stripe.com"),
     }
 
 
@@ -138,12 +141,39 @@ def _check_directory(config: dict[str, Any]) -> None:
 
 
 def check(config: dict[str, Any]) -> None:
-    _check_mail(config)
-    if not config["SANDBOX"]:
-        _check_directory(config)
     if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
         raise Misconfigured(
             f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."
         )
     if not config["SANDBOX"]:
-        raise Misconfigured("SANDBOX is not 1 and there is no other gateway yet: start with SANDBOX=1.")
+        check_gateway(config)
+        _check_directory(config)
+    _check_mail(config)
+
+
+GATEWAY_PAGES = {"stripe": "https://checkout.stripe.com https://hooks.stripe.com"}  # where forms may end, by redirect
+
+
+def check_gateway(config: dict[str, Any]) -> None:
+    """The settings of the real gateway; no sentence says a secret."""
+    if config["GATEWAY"] not in GATEWAY_PAGES:
+        raise Misconfigured(
+            f"GATEWAY is {config['GATEWAY']} and SANDBOX is not 1: set GATEWAY=stripe, or SANDBOX=1 to try the portal."
+        )
+    if not re.fullmatch(r"(sk|rk)_\w{5,}", config["STRIPE_SECRET_KEY"], re.ASCII):
+        raise Misconfigured(
+            "STRIPE_SECRET_KEY is not set or not a secret key: copy the one that begins with sk_ (or rk_, where it is "
+            "restricted) from Stripe's dashboard, Developers, API keys."
+        )
+    if not re.fullmatch(r"whsec_\S{5,}", config["STRIPE_WEBHOOK_SECRET"], re.ASCII):
+        raise Misconfigured(
+            "STRIPE_WEBHOOK_SECRET is not set or not a signing secret: copy the one that begins with whsec_ from "
+            f"Stripe's dashboard, Developers, Webhooks, of the endpoint {config['PUBLIC_URL']}/webhooks/stripe."
+        )
+    url = urlsplit(config["STRIPE_API_URL"])
+    if url.scheme != "https" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+        raise Misconfigured(
+            f"STRIPE_API_URL ({config['STRIPE_API_URL']}) is not https: the key would be sent in clear."
+        )
+    if os.environ.get("STRIPE_LOG"):
+        raise Misconfigured("STRIPE_LOG makes Stripe's library print all that it sends and receives: unset it.")

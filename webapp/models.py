@@ -350,7 +350,7 @@ class Payment(Model):
     card_brand: Mapped[str] = mapped_column(String(20))
     card_last4: Mapped[str] = mapped_column(String(4))
     decline_code: Mapped[str | None] = mapped_column(String(40))
-    action_url: Mapped[str | None] = mapped_column(String(500))
+    action_url: Mapped[str | None] = mapped_column(String(2000))
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
 

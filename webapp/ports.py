@@ -77,8 +77,12 @@ class PaymentGateway(Protocol):
     def detach(self, card_token: str) -> None:
         """Forget a card: whatever is charged to it from now on is declined. Asked again, it changes nothing."""
 
-    def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
-        """Charge once for a key: asked again, it answers what became of the first."""
+    def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
+        """Charge once for a key: asked again, it answers what became of the first.
+
+        `present`: the owner waits for the answer. Else the bank is told that nobody does; if it wants to know its
+        customer nevertheless, the outcome is ActionRequired, and its page is for when the owner comes.
+        """
 
     def find(self, key: str) -> Outcome | None:
         """What became of a key; None if the gateway never heard of it."""
@@ -88,6 +92,28 @@ class PaymentGateway(Protocol):
 
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         """Give back so much of what `payment_key` captured, once for a key: asked again, it answers as it did."""
+
+
+class Heard(NamedTuple):
+    """A notification of the gateway's: `key` names a payment or a refund, or a visit to the card page (`card`).
+
+    It decides nothing: it says what to ask the gateway about.
+    """
+
+    id: str
+    subject: str
+    key: str
+
+
+class Forged(Exception):
+    """A notification that the gateway did not send, or not lately."""
+
+
+class Notifier(Protocol):
+    """How the gateway tells that something happened."""
+
+    def heard(self, body: bytes, signature: str) -> Heard | None:
+        """What a notification is about; None for one that is of no concern. Raises Forged."""
 
 
 class Headcount(NamedTuple):
@@ -141,6 +167,7 @@ class Ports:
     directory: TenantDirectory
     clock: Clock
     mailer: Mailer | None = None  # where mails stay in the sandbox's panel
+    notifier: Notifier | None = None
 
 
 def ports() -> Ports:

@@ -211,10 +211,10 @@ def charge(key: str, return_url: str, counted: Headcount | None = None) -> Payme
     """Asks the gateway for a pending payment, outside any transaction, and settles it with the answer."""
     payment = find_payment(key)
     if payment.state == "pending":
-        token, money = payment.card_token, payment.quote.money
+        token, money, present = payment.card_token, payment.quote.money, not payment.automatic
         db.session.rollback()
         with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep finds out
-            settle(key, ports().gateway.charge(key, token, money, return_url), counted)
+            settle(key, ports().gateway.charge(key, token, money, return_url, present), counted)
     return find_payment(key)
 
 

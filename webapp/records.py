@@ -136,6 +136,14 @@ class InvoiceDocument(Model):
     xml: Mapped[bytes | None]
 
 
+class Notification(Model):
+    """One of the gateway's that was acted on; heard again, there is nothing more to do."""
+
+    __tablename__ = "notification"
+    id: Mapped[str] = mapped_column(String(255), primary_key=True)
+    heard_at: Mapped[datetime] = mapped_column(Instant, index=True)
+
+
 class Case(Model):
     """What an owner wrote to the account manager."""
 

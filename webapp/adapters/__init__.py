@@ -1,1 +1,43 @@
-"""The adapters that speak to real services, behind the same ports as the sandbox's."""
+"""Which adapters stand behind the ports: the sandbox's, or those of the real world."""
+
+from dataclasses import replace
+from typing import Any
+
+from flask import Flask
+
+from ..ports import Clock, Ports, TenantDirectory
+from ..relay import parse_relay
+from . import tables
+from .smtp import Smtp
+
+__all__ = ["chosen", "tables"]
+
+
+def chosen(app: Flask) -> Ports:
+    """The adapters that the settings ask for. Mail goes out wherever SMTP_URL is set, in the sandbox too."""
+    config = app.config
+    if config["SANDBOX"]:
+        from .. import sandbox
+
+        ports = sandbox.adapters(app)
+    else:
+        ports = _real(config)
+    if config["SMTP_URL"]:
+        ports = replace(ports, mailer=Smtp(parse_relay(config["SMTP_URL"]), config["MAIL_FROM"]))
+    return ports
+
+
+def _real(config: dict[str, Any]) -> Ports:
+    """Imported where they are used: the sandbox needs none of their libraries."""
+    from .clock import MachineClock
+    from .stripe import StripeGateway
+
+    clock = MachineClock()
+    gateway = StripeGateway(config["STRIPE_SECRET_KEY"], config["STRIPE_WEBHOOK_SECRET"], config["STRIPE_API_URL"])
+    return Ports(gateway, tenant_directory(config, clock), clock, notifier=gateway)
+
+
+def tenant_directory(config: dict[str, Any], clock: Clock) -> TenantDirectory:
+    from .qlik_cloud import QlikCloud, credentials_of
+
+    return QlikCloud(credentials_of(config), clock, count_bots=config["QLIK_COUNT_BOTS"])

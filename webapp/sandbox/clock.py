@@ -1,16 +1,12 @@
 """The clock of each sandbox account: it starts where its scenario says, ticks, and is moved forward by testers."""
 
-from datetime import UTC, datetime, timedelta, timezone
-from zoneinfo import ZoneInfo
+from datetime import datetime
 
+from ..adapters.clock import at_place
+from ..adapters.clock import machine_now as machine_now
 from ..db import db
 from ..models import Account
 from .tables import SandboxAccount
-
-
-def machine_now() -> datetime:
-    """The one place that reads the machine's time."""
-    return datetime.now(UTC)
 
 
 class SandboxClock:
@@ -19,5 +15,4 @@ class SandboxClock:
 
     def now(self, account: Account) -> datetime:
         setting = db.session.get_one(SandboxAccount, account.id)
-        local = (setting.set_to + (machine_now() - setting.set_at)).astimezone(ZoneInfo(account.zone))
-        return local.replace(tzinfo=timezone(local.utcoffset() or timedelta()))  # so that adding minutes adds minutes
+        return at_place(setting.set_to + (machine_now() - setting.set_at), account.zone)

@@ -74,7 +74,7 @@ class SandboxGateway:
         with gateway_transaction(card_token) as session:
             session.get_one(SandboxCard, card_token).behaviour = "detached"
 
-    def charge(self, key: str, card_token: str, money: Money, return_url: str) -> Outcome:
+    def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
         with gateway_transaction(key) as session:
             _check_up(session, key)
             charge = session.get(SandboxCharge, key)
