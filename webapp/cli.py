@@ -1,45 +1,42 @@
-"""`flask demo`, `flask roll-over`, `flask serve`: what `make run` calls. A fault is one sentence, not a traceback."""
+"""The commands. A fault is one sentence, not a traceback."""
 
+import logging
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
+from threading import Event
 
 import click
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask, current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
-from . import billing, credit_notes, rollover
-from .config import DEMO_EMAIL, DEMO_PASSWORD, ROOT
+from . import billing, credit_notes, doctor, health, logs, rollover
+from .config import DEMO_EMAIL, DEMO_PASSWORD, PACKAGE
 from .db import db
 from .models import Owner
 
+log = logging.getLogger(__name__)
+HOME = PACKAGE.parent  # from where the server's processes find the package
+STOPPING = 30  # seconds that requests in flight, and the subscription in hand, have to end when the server stops
+
 
 def register(app: Flask) -> None:
-    for command in (demo, roll_over, credit_note, serve):
+    for command in (demo, roll_over, credit_note, serve, doctor.doctor):
         app.cli.add_command(command)
 
 
 def check_database() -> None:
     """Raises ClickException unless the database opens and stands at the newest migration."""
-    shown = db.engine.url.render_as_string(hide_password=True)
-    try:
-        with db.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    except SQLAlchemyError as fault:
-        reason = str(getattr(fault, "orig", fault)).strip().splitlines()[0]
-        raise click.ClickException(f"The database {shown} cannot be opened ({reason}). Check DATABASE_URL.") from None
-    if found != ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head():
-        raise click.ClickException(f"The database {shown} is not migrated. Run: flask --app webapp db upgrade")
+    fault = health.database_fault()
+    if fault is not None:
+        raise click.ClickException(fault)
 
 
 @click.command("demo")
@@ -61,16 +58,43 @@ def demo() -> None:
 @with_appcontext
 def roll_over(account: str | None, every: int | None, threads: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
-    check_database()
-    caller, failed = os.getppid(), _sweep(account, threads, quiet=bool(every))
-    while every and os.getppid() == caller:
-        time.sleep(every)
-        failed = _sweep(account, threads, quiet=True)
+    with _until_stopped() as stop:
+        failed = _sweep_again(account, threads, every, stop) if every else _sweep_once(account, threads, stop)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
-def _sweep(account: str | None, threads: int, quiet: bool) -> int:
+@contextmanager
+def _until_stopped() -> Iterator[Event]:
+    """What is set when the process is told to end: the subscription in hand is finished, and no other begun."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _sweep_once(account: str | None, threads: int, stop: Event) -> int:
+    check_database()
+    return _sweep(account, threads, stop, quiet=False)
+
+
+def _sweep_again(account: str | None, threads: int, every: int, stop: Event) -> int:
+    """Sweeps for as long as the caller lives; a database that is away for a while is tried again the next time."""
+    caller, failed = os.getppid(), 0
+    while not stop.is_set() and os.getppid() == caller:
+        try:
+            failed = _sweep(account, threads, stop, quiet=True)
+        except Exception:
+            log.exception("the sweep broke off; the next one begins in %s s", every)
+            db.session.remove()
+        stop.wait(every)
+    return failed
+
+
+def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
     """One sweep, with a line that moves where it is watched and a summary; how many failed."""
     total, done, since = rollover.live(account), rollover.Done(), time.monotonic()
 
@@ -82,6 +106,8 @@ def _sweep(account: str | None, threads: int, quiet: bool) -> int:
         for one in rollover.swept(account, threads):
             done.update(one)
             bar.update(one["seen"], done)
+            if stop.is_set():
+                break
     told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if not quiet or done.total() > done["seen"]:
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
@@ -133,7 +159,8 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     os.environ.update(HOST=host, PORT=str(port))  # for the workers and the sweep, where options named them
     server = Granian(
         "webapp:create_app", factory=True, address=host, port=port, interface=Interfaces.WSGI, workers=workers,
-        blocking_threads=threads, log_level=LogLevels.warning, working_dir=ROOT, backpressure=max(64, threads * 16),
+        blocking_threads=threads, log_level=LogLevels.warning, log_dictconfig=logs.AS_OURS, working_dir=HOME,
+        backpressure=max(64, threads * 16), workers_kill_timeout=STOPPING, respawn_failed_workers=True,
     )  # fmt: skip
     told = f"\nMy Qlik is at http://{host}:{port}\n"
     if current_app.config["SANDBOX"]:
@@ -151,12 +178,16 @@ def _sweeping(every: int) -> Iterator[None]:
         yield
         return
     command = [sys.executable, "-m", "flask", "--app", "webapp", "roll-over", "--every", str(every)]
-    sweeper = subprocess.Popen(command, cwd=ROOT)  # noqa: S603  our own command
+    sweeper = subprocess.Popen(command, cwd=HOME)  # noqa: S603  our own command
     try:
         yield
     finally:
         sweeper.terminate()
-        sweeper.wait(10)
+        try:
+            sweeper.wait(STOPPING)
+        except subprocess.TimeoutExpired:
+            sweeper.kill()  # the next sweep asks what became of what it began
+            sweeper.wait()
 
 
 def _check_port(host: str, port: int) -> None:

@@ -10,7 +10,9 @@ from urllib.parse import urlsplit
 import click
 
 LOCALES = ("fr", "en")
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+# Where templates/ and static/ are: in the package where it was installed, beside it where it is developed.
+ROOT = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent
 
 
 class Misconfigured(click.ClickException):
@@ -59,7 +61,7 @@ def _public_url(given: str, host: str, port: str) -> str:
 def from_environment() -> dict[str, Any]:
     """The settings, each documented in the README."""
     env = os.environ
-    instance = Path(env.get("INSTANCE_DIR", ROOT / "instance"))
+    instance = Path(env.get("INSTANCE_DIR", (Path.cwd() if ROOT == PACKAGE else ROOT) / "instance"))
     sandbox = env.get("SANDBOX", "0") == "1"
     try:
         instance.mkdir(parents=True, exist_ok=True)
@@ -76,6 +78,8 @@ def from_environment() -> dict[str, Any]:
             "USER_ADMINISTRATION_URL", "/sandbox/tenants/{tenant}" if sandbox else "https://{tenant}/console/users"
         ),
         "ACCESSIBILITY_EMAIL": env.get("ACCESSIBILITY_EMAIL", "accessibility@example.test" if sandbox else ""),
+        "LOG_FORMAT": env.get("LOG_FORMAT", "text" if sandbox else "json"),
+        "REQUEST_ID_HEADER": env.get("REQUEST_ID_HEADER", ""),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
     }
@@ -99,6 +103,8 @@ DEFAULTS: dict[str, Any] = {
 
 
 def check(config: dict[str, Any]) -> None:
+    if config["LOG_FORMAT"] not in ("json", "text"):
+        raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
     if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
         raise Misconfigured(
             f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."
