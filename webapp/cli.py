@@ -14,10 +14,10 @@ from threading import Event
 
 import click
 from flask import Flask, current_app
-from flask.cli import with_appcontext
+from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import select
 
-from . import billing, credit_notes, doctor, health, logs, rollover
+from . import billing, credit_notes, doctor, health, logs, provision, rollover
 from .config import DEMO_EMAIL, DEMO_PASSWORD, PACKAGE
 from .db import db
 from .models import Owner
@@ -28,8 +28,21 @@ STOPPING = 30  # seconds that requests in flight, and the subscription in hand, 
 
 
 def register(app: Flask) -> None:
-    for command in (demo, roll_over, credit_note, serve, doctor.doctor):
+    for command in (
+        demo, roll_over, credit_note, serve, doctor.doctor, provision.add_account_command, provision.add_owner_command,
+    ):  # fmt: skip
         app.cli.add_command(command)
+
+
+def main() -> None:
+    """`my-qlik-portal`, the command of an installed portal: `flask --app webapp` from anywhere."""
+    FlaskGroup(create_app=_created).main()
+
+
+def _created() -> Flask:
+    from . import create_app
+
+    return create_app()
 
 
 def check_database() -> None:
