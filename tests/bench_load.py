@@ -150,6 +150,9 @@ def _multiply(connection: "psycopg.Connection[Any]", name: str, times: int) -> N
 # Clients.
 
 
+Answer = tuple[int, str, str]
+
+
 class Client:
     """One browser, that tries again what failed, as its owner would."""
 

@@ -5,11 +5,12 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from threading import Event
 
 import click
@@ -29,7 +30,8 @@ STOPPING = 30  # seconds that requests in flight, and the subscription in hand, 
 
 def register(app: Flask) -> None:
     for command in (
-        demo, roll_over, credit_note, serve, doctor.doctor, provision.add_account_command, provision.add_owner_command,
+        demo, roll_over, credit_note, backup, serve,
+        doctor.doctor, provision.add_account_command, provision.add_owner_command,
     ):  # fmt: skip
         app.cli.add_command(command)
 
@@ -152,6 +154,24 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
     note = billing.find_invoice(account, refund.credit_note_id or "")
     shown = credit_notes.printed(note.total, note.currency)
     click.echo(f"Credit note {note.number} of {shown} with tax for the invoice {number}.")
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(exists=False, dir_okay=False))
+@with_appcontext
+def backup(file: str) -> None:
+    """Copy the SQLite database as it is at one moment into a new file, while the portal runs."""
+    if db.engine.dialect.name != "sqlite":
+        raise click.ClickException("This copies SQLite only. PostgreSQL: pg_dump --format=custom --file=FILE ADDRESS")
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except OSError as fault:
+        raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
+    with closing(sqlite3.connect(db.engine.url.database or "")) as source:
+        source.execute("VACUUM INTO ?", (file,))
+    os.fsync(descriptor)
+    os.close(descriptor)
+    click.echo(f"{file}: {os.path.getsize(file):,} bytes.")
 
 
 @click.command("serve")
