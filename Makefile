@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all on-sqlite in-browsers on-postgresql lint types fmt record matrix bench mutate soak soak-kills soak-invoices clean
+.PHONY: run test test-all on-sqlite in-browsers on-postgresql lint types fmt record matrix bench mutate soak soak-kills soak-invoices wheel clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -54,6 +54,7 @@ bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench
 	@$(PYTHON) -m tests.bench_roll_over
 	@$(PYTHON) -m tests.bench_invoices
+	@$(PYTHON) -m tests.bench_load
 	@$(PYTHON) -m tests.bench_browser
 
 mutate: $(VENV)/.mutation
@@ -71,8 +72,13 @@ soak-kills: $(VENV)/.test $(CATALOGS)
 soak-invoices: $(VENV)/.test $(CATALOGS)
 	@COUNT=$(COUNT) SEED=$(SEED) $(PYTHON) -m tests.einvoice
 
+# The wheel, installed into an environment of its own, from where it serves a sign-in page. Asks a package registry.
+wheel: $(VENV)/.run $(CATALOGS)
+	@rm -rf dist && $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	@$(PYTHON) -m tests.installed dist/*.whl
+
 clean:
-	rm -rf $(VENV) $(CATALOGS) mutants
+	rm -rf $(VENV) $(CATALOGS) mutants dist
 
 # The environment: uv where it can be had, pip otherwise; both install exactly what is locked.
 INSTALL = if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r $<; \

@@ -58,6 +58,7 @@ def running_portal(**settings: str) -> Iterator["Sandbox"]:
         )
         try:
             sandbox = Sandbox(f"http://127.0.0.1:{env['PORT']}", Path(folder), env)
+            sandbox.server = server
             sandbox.wait(server)
             yield sandbox
         finally:
@@ -68,6 +69,8 @@ def running_portal(**settings: str) -> Iterator["Sandbox"]:
 
 class Sandbox:
     """QA's contract, from outside."""
+
+    server: "subprocess.Popen[bytes]"
 
     def __init__(self, url: str, instance: Path, env: dict[str, str]) -> None:
         self.url, self.instance, self.env = url, instance, env

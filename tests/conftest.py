@@ -12,7 +12,6 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
 from webapp import adapters, auth, create_app
-from webapp.adapters.clock import MachineClock
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

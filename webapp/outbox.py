@@ -14,6 +14,7 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import EmailPolicy
 from secrets import SystemRandom
+from threading import Event
 from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select, update
@@ -64,14 +65,15 @@ class Claim(NamedTuple):
     tried_at: datetime
 
 
-def send_due() -> Counter[str]:
-    """Sends what is due; how many were "sent", are tried "later", were "given up". Outside any transaction."""
+def send_due(stop: Event | None = None) -> Counter[str]:
+    """Sends what is due, until told to stop; how many were "sent", are tried "later", were "given up". Outside any
+    transaction."""
     done, silences = Counter[str](), 0
     mailer = ports().mailer
     if mailer is None:
         return done
     with mailer.sending() as send:
-        while silences < SILENCES and (claim := _claim()) is not None:
+        while silences < SILENCES and not (stop and stop.is_set()) and (claim := _claim()) is not None:
             outcome, silent = _attempt(claim, mailer.sender, send)
             done[outcome] += 1
             silences = silences + 1 if silent else 0

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
-from .. import billing, service
+from .. import billing, provision, service
 from ..auth import hasher
 from ..db import db, new_id, transaction
 from ..domain.periods import boundary, ordinal_on
@@ -164,19 +164,11 @@ def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Sub
     prices = PriceList(id=new_id(), currency="EUR", rows=TIERS)
     tenant = f"{plot.plan.value}-{name}.example.test"
     db.session.add(prices)
-    subscription = Subscription(
-        id=new_id(), account=account, plan=plot.plan.value, product=plot.product, tenant=tenant, reseller=plot.reseller,
-        anchor=anchor, term_months=plot.term_months, price_list=prices, active_users=plot.active,
-        active_users_as_of=now - timedelta(minutes=2),
-        periods=[
-            PeriodRow(
-                ordinal=ordinal, seats=plot.seats, price_list_id=prices.id,
-                source="paid" if plot.plan is Plan.BUSINESS and not plot.reseller else "external",
-            )
-            for ordinal in range(paid)
-        ],
-        open_changes=[], pending_payments=[], refusals=[],
-    )  # fmt: skip
+    terms = provision.Terms(
+        plot.plan, plot.product, tenant, plot.reseller, anchor, plot.term_months, plot.seats, plot.active, paid
+    )
+    source = "paid" if plot.plan is Plan.BUSINESS and not plot.reseller else "external"
+    subscription = provision.subscription(account, terms, prices, source, now - timedelta(minutes=2))
     db.session.add(subscription)
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
     db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=plot.active, since=long_ago))
