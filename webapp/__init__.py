@@ -18,7 +18,8 @@ __all__ = ["create_app", "models"]
 
 PAGES = (
     "sign_in", "sso", "passwords", "sessions", "preferences", "subscriptions", "manage", "renew", "add", "reduce",
-    "cancel", "undo", "purchase", "billing", "billing_info", "cards", "contact", "activity", "active_users", "accessibility",
+    "cancel", "undo", "purchase", "billing", "billing_info", "cards", "contact", "activity", "active_users",
+    "accessibility",
 )  # fmt: skip
 csrf = CSRFProtect()
 

@@ -78,9 +78,15 @@ def begin(target: str, again: bool = False) -> str:
 def complete() -> Vouched:
     """What the provider answered to this request, proven: its signature, issuer, audience, nonce and time."""
     client = current_app.extensions["sso"]
-    begun = client.framework.get_state_data(session, request.args.get("state")) or {}
+    state = request.args.get("state")
+    begun = client.framework.get_state_data(session, state)
     with _asking():
-        _metadata(client)
+        if "error" in request.args:
+            client.framework.clear_state_data(session, state)
+        elif begun is None:
+            raise Refused("stale")
+        else:
+            _metadata(client)
         token = client.authorize_access_token()
         claims = token.get("userinfo")
         if claims is None:
@@ -91,7 +97,7 @@ def complete() -> Vouched:
     email = claims.get("email")
     if not isinstance(email, str) or claims.get("email_verified") is not True:
         raise Refused("unverified")
-    return Vouched(email, token["id_token"], begun.get("target", ""))
+    return Vouched(email, token["id_token"], (begun or {}).get("target", ""))
 
 
 def end_url(id_token: str) -> str | None:

@@ -36,7 +36,7 @@ def begin() -> ResponseReturnValue:
     try:
         return redirect(sso.begin(target, again="again" in request.args), 303)
     except sso.Refused as refusal:
-        return _refused(refusal.why)
+        return refused(refusal.why)
 
 
 @blueprint.get("/callback")
@@ -48,13 +48,14 @@ def callback() -> ResponseReturnValue:
     try:
         vouched = sso.complete()
     except sso.Refused as refusal:
-        return _refused(refusal.why)
+        return refused(refusal.why)
     if not auth.sign_in_as(vouched.email, vouched.id_token):
-        return _refused("unknown", vouched.email)
+        return refused("unknown", vouched.email)
     return redirect(auth.safe_next(vouched.target), 303)
 
 
-def _refused(why: str, email: str = "") -> ResponseReturnValue:
+def refused(why: str, email: str = "") -> tuple[str, int]:
+    """The page that tells why nobody was signed in, and its status."""
     name = provider_name()
     told = {
         "denied": gettext("%(name)s did not sign you in: the request was refused or given up there.", name=name),
