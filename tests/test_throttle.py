@@ -1,5 +1,6 @@
 """Limits to guessing and asking: counted in the database, over processes, and never a lock that somebody else turns."""
 
+import re
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -67,6 +68,14 @@ def test_somebody_elses_guesses_keep_no_owner_out(app: Flask, business: Made) ->
         guesses(app, business.email, 5, f"203.0.113.{n + 10}")
     assert guess(app.test_client(), business.email, business.password, "203.0.113.200").status_code == 429
     assert guess(known, business.email, business.password, "192.0.2.1").status_code == 303
+    anew = app.test_client()  # a new browser meanwhile: by a link to the owner's own mail
+    anew.post("/password/forgotten", data={"email": business.email})
+    link = re.search(r"/password/reset/[\w-]+", state(app, business)["messages"][-1]["text"])
+    assert link
+    anew.get(link[0])
+    new = "quatre mots bien longs"
+    assert anew.post("/password/reset", data={"new": new, "again": new}).status_code == 303
+    assert guess(anew, business.email, new, "203.0.113.200").status_code == 303
 
 
 def test_one_address_alone_does_not_use_up_what_an_email_is_allowed(app: Flask, business: Made) -> None:
