@@ -100,8 +100,7 @@ def sign_in(email: str, password: str) -> bool:
     db.session.rollback()
     if not verified(found.password_hash if found else NOBODY, password) or found is None:
         return False
-    for limit in counted:
-        throttle.forgive(*limit)
+    throttle.forgive(counted)
     sessions.begin(found.id)
     throttle.remember_device(email)
     return True

@@ -48,8 +48,7 @@ def change(owner: SignedIn, current: str, new: str) -> bool:
     db.session.rollback()
     if not auth.verified(before, current):
         return False
-    for limit in counted:
-        throttle.forgive(*limit)
+    throttle.forgive(counted)
     after = auth.hasher.hash(new)
     with transaction() as session:
         _set(session, owner.owner_id, after, kept=owner.session_id)

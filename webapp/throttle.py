@@ -18,7 +18,7 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from limits import RateLimitItem, parse
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import case, delete, select
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
@@ -42,6 +42,7 @@ SANDBOX_LIMITS = {
     "address": "5000 per 15 minutes", "reset_address": "2000 per hour", "card": "200 per 10 minutes",
     "pay": "200 per minute",
 }  # fmt: skip
+Counted = list[tuple[str, ...]]  # a name of LIMITS and whose, of each
 DEVICE, DEVICE_AGE, DEVICE_OWNERS = "device", 365 * 24 * 3600, 5
 
 
@@ -101,16 +102,20 @@ def count(name: str, *whose: str) -> None:
         raise TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
 
-def forgive(name: str, *whose: str) -> None:
-    """One less: what was counted before it was known to be right."""
-    _limiter.hit(_limit(name), name, _keyed(*whose), cost=-1)
+def forgive(counted: Counted) -> None:
+    """One less of each: what was counted before it was known to be right."""
+    with transaction() as session:
+        for name, *whose in counted:
+            key = _limit(name).key_for(name, _keyed(*whose))
+            less = update(RateLimit).where(RateLimit.key == key, RateLimit.hits > 0)
+            session.execute(less.values(hits=RateLimit.hits - 1))
 
 
-def guess(email: str) -> list[tuple[str, ...]]:
+def guess(email: str) -> Counted:
     """Counts a guess of this e-mail's password before it is looked at; what to forgive if it is right."""
     known, here = _known(email), address()
     if known:
-        counted: list[tuple[str, ...]] = [("guess_known", email, known)]
+        counted: Counted = [("guess_known", email, known)]
     else:  # the widest last: what a narrow one refuses does not use up what others share
         counted = [("guess", email, here), ("address", here), ("account", email)]
     for limit in counted:
