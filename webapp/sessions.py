@@ -34,7 +34,8 @@ def hashed(token: str) -> str:
 
 def browser_and_system(user_agent: str) -> tuple[str, str]:
     """Their names, such as ("Firefox", "Windows"); "" for what is not known."""
-    return tuple(next((name for mark, name in known if mark in user_agent), "") for known in (BROWSERS, SYSTEMS))  # type: ignore[return-value]
+    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
+    return browser, next((name for mark, name in SYSTEMS if mark in user_agent), "")
 
 
 def begin(owner_id: str, id_token: str | None = None) -> None:
