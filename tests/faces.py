@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from typing import NamedTuple
 
 from flask import Flask
@@ -10,12 +10,14 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
-from webapp import service
+from webapp import service, sso
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.views.errors import error_page
+from webapp.views.sso import STATUSES as STATUSES_OF_PROVIDER
+from webapp.views.sso import refused as not_signed_in
 
-from .world import post, subscription
+from .world import post, state, subscription
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": "http://localhost/subscriptions"}
 STATUSES = (400, 401, 403, 404, 405, 409, 411, 413, 422, 429, 500, 503)
@@ -26,7 +28,7 @@ SCENARIOS = (
 # Files, and answers to programs; the ways back from the gateway, which only redirect.
 NO_PAGES = {
     "static", "billing.download", "billing.download_xml", "billing.year_archive", "sandbox.state",
-    "sandbox.attachment", "billing.card_return", "purchase.authenticated", "subscriptions.home",
+    "sandbox.attachment", "billing.card_return", "purchase.authenticated", "subscriptions.home", "passwords.open_link",
 }  # fmt: skip
 
 
@@ -97,7 +99,9 @@ def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
         _look_around(owner)
     _pay(owners[0], app)
     _ask(owners[1])
-    return [face for owner in owners for face in owner.faces] + list(_errors(app, locale)), {
+    _come_in(owners[2])
+    refusals = [*_errors(app, locale), *_not_signed_in(app, locale)]
+    return [face for owner in owners for face in owner.faces] + refusals, {
         endpoint for owner in owners for endpoint in owner.seen
     }
 
@@ -190,6 +194,61 @@ def _tenant_away(owner: Owner, here: str) -> None:
         owner.show(f"{here}/reduce/confirm", {"seats": "8", "understood": "y"}, fragment=fragment)
     owner.show(f"{here}/active-users?seats=9&since=1800000000&procedure=renew", fragment=True)
     post(owner.app, f"/{owner.made.account}/users", directory="up")
+
+
+def _come_in(owner: Owner) -> None:
+    """Sessions and passwords, and a provider that does not answer."""
+    signed_in = owner.app.test_client().post(
+        "/sign-in", data={"email": owner.made.email, "password": owner.made.password}
+    )
+    assert signed_in.status_code == 303
+    for path in ("/sessions", "/password", "/password/forgotten", "/password/reset"):
+        owner.show(path)
+    weak = {"current": "wrong", "new": "my-qlik-12345", "again": ""}
+    for form in ({}, weak, {**weak, "new": "aaaaaaaaaaaa"}, {**weak, "new": "x" * 200}, {**weak, "new": "x"}):
+        owner.show("/password", dict(form))
+    good = {"new": "quatre mots bien longs", "again": "quatre mots bien longs"}
+    owner.show("/password", {"current": "wrong", **good})
+    owner.show("/sessions/end-others", {})
+    for email in ("", owner.made.email):
+        owner.show("/password/forgotten", {"email": email})
+    link = owner.found(r"/password/reset/([\w-]+)", state(owner.app, owner.made)["messages"][-1]["text"])
+    owner.show(f"/password/reset/{link}")
+    owner.show("/password/reset", {"new": "x"})
+    owner.show("/password/reset", dict(good))
+    with provider(owner.app, "http://127.0.0.1:9"):  # where nobody listens
+        for path in ("/sign-in", "/sign-in/provider", "/sign-in/provider/callback?error=access_denied"):
+            owner.show(path)
+
+
+@contextmanager
+def provider(app: Flask, issuer: str) -> Iterator[None]:
+    """Single sign-on by the provider at that address, until the block ends."""
+    before = dict(app.config)
+    app.config.update(
+        OIDC_ISSUER=issuer, OIDC_CLIENT_ID="portal", OIDC_CLIENT_SECRET="secret", OIDC_NAME="id.example.test",
+        PUBLIC_URL="http://localhost",
+    )  # fmt: skip
+    try:
+        sso.init(app)
+        yield
+    finally:
+        app.config.update(before)
+        sso.init(app)
+
+
+def _not_signed_in(app: Flask, locale: str) -> Iterator[Face]:
+    """Why the provider's answer signed nobody in."""
+    with provider(app, "http://127.0.0.1:9"):
+        for why in STATUSES_OF_PROVIDER:
+            with app.test_request_context("/sign-in", headers={"Cookie": f"locale={locale}"}):
+                app.preprocess_request()
+                page, _status = not_signed_in(why, "camille@example.test")
+                yield Face(f"{locale} {why}", page, True)
+        for headers in ({}, HX):
+            with app.test_request_context("/sign-in", headers={"Cookie": f"locale={locale}", **headers}):
+                app.preprocess_request()
+                yield Face(f"{locale} wait", error_page(429, wait=61).get_data(as_text=True), not headers)
 
 
 def _errors(app: Flask, locale: str) -> Iterator[Face]:

@@ -127,7 +127,7 @@ def test_a_mail_arrives_as_it_is_stored_with_its_document(app: Flask, office: in
 
 
 def test_the_managers_answer_goes_to_the_owner_who_wrote(app: Flask, office: int, post: Post, business: Made) -> None:
-    owner = SignedIn("", business.account, "Camille", business.email, "fr", "Ateliers")
+    owner = SignedIn("", business.account, "Camille", business.email, "fr", "Ateliers", "")
     with app.test_request_context():
         cases.open_case(owner, "other", None, "A question of mine.")
     assert outbox.send_due() == {"sent": 1}

@@ -10,15 +10,17 @@ from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask_babel import Babel
 from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import adapters, auth, cli, config, db, formats, health, logs, models, sandbox, sentences
+from . import adapters, auth, cli, config, db, formats, health, logs, models, sandbox, sentences, sso
 from .views import errors, webhooks
 
 __all__ = ["create_app", "models"]
 
 PAGES = (
-    "sign_in", "preferences", "subscriptions", "manage", "renew", "add", "reduce", "cancel", "undo", "purchase",
-    "billing", "billing_info", "cards", "contact", "activity", "active_users", "accessibility", "offline",
+    "sign_in", "sso", "passwords", "sessions", "preferences", "subscriptions", "manage", "renew", "add", "reduce",
+    "cancel", "undo", "purchase", "billing", "billing_info", "cards", "contact", "activity", "active_users",
+    "accessibility", "offline",
 )  # fmt: skip
 csrf = CSRFProtect()
 
@@ -48,6 +50,9 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.before_request(auth.identify)
     csrf.init_app(app)
     app.extensions["ports"] = adapters.chosen(app)
+    sso.init(app)
+    if proxies := app.config["TRUSTED_PROXIES"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     for name in PAGES:
         app.register_blueprint(import_module(f".views.{name}", __name__).blueprint)
     if app.config["SANDBOX"]:
@@ -92,7 +97,7 @@ def _prepare_templates(app: Flask) -> None:
 
 def _protect(response: Response) -> Response:
     """Headers of every answer; a view may set a policy of its own (the sandbox gateway's pages do)."""
-    origin, frames = g.get("form_origin") or _gateway_origin(), g.get("frames")
+    origin, frames = g.get("form_origin") or f"{_gateway_origin()} {sso.form_origin()}".strip(), g.get("frames")
     headers = {
         "Content-Security-Policy": (
             "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "

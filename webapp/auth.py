@@ -1,25 +1,24 @@
 """Who is signed in. Deny by default: a view is open to strangers only if it says so with `@public`."""
 
-import hashlib
 import secrets
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlsplit
 
 from argon2 import PasswordHasher
-from argon2.exceptions import VerificationError
+from argon2.exceptions import InvalidHashError, VerificationError
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
-from flask_babel import get_locale, gettext
-from sqlalchemy import bindparam, delete, select, update
+from flask_babel import gettext
+from sqlalchemy import bindparam, select, update
 
+from . import sessions, throttle
+from .access import SESSION_LIFETIME
 from .db import db, transaction
 from .models import Account, Owner, OwnerSession
 from .ports import ports
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
 NOBODY = hasher.hash(secrets.token_hex(16))  # no password opens it: an unknown e-mail takes as long as a known one
-SESSION_LIFETIME = timedelta(hours=12)
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -30,16 +29,20 @@ class SignedIn(NamedTuple):
     email: str
     locale: str | None
     account_name: str
+    session_id: str
 
 
-_o = Owner.__table__.c  # columns, not attributes: this runs before every request
+_o, _s = Owner.__table__.c, OwnerSession.__table__.c  # columns, not attributes: this runs before every request
 _who = (
-    select(_o.id, _o.account_id, _o.name, _o.email, _o.locale, Account.__table__.c.legal_name)
+    select(
+        _o.id, _o.account_id, _o.name, _o.email, _o.locale, Account.__table__.c.legal_name, _s.id,
+        _s.ended, _s.last_seen_at,
+    )
     .join_from(Owner.__table__, OwnerSession.__table__)
     .join(Account.__table__, Account.__table__.c.id == _o.account_id)
-    .where(OwnerSession.__table__.c.token_hash == bindparam("token_hash"))
-    .where(OwnerSession.__table__.c.created_at > bindparam("since"))
-)
+    .where(_s.token_hash == bindparam("token_hash"))
+    .where(_s.created_at > bindparam("since"))
+)  # fmt: skip
 
 
 def public(view: View) -> View:
@@ -55,53 +58,75 @@ def me() -> SignedIn:
 
 def identify() -> Response | None:
     """Before each request: finds the owner by the session's token, or sends a stranger to sign in."""
-    token = session.get("token")
-    since = ports().clock.system_now() - SESSION_LIFETIME
-    row = db.session.execute(_who, {"token_hash": _hash(token), "since": since}).one_or_none() if token else None
-    g.owner = SignedIn(*row) if row else None
+    token, why = session.get("token"), _recognise()
     view = current_app.view_functions.get(request.endpoint or "")
     if g.owner is not None or view is None or request.endpoint == "static" or getattr(view, "public", False):
         return None
     if "HX-Request" in request.headers:  # a redirect would be swapped into the page, or into a dialog
         abort(401)
+    if why:
+        flash(why)
     if request.method == "POST":
         flash(gettext("You were no longer signed in: nothing was sent or changed. Sign in, then do it again."))
     elif token:
-        flash(gettext("Your session has ended. Sign in to come back to where you were."))
+        ended = gettext("Your session has ended. Sign in to come back to where you were.")
+        flash(gettext("Sign in to come back to where you were.") if why else ended)
     back = request.full_path.rstrip("?") if request.method == "GET" else whence()
     return redirect(url_for("sign_in.page", next=back), 303)  # type: ignore[return-value]
 
 
+def _recognise() -> str:
+    """Sets `g.owner`; why the session is over, if it is."""
+    g.owner, token, now = None, session.get("token"), ports().clock.system_now()
+    if not token:
+        return ""
+    found = {"token_hash": sessions.hashed(token), "since": now - SESSION_LIFETIME}
+    row = db.session.execute(_who, found).one_or_none()
+    if row is None:
+        return ""
+    *who, ended, last_seen_at = row
+    if not (why := sessions.why_ended(ended, last_seen_at, now)):
+        g.owner = SignedIn(*who)
+        sessions.seen(g.owner.session_id, last_seen_at, now)
+    return why
+
+
 def sign_in(email: str, password: str) -> bool:
-    """Starts a new session under a new token; False, after the same work, for an unknown e-mail or a wrong password."""
-    found = db.session.execute(
-        select(Owner.id, Owner.password_hash).where(Owner.email == email.strip().lower())
-    ).one_or_none()
+    """Starts a new session; False, after the same work, for an unknown e-mail or a wrong password. TooManyRequests
+    after too many guesses."""
+    email = folded(email)
+    counted = throttle.guess(email)
+    found = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email)).one_or_none()
     db.session.rollback()
-    try:
-        hasher.verify(found.password_hash if found else NOBODY, password)
-    except VerificationError:
+    if not verified(found.password_hash if found else NOBODY, password) or found is None:
         return False
-    if found is None:
-        return False
-    sign_out()
-    token = secrets.token_urlsafe(32)
-    with transaction() as database:
-        database.add(OwnerSession(token_hash=_hash(token), owner_id=found.id, created_at=ports().clock.system_now()))
-        database.execute(
-            update(Owner).where(Owner.id == found.id, Owner.locale.is_(None)).values(locale=str(get_locale()))
-        )  # what the first visit was read in is what mails are written in
-    session["token"] = token
+    throttle.forgive(counted)
+    sessions.begin(found.id)
+    throttle.remember_device(email)
     return True
 
 
-def sign_out() -> None:
-    """Ends the session on the server too, so that a copied cookie dies with it."""
-    token = session.pop("token", None)
-    session.clear()
-    if token:
-        with transaction() as database:
-            database.execute(delete(OwnerSession).where(OwnerSession.token_hash == _hash(token)))
+def sign_in_as(email: str, id_token: str) -> bool:
+    """The owner of an e-mail that a provider vouches for; False if there is none."""
+    owner_id = db.session.scalars(select(Owner.id).where(Owner.email == folded(email))).one_or_none()
+    db.session.rollback()
+    if owner_id is None:
+        return False
+    sessions.begin(owner_id, id_token)
+    throttle.remember_device(folded(email))
+    return True
+
+
+def folded(email: str) -> str:
+    """As owners' e-mails are kept."""
+    return email.strip().lower()
+
+
+def verified(password_hash: str, password: str) -> bool:
+    try:
+        return hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):  # the second: an owner who never had a password
+        return False
 
 
 def remember_locale(locale: str) -> None:
@@ -129,7 +154,3 @@ def whence() -> str | None:
     told = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
     path = f"{told.path}?{told.query}" if told.query else told.path
     return path if told.netloc == request.host and safe_next(path) == path else None
-
-
-def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()

@@ -61,6 +61,29 @@ def _public_url(given: str, host: str, port: str) -> str:
     return given.rstrip("/")
 
 
+def _identity(public_url: str) -> dict[str, Any]:
+    """Who may sign in how. Cookies are for https alone where the portal is reached by it, and for this host alone."""
+    env, secure = os.environ, public_url.startswith("https:")
+    return {
+        "OIDC_ISSUER": env.get("OIDC_ISSUER", "").rstrip("/"),
+        "OIDC_CLIENT_ID": env.get("OIDC_CLIENT_ID", ""),
+        "OIDC_CLIENT_SECRET": env.get("OIDC_CLIENT_SECRET", ""),
+        "OIDC_NAME": env.get("OIDC_NAME") or urlsplit(env.get("OIDC_ISSUER", "")).hostname or "",
+        "LOCAL_PASSWORDS": env.get("LOCAL_PASSWORDS", "1") == "1",
+        "SESSION_IDLE_MINUTES": _whole_number("SESSION_IDLE_MINUTES", "60", 1, 720),
+        "TRUSTED_PROXIES": _whole_number("TRUSTED_PROXIES", "0", 0, 9),
+        "SESSION_COOKIE_SECURE": secure,
+        "SESSION_COOKIE_NAME": "__Host-my_qlik" if secure else "my_qlik",
+    }
+
+
+def _whole_number(name: str, default: str, least: int, most: int) -> int:
+    given = os.environ.get(name, default)
+    if not re.fullmatch(r"[0-9]{1,4}", given, re.ASCII) or not least <= int(given) <= most:
+        raise Misconfigured(f"{name} ({given}) is not a whole number from {least} to {most}.")
+    return int(given)
+
+
 def from_environment() -> dict[str, Any]:
     """The settings, each documented in the README."""
     env = os.environ
@@ -71,12 +94,14 @@ def from_environment() -> dict[str, Any]:
         secret_key = _secret_key(instance, sandbox)
     except OSError as fault:
         raise Misconfigured(f"INSTANCE_DIR ({instance}) cannot be written: {fault.strerror}.") from fault
+    public_url = _public_url(env.get("PUBLIC_URL", ""), env.get("HOST", "127.0.0.1"), env.get("PORT", "8000"))
     return {
+        **_identity(public_url),
         "SANDBOX": sandbox,
         "SECRET_KEY": secret_key,
         "SQLALCHEMY_DATABASE_URI": env.get("DATABASE_URL", f"sqlite:///{instance / 'portal.sqlite3'}"),
         "TRUSTED_HOSTS": _trusted_hosts(env.get("TRUSTED_HOSTS", ""), env.get("HOST", "127.0.0.1")),
-        "PUBLIC_URL": _public_url(env.get("PUBLIC_URL", ""), env.get("HOST", "127.0.0.1"), env.get("PORT", "8000")),
+        "PUBLIC_URL": public_url,
         "USER_ADMINISTRATION_URL": env.get(
             "USER_ADMINISTRATION_URL", "/sandbox/tenants/{tenant}" if sandbox else "https://{tenant}/console/users"
         ),
@@ -104,7 +129,6 @@ DEFAULTS: dict[str, Any] = {
     "MAX_FORM_MEMORY_SIZE": 64 * 1024,
     "SESSION_COOKIE_HTTPONLY": True,
     "SESSION_COOKIE_SAMESITE": "Lax",
-    "SESSION_COOKIE_NAME": "my_qlik",
     "SEND_FILE_MAX_AGE_DEFAULT": 31536000,
     "WTF_CSRF_TIME_LIMIT": None,
     "BABEL_DEFAULT_LOCALE": "fr",
@@ -144,17 +168,21 @@ def _check_directory(config: dict[str, Any]) -> None:
             )
 
 
-def check(config: dict[str, Any]) -> None:
-    if config["LOG_FORMAT"] not in ("json", "text"):
-        raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
-    if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
-        raise Misconfigured(
-            f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."
-        )
-    if not config["SANDBOX"]:
-        check_gateway(config)
-        _check_directory(config)
-    _check_mail(config)
+def _check_identity(config: dict[str, Any]) -> None:
+    issuer = config["OIDC_ISSUER"]
+    if not issuer:
+        if not config["LOCAL_PASSWORDS"]:
+            raise Misconfigured("LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in. Set one.")
+        return
+    found = urlsplit(issuer)
+    here = found.hostname in ("localhost", "127.0.0.1", "::1")
+    if not found.hostname or found.scheme not in ("https", "http") or (found.scheme == "http" and not here):
+        raise Misconfigured(f"OIDC_ISSUER ({issuer}) is not an https address such as https://id.example.test.")
+    if config["SANDBOX"] and not here:
+        raise Misconfigured(f"SANDBOX=1 with OIDC_ISSUER={issuer}: the sandbox asks no provider but one on loopback.")
+    for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
+        if not config[name]:
+            raise Misconfigured(f"{name} is not set: the provider at OIDC_ISSUER gives it with the client.")
 
 
 GATEWAY_PAGES = {"stripe": "https://checkout.stripe.com https://hooks.stripe.com"}  # where forms may end, by redirect
@@ -183,3 +211,17 @@ def check_gateway(config: dict[str, Any]) -> None:
         )
     if os.environ.get("STRIPE_LOG"):
         raise Misconfigured("STRIPE_LOG makes Stripe's library print all that it sends and receives: unset it.")
+
+
+def check(config: dict[str, Any]) -> None:
+    if config["LOG_FORMAT"] not in ("json", "text"):
+        raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
+    _check_identity(config)
+    if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
+        raise Misconfigured(
+            f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."
+        )
+    if not config["SANDBOX"]:
+        check_gateway(config)
+        _check_directory(config)
+    _check_mail(config)

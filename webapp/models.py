@@ -11,6 +11,7 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     String,
+    Text,
     UniqueConstraint,
     false,
     text,
@@ -97,12 +98,23 @@ class Owner(Model):
 
 
 class OwnerSession(Model):
-    """A signed-in browser, known by the hash of the token in its cookie; deleting the row signs it out everywhere."""
+    """A signed-in browser, known by the hash of the token in its cookie; `id` is what its owner ends it by.
+
+    `ended` is why, where it was ended elsewhere. `id_token` is what its provider wants to see to end it there, too.
+    No address of the network is kept: who reads the list knows their browsers, and nobody else is to follow them.
+    """
 
     __tablename__ = "owner_session"
+    __table_args__ = (one_of("ended", "revoked", "password"),)
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    id: Mapped[str] = mapped_column(Id, unique=True, default=new_id)
     owner_id: Mapped[str] = mapped_column(ForeignKey("owner.id"), index=True)
-    created_at: Mapped[datetime] = mapped_column(Instant)
+    created_at: Mapped[datetime] = mapped_column(Instant, index=True)
+    last_seen_at: Mapped[datetime] = mapped_column(Instant)
+    browser: Mapped[str] = mapped_column(String(30))
+    system: Mapped[str] = mapped_column(String(30))
+    ended: Mapped[str | None] = mapped_column(String(10))
+    id_token: Mapped[str | None] = mapped_column(Text)
 
 
 class PriceList(Model):

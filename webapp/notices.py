@@ -8,12 +8,13 @@ from functools import partial
 from flask_babel import force_locale, gettext
 from sqlalchemy import or_, select
 
-from . import billing, mails
+from . import access_mails, billing, mails
 from .auth import SignedIn
-from .db import db
+from .db import db, new_id
 from .domain.money import Money
 from .domain.subscription import ChangeKind, attempt_day, projected_seats
 from .models import Account, ChangeRow, Owner, Payment, Subscription
+from .ports import ports
 from .records import Case, Invoice, Message
 
 
@@ -173,4 +174,27 @@ def case(
     return Message(
         account_id=account.id, recipient=account.manager_email, **written._asdict(), about=f"case/{opened.number}",
         sent_at=now, reply_to=owner.email,
+    )  # fmt: skip
+
+
+def password_reset(owner: Owner | None, email: str, token: str, browser: str) -> Message | None:
+    """To the owner; to nobody the same words are written and thrown away."""
+    words = partial(access_mails.password_reset, email, token, browser)
+    if owner is None:
+        mails.write(words(), email, "")
+        return None
+    return _to_owner(owner, "password_reset", words)
+
+
+def password_changed(owner: Owner, browser: str) -> Message:
+    return _to_owner(owner, "password_changed", partial(access_mails.password_changed, owner.email, browser))
+
+
+def _to_owner(owner: Owner, about: str, words: Callable[[], mails.Mail]) -> Message:
+    account = db.session.get_one(Account, owner.account_id)
+    with force_locale(owner.locale or account.document_locale):
+        written = mails.write(words(), owner.name, mails.footer(account))
+    return Message(
+        account_id=account.id, recipient=owner.email, **written._asdict(), about=f"{about}/{new_id()}",
+        sent_at=ports().clock.now(account),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from wtforms import Field, StringField
 from wtforms.validators import InputRequired, Length, Regexp, StopValidation
 
+from .. import throttle
 from ..auth import public
 from ..db import db, new_id
 from ..views.forms import PortalForm
@@ -109,6 +110,7 @@ def card_page(reference: str) -> ResponseReturnValue:
 @blueprint.post("/cards/<reference>")
 @public
 def enter_card(reference: str) -> ResponseReturnValue:
+    throttle.count("card", "number", reference)
     form = CardForm()
     with gateway_transaction(reference) as session:
         setup = _setup(session, reference)

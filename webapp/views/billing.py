@@ -17,7 +17,7 @@ from flask import (
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import billing, cards, documents, formats
+from .. import billing, cards, documents, formats, throttle
 from .. import invoices as invoice_list
 from .. import year as accounting_year
 from ..auth import me
@@ -41,6 +41,7 @@ def page() -> ResponseReturnValue:
 @blueprint.post("/cards/new")
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: entered on the gateway's own page."""
+    throttle.count("card", me().account_id)
     return_url = url_for("billing.card_return", _external=True)
     return redirect(billing.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
 

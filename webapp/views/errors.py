@@ -12,6 +12,7 @@ from ..auth import me, whence
 from ..db import NotFound, Unstorable, db
 from ..documents import DocumentNotMade
 from ..domain.subscription import Refusal
+from ..formats import ngettext
 from ..ports import OutcomeUnknown
 from ..sentences import Explained, explain
 
@@ -29,7 +30,8 @@ def register(app: Flask) -> None:
 
 
 def http_error(error: HTTPException) -> Response:
-    response = error_page(error.code or 500)
+    wait = getattr(error, "retry_after", None)
+    response = error_page(error.code or 500, wait=wait if isinstance(wait, int) else None)
     if error.code in (405, 429, 503):  # which methods there are, or how long to wait
         response.headers.extend(error.get_headers())
     return response
@@ -60,9 +62,11 @@ def unexpected(error: Exception) -> Response:
     return error_page(500)
 
 
-def error_page(status: int, explained: Explained | None = None) -> Response:
-    """What happened, whether anything changed, and the way on."""
+def error_page(status: int, explained: Explained | None = None, wait: int | None = None) -> Response:
+    """What happened, whether anything changed, and the way on; `wait`: seconds until it may be tried again."""
     title, sentence = _words(status)
+    if wait:
+        sentence = _again_after(-(-wait // 60))
     if request_ctx.url_adapter is None:  # the host is not one of ours: there is no address to link to
         return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
     whole = "HX-Request" not in request.headers
@@ -72,6 +76,14 @@ def error_page(status: int, explained: Explained | None = None) -> Response:
     if not whole:
         response.headers.update({"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})
     return response
+
+
+def _again_after(minutes: int) -> str:
+    return ngettext(
+        "This was tried too often in a short time. Nothing was changed. Try again in %(n)s minute.",
+        "This was tried too often in a short time. Nothing was changed. Try again in %(n)s minutes.",
+        minutes,
+    )
 
 
 def _way_on(status: int, whole: bool) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import billing, formats, purchase
+from .. import billing, formats, purchase, throttle
 from ..auth import me
 from ..domain.subscription import BelowActiveUsers
 from ..models import Payment, Quote
@@ -69,6 +69,7 @@ def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 @blueprint.post("/payment/new-card")
 def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: the card is entered on the gateway's own page."""
+    throttle.count("card", me().account_id)
     quote = _quote(subscription_id, quote_id)
     return_url = url_for("billing.card_return", _external=True)
     return redirect(billing.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
@@ -86,6 +87,7 @@ def overview(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/pay")
 def pay(subscription_id: str, quote_id: str) -> ResponseReturnValue:
+    throttle.count("pay", me().account_id)
     quote = _quote(subscription_id, quote_id)
     attempt = max(request.form.get("attempt", 1, type=int), 1)
     if quote.unrefused is None and attempt > len(quote.payments) + 1:

@@ -1,12 +1,12 @@
 """Sign-in and sign-out."""
 
-from flask import Blueprint, current_app, flash, g, redirect, render_template, request, url_for
+from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from .. import auth
+from .. import auth, sessions, sso
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from .forms import PortalForm
 
@@ -37,6 +37,8 @@ def page() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 @auth.public
 def submit() -> ResponseReturnValue:
+    if not current_app.config["LOCAL_PASSWORDS"]:
+        abort(404)
     form = SignInForm()
     if not form.validate():
         return _page(form, 422)
@@ -50,14 +52,19 @@ def submit() -> ResponseReturnValue:
 @blueprint.post("/sign-out")
 @auth.public
 def sign_out() -> ResponseReturnValue:
-    auth.sign_out()
+    """Where a provider signed in, its own session ends, too: it sends back to the sign-in page."""
+    id_token = sessions.end_own()
     flash(gettext("You are signed out."))
-    response = redirect(url_for("sign_in.page"), 303)
+    response = redirect((id_token and sso.end_url(id_token)) or url_for("sign_in.page"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
 def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
-    demo = (DEMO_EMAIL, DEMO_PASSWORD) if current_app.config["SANDBOX"] else None
-    target = request.values.get("next", "")
-    return render_template("sign_in.html", form=form, refused=refused, demo=demo, target=target), status
+    local = current_app.config["LOCAL_PASSWORDS"]
+    demo = (DEMO_EMAIL, DEMO_PASSWORD) if current_app.config["SANDBOX"] and local else None
+    page = render_template(
+        "sign-in/page.html", form=form, refused=refused, demo=demo, target=request.values.get("next", ""),
+        local=local, provider=sso.offered(),
+    )  # fmt: skip
+    return page, status

@@ -1,7 +1,7 @@
 """mails that are sent, and a tenant directory that can be down
 
 Revision ID: 0006
-Revises: 0003
+Revises: 0005
 Create Date: 2026-11-23 17:36:02.114032
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = '0006'
-down_revision = '0003'
+down_revision = '0005'
 branch_labels = None
 depends_on = None
 UNSENT = sa.text("delivery = 'unsent'")

@@ -1,0 +1,129 @@
+"""Local passwords: « Modifier le mot de passe », « Mot de passe oublié » and the link that is mailed."""
+
+from flask import Blueprint, abort, current_app, flash, redirect, render_template, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext, lazy_gettext
+from flask_wtf import FlaskForm
+from wtforms import EmailField, Field, PasswordField
+from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
+
+from .. import auth, passwords
+from ..auth import me
+from .forms import PortalForm
+
+blueprint = Blueprint("passwords", __name__, url_prefix="/password")
+LINK = "reset"  # in the browser's session: so the token leaves the address before the page is shown
+
+
+@blueprint.before_request
+def _only_if_on() -> None:
+    if not current_app.config["LOCAL_PASSWORDS"]:
+        abort(404)
+
+
+def _strong(form: FlaskForm, field: Field) -> None:
+    if fault := passwords.fault(field.data or "", form.email):
+        raise StopValidation(fault)
+
+
+class NewPasswordForm(PortalForm):
+    email = ""  # the owner's
+    new = PasswordField(
+        lazy_gettext("New password"),
+        [InputRequired(lazy_gettext("Enter a new password.")), _strong],
+        description=lazy_gettext("12 characters or more, such as four words"),
+        render_kw={"autocomplete": "new-password"},
+    )
+    again = PasswordField(
+        lazy_gettext("New password, again"),
+        [EqualTo("new", lazy_gettext("The two are not the same: enter the new password again."))],
+        render_kw={"autocomplete": "new-password"},
+    )
+
+
+class ChangeForm(NewPasswordForm):
+    current = PasswordField(
+        lazy_gettext("Current password"),
+        [InputRequired(lazy_gettext("Enter your current password.")), Length(max=200)],
+        render_kw={"autocomplete": "current-password"},
+    )
+
+
+class ForgottenForm(PortalForm):
+    email = EmailField(
+        lazy_gettext("E-mail"),
+        [InputRequired(lazy_gettext("Enter your e-mail address.")), Length(max=254)],
+        render_kw={"autocomplete": "username"},
+    )
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    return render_template("passwords/change.html", form=ChangeForm())
+
+
+@blueprint.post("")
+def change() -> ResponseReturnValue:
+    form = ChangeForm()
+    form.email = me().email
+    if not form.validate():
+        return render_template("passwords/change.html", form=form), 422
+    if not passwords.change(me(), form.current.data or "", form.new.data or ""):
+        form.current.errors = [gettext("This is not your current password.")]
+        return render_template("passwords/change.html", form=form), 422
+    flash(gettext("Your password is changed. Every other session is ended."))
+    return redirect(url_for("sessions.page"), 303)
+
+
+@blueprint.get("/forgotten")
+@auth.public
+def forgotten() -> ResponseReturnValue:
+    return render_template("passwords/forgotten.html", form=ForgottenForm())
+
+
+@blueprint.post("/forgotten")
+@auth.public
+def send_link() -> ResponseReturnValue:
+    form = ForgottenForm()
+    if not form.validate():
+        return render_template("passwords/forgotten.html", form=form), 422
+    passwords.request_reset(form.email.data or "")
+    flash(gettext("If this is an owner’s e-mail address, a mail with a link is on its way. It works for 30 minutes."))
+    return redirect(url_for("sign_in.page"), 303)
+
+
+@blueprint.get("/reset/<token>")
+@auth.public
+def open_link(token: str) -> ResponseReturnValue:
+    """From the mail. Nothing is used up yet: programs that look at mails follow links, too."""
+    session[LINK] = token
+    return redirect(url_for("passwords.reset_page"), 303)
+
+
+@blueprint.get("/reset")
+@auth.public
+def reset_page() -> ResponseReturnValue:
+    email = passwords.owner_of(session.get(LINK, ""))
+    return render_template("passwords/reset.html", form=NewPasswordForm(), email=email) if email else _over()
+
+
+@blueprint.post("/reset")
+@auth.public
+def reset() -> ResponseReturnValue:
+    token, form = session.get(LINK, ""), NewPasswordForm()
+    form.email = passwords.owner_of(token) or ""
+    if not form.email:
+        return _over()
+    if not form.validate():
+        return render_template("passwords/reset.html", form=form, email=form.email), 422
+    if not passwords.reset(token, form.new.data or ""):
+        return _over()
+    session.clear()
+    flash(gettext("Your password is changed. Sign in with it."))
+    return redirect(url_for("sign_in.page"), 303)
+
+
+def _over() -> ResponseReturnValue:
+    """A link that was used, is too old, or never was: another can be asked for on the same page."""
+    told = gettext("This link no longer works: it was used before, or is older than 30 minutes. Ask for another one.")
+    return render_template("passwords/forgotten.html", form=ForgottenForm(), refused=told), 410

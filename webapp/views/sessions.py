@@ -1,0 +1,34 @@
+"""« Connexion et sessions »: where the owner is signed in, and to end it there."""
+
+from zoneinfo import ZoneInfo
+
+from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import billing, sessions
+from ..auth import me
+
+blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
+
+
+@blueprint.get("")
+def page() -> ResponseReturnValue:
+    return render_template(
+        "sessions/page.html", sessions=sessions.of(me().owner_id), own=me().session_id,
+        zone=ZoneInfo(billing.account_of(me().account_id).zone), local=current_app.config["LOCAL_PASSWORDS"],
+    )  # fmt: skip
+
+
+@blueprint.post("/<session_id>/end")
+def end(session_id: str) -> ResponseReturnValue:
+    sessions.revoke(me().owner_id, session_id)
+    flash(gettext("The session is ended: that browser has to sign in again."))
+    return redirect(url_for("sessions.page"), 303)
+
+
+@blueprint.post("/end-others")
+def end_others() -> ResponseReturnValue:
+    sessions.revoke_others(me().owner_id, me().session_id)
+    flash(gettext("Every other session is ended."))
+    return redirect(url_for("sessions.page"), 303)

@@ -1,0 +1,87 @@
+"""Sign-in by the organisation's identity provider: the way there, and the way back."""
+
+from flask import Blueprint, abort, current_app, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from .. import auth, sso
+
+blueprint = Blueprint("sso", __name__, url_prefix="/sign-in/provider")
+STATUSES = {
+    "denied": 403,
+    "stale": 400,
+    "unverified": 403,
+    "unknown": 403,
+    "invalid": 502,
+    "unreachable": 503,
+    "late": 504,
+}
+
+
+@blueprint.before_request
+def _only_if_configured() -> None:
+    if not sso.offered():
+        abort(404)
+
+
+@blueprint.app_template_global()
+def provider_name() -> str:
+    return str(current_app.config["OIDC_NAME"])
+
+
+@blueprint.get("")
+@auth.public
+def begin() -> ResponseReturnValue:
+    target = auth.safe_next(request.args.get("next"))
+    try:
+        return redirect(sso.begin(target, again="again" in request.args), 303)
+    except sso.Refused as refusal:
+        return refused(refusal.why)
+
+
+@blueprint.get("/callback")
+@auth.public
+def callback() -> ResponseReturnValue:
+    """Back from the provider. An owner is found by an e-mail that it verified; of anybody else nothing is kept."""
+    if request.method == "HEAD":
+        abort(405)
+    try:
+        vouched = sso.complete()
+    except sso.Refused as refusal:
+        return refused(refusal.why)
+    if not auth.sign_in_as(vouched.email, vouched.id_token):
+        return refused("unknown", vouched.email)
+    return redirect(auth.safe_next(vouched.target), 303)
+
+
+def refused(why: str, email: str = "") -> tuple[str, int]:
+    """The page that tells why nobody was signed in, and its status."""
+    name = provider_name()
+    told = {
+        "denied": gettext("%(name)s did not sign you in: the request was refused or given up there.", name=name),
+        "stale": gettext(
+            "This sign-in is out of date: it was begun too long ago or in another browser, or was used before."
+        ),
+        "unverified": gettext(
+            "%(name)s does not confirm that your e-mail address is yours. Confirm it there, or ask whoever administers "
+            "it in your organisation; then sign in again.",
+            name=name,
+        ),
+        "unknown": gettext(
+            "%(email)s is not the e-mail address of a service account owner. If you have another account, sign in with "
+            "that one. To become an owner, write to your organisation’s service account owner or to your Qlik account "
+            "manager.",
+            email=email,
+        ),
+        "invalid": gettext(
+            "The answer of %(name)s could not be trusted. Try again; if it stays so, tell whoever administers it.",
+            name=name,
+        ),
+        "unreachable": gettext("%(name)s does not answer. Try again in a moment.", name=name),
+        "late": gettext("%(name)s took too long to answer. Try again in a moment.", name=name),
+    }
+    page = render_template(
+        "sign-in/refused.html", sentence=told[why], other=why in ("unknown", "unverified", "denied"),
+        target=auth.safe_next(request.args.get("next")),
+    )  # fmt: skip
+    return page, STATUSES[why]
