@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from random import Random
 from typing import Any
@@ -168,6 +169,31 @@ def test_in_any_order_and_repeated_they_bring_about_one_renewal(
     Random(seed).shuffle(told)
     assert {tell(stripe_app, one) for one in told} == {200}
     assert (owner.payments(), owner.renewals(), stripe.captured()) == (["captured"], 1, [48_960])
+
+
+def test_several_at_once_bring_about_one_renewal(
+    stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape
+) -> None:
+    body = json.dumps(confirmed(stripe, challenged))
+    headers = {"Stripe-Signature": signed(body)}
+    db.session.rollback()
+
+    def send(_number: int) -> int:
+        return stripe_app.test_client().post(HERE, data=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(5) as several:
+        assert list(several.map(send, range(10))) == [200] * 10
+    assert (owner.payments(), owner.renewals(), len(dump()["notification"])) == (["captured"], 1, 1)
+
+
+def test_nothing_is_held_of_the_database_while_it_makes_the_portal_ask(
+    stripe_app: Flask, stripe: Stripe, challenged: Shape
+) -> None:
+    told, held = confirmed(stripe, challenged), []
+    db.session.rollback()
+    pool = db.engine.pool
+    stripe.during = lambda: held.append(pool.checkedout())  # type: ignore[attr-defined]
+    assert (tell(stripe_app, told), held) == (200, [0])
 
 
 @pytest.mark.usefixtures("quick")

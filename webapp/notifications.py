@@ -2,9 +2,11 @@
 old, sent twice or out of order changes nothing; the sweep asks the same where none ever comes.
 """
 
+from contextlib import suppress
 from datetime import timedelta
 
 from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
 
 from . import billing, credit_notes, purchase
 from .db import db, transaction
@@ -21,7 +23,8 @@ def act_on(heard: Heard) -> None:
         return
     ASK[heard.subject](heard.key)
     now = ports().clock.system_now()
-    with transaction() as session:  # apart from what it brought about: lost between the two, it is only asked again
+    # Apart from what it brought about: lost between the two, or heard twice at once, it is only asked again.
+    with suppress(IntegrityError), transaction() as session:
         session.merge(Notification(id=heard.id, heard_at=now))
         session.execute(delete(Notification).where(Notification.heard_at < now - REMEMBERED))
 

@@ -262,9 +262,8 @@ class StripeGateway:
                 if outcome is None:
                     raise
                 return outcome
-            self.api.payment_intents.update(
-                named, {"metadata": {"refused": "card_declined"}}
-            )  # a card that was deleted
+            # The card was deleted: a refusal, which the intent itself remembers.
+            self.api.payment_intents.update(named, {"metadata": {"refused": "card_declined"}})
             return outcome_of(self._cancelled(intent))
 
     def _cancelled(self, intent: Intent) -> Intent:
