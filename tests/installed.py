@@ -21,8 +21,8 @@ def main(wheel: str) -> None:
         # What is locked, and the wheel by itself: as an image is made.
         locked = ["--require-hashes", "-r", str(ROOT / "requirements.lock")]
         for arguments in (locked, ["--no-deps", str(Path(wheel).resolve())]):
-            quietly = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-            subprocess.run([str(programs / "python"), *quietly, *arguments], check=True)
+            pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+            subprocess.run([*pip, *arguments], check=True)
         serve(programs / "my-qlik-portal", folder)
     print(f"{wheel}: installed, migrated, and served in French and English.")
 

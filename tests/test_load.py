@@ -12,8 +12,8 @@ pytestmark = [pytest.mark.service, pytest.mark.skipif(not POSTGRESQL, reason="it
 def test_no_acknowledged_payment_is_lost_and_every_fault_heals(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(bench_load, "LAPSE", 1.5)
-    size = Size(subscriptions=20, invoices=200, owners=4, clients=2, seconds=4.0, processes=(2,))
+    monkeypatch.setattr(bench_load, "LAPSE", 0.8)
+    size = Size(subscriptions=20, invoices=200, owners=4, clients=2, seconds=2.5, processes=(2,))
     assert bench_load.report(size) == []
     told = capsys.readouterr().out
     assert "20 in " in told

@@ -230,10 +230,12 @@ def test_the_first_card_becomes_the_default_and_the_schema_keeps_it(app: Flask, 
         session.execute(text("DELETE FROM card"))
 
 
-def test_the_gateways_page_may_live_at_another_origin(app: Flask, client: FlaskClient) -> None:
+def test_the_gateways_page_may_live_at_another_origin(
+    app: Flask, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from webapp.ports import ports
 
-    ports().gateway.origin = "http://gateway.test:9"  # type: ignore[attr-defined]
+    monkeypatch.setattr(ports().gateway, "origin", "http://gateway.test:9")
     where = client.post("/billing/cards/new").headers["Location"]
     assert where.startswith("http://gateway.test:9/sandbox/gateway/cards/")
     page = client.get(where.removeprefix("http://gateway.test:9"))
