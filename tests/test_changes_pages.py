@@ -119,7 +119,7 @@ def test_another_accounts_subscription_and_change_are_404(app: Flask, client: Fl
 def test_gets_write_nothing(app: Flask) -> None:
     made = scenarios.make("business-reduction-pending")
     client = signed_in(app, made)
-    before = dump()
+    before = dump(counts=True)
     names = (
         "add",
         "reduce",
@@ -131,7 +131,7 @@ def test_gets_write_nothing(app: Flask) -> None:
     for path in (*(url(made, name) for name in names), undo_url(made), "/activity", "/subscriptions"):
         for headers in ({}, HX):
             assert client.get(path, headers=headers).status_code < 500, path
-    assert dump() == before
+    assert dump(counts=True) == before
 
 
 def test_the_activity_tells_who_did_what(app: Flask, client: FlaskClient, business: Made) -> None:
