@@ -136,7 +136,7 @@ def test_nothing_personal_is_told_whatever_an_owner_does(app: Flask, log: Lines)
     assert len(log.told()) > 300
     told = {row.recipient for row in db.session.scalars(select(Message))} | {made.email, made.password}
     secrets = [
-        "example.test", "4242424242424242", "4111 1111", "4000000000000002", "Camille", "Martin", "Zoé", "Lambda",
+        "@example.test", "4242424242424242", "4111 1111", "4000000000000002", "Camille", "Martin", "Zoé", "Lambda",
         "Beaumont", "quai des Analyses", "12 rue", "FR41900300401", "Sophie", "wrong password", "secret",
         "SECRET", "seats=", "next=", "/subscriptions/", "csrf", "token", *told,
     ]  # fmt: skip

@@ -67,7 +67,7 @@ class Owner:
         card = self.newest_card()
         assert re.search(rf'value="{card}"[^>]*checked|checked[^>]*value="{card}"', self.client.get(payment).text)
         overview = self.follow(self.client.post(payment, data={"card": card}))
-        assert "Visa •••• 4242" in self.client.get(overview).text
+        assert "Visa ••••\u00a04242" in self.client.get(overview).text
         return self.follow(self.client.post(overview.replace("overview", "pay"), data={"attempt": 1, "card": card}))
 
     def payments(self) -> list[str]:
