@@ -12,12 +12,16 @@ RUN_AXE = """async rules => {
     const covered = document.querySelector("details.menu[open]") ? [["details.menu:not([open])"]] : [];
     return (await axe.run({exclude: covered}, {runOnly: rules})).violations;
 }"""
-ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[03])")
+ANSWERED = re.compile(
+    r"Failed to load resource: the server responded with a status of (4\d\d|50[03])"
+    "|Service Worker registration blocked by Playwright"
+)
 NARROWEST = 320
 
 
 def hear(context: BrowserContext, faults: list[str]) -> None:
-    """Page errors, console errors and policy violations; the browser's note of a refusal's status is none."""
+    """Page errors, console errors and policy violations; the browser's note of a refusal's status is none,
+    nor is that of a service worker that the test does without."""
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not ANSWERED.match(message.text):

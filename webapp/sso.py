@@ -10,12 +10,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import requests
-from authlib.common.errors import AuthlibBaseError
-from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
-from authlib.integrations.flask_client import OAuth
 from flask import Flask, current_app, request, session
-from joserfc.errors import JoseError
 
 from .db import db
 from .mails import public_url
@@ -44,8 +39,11 @@ class Refused(Exception):
 
 
 def init(app: Flask) -> None:
+    """Authlib is imported only where a provider is asked: it takes half a second."""
     client = None
     if issuer := app.config["OIDC_ISSUER"]:
+        from authlib.integrations.flask_client import OAuth
+
         client = OAuth(app).register(
             "provider",
             client_id=app.config["OIDC_CLIENT_ID"],
@@ -138,6 +136,11 @@ def _metadata(client: Any) -> dict[str, Any]:
 @contextmanager
 def _asking() -> Iterator[None]:
     """Calls of the provider: outside any transaction, each fault told as why nobody is signed in."""
+    import requests
+    from authlib.common.errors import AuthlibBaseError
+    from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
+    from joserfc.errors import JoseError
+
     db.session.rollback()
     try:
         yield
