@@ -203,7 +203,11 @@ class Stripe:
         return self.intents[named]
 
     def _intents(self, told: Shape) -> Shape:
-        rows = [intent for intent in reversed(self.intents.values()) if intent["customer"] == told["customer"]]
+        rows = [
+            intent
+            for intent in reversed(self.intents.values())
+            if intent["customer"] == told.get("customer", intent["customer"])
+        ]
         return self._page("/v1/payment_intents", rows, told)
 
     def _page(self, url: str, rows: list[Shape], told: Shape) -> Shape:

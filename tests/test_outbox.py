@@ -341,7 +341,7 @@ class Watched:
     """A mailer that tells when it sends and when it has; the real one does the rest."""
 
     def __init__(self, mailer: Mailer, reached: Callable[[str], None]) -> None:
-        self.sender, self.mailer, self.reached = mailer.sender, mailer, reached
+        self.sender, self.mailer, self.reached, self.greet = mailer.sender, mailer, reached, mailer.greet
 
     @contextmanager
     def sending(self) -> Iterator[Send]:

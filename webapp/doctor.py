@@ -15,9 +15,10 @@ from stdnum.eu import vat
 from stdnum.fr import siren
 from werkzeug.sansio.utils import host_is_trusted
 
-from . import config, health
+from . import config, health, sso
 from .db import db
-from .models import Issuer
+from .models import Issuer, Subscription
+from .ports import DirectoryUnavailable, Undelivered, ports
 
 Check = Callable[[], str | None]
 
@@ -97,6 +98,51 @@ def _issuers() -> str | None:
     return None
 
 
+# Outside parts, each asked once for what it is used for
+
+
+def _gateway() -> str | None:
+    if current_app.config["GATEWAY"] != "stripe":
+        return None
+    from .adapters.stripe import StripeGateway
+
+    gateway = ports().gateway
+    return gateway.fault() if isinstance(gateway, StripeGateway) else None
+
+
+def _mail() -> str | None:
+    mailer = ports().mailer
+    try:
+        if mailer is not None:
+            mailer.greet()
+    except Undelivered as fault:
+        return f"SMTP_URL: {fault}. Check the address, the port and the password."
+    return None
+
+
+def _provider() -> str | None:
+    if not sso.offered():
+        return None
+    try:
+        sso.described()
+    except sso.Refused as fault:
+        return f"OIDC_ISSUER ({current_app.config['OIDC_ISSUER']}) does not describe itself ({fault.why}): check it."
+    return None
+
+
+def _directory() -> str | None:
+    if health.database_fault() or not _real():
+        return None
+    tenant = db.session.scalars(select(Subscription.tenant).order_by(Subscription.id).limit(1)).one_or_none()
+    db.session.rollback()
+    try:
+        if tenant is not None:
+            ports().directory.active_users(tenant)
+    except DirectoryUnavailable as fault:
+        return f"A tenant does not tell its users: {fault}. Check QLIK_API_KEY, or QLIK_CLIENT_ID and its secret."
+    return None
+
+
 def _real() -> bool:
     return not current_app.config["SANDBOX"]
 
@@ -113,6 +159,10 @@ CHECKS: list[tuple[str, Check]] = [
     ("tenant's users", _tenant),
     ("accessibility", _accessibility),
     ("issuers", _issuers),
+    ("payment gateway", _gateway),
+    ("mail server", _mail),
+    ("sign-in provider", _provider),
+    ("tenant directory", _directory),
 ]
 
 

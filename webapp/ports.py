@@ -150,6 +150,9 @@ class Mailer(Protocol):
     def sending(self) -> AbstractContextManager[Send]:
         """Sends mails one after another, while no transaction is open. A mail that was not taken is Undelivered."""
 
+    def greet(self) -> None:
+        """Connects as if to send. Raises Undelivered."""
+
 
 class Clock(Protocol):
     """The only reader of time."""

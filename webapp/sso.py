@@ -115,6 +115,12 @@ def end_url(id_token: str) -> str | None:
     return url
 
 
+def described() -> None:
+    """Asks the provider for its description. Raises Refused."""
+    with _asking():
+        _metadata(current_app.extensions["sso"])
+
+
 def form_origin() -> str:
     """What a policy must let the form of the sign-out lead to: the provider's page that ends its session."""
     client = current_app.extensions["sso"]

@@ -20,11 +20,19 @@ class Smtp:
 
     @contextmanager
     def sending(self) -> Iterator[Send]:
-        line = _Line(self.relay, self._from.addr_spec, self._from.domain, self.timeout)
+        line = self._line()
         try:
             yield line.send
         finally:
             line.hang_up()
+
+    def greet(self) -> None:
+        line = self._line()
+        line.connect()
+        line.hang_up()
+
+    def _line(self) -> "_Line":
+        return _Line(self.relay, self._from.addr_spec, self._from.domain, self.timeout)
 
 
 class _Line:
@@ -35,10 +43,19 @@ class _Line:
         self.open: smtplib.SMTP | None = None
 
     def send(self, mail: EmailMessage, recipient: str) -> None:
-        try:
+        with self._understood():
+            self.connect().send_message(mail, self.sender, [recipient])
+
+    def connect(self) -> smtplib.SMTP:
+        with self._understood():
             if self.open is None:
                 self.open = self._connected()
-            self.open.send_message(mail, self.sender, [recipient])
+        return self.open
+
+    @contextmanager
+    def _understood(self) -> Iterator[None]:
+        try:
+            yield
         except (smtplib.SMTPException, OSError) as fault:
             self.hang_up(politely=False)
             raise _meaning(fault) from None  # a cause may hold what was said while signing in

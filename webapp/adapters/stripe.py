@@ -204,6 +204,16 @@ class StripeGateway:
             return Declined("refund_refused")
         raise OutcomeUnknown(key)  # on its way: the sweep asks again
 
+    def fault(self) -> str | None:
+        """Why Stripe cannot be asked, for who administers the portal."""
+        try:
+            self.api.payment_intents.list({"limit": 1})
+        except (stripe.AuthenticationError, stripe.PermissionError):
+            return "Stripe refuses STRIPE_SECRET_KEY: copy it again from Stripe's dashboard, Developers, API keys."
+        except stripe.StripeError as fault:
+            return f"Stripe does not answer ({type(fault).__name__}): check that STRIPE_API_URL is reached from here."
+        return None
+
     def heard(self, body: bytes, signature: str) -> Heard | None:
         try:
             stripe.WebhookSignature.verify_header(body, signature, self.webhook_secret, SIGNATURE_AGE)
