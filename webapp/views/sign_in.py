@@ -17,7 +17,7 @@ class SignInForm(PortalForm):
     email = EmailField(
         lazy_gettext("E-mail"),
         [InputRequired(lazy_gettext("Enter your e-mail address.")), Length(max=254)],
-        render_kw={"autocomplete": "username", "autofocus": True},
+        render_kw={"autocomplete": "username"},
     )
     password = PasswordField(
         lazy_gettext("Password"),
