@@ -13,15 +13,17 @@ run: $(VENV)/.run $(CATALOGS)
 	@$(FLASK) demo
 	@exec $(FLASK) serve
 
-# Everything on SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both.
+# On SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both, the slow tests too.
+SOME := not slow
 test: lint types
-	@$(MAKE) --no-print-directory -j2 on-sqlite in-browsers on-postgresql
+	@$(MAKE) --no-print-directory -j3 on-sqlite in-browsers on-postgresql
 
+test-all: SOME := slow or not slow
 test-all: lint types on-sqlite in-browsers
 	@DATABASE=postgresql $(PYTHON) -m pytest
 
 on-sqlite:
-	@$(PYTHON) -m pytest --output=e2e/failures/sqlite tests
+	@$(PYTHON) -m pytest -m "$(SOME)" --output=e2e/failures/sqlite tests
 
 # These run beside the first, so what they say is kept until they end.
 in-browsers:
@@ -29,7 +31,7 @@ in-browsers:
 	printf '\nIn browsers:\n%s\n' "$$said"; exit $$status
 
 on-postgresql:
-	@said=$$(DATABASE=postgresql $(PYTHON) -m pytest -m service -p no:cacheprovider --output=e2e/failures/postgresql tests 2>&1); \
+	@said=$$(DATABASE=postgresql $(PYTHON) -m pytest -m "service and ($(SOME))" -p no:cacheprovider --output=e2e/failures/postgresql tests 2>&1); \
 	status=$$?; printf '\nOn PostgreSQL:\n%s\n' "$$said"; exit $$status
 
 lint: $(VENV)/.test $(CATALOGS)

@@ -6,7 +6,11 @@ from . import bench_load
 from .bench_load import Size
 from .databases import POSTGRESQL
 
-pytestmark = [pytest.mark.service, pytest.mark.skipif(not POSTGRESQL, reason="it is PostgreSQL that is restarted")]
+pytestmark = [
+    pytest.mark.service,
+    pytest.mark.slow,
+    pytest.mark.skipif(not POSTGRESQL, reason="it is PostgreSQL that is restarted"),
+]
 
 
 def test_no_acknowledged_payment_is_lost_and_every_fault_heals(

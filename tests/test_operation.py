@@ -117,6 +117,7 @@ def test_a_check_that_breaks_is_a_fault_that_tells_no_secret(app: Flask, monkeyp
     assert (done.exit_code, done.output) == (1, "FAULT outside           This could not be checked (ValueError).\n")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["doctor", "serve", "roll-over", "demo"])
 def test_no_command_shows_the_password_of_the_database(tmp_path: Path, command: str) -> None:
     done = flask(environment(tmp_path, DATABASE_URL=UNREACHABLE), command)

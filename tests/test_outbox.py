@@ -511,6 +511,7 @@ def test_the_command_says_what_became_of_the_mails(app: Flask, clock: Moved, pos
         assert told() == (1, "1 sent, 1 given up\nError: 1 mails were not sent: the log says why.\n")
 
 
+@pytest.mark.slow
 def test_the_server_has_a_sender_beside_it(post: Post) -> None:
     with running(post) as port, running_portal(SMTP_URL=f"smtp://localhost:{port}", SWEEP_EVERY="1") as portal:
         account = portal.account("business")

@@ -20,7 +20,7 @@ from .conftest import signed_in
 from .databases import POSTGRESQL, postgresql_stopped
 from .world import pay, quoted, state
 
-pytestmark = [pytest.mark.service, pytest.mark.skipif(not POSTGRESQL, reason="SQLite has no server")]
+pytestmark = [pytest.mark.service, pytest.mark.slow, pytest.mark.skipif(not POSTGRESQL, reason="SQLite has no server")]
 PATIENCE = 60  # seconds
 
 
@@ -45,7 +45,7 @@ def test_a_sweep_that_repeats_outlives_the_restart(app: Flask, tmp_path: Path) -
         sweep = subprocess.Popen(command, cwd=ROOT, env=environment(tmp_path, DATABASE_URL=url), stdout=log, stderr=log)
         try:
             with postgresql_stopped():
-                until(lambda: "the sweep broke off" in (tmp_path / "log").read_text())
+                until(lambda: "this run broke off" in (tmp_path / "log").read_text())
             made = scenarios.make("business")
             with transaction() as session:
                 session.get_one(SandboxAccount, made.account).set_to += timedelta(days=31)

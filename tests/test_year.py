@@ -212,6 +212,7 @@ def test_what_breaks_off_is_no_zip_file_and_is_logged(
     assert "broke off" in caplog.text
 
 
+@pytest.mark.slow
 def test_the_server_breaks_off_where_the_archive_does(tmp_path: Path) -> None:
     with databases.fresh_database(tmp_path) as url, running_portal(DATABASE_URL=url) as portal:
         made = portal.account("business")

@@ -102,7 +102,7 @@ def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
         try:
             left = once()
         except Exception:
-            log.exception("it broke off, and begins again in %s s", every)
+            log.exception("this run broke off; the next one begins in %s s", every)
             db.session.remove()
         stop.wait(every)
     return left
