@@ -159,6 +159,12 @@ def test_every_error_earns_the_top_of_the_table(https: Flask, monkeypatch: pytes
         assert "camera=()" in answer.headers["Permissions-Policy"]
 
 
+def test_the_language_is_kept_for_https_alone_whatever_the_proxy_tells(https: Flask) -> None:
+    answer = https.test_client().post("/language", data={"locale": "en"})
+    (kept,) = (one for one in answer.headers.getlist("Set-Cookie") if one.startswith("locale="))
+    assert "Secure" in kept.split("; ")
+
+
 def test_a_portal_on_http_promises_no_https(client: FlaskClient) -> None:
     assert "Strict-Transport-Security" not in client.get("/subscriptions").headers
 

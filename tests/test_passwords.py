@@ -92,6 +92,13 @@ def test_a_weak_password_is_refused_with_the_reason(
     assert dump() == before
 
 
+@pytest.mark.parametrize("password", ["camille.martin", "Camille-Martin", "camille.martin2027", "camillemartin"])
+def test_the_name_in_an_email_is_refused_however_it_is_parted(app: Flask, password: str) -> None:
+    with app.test_request_context():
+        assert "votre adresse e-mail" in passwords.fault(password, "camille.martin@example.test")
+    assert passwords.fault("camille likes martins", "camille.martin@example.test") == ""
+
+
 def test_the_longest_and_the_shortest_password_are_accepted() -> None:
     for password in ("correct h0rse", "un mot à moi", "ab cd ef gh ij kl " * 7 + "xy"):
         assert passwords.fault(password, "camille@example.test") == ""

@@ -64,11 +64,14 @@ def test_who_is_given_no_password_can_sign_in_with_none(app: Flask, tmp_path: Pa
         assert answer.status_code == 422
 
 
-def test_a_password_is_asked_for_until_it_is_long_enough(app: Flask, tmp_path: Path, document: dict[str, Any]) -> None:
-    typed = "short\nshort\na long password\na long password\n"
+def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
+    app: Flask, tmp_path: Path, document: dict[str, Any]
+) -> None:
+    typed = "".join(f"{one}\n{one}\n" for one in ("short", "camille.martin", "a long password"))
     done = given(app, tmp_path, document, "--passwords", typed=typed)
     assert done.exit_code == 0
     assert "12 characters or more" in done.output
+    assert "Do not use your e-mail address" in done.output
     assert "a long password" not in done.output
     assert hasher.verify(db.session.scalars(select(Owner.password_hash)).one(), "a long password")
 

@@ -227,6 +227,8 @@ def test_a_provider_that_fails_is_told_with_a_way_to_try_again(
     answer = client.get(START)
     if answer.status_code == 303:
         answer = client.get(BACK, query_string=provider.go(answer.headers["Location"]))
+    else:
+        assert f'href="{START}?next=/billing"' in client.get(f"{START}?next=/billing").text, "the way back is kept"
     assert (answer.status_code, "id.example.test does not answer" in answer.text) == (status, True)
     assert f'href="{START}"' in answer.text
     provider.broken = {}

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from .relay import parse_relay, parse_sender
+from .relay import LOOPBACK, parse_relay, parse_sender
 
 LOCALES = ("fr", "en")
 PACKAGE = Path(__file__).resolve().parent
@@ -42,7 +42,7 @@ def _trusted_hosts(given: str, host: str) -> list[str] | None:
     """The names that the portal answers to; where it listens on loopback, loopback's."""
     if given:
         return given.replace(",", " ").split()
-    return ["localhost", "127.0.0.1", "[::1]"] if host in ("127.0.0.1", "localhost", "::1") else None
+    return ["localhost", "127.0.0.1", "[::1]"] if host in LOOPBACK else None
 
 
 def _public_url(given: str, host: str, port: str) -> str:
@@ -175,7 +175,7 @@ def _check_identity(config: dict[str, Any]) -> None:
             raise Misconfigured("LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in. Set one.")
         return
     found = urlsplit(issuer)
-    here = found.hostname in ("localhost", "127.0.0.1", "::1")
+    here = found.hostname in LOOPBACK
     if not found.hostname or found.scheme not in ("https", "http") or (found.scheme == "http" and not here):
         raise Misconfigured(f"OIDC_ISSUER ({issuer}) is not an https address such as https://id.example.test.")
     if config["SANDBOX"] and not here:
@@ -188,7 +188,7 @@ def _check_identity(config: dict[str, Any]) -> None:
 GATEWAY_PAGES = {"stripe": "https://checkout.stripe.com https://hooks.stripe.com"}  # where forms may end, by redirect
 
 
-def check_gateway(config: dict[str, Any]) -> None:
+def _check_gateway(config: dict[str, Any]) -> None:
     """The settings of the real gateway; no sentence says a secret."""
     if config["GATEWAY"] not in GATEWAY_PAGES:
         raise Misconfigured(
@@ -205,7 +205,7 @@ def check_gateway(config: dict[str, Any]) -> None:
             f"Stripe's dashboard, Developers, Webhooks, of the endpoint {config['PUBLIC_URL']}/webhooks/stripe."
         )
     url = urlsplit(config["STRIPE_API_URL"])
-    if url.scheme != "https" and url.hostname not in ("localhost", "127.0.0.1", "::1"):
+    if url.scheme != "https" and url.hostname not in LOOPBACK:
         raise Misconfigured(
             f"STRIPE_API_URL ({config['STRIPE_API_URL']}) is not https: the key would be sent in clear."
         )
@@ -222,6 +222,6 @@ def check(config: dict[str, Any]) -> None:
             f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."
         )
     if not config["SANDBOX"]:
-        check_gateway(config)
+        _check_gateway(config)
         _check_directory(config)
     _check_mail(config)

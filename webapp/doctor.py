@@ -102,12 +102,7 @@ def _issuers() -> str | None:
 
 
 def _gateway() -> str | None:
-    if current_app.config["GATEWAY"] != "stripe":
-        return None
-    from .adapters.stripe import StripeGateway
-
-    gateway = ports().gateway
-    return gateway.fault() if isinstance(gateway, StripeGateway) else None
+    return ports().gateway.fault()
 
 
 def _mail() -> str | None:

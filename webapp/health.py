@@ -1,13 +1,13 @@
 """What probes ask: /healthz, whether the process lives; /readyz, whether its database answers and is migrated."""
 
 from functools import cache
-from pathlib import Path
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
+from .config import PACKAGE
 from .db import db
 
 PATHS = frozenset({"/healthz", "/readyz"})
@@ -15,7 +15,7 @@ PATHS = frozenset({"/healthz", "/readyz"})
 
 @cache
 def newest_migration() -> str | None:
-    return ScriptDirectory(str(Path(__file__).parent / "migrations")).get_current_head()
+    return ScriptDirectory(str(PACKAGE / "migrations")).get_current_head()
 
 
 def database_fault() -> str | None:

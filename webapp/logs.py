@@ -22,7 +22,8 @@ from .db import new_id
 log = logging.getLogger(__name__)
 MASK = "…"
 PERSONAL = re.compile(r"[^\s@\"'<>(,=]+@[^\s@\"'<>),]+|(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])")
-WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")  # The server's own lines, which would have a form of their own.
+WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# The server's own lines, which would have a form of their own.
 AS_OURS: dict[str, Any] = {
     "handlers": {},
     "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},

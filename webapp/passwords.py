@@ -2,7 +2,6 @@
 
 import secrets
 from functools import cache
-from pathlib import Path
 
 from flask import request
 from flask_babel import gettext
@@ -12,6 +11,7 @@ from sqlalchemy.orm import Session
 from . import auth, notices, sessions, throttle
 from .access import RESET_LIFETIME, PasswordReset
 from .auth import SignedIn
+from .config import PACKAGE
 from .db import db, transaction
 from .models import Owner
 from .ports import ports
@@ -22,7 +22,7 @@ SHORTEST, LONGEST, FEWEST_LETTERS = 12, 128, 5
 @cache
 def _common() -> frozenset[str]:
     """The commonest that are long enough, of 30,000 that leaked (from zxcvbn, by its licence beside)."""
-    return frozenset((Path(__file__).parent / "common_passwords.txt").read_text(encoding="utf-8").split())
+    return frozenset((PACKAGE / "common_passwords.txt").read_text(encoding="utf-8").split())
 
 
 def fault(password: str, email: str) -> str:
@@ -31,13 +31,17 @@ def fault(password: str, email: str) -> str:
         return gettext("Enter %(n)s characters or more.", n=SHORTEST)
     if len(password) > LONGEST:
         return gettext("Enter %(n)s characters or fewer.", n=LONGEST)
-    bare = "".join(letter for letter in password.casefold() if letter.isalnum())
-    named = ("".join(letter for letter in email if letter.isalnum()), email.partition("@")[0], "myqlik", "qlik")
-    if bare.strip("0123456789") in named or bare in named or password.casefold() == email:
+    bare = _bare(password)
+    named = (_bare(email), _bare(email.partition("@")[0]), "myqlik", "qlik")
+    if bare.strip("0123456789") in named or bare in named:
         return gettext("Do not use your e-mail address or the name of the product.")
     if password.casefold() in _common() or len(set(bare)) < FEWEST_LETTERS:
         return gettext("This password is among the first that are guessed. Choose another one, such as four words.")
     return ""
+
+
+def _bare(text: str) -> str:
+    return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def change(owner: SignedIn, current: str, new: str) -> bool:

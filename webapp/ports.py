@@ -93,6 +93,9 @@ class PaymentGateway(Protocol):
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         """Give back so much of what `payment_key` captured, once for a key: asked again, it answers as it did."""
 
+    def fault(self) -> str | None:
+        """Why it cannot be asked and what to do, for who administers the portal; None if it answers."""
+
 
 class Heard(NamedTuple):
     """A notification of the gateway's: `key` names a payment or a refund, or a visit to the card page (`card`).
@@ -161,7 +164,7 @@ class Clock(Protocol):
         """Business time at the account's place, with a fixed offset: adding and comparing is exact on any night."""
 
     def system_now(self) -> datetime:
-        """Machine time (UTC), for sessions."""
+        """Machine time (UTC), for what follows no account's clock: sessions, limits, mails on their way."""
 
 
 @dataclass(frozen=True)

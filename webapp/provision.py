@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo, available_timezones
 import click
 from flask import current_app
 from flask.cli import with_appcontext
+from flask_babel import force_locale
 from sqlalchemy import select
 from stdnum.eu import vat
 from stdnum.fr import siren
@@ -24,6 +25,7 @@ from .domain.periods import boundary, ordinal_on
 from .domain.pricing import MAX_SEATS, parse_tiers
 from .domain.subscription import Plan
 from .models import Account, Issuer, Owner, PeriodRow, PriceList, Subscription
+from .passwords import fault as password_fault
 from .ports import ports
 
 PARTY = "legal_name street postal_code city country"
@@ -69,9 +71,9 @@ class Given:
     """An object of the file: what is read of it, and its faults, each with its place."""
 
     def __init__(self, value: object, place: str, faults: list[str]) -> None:
-        self.values, self.place, self.faults, self.known = value, place, faults, set[str]()
+        self.values: dict[str, Any] = value if isinstance(value, dict) else {}
+        self.place, self.faults, self.known = place, faults, set[str]()
         if not isinstance(value, dict):
-            self.values = {}
             faults.append(f"{place} is not an object: write {{…}}.")
 
     def fault(self, name: str, sentence: str) -> None:
@@ -79,7 +81,6 @@ class Given:
 
     def get(self, name: str, default: Any = None) -> Any:
         self.known.add(name)
-        assert isinstance(self.values, dict)  # noqa: S101
         return self.values.get(name, default)
 
     def text(self, name: str, column: Any, default: str | None = None) -> Any:
@@ -125,7 +126,6 @@ class Given:
         return {name: self.text(name, model.__table__.c[name]) for name in names.split()}
 
     def nothing_else(self) -> None:
-        assert isinstance(self.values, dict)  # noqa: S101
         for name in self.values.keys() - self.known:
             self.fault(str(name), f"is not known here: {', '.join(sorted(self.known))} are.")
 
@@ -231,9 +231,10 @@ def _prices(given: Given) -> PriceList:
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         told.fault("currency", "is not a code of three capitals such as EUR.")
     try:
-        assert all(type(cents) is int for _, cents in tiers)  # noqa: S101  no fraction of a cent
+        if any(type(cents) is not int for _, cents in tiers):
+            raise ValueError("a fraction of a cent")
         parse_tiers(tiers)
-    except (AssertionError, TypeError, ValueError):
+    except (TypeError, ValueError):
         told.fault("tiers", 'is not a list such as [[10, 3000], [null, 2700]]: "up to so many seats, cents a month".')
     told.nothing_else()
     return PriceList(id=new_id(), currency=currency, rows=tiers)
@@ -311,7 +312,11 @@ def add_owner_command(account: str, email: str, name: str, password: bool) -> No
 
 
 def _password(email: str) -> str:
-    """Twelve characters or more, typed twice."""
-    while len(chosen := click.prompt(f"Password of {email}", hide_input=True, confirmation_prompt=True)) < 12:
-        click.echo("It must have 12 characters or more.")
-    return str(chosen)
+    """One that owners could choose themselves, typed twice."""
+    while True:
+        chosen = str(click.prompt(f"Password of {email}", hide_input=True, confirmation_prompt=True))
+        with force_locale("en"):
+            fault = password_fault(chosen, email)
+        if not fault:
+            return chosen
+        click.echo(fault)

@@ -7,6 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 PORTS = {"smtp": 587, "smtps": 465}
+NO_ADDRESS = "SMTP_URL is not an address such as smtp://user:password@mail.example.test:587."
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,9 @@ def parse_relay(url: str) -> Relay:
         port = parts.port or PORTS[parts.scheme]
         wished = parse_qs(parts.query, strict_parsing=bool(parts.query))
     except (ValueError, KeyError):
-        raise ValueError("SMTP_URL is not an address such as smtp://user:password@mail.example.test:587.") from None
+        raise ValueError(NO_ADDRESS) from None
     if not parts.hostname or parts.path not in ("", "/") or parts.fragment or wished not in ({}, {"tls": ["off"]}):
-        raise ValueError("SMTP_URL is not an address such as smtp://user:password@mail.example.test:587.")
+        raise ValueError(NO_ADDRESS)
     user, password = unquote(parts.username or ""), unquote(parts.password or "")
     tls, off = parts.scheme == "smtps", bool(wished)
     if bool(user) != bool(password):

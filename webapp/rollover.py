@@ -18,7 +18,7 @@ from .db import db, new_id, transaction
 from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
 from .models import Account, Payment, PeriodRow, Quote, Subscription
-from .ports import DirectoryUnavailable, Headcount, OutcomeUnknown, ports
+from .ports import Headcount, OutcomeUnknown, ports
 from .records import Message
 
 log = logging.getLogger(__name__)
@@ -223,10 +223,7 @@ def _counted(tenant: str) -> Headcount | None:
     Then the warning goes by what it told last: the confirmed number of seats is renewed in any case.
     """
     try:
-        return ports().directory.active_users(tenant)
-    except DirectoryUnavailable as fault:
-        log.warning("the active users were not counted: %s", fault)
-        return None
+        return service.headcount(tenant)
     except Exception:
         log.exception("the active users of tenant %s were not counted", tenant)
         return None

@@ -216,6 +216,11 @@ def count_active_users(account_id: str, subscription_id: str) -> Headcount | Non
     """What the tenant tells now; nothing is stored. None if it does not answer."""
     tenant = load(account_id, subscription_id).tenant
     db.session.rollback()
+    return headcount(tenant)
+
+
+def headcount(tenant: str) -> Headcount | None:
+    """What the tenant tells, asked while no transaction is open; None if it does not answer."""
     try:
         return ports().directory.active_users(tenant)
     except DirectoryUnavailable as fault:
@@ -228,17 +233,17 @@ def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool 
 
     Raises ActiveUsersUnknown if it does not answer and that is `needed`; what it told last stays as it is.
     """
-    headcount = count_active_users(account_id, subscription_id)
-    if headcount is None:
+    told = count_active_users(account_id, subscription_id)
+    if told is None:
+        if not needed:
+            return
         known = load(account_id, subscription_id)
-        if needed:
-            raise ActiveUsersUnknown(known.active_users, known.active_users_as_of)
-        return
+        raise ActiveUsersUnknown(known.active_users, known.active_users_as_of)
     with transaction() as session:
         session.execute(
             update(Subscription)
             .where(Subscription.id == subscription_id)
-            .values(active_users=headcount.active, active_users_as_of=headcount.as_of)
+            .values(active_users=told.active, active_users_as_of=told.as_of)
         )
 
 

@@ -157,9 +157,7 @@ def _asking() -> Iterator[None]:
         raise _refused(why, fault) from fault
     except requests.Timeout as fault:
         raise _refused("late", fault) from fault
-    except requests.ConnectionError as fault:
-        raise _refused("unreachable", fault) from fault
-    except requests.HTTPError as fault:
+    except (requests.ConnectionError, requests.HTTPError) as fault:
         raise _refused("unreachable", fault) from fault
     except (AuthlibBaseError, JoseError, requests.RequestException, RuntimeError, ValueError, KeyError) as fault:
         raise _refused("invalid", fault) from fault

@@ -56,7 +56,8 @@ class PortalStorage(Storage):
         return SQLAlchemyError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now, over = ports().clock.system_now(), RateLimit.ends_at <= ports().clock.system_now()
+        now = ports().clock.system_now()
+        over = RateLimit.ends_at <= now
         dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
         row = dialect.insert(RateLimit).values(key=key, hits=amount, ends_at=now + timedelta(seconds=expiry))
         counted = row.on_conflict_do_update(

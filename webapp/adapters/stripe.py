@@ -64,9 +64,7 @@ class StripeGateway:
     ) -> None:
         self.webhook_secret = webhook_secret
         http = stripe.RequestsClient(timeout=timeout)
-        client = stripe.StripeClient(
-            key, base_addresses={"api": url}, http_client=http, max_network_retries=retries
-        )  # fmt: skip
+        client = stripe.StripeClient(key, base_addresses={"api": url}, http_client=http, max_network_retries=retries)
         self.api = client.v1
 
     def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
@@ -205,7 +203,6 @@ class StripeGateway:
         raise OutcomeUnknown(key)  # on its way: the sweep asks again
 
     def fault(self) -> str | None:
-        """Why Stripe cannot be asked, for who administers the portal."""
         try:
             self.api.payment_intents.list({"limit": 1})
         except (stripe.AuthenticationError, stripe.PermissionError):
@@ -250,9 +247,7 @@ class StripeGateway:
             raise
         return made.to_dict()
 
-    def _confirmed(
-        self, key: str, intent: Intent, card_token: str, return_url: str, present: bool
-    ) -> Outcome | None:  # fmt: skip
+    def _confirmed(self, key: str, intent: Intent, card_token: str, return_url: str, present: bool) -> Outcome | None:
         """Charges the card. A bank that wants to know its absent customer is asked for the page where it does."""
         named = intent["id"]
         try:

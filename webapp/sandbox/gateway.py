@@ -137,6 +137,9 @@ class SandboxGateway:
             raise OutcomeUnknown(fault)
         return Refunded() if made else Declined("refund_refused")
 
+    def fault(self) -> str | None:
+        return None
+
     def _outcome(self, charge: SandboxCharge) -> Outcome:
         match charge.state:
             case "captured":

@@ -1,6 +1,6 @@
 """The language, remembered in a cookie and, for an owner, with the owner (mails use it)."""
 
-from flask import Blueprint, abort, redirect, request
+from flask import Blueprint, abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
 from .. import auth
@@ -18,5 +18,8 @@ def language() -> ResponseReturnValue:
         abort(400)
     auth.remember_locale(locale)
     response = redirect(auth.safe_next(request.form.get("next")), 303)
-    response.set_cookie("locale", locale, max_age=YEAR, httponly=True, samesite="Lax", secure=request.is_secure)
+    response.set_cookie(
+        "locale", locale, max_age=YEAR, httponly=True, samesite="Lax",
+        secure=current_app.config["SESSION_COOKIE_SECURE"],
+    )  # fmt: skip
     return response

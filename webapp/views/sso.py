@@ -82,6 +82,6 @@ def refused(why: str, email: str = "") -> tuple[str, int]:
     }
     page = render_template(
         "sign-in/refused.html", sentence=told[why], other=why in ("unknown", "unverified", "denied"),
-        target=auth.safe_next(request.args.get("next")),
+        target=request.args.get("next"),
     )  # fmt: skip
     return page, STATUSES[why]
