@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from flask import request
+from flask import session as cookie
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
@@ -41,8 +42,8 @@ def fault(password: str, email: str) -> str:
 
 
 def change(owner: SignedIn, current: str, new: str) -> bool:
-    """Sets the owner's own; every other session ends, and a mail tells of it. False if `current` is wrong;
-    TooManyRequests after too many guesses."""
+    """Sets the owner's own; every other session and every copy of this one ends, and a mail tells of it. False if
+    `current` is wrong; TooManyRequests after too many guesses."""
     counted = throttle.guess(owner.email)
     before = db.session.scalars(select(Owner.password_hash).where(Owner.id == owner.owner_id)).one()
     db.session.rollback()
@@ -51,7 +52,11 @@ def change(owner: SignedIn, current: str, new: str) -> bool:
     throttle.forgive(counted)
     after = auth.hasher.hash(new)
     with transaction() as session:
+        if not sessions.still(session, owner.owner_id, before):
+            return False
         _set(session, owner.owner_id, after, kept=owner.session_id)
+        token = sessions.renew(session, owner.session_id)
+    cookie["token"] = token
     return True
 
 
