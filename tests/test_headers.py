@@ -181,3 +181,10 @@ def test_the_score_notices_what_is_missing(https: Flask) -> None:
         poorer = headers.copy()
         del poorer[name]
         assert score(poorer) <= BEST - points
+
+
+@pytest.mark.parametrize("path", ["/static/nothing.css", "/static/../x"])
+def test_an_error_among_the_static_files_is_kept_nowhere(client: FlaskClient, path: str) -> None:
+    """Its page names the owner, and proxies like to keep what ends so."""
+    answer = client.get(path)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from webapp import passwords
+from webapp import auth, passwords
 from webapp.access import PasswordReset
 from webapp.db import db, transaction
 from webapp.models import Owner
@@ -230,3 +230,56 @@ def test_the_accounts_of_others_stay_as_they_are(app: Flask, business: Made) -> 
     opened.post("/password/reset", data={"new": NEW, "again": NEW})
     assert theirs.get("/billing").status_code == 200
     assert enter(app, other, other.password) == 303
+
+
+def test_a_copy_of_the_cookie_opens_nothing_after_the_password_is_changed(
+    app: Flask, business: Made, client: FlaskClient
+) -> None:
+    cookie, thief = client.get_cookie("my_qlik"), app.test_client()
+    assert cookie
+    thief.set_cookie("my_qlik", cookie.value)
+    assert thief.get("/billing").status_code == 200
+    assert change(client, business.password).status_code == 303
+    assert thief.get("/billing").status_code == 303
+    assert client.get("/billing").status_code == 200
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, app: Flask, address: str) -> None:
+    """While the next password is looked at, the owner sets another one by a link."""
+    opened, verified = follow(app, address), auth.verified
+
+    def looked_at(password_hash: str, password: str) -> bool:
+        monkeypatch.setattr(auth, "verified", verified)
+        assert opened.post("/password/reset", data={"new": NEW, "again": NEW}).status_code == 303
+        return verified(password_hash, password)
+
+    monkeypatch.setattr(auth, "verified", looked_at)
+
+
+def test_an_old_password_begins_no_session_while_it_is_replaced(
+    app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, app, link(app, business))
+    thief = app.test_client()
+    form = {"email": business.email, "password": business.password}
+    assert thief.post("/sign-in", data=form).status_code == 422
+    assert thief.get("/billing").status_code == 303
+
+
+def test_an_old_password_replaces_none_that_is_newer(
+    app: Flask, business: Made, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    meanwhile(monkeypatch, app, link(app, business))
+    assert change(client, business.password, "a password of a thief", "a password of a thief").status_code == 422
+    assert (enter(app, business, "a password of a thief"), enter(app, business, NEW)) == (422, 303)
+
+
+def test_a_link_ends_the_session_of_whoever_used_the_browser(app: Flask, business: Made) -> None:
+    """It is signed out, and so is a copy of its cookie."""
+    client = signed_in(app, scenarios.make("business"))
+    cookie, copy = client.get_cookie("my_qlik"), app.test_client()
+    assert cookie
+    copy.set_cookie("my_qlik", cookie.value)
+    client.get(link(app, business))
+    assert client.post("/password/reset", data={"new": NEW, "again": NEW}).status_code == 303
+    assert [one.get("/billing").status_code for one in (client, copy)] == [303, 303]

@@ -157,7 +157,8 @@ def test_pages_that_do_not_end_are_refused(tenant: Tenant, ask: Ask, monkeypatch
 @pytest.mark.parametrize(
     ("told", "waited"),
     [("2", 2.0), ("", 1.0), ("soon", 1.0), ("0", 0.1), (format_datetime(NOW + timedelta(seconds=3), usegmt=True), 3.0),
-     (format_datetime(NOW - timedelta(days=3), usegmt=True), 0.1)],
+     (format_datetime(NOW - timedelta(days=3), usegmt=True), 0.1),
+     (f"Mon, 1 Jan 2027 {10**20}:0:0 GMT", 1.0)],
 )  # fmt: skip
 def test_a_busy_tenant_is_asked_again_when_it_says(
     tenant: Tenant, ask: Ask, slept: list[float], told: str, waited: float

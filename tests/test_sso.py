@@ -19,7 +19,7 @@ from sqlalchemy import update
 from e2e.portal import free_port
 from webapp import sso
 from webapp.db import db, transaction
-from webapp.models import OwnerSession
+from webapp.models import Owner, OwnerSession
 from webapp.sandbox.scenarios import Made
 
 from .conftest import signed_in
@@ -315,3 +315,17 @@ def test_an_old_session_of_a_provider_ends_as_any_other(app: Flask, business: Ma
     with transaction() as session:
         session.execute(update(OwnerSession).values(created_at=business.now.replace(year=2020)))
     assert client.get("/subscriptions").status_code == 303
+
+
+def test_an_email_that_only_looks_like_an_owners_signs_nobody_in(
+    app: Flask, business: Made, provider: Provider
+) -> None:
+    """The sign of the kelvin in small is the letter k: a mailbox of somebody else."""
+    with transaction() as session:
+        session.execute(update(Owner).values(email="frank@example.test"))
+    provider.claims = {"email": "fran\u212a@example.test"}
+    client, answer = come_back(app, provider)
+    assert answer.status_code == 403
+    assert client.get("/billing").status_code == 303
+    provider.claims = {"email": "FranK@example.test"}
+    assert come_back(app, provider)[1].status_code == 303

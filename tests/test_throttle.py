@@ -221,3 +221,16 @@ def test_a_device_is_remembered_for_a_few_owners_alone(app: Flask) -> None:
     with transaction() as session:
         session.execute(update(RateLimit).values(hits=1000))
     assert guess(client, owners[-1].email, owners[-1].password).status_code == 303
+
+
+def test_ipv4_on_a_socket_for_both_is_not_one_address(app: Flask, business: Made) -> None:
+    """Else anybody's guesses would use up what all the others are allowed."""
+    assert guesses(app, business.email, 6, "::ffff:192.0.2.1") == [422] * 5 + [429]
+    assert guesses(app, business.email, 1, "192.0.2.1") == [429]
+    assert guesses(app, business.email, 1, "::ffff:203.0.113.9") == [422]
+
+
+@pytest.mark.parametrize("form", ["192.0.2.1:{}", "[2001:db8::1]:{}"])
+def test_a_port_that_a_proxy_adds_makes_no_other_address(app: Flask, business: Made, form: str) -> None:
+    statuses = [guesses(app, business.email, 1, form.format(50_000 + n))[0] for n in range(6)]
+    assert statuses == [422] * 5 + [429]

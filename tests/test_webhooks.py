@@ -102,7 +102,10 @@ def test_one_that_is_forged_or_stale_is_refused(
     assert WEBHOOK_SECRET not in caplog.text
 
 
-@pytest.mark.parametrize("body", ["", "[]", "{}", "null", "12", '{"id": 1}', '{"id": "evt_1", "type": "x"}', "{\xff"])
+@pytest.mark.parametrize("body", [
+    "", "[]", "{}", "null", "12", '{"id": 1}', '{"id": "evt_1", "type": "x"}', "{\xff", "[" * 20_000,
+    '{"id": {}, "type": "payment_intent.succeeded", "data": {"object": {"metadata": {"key": "x"}}}}',
+])  # fmt: skip
 def test_a_body_that_is_no_event_is_refused_or_of_no_concern(stripe_app: Flask, owner: Owner, body: str) -> None:
     before = dump()
     assert tell(stripe_app, body) == 400

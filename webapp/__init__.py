@@ -115,7 +115,7 @@ def _protect(response: Response) -> Response:
         headers["Strict-Transport-Security"] = "max-age=63072000; includeSubDomains"
     for name, value in headers.items():
         response.headers.setdefault(name, value)
-    if request.endpoint != "static":
+    if request.endpoint != "static" or response.status_code >= 400:  # an error's page names the owner
         response.headers["Cache-Control"] = "no-store"
     return response
 

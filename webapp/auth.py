@@ -19,6 +19,7 @@ from .ports import ports
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
 NOBODY = hasher.hash(secrets.token_hex(16))  # no password opens it: an unknown e-mail takes as long as a known one
+KELVIN = "\u212a"
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -101,7 +102,8 @@ def sign_in(email: str, password: str) -> bool:
     if not verified(found.password_hash if found else NOBODY, password) or found is None:
         return False
     throttle.forgive(counted)
-    sessions.begin(found.id)
+    if not sessions.begin(found.id, password_hash=found.password_hash):
+        return False
     throttle.remember_device(email)
     return True
 
@@ -118,8 +120,8 @@ def sign_in_as(email: str, id_token: str) -> bool:
 
 
 def folded(email: str) -> str:
-    """As owners' e-mails are kept."""
-    return email.strip().lower()
+    """As owners' e-mails are kept. The sign of the kelvin stays: it is small in ASCII, and in another's address."""
+    return KELVIN.join(part.lower() for part in email.strip().split(KELVIN))
 
 
 def verified(password_hash: str, password: str) -> bool:

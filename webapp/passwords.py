@@ -4,6 +4,7 @@ import secrets
 from functools import cache
 
 from flask import request
+from flask import session as cookie
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
@@ -45,8 +46,8 @@ def _bare(text: str) -> str:
 
 
 def change(owner: SignedIn, current: str, new: str) -> bool:
-    """Sets the owner's own; every other session ends, and a mail tells of it. False if `current` is wrong;
-    TooManyRequests after too many guesses."""
+    """Sets the owner's own; every other session and every copy of this one ends, and a mail tells of it. False if
+    `current` is wrong; TooManyRequests after too many guesses."""
     counted = throttle.guess(owner.email)
     before = db.session.scalars(select(Owner.password_hash).where(Owner.id == owner.owner_id)).one()
     db.session.rollback()
@@ -55,7 +56,11 @@ def change(owner: SignedIn, current: str, new: str) -> bool:
     throttle.forgive(counted)
     after = auth.hasher.hash(new)
     with transaction() as session:
+        if not sessions.still(session, owner.owner_id, before):
+            return False
         _set(session, owner.owner_id, after, kept=owner.session_id)
+        token = sessions.renew(session, owner.session_id)
+    cookie["token"] = token
     return True
 
 

@@ -29,7 +29,7 @@ from .passwords import fault as password_fault
 from .ports import ports
 
 PARTY = "legal_name street postal_code city country"
-LINE = re.compile(r"[^\x00-\x1f\x7f]+")
+DEAREST = 1_000_000  # cents a seat and month
 
 
 class NotMade(click.ClickException):
@@ -89,8 +89,9 @@ class Given:
         if value is None and column.nullable:
             return None
         longest = getattr(column.type, "length", None) or 1000
-        if isinstance(value, str) and LINE.fullmatch(value.strip()) and len(value.strip()) <= longest:
-            return value.strip()
+        line = value.translate(billing_information.NATIONAL_SPACES).strip() if isinstance(value, str) else ""
+        if line.isprintable() and 0 < len(line) <= longest:
+            return line
         self.fault(name, f"is missing or no line of at most {longest} characters.")
         return ""
 
@@ -103,8 +104,9 @@ class Given:
 
     def one_of(self, name: str, values: tuple[Any, ...], default: Any = None) -> Any:
         value = self.get(name, default)
-        if value in values:
-            return value
+        for one in values:
+            if value == one and type(value) is type(one):
+                return one
         self.fault(name, f"is not one of {', '.join(map(str, values))}.")
         return values[0]
 
@@ -170,13 +172,15 @@ def _account(given: Given, issuer: Issuer) -> Account:
             columns[name] = getattr(billing_information, name)(columns["country"], number)
         except (TypeError, ValueError):
             given.fault(name, f"does not fit the country {columns['country']}: check it.")
+    if (email := columns["manager_email"]) and not billing_information.EMAIL.fullmatch(email):
+        given.fault("manager_email", "is not an e-mail address.")
     addresses = given.get("billing_emails")
     try:
         columns["billing_emails"] = billing_information.emails("\n".join(addresses))
     except (TypeError, ValueError):
         given.fault("billing_emails", "is not a list of one to ten e-mail addresses.")
     columns["zone"] = given.get("zone", "Europe/Paris")
-    if columns["zone"] not in available_timezones():
+    if not isinstance(columns["zone"], str) or columns["zone"] not in available_timezones():
         given.fault("zone", "is not a time zone such as Europe/Paris.")
         columns["zone"] = "UTC"
     columns["document_locale"] = given.one_of("document_locale", LOCALES, LOCALES[0])
@@ -231,8 +235,10 @@ def _prices(given: Given) -> PriceList:
     if not isinstance(currency, str) or not re.fullmatch(r"[A-Z]{3}", currency):
         told.fault("currency", "is not a code of three capitals such as EUR.")
     try:
-        if any(type(cents) is not int for _, cents in tiers):
-            raise ValueError("a fraction of a cent")
+        if any(limit is not None and type(limit) is not int for limit, _ in tiers):
+            raise ValueError("a fraction of a seat")
+        if any(type(cents) is not int or cents > DEAREST for _, cents in tiers):
+            raise ValueError("a fraction of a cent, or more than any seat costs")
         parse_tiers(tiers)
     except (TypeError, ValueError):
         told.fault("tiers", 'is not a list such as [[10, 3000], [null, 2700]]: "up to so many seats, cents a month".')

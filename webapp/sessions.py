@@ -38,12 +38,15 @@ def browser_and_system(user_agent: str) -> tuple[str, str]:
     return browser, next((name for mark, name in SYSTEMS if mark in user_agent), "")
 
 
-def begin(owner_id: str, id_token: str | None = None) -> None:
-    """A new session under a new token, in place of the browser's last; `id_token` is what a provider signed in by."""
+def begin(owner_id: str, id_token: str | None = None, password_hash: str | None = None) -> bool:
+    """A new session under a new token, in place of the browser's last; `id_token` is what a provider signed in by.
+    False if the password that was looked at, `password_hash`, is the owner's no more."""
     end_own()
     token, now = secrets.token_urlsafe(32), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
+        if password_hash is not None and not still(database, owner_id, password_hash):
+            return False
         forget_expired(database, now)
         database.add(
             OwnerSession(
@@ -55,6 +58,20 @@ def begin(owner_id: str, id_token: str | None = None) -> None:
             update(Owner).where(Owner.id == owner_id, Owner.locale.is_(None)).values(locale=str(get_locale()))
         )  # what the first visit was read in is what mails are written in
     session["token"] = token
+    return True
+
+
+def still(database: Session, owner_id: str, password_hash: str) -> bool:
+    """In the open transaction, until its end: the password takes a while to look at, and may be changed meanwhile."""
+    same = select(Owner.id).where(Owner.id == owner_id, Owner.password_hash == password_hash)
+    return database.scalars(same.with_for_update(key_share=True)).one_or_none() is not None
+
+
+def renew(database: Session, session_id: str) -> str:
+    """In the open transaction: the session goes on under this token, and a copy of the cookie opens nothing."""
+    token = secrets.token_urlsafe(32)
+    database.execute(update(OwnerSession).where(OwnerSession.id == session_id).values(token_hash=hashed(token)))
+    return token
 
 
 def end_own() -> str | None:

@@ -9,6 +9,7 @@ import hashlib
 import hmac
 import ipaddress
 import math
+import re
 import secrets
 from datetime import UTC, datetime, timedelta
 
@@ -43,6 +44,7 @@ SANDBOX_LIMITS = {
     "pay": "200 per minute",
 }  # fmt: skip
 Counted = list[tuple[str, ...]]  # a name of LIMITS and whose, of each
+WITH_PORT = re.compile(r"(?:\[(.+)\]|([^:]+))(?::\d+)?")
 DEVICE, DEVICE_AGE, DEVICE_OWNERS = "device", 365 * 24 * 3600, 5
 
 
@@ -125,13 +127,20 @@ def guess(email: str) -> Counted:
 
 
 def address() -> str:
-    """The client's, as the trusted proxies tell it; of IPv6 the network, which is one customer's."""
+    """The client's, as the trusted proxies tell it, without the port that some add; of IPv6 the network, which is one
+    customer's, save where it is IPv4 on a socket for both."""
     given = request.remote_addr or ""
     try:
         found = ipaddress.ip_address(given)
     except ValueError:
-        return given
-    return str(ipaddress.ip_network((found, 64), strict=False)) if found.version == 6 else given
+        host = WITH_PORT.fullmatch(given)
+        try:
+            found = ipaddress.ip_address(host[1] or host[2] if host else given)
+        except ValueError:
+            return given
+    if isinstance(found, ipaddress.IPv4Address):
+        return str(found)
+    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
 
 
 def remember_device(email: str) -> None:

@@ -168,7 +168,7 @@ class _Visit:
         if told and not told.strip().isdigit():
             try:
                 until = parsedate_to_datetime(told)
-            except (ValueError, TypeError):
+            except (ValueError, TypeError, OverflowError):
                 until = None
             if until is not None:
                 seconds = (_aware(until) - self.directory.clock.system_now()).total_seconds()

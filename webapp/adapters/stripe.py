@@ -218,8 +218,12 @@ class StripeGateway:
             subject = TOPICS.get(event["type"])
             about = event["data"]["object"]
             named = about.get("client_reference_id") if subject == "card" else (about.get("metadata") or {}).get("key")
+            if not isinstance(event["id"], str):
+                raise TypeError
             return Heard(event["id"], subject, named) if subject and isinstance(named, str) else None
-        except (stripe.SignatureVerificationError, ValueError, LookupError, TypeError, AttributeError) as fault:
+        except (
+            stripe.SignatureVerificationError, ValueError, LookupError, TypeError, AttributeError, RecursionError,
+        ) as fault:  # fmt: skip
             raise Forged(type(fault).__name__) from None
 
     def _found(self, key: str, customer: str) -> Intent | None:

@@ -7,7 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 
-from .. import auth, passwords
+from .. import auth, passwords, sessions
 from ..auth import me
 from .forms import PortalForm
 
@@ -118,7 +118,7 @@ def reset() -> ResponseReturnValue:
         return render_template("passwords/reset.html", form=form, email=form.email), 422
     if not passwords.reset(token, form.new.data or ""):
         return _over()
-    session.clear()
+    sessions.end_own()
     flash(gettext("Your password is changed. Sign in with it."))
     return redirect(url_for("sign_in.page"), 303)
 
