@@ -15,8 +15,8 @@ run: $(VENV)/.run $(CATALOGS)
 
 # On SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both, the slow tests too.
 SOME := not slow
-test: lint types
-	@$(MAKE) --no-print-directory -j3 on-sqlite in-browsers on-postgresql
+test: $(VENV)/.test $(CATALOGS)
+	@$(MAKE) --no-print-directory -j4 lint types on-sqlite in-browsers on-postgresql
 
 test-all: SOME := slow or not slow
 test-all: lint types on-sqlite in-browsers

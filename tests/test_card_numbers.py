@@ -4,7 +4,6 @@ import logging
 import re
 from collections.abc import Iterator
 
-import pytest
 from flask import Flask
 from sqlalchemy import inspect, text
 
@@ -17,7 +16,6 @@ from .conftest import signed_in
 from .test_logs import Lines, log
 from .world import post, state, step, subscription
 
-pytestmark = pytest.mark.service
 __all__ = ["log"]
 DIGITS = re.compile(r"(?<![0-9a-fA-F.])\d(?:[ -]?\d){12,18}(?![0-9a-fA-F])")  # a longer run, or a letter: an id
 REAL = ("4111111111111111", "378282246310005", "30569309025904", "6011000990139424", "3530111333300000")  # none of ours

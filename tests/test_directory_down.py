@@ -21,7 +21,6 @@ from .conftest import signed_in
 from .test_explanations import words
 from .world import RETURN_URL, dump, pay, post, quoted, renew_url, state, step, subscription
 
-pytestmark = pytest.mark.service
 SENTENCES = {
     "en": "The tenant does not answer, so its active users cannot be counted now. It last told of 5 active users, "
     "on 15 January 2027 at 08:5",

@@ -21,8 +21,6 @@ from webapp.sandbox.scenarios import Made
 from .conftest import signed_in
 from .world import LIST, buyer, dump, invoice_of, pay, pdf_url, post, quoted, rewrite, subscription
 
-pytestmark = pytest.mark.service
-
 
 def read(pdf: bytes) -> str:
     """The text of a PDF, every kind of space as one plain space."""

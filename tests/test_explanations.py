@@ -17,8 +17,6 @@ from webapp.sandbox.scenarios import Made
 from .conftest import signed_in
 from .world import dump, pay, post, quoted, statements, subscription
 
-pytestmark = pytest.mark.service
-
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 

@@ -39,7 +39,6 @@ from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge
 from .stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
 from .world import quoted
 
-pytestmark = pytest.mark.service
 AMOUNT = Money(48_960, "EUR")
 BACK = "http://localhost/back"
 LACKING = {  # what localstripe 1.15 does not have; the recorded server stands in for it

@@ -20,7 +20,6 @@ from webapp.sandbox.tables import SandboxAccount, SandboxHeadcount
 
 from .world import dump
 
-pytestmark = pytest.mark.service
 EXAMPLE = Path(__file__).resolve().parent.parent / "account.example.json"
 
 

@@ -24,8 +24,6 @@ from .conftest import signed_in
 from .stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
 from .world import dump, renew_url, subscription
 
-pytestmark = pytest.mark.service
-
 
 class Owner:
     """An owner in a browser, outside the sandbox, whose cards are at Stripe."""

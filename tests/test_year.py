@@ -30,7 +30,6 @@ from .conftest import signed_in
 from .test_parallel import Browser
 from .world import buyer, dump, issue, pay, quoted, rewrite
 
-pytestmark = pytest.mark.service
 ZIP = "/billing/invoices/2027.zip"
 
 
