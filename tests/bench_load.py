@@ -139,7 +139,7 @@ def _multiply(connection: "psycopg.Connection[Any]", name: str, times: int) -> N
             continue  # the database numbers it
         if isinstance(value, str) and value not in kept and NAME.fullmatch(value):
             columns[column] = (
-                f"lpad(to_hex(n), 5, '0') || substr({column}, 6)" if len(value) == 20 else f"n || {column}"
+                f"'x' || lpad(to_hex(n), 5, '0') || substr({column}, 7)" if len(value) == 20 else f"n || {column}"
             )
         else:
             columns[column] = column
