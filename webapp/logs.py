@@ -101,7 +101,8 @@ def _begin() -> None:
 
 def _end(response: Response) -> Response:
     if "began" in g:
-        response.headers["X-Request-ID"] = g.request_id
+        if request.endpoint != "static" or response.status_code >= 400:  # nobody quotes a style sheet
+            response.headers["X-Request-ID"] = g.request_id
         told = {
             "method": request.method,
             "endpoint": request.endpoint,
