@@ -11,11 +11,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 from urllib.error import HTTPError
 from urllib.parse import urlencode
 from urllib.request import Request, urlopen
 
+from flask_migrate import upgrade
+
 from tests.databases import fresh_database
+from webapp import create_app
+from webapp.db import db
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -43,15 +48,25 @@ def flask(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[s
     )  # fmt: skip
 
 
+def prepare(env: dict[str, str]) -> None:
+    """The database as `flask db upgrade` and `flask demo` leave it, without the start of two processes."""
+    with patch.dict(os.environ, env, clear=True):
+        app = create_app()
+    with app.app_context():
+        upgrade()
+        done = app.test_cli_runner().invoke(args=["demo"])
+        db.session.remove()
+        db.engine.dispose()
+    if done.exit_code:
+        raise RuntimeError(done.output)
+
+
 @contextmanager
 def running_portal(**settings: str) -> Iterator["Sandbox"]:
     """A fresh database and a server on a free port of loopback, until the block ends."""
     with tempfile.TemporaryDirectory() as folder, fresh_database(Path(folder)) as database:
         env = environment(Path(folder), **{"PORT": str(free_port()), "DATABASE_URL": database, **settings})
-        for command in (("db", "upgrade"), ("demo",)):
-            done = flask(env, *command)
-            if done.returncode:
-                raise RuntimeError(done.stderr)
+        prepare(env)
         log = (Path(folder) / "server.log").open("w")
         server = subprocess.Popen(
             [sys.executable, "-m", "flask", "--app", "webapp", "serve"], cwd=ROOT, env=env, stdout=log, stderr=log
