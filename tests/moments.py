@@ -1,6 +1,6 @@
 """The moments at which a process may die or be overtaken: around each commit and each call of the gateway."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -14,6 +14,7 @@ from webapp.db import db
 from webapp.ports import PaymentGateway
 
 Reached = Callable[[str], None]
+Told = tuple[Any, str, Callable[..., None]]  # an event of SQLAlchemy: of what, its name, who listens
 CALLS = ("begin_card_setup", "complete_card_setup", "detach", "charge", "find", "cancel")
 
 
@@ -37,17 +38,26 @@ class Watched:
 @contextmanager
 def watched(app: Flask, reached: Reached, *, all_of_them: bool = False) -> Iterator[None]:
     """Calls `reached` at each moment, in the thread that meets with it; `all_of_them`: around each statement, too."""
-    engine, real = db.engine, app.extensions["ports"]
-    told: list[tuple[Any, str, Callable[..., None]]] = [
-        (engine, "commit", lambda _: reached("before commit")),
-        (Session, "after_commit", lambda _: reached("after commit")),
-    ]
+    told: list[Told] = []
     if all_of_them:
-        told.append((engine.pool, "checkout", lambda *_: reached("before begin")))
-        told.append((engine, "after_cursor_execute", lambda *_: reached("statement")))
+        told.append((db.engine.pool, "checkout", lambda *_: reached("before begin")))
+        told.append((db.engine, "after_cursor_execute", lambda *_: reached("statement")))
+    with commits_watched(app, reached, told, gateway=Watched(app.extensions["ports"].gateway, reached)):
+        yield
+
+
+@contextmanager
+def commits_watched(app: Flask, reached: Reached, more: Iterable[Told] = (), **watchers: Any) -> Iterator[None]:
+    """Around each commit, and whatever `more` listens to; `watchers` stand before the ports that they name."""
+    real = app.extensions["ports"]
+    told: list[Told] = [
+        (db.engine, "commit", lambda _: reached("before commit")),
+        (Session, "after_commit", lambda _: reached("after commit")),
+        *more,
+    ]
     for target, name, listener in told:
         event.listen(target, name, listener)
-    app.extensions["ports"] = replace(real, gateway=Watched(real.gateway, reached))
+    app.extensions["ports"] = replace(real, **watchers)
     try:
         yield
     finally:

@@ -14,8 +14,7 @@ from pathlib import Path
 
 import pytest
 from flask import Flask
-from sqlalchemy import event, select
-from sqlalchemy.orm import Session
+from sqlalchemy import select
 
 from e2e.portal import free_port, running_portal
 from webapp import cases, documents, outbox, service
@@ -31,6 +30,7 @@ from webapp.sandbox.scenarios import Made
 
 from .killed import apart
 from .mailserver import PASSWORD, USER, Post, certificate, running
+from .moments import commits_watched
 from .world import dump, pay, quoted, state, subscription
 
 pytestmark = pytest.mark.service
@@ -357,21 +357,10 @@ class Watched:
 
 @contextmanager
 def watched(app: Flask, reached: Callable[[str], None]) -> Iterator[None]:
-    real, engine = ports(), db.engine
-    assert real.mailer is not None
-    listeners = [
-        (engine, "commit", lambda _: reached("before commit")),
-        (Session, "after_commit", lambda _: reached("after commit")),
-    ]
-    for target, name, listener in listeners:
-        event.listen(target, name, listener)
-    app.extensions["ports"] = replace(real, mailer=Watched(real.mailer, reached))
-    try:
+    mailer = ports().mailer
+    assert mailer is not None
+    with commits_watched(app, reached, mailer=Watched(mailer, reached)):
         yield
-    finally:
-        app.extensions["ports"] = real
-        for target, name, listener in listeners:
-            event.remove(target, name, listener)
 
 
 def test_no_transaction_is_open_while_the_mail_server_is_spoken_to(app: Flask, office: int, business: Made) -> None:
