@@ -83,7 +83,7 @@ clean:
 	rm -rf $(VENV) $(CATALOGS) mutants dist
 
 # The environment: uv where it can be had, pip otherwise; both install exactly what is locked.
-INSTALL = if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --python $(PYTHON) --require-hashes -r $<; \
+INSTALL = if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(PYTHON) --require-hashes -r $<; \
 	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
 
 $(VENV)/bin/python:

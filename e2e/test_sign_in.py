@@ -56,8 +56,9 @@ def vouch(provider: int, email: str, *, verified: bool = True) -> None:
     connection.close()
 
 
-def sound(walk: Walk) -> None:
-    """As the matrix looks at a screen: axe where it can run, and widths, at 320 px too."""
+def sound(walk: Walk, heading: str) -> None:
+    """As the matrix looks at a screen, once its heading is there: axe where it can run, and widths, at 320 px too."""
+    expect(walk.page.get_by_role("heading", level=1)).to_have_text(heading)
     if walk.scripts:
         assert violations(walk.page) == []
     assert cut(walk.page) == []
@@ -68,7 +69,7 @@ def sound(walk: Walk) -> None:
 
 def by_provider(walk: Walk) -> None:
     walk.page.goto(f"{walk.sandbox.url}/billing")
-    sound(walk)
+    sound(walk, "Se connecter")
     walk.page.get_by_role("link", name="Nordlys").click()
     walk.page.get_by_placeholder("sub").fill("camille")
     walk.page.get_by_role("button", name="Authorize").click()
@@ -91,7 +92,7 @@ def test_an_owner_signs_in_and_out_at_the_provider(begin: Begin, portal: Sandbox
     vouch(provider, walk.account["email"], verified=False)
     by_provider(walk)
     expect(walk.page.get_by_role("alert")).to_contain_text("ne confirme pas que votre adresse e-mail est bien la vôtre")
-    sound(walk)
+    sound(walk, "Connexion impossible")
 
 
 @SCRIPTS
@@ -100,7 +101,7 @@ def test_a_forgotten_password_is_set_anew_by_the_link_in_the_mail(begin: Begin, 
     page = walk.page
     walk.button("Sign out").click()
     page.get_by_role("link", name="Mot de passe oublié").click()
-    sound(walk)
+    sound(walk, "Mot de passe oublié")
     walk.labelled("E-mail").fill(walk.account["email"])
     page.get_by_role("button", name="Envoyer le lien").click()
     expect(page.get_by_role("status").first).to_contain_text("un e-mail contenant un lien est en route")
@@ -111,7 +112,7 @@ def test_a_forgotten_password_is_set_anew_by_the_link_in_the_mail(begin: Begin, 
     page.get_by_label("Nouveau mot de passe 12").fill("court")
     page.get_by_role("button", name="Définir le mot de passe").click()
     expect(page.get_by_role("alert")).to_contain_text("Saisissez au moins 12 caractères.")
-    sound(walk)
+    sound(walk, "Définir un nouveau mot de passe")
     page.get_by_label("Nouveau mot de passe 12").fill(NEW)
     page.get_by_label("Nouveau mot de passe, à nouveau").fill(NEW)
     page.keyboard.press("Enter")
@@ -131,7 +132,7 @@ def test_a_session_elsewhere_is_seen_and_ended(begin: Begin, scripts: bool) -> N
     walk.page.get_by_role("link", name="Sessions").click()
     listed = walk.page.get_by_role("region", name="Vos sessions ouvertes").get_by_role("listitem")
     expect(listed).to_have_count(2)
-    sound(walk)
+    sound(walk, "Connexion et sessions")
     listed.get_by_role("button", name="Fermer cette session").click()
     expect(listed).to_have_count(1)
     expect(walk.page.get_by_role("status").first).to_contain_text("La session est fermée")
@@ -139,4 +140,4 @@ def test_a_session_elsewhere_is_seen_and_ended(begin: Begin, scripts: bool) -> N
     expect(elsewhere.page.get_by_role("status").first).to_contain_text("fermée depuis une autre de vos sessions")
     elsewhere.page.context.close()
     walk.page.get_by_role("link", name="Modifier le mot de passe").click()
-    sound(walk)
+    sound(walk, "Modifier le mot de passe")

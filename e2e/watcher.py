@@ -33,6 +33,7 @@ def hear(context: BrowserContext, faults: list[str]) -> None:
 
 def violations(page: Page) -> list[str]:
     """What axe finds against WCAG 2.2 AA on the page as it stands."""
+    page.wait_for_load_state()
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE)
     found = page.evaluate(RUN_AXE, RULES)
@@ -41,6 +42,7 @@ def violations(page: Page) -> list[str]:
 
 def cut(page: Page) -> list[str]:
     """What is wider than the screen, or than its column."""
+    page.wait_for_load_state()
     found = page.evaluate(
         """() => [document.documentElement.scrollWidth > innerWidth && "scrolls sideways",
             [...document.querySelectorAll(".amounts")].some(t => t.scrollWidth > t.parentNode.clientWidth)
