@@ -9,8 +9,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -18,11 +18,12 @@ from functools import partial
 from http.client import HTTPConnection, HTTPException
 from itertools import count as count_from
 from pathlib import Path
+from queue import SimpleQueue
 from random import Random
 from signal import SIGHUP
 from statistics import median, quantiles
 from threading import Event, Thread
-from time import perf_counter
+from time import perf_counter, sleep
 from typing import Any
 from unittest.mock import patch
 from urllib.parse import urlencode, urlsplit
@@ -82,9 +83,10 @@ class Owner:
 
 @dataclass
 class Told:
-    """What a client saw: latencies in ms, from when the request was due; faults that no retry healed; receipts."""
+    """What clients saw: latencies in ms, from when the request was due; faults that no retry healed; receipts."""
 
-    times: list[float] = field(default_factory=list)
+    fragments: list[float] = field(default_factory=list)
+    pages: list[float] = field(default_factory=list)
     retried: int = 0
     faults: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
@@ -158,10 +160,9 @@ Answer = tuple[int, str, str]
 class Client:
     """One browser, that tries again what failed, as its owner would."""
 
-    def __init__(self, address: str, owner: Owner | None = None) -> None:
-        self.address, self.owner, self.told = address, owner, Told()
+    def __init__(self, address: str, owner: Owner | None = None, seats: int = 0) -> None:
+        self.address, self.owner, self.seats, self.told = address, owner, seats, Told()
         self.connection: HTTPConnection | None = None
-        self.pause = Event()
 
     def ask(
         self, method: str, path: str, form: dict[str, str] | None = None, part: bool = False
@@ -178,7 +179,7 @@ class Client:
                 said = type(fault).__name__
             self._close()
             self.told.retried += 1
-            self.pause.wait(PAUSE)
+            sleep(PAUSE)
         self.told.faults.append(f"{said} at {method} {path}")
         return 0, "", ""
 
@@ -203,11 +204,12 @@ class Client:
             self.connection.close()
             self.connection = None
 
-    def pay(self, seats: int) -> None:
-        """From the stepper to the receipt: seats are added, which can be done again and again."""
+    def pay(self) -> None:
+        """From the stepper to the receipt: a seat is added, which can be done again and again."""
         assert self.owner
+        self.seats += 1
         csrf, here = {"csrf_token": self.owner.csrf}, f"/subscriptions/{self.owner.subscription}/add"
-        _, payment, _ = self.ask("POST", here, {"seats": str(seats), **csrf})
+        _, payment, _ = self.ask("POST", here, {"seats": str(self.seats), **csrf})
         if not payment.endswith("/payment"):
             return
         self.ask("POST", payment, {"card": self.owner.card, **csrf})
@@ -258,36 +260,50 @@ def owners(portal: Sandbox, made: Made, url: str, count: int) -> list[Owner]:
 def browse(address: str, mine: Sequence[Owner], seed: int, rate: float, seconds: float) -> Told:
     """Pages, fragments and purchases: so many a second, or (0) one after the other. In a process of its own.
 
-    `seed`: each hundred is a phase, which begins above the seats that the ones before can have reached.
+    An owner does one thing at a time and keeps no other owner waiting. `seed`: each hundred is a phase, which begins
+    above the seats that the ones before can have reached.
     """
-    chance, told, start, asked = Random(seed), Told(), perf_counter(), 0
-    clients, seats = (
-        [Client(address, owner) for owner in mine],
-        dict.fromkeys(range(len(mine)), 20 + 500 * (seed // 100)),
-    )
-    while (now := perf_counter() - start) < seconds:
-        due = asked / rate if rate else now
-        if due > now:
-            clients[0].pause.wait(due - now)
-        number = chance.randrange(len(clients))
-        client, what = clients[number], chance.random()
-        here = f"/subscriptions/{client.owner.subscription}" if client.owner else ""
-        begun = perf_counter() if not rate else start + due
-        if what < 0.05:
-            seats[number] += 1
-            client.pay(seats[number])  # three requests, which are not among the times
-        else:
-            path = f"{here}/renew?seats={chance.randrange(12, 60)}"
-            pages = ("/subscriptions", "/billing", here, "/billing/invoices")
-            is_part = what < 0.6
-            client.ask("GET", path if is_part else chance.choice(pages), part=is_part)
-            told.times.append((perf_counter() - begun) * 1000)
-        asked += 1
+    chance, idle, start, asked = Random(seed), SimpleQueue[Client](), perf_counter(), 0
+    clients = [Client(address, owner, seats=20 + 500 * (seed // 100)) for owner in mine]
     for client in clients:
-        told.retried += client.told.retried
-        told.faults += client.told.faults
-        told.receipts += client.told.receipts
-    return told
+        idle.put(client)
+    with ThreadPoolExecutor(len(clients)) as pool:
+        while (now := perf_counter() - start) < seconds:
+            due = asked / rate if rate else now
+            if due > now:
+                sleep(due - now)
+            job = pool.submit(visit, idle, chance.random(), chance.random(), start + due)
+            if not rate:
+                job.result()
+            asked += 1
+    return sum_of([client.told for client in clients])
+
+
+def visit(idle: "SimpleQueue[Client]", what: float, which: float, due: float) -> None:
+    client = idle.get()
+    assert client.owner
+    here = f"/subscriptions/{client.owner.subscription}"
+    if what < 0.05:
+        client.pay()  # three requests, which are not among the times
+    elif what < 0.6:
+        client.ask("GET", f"{here}/renew?seats={12 + int(which * 48)}", part=True)
+        client.told.fragments.append((perf_counter() - due) * 1000)
+    else:
+        pages = ("/subscriptions", "/billing", here, "/billing/invoices")
+        client.ask("GET", pages[int(which * len(pages))])
+        client.told.pages.append((perf_counter() - due) * 1000)
+    idle.put(client)
+
+
+def sum_of(parts: Iterable[Told]) -> Told:
+    total = Told()
+    for part in parts:
+        total.fragments += part.fragments
+        total.pages += part.pages
+        total.retried += part.retried
+        total.faults += part.faults
+        total.receipts += part.receipts
+    return total
 
 
 def load(pool: ProcessPoolExecutor, portal: Sandbox, mine: list[Owner], size: Size, rate: float) -> Told:
@@ -295,14 +311,7 @@ def load(pool: ProcessPoolExecutor, portal: Sandbox, mine: list[Owner], size: Si
     address, count = portal.url.removeprefix("http://"), size.clients
     shares = [mine[number::count] for number in range(count)]
     seeds = range(100 * next(PHASES), 200_000)
-    parts = list(pool.map(browse, [address] * count, shares, seeds, [rate / count] * count, [size.seconds] * count))
-    told = Told()
-    for part in parts:
-        told.times += part.times
-        told.retried += part.retried
-        told.faults += part.faults
-        told.receipts += part.receipts
-    return told
+    return sum_of(pool.map(browse, [address] * count, shares, seeds, [rate / count] * count, [size.seconds] * count))
 
 
 # What is done meanwhile.
@@ -363,7 +372,7 @@ def sound(account: str) -> None:
 
 
 def row(what: str, value: str, aim: str = "") -> None:
-    print(f"  {what:<44}{value:>40}   {aim}".rstrip(), flush=True)
+    print(f"  {what:<62}{value:>34}   {aim}".rstrip(), flush=True)
 
 
 def p99(times: Sequence[float]) -> float:
@@ -381,9 +390,12 @@ def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
             portal = stack.enter_context(running_portal(**settings))
             mine = owners(portal, made, url, size.owners)
             alone = replace(size, clients=1, seconds=size.seconds / 2)
-            idle = median(load(pool, portal, mine, alone, 0).times)
-            full = len(load(pool, portal, mine, size, 0).times) / size.seconds
-            row(f"{processes} processes: idle p50, saturation", f"{idle:.1f} ms  {full:.0f}/s")
+            idle = load(pool, portal, mine, alone, 0)
+            light, heavy = median(idle.fragments), median(idle.pages)
+            busy = load(pool, portal, mine, size, 0)
+            full = (len(busy.fragments) + len(busy.pages)) / size.seconds
+            said = f"{light:.1f} ms and {heavy:.1f} ms  {full:.0f}/s"
+            row(f"{processes} processes: idle p50 of fragments, pages; saturation", said)
             storms: dict[str, AbstractContextManager[list[int]]] = {
                 "half of it": nullcontext([0]),
                 "half, server restarted": every(LAPSE, partial(portal.server.send_signal, SIGHUP)),
@@ -394,9 +406,10 @@ def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
                     told = load(pool, portal, mine, size, full / 2)
                 lost = check(app, mine, told.receipts)
                 wrong += told.faults + [f"{lost} payments lost"] * bool(lost)
-                seen = f"{p99(told.times):.0f} ms  {p99(told.times) / idle:.1f}"
+                ends = p99(told.fragments), p99(told.pages)
+                seen = f"{ends[0]:.0f} ms {ends[0] / light:.1f}  {ends[1]:.0f} ms {ends[1] / heavy:.1f}"
                 said = f"{len(told.receipts)} paid, {lost} lost, {told.retried} retried, {len(told.faults)} not healed"
-                row(f"  {name} ({times[0]} times): p99, ÷ p50", seen, ("aim ≤ 8   " if times == [0] else "") + said)
+                row(f"  {name} ({times[0]} times): p99 ÷ idle p50", seen, ("aim ≤ 8   " if times == [0] else "") + said)
     return wrong
 
 

@@ -5,9 +5,11 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
+from webapp import rollover, service
 from webapp.db import db
 from webapp.domain.money import divide_half_up
-from webapp.models import Card, ChangeRow, DefaultCard, Payment, PeriodRow, Quote, Subscription
+from webapp.models import Card, ChangeRow, DefaultCard, Payment, PeriodRow, Quiet, Quote, Subscription
+from webapp.ports import ports
 from webapp.records import Invoice, Message, Refund
 from webapp.sandbox.tables import SandboxCharge, SandboxRefund
 
@@ -96,6 +98,15 @@ def check(rows: Rows) -> None:
     still_open = Counter(row.kind for row in rows.changes if row.closed_as is None)
     assert max(still_open.values(), default=1) == 1, "one open request of a kind"
     assert rows.subscription.ended_on is None or not still_open, "no request outlives the end"
+
+
+def check_quiet(account: str) -> None:
+    """Nothing is due, nor to be told, where no sweep looks."""
+    for subscription in service.load_all(account):
+        quiet, today = db.session.get(Quiet, subscription.id), ports().clock.now(subscription.account).date()
+        if quiet is not None and quiet.until > today:
+            assert rollover._look(subscription) == (False, quiet.until)
+    db.session.rollback()
 
 
 def check_credits(rows: Rows) -> None:

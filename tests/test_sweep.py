@@ -1,14 +1,17 @@
 """The sweep over many subscriptions: in pages, on several threads, around a silent gateway, and what it tells."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from unittest.mock import patch
 
 import pytest
-from flask import Flask
+from flask import Flask, current_app
 from sqlalchemy import func, select, update
 
-from webapp import rollover
+from webapp import billing, cards, rollover, service
 from webapp.db import db, transaction
-from webapp.models import Payment, PriceList, Subscription
+from webapp.models import Account, Payment, PriceList, Subscription
+from webapp.ports import NewCard
 from webapp.records import Invoice
 from webapp.rollover import Done
 from webapp.sandbox import scenarios
@@ -16,7 +19,8 @@ from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount
 
 from .conftest import signed_in
-from .world import post, subscription
+from .test_mails import kinds
+from .world import post, statements, subscription
 
 pytestmark = pytest.mark.service
 MONTH = timedelta(days=31)
@@ -62,7 +66,42 @@ def test_every_subscription_is_seen_once_whatever_the_pages(
     monkeypatch.setattr(rollover, "PAGE", size)
     assert swept(threads) == Done(seen=7, renewed=7)
     assert renewals() == 7
-    assert swept(threads) == Done(seen=7)
+    assert swept(threads) == Done()
+
+
+def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Made]) -> None:
+    swept()
+    with statements() as asked:
+        assert swept() == Done()
+    assert not any("FROM period" in statement for statement in asked)
+    pass_time(timedelta(days=21))
+    assert (swept(), kinds().count("renewal")) == (Done(seen=7), 7)  # a week ahead
+    assert swept() == Done()
+
+
+def expiring_default(made: Made) -> None:
+    with transaction() as session:
+        account = session.get_one(Account, made.account)
+        card = billing.add_card(account, NewCard("a token", "Visa", "0002", 2027, 1, "Camille Martin")).id
+    cards.make_default(made.account, card)
+
+
+def another_owner(made: Made) -> None:
+    asked = ["add-owner", "--account", made.account, "--email", "second@example.test", "--name", "Sacha"]
+    with patch.dict(current_app.config, SANDBOX=False):  # which makes its owners itself
+        assert current_app.test_cli_runner().invoke(args=asked).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "change", [lambda made: service.cancel(made.account, subscription(made)), expiring_default, another_owner]
+)
+def test_whoever_changes_something_makes_the_next_sweep_look(business: Made, change: Callable[[Made], object]) -> None:
+    pass_time(timedelta(days=27))
+    swept()
+    assert swept() == Done()
+    change(business)
+    assert swept() == Done(seen=1)
+    assert swept() == Done()
 
 
 def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_it_speaks(
@@ -77,9 +116,9 @@ def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_
         post(app, f"/{made.account}/gateway", next="")
     pass_time(timedelta(minutes=1))
     done = swept()
-    assert (done, renewals()) == (Done({"seen": 7, "renewed": 7, "given up": 6}), 7)
+    assert (done["renewed"], done["given up"], renewals()) == (7, 6, 7)
     assert states() == {"captured": 7, "cancelled": 6}
-    assert swept() == Done(seen=7)
+    assert swept() == Done()
 
 
 def states() -> dict[str, int]:

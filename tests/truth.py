@@ -16,6 +16,7 @@ from webapp.sandbox.panel import _set_clock
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCharge
 
+from . import invariants
 from .world import state
 
 
@@ -46,6 +47,7 @@ def later(made: Made, by: timedelta) -> None:
 def check(made: Made, nothing_pending: bool = False) -> None:
     """The invariants of money, periods, cards and invoice numbers, over everything that the account ever did."""
     db.session.rollback()
+    invariants.check_quiet(made.account)
     attempts = db.session.execute(
         select(Payment, Quote)
         .join(Quote, Quote.id == Payment.quote_id)

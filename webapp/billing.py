@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from . import activity
 from .bills import LATE_PAYMENT, spans_of
 from .db import LOCK, NotFound, db, new_id, transaction
 from .domain.pricing import Line
-from .models import Account, Card, CardSetup, DefaultCard, Issuer, Payment, Quote, Subscription
+from .models import Account, Card, CardSetup, DefaultCard, Issuer, Payment, Quiet, Quote, Subscription
 from .ports import NewCard, ports
 from .records import Invoice, InvoiceCounter, Refund, Status
 
@@ -30,6 +30,13 @@ def cards_of(account_id: str) -> list[tuple[Card, bool]]:
 
 def account_of(account_id: str) -> Account:
     return db.session.get_one(Account, account_id)
+
+
+def lock_all(account_id: str) -> None:
+    """Keeps others from changing any subscription of the account. Always before a lock on the account itself."""
+    query = select(Subscription.id).where(Subscription.account_id == account_id).order_by(Subscription.id)
+    locked = db.session.scalars(query.with_for_update(key_share=True)).all()
+    db.session.execute(delete(Quiet).where(Quiet.subscription_id.in_(locked)))
 
 
 def default_card(account_id: str) -> Card | None:
@@ -54,6 +61,7 @@ def complete_card_setup(account_id: str, reference: str) -> tuple[Card | None, Q
     db.session.rollback()
     entered = ports().gateway.complete_card_setup(reference)
     with transaction() as session:
+        lock_all(account_id)
         account = session.get_one(Account, account_id, with_for_update=LOCK)  # see `cards`; who comes twice waits here
         setup = _setup(account_id, reference)
         quote = session.get(Quote, setup.quote_id) if setup and setup.quote_id else None

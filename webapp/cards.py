@@ -78,12 +78,7 @@ def check_deletion(card: Card) -> None:
 def delete(account_id: str, card_id: str) -> str:
     """« Supprimer »: here first, then at the gateway: no card is offered that cannot be charged. Its last digits."""
     with transaction() as session:
-        session.scalars(  # no payment begins meanwhile; before the account, as where a payment is settled
-            select(Subscription.id)
-            .where(Subscription.account_id == account_id)
-            .order_by(Subscription.id)
-            .with_for_update(key_share=True)
-        ).all()
+        billing.lock_all(account_id)  # no payment begins meanwhile
         account = _locked(account_id)
         card = find(account_id, card_id)
         check_deletion(card)
@@ -100,6 +95,7 @@ def delete(account_id: str, card_id: str) -> str:
 def make_default(account_id: str, card_id: str) -> str:
     """« Définir comme mode de paiement par défaut »; done twice it is done once. Its last four digits."""
     with transaction() as session:
+        billing.lock_all(account_id)  # a card that expires too soon is told of
         account = _locked(account_id)
         card, before = find(account_id, card_id), billing.default_card(account_id)
         if before is None or before.id != card.id:

@@ -110,7 +110,7 @@ def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
 
 def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
     """One sweep, with a line that moves where it is watched and a summary; how many failed."""
-    total, done, since = rollover.live(account), rollover.Done(), time.monotonic()
+    total, done, since = rollover.to_look_at(account), rollover.Done(), time.monotonic()
 
     def rate(_item: object) -> str:
         return f"{done['seen'] / max(time.monotonic() - since, 0.001):,.0f}/s"

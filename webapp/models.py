@@ -190,6 +190,16 @@ class Subscription(Model):
         )
 
 
+class Quiet(Model):
+    """A sweep has nothing to do for a subscription before this day of its account's. Written and deleted under the
+    subscription's lock: by who looked and found nothing, and by who changes anything. Not to have it costs a look.
+    """
+
+    __tablename__ = "quiet"
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
+    until: Mapped[date]
+
+
 class PeriodRow(Model):
     """A paid (or, where someone else bills, external) period; its dates follow from the anchor and the ordinal."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from email.message import EmailMessage
 from typing import NamedTuple, Protocol
 
@@ -162,6 +162,9 @@ class Clock(Protocol):
 
     def now(self, account: Account) -> datetime:
         """Business time at the account's place, with a fixed offset: adding and comparing is exact on any night."""
+
+    def latest_day(self, account_id: str | None) -> date:
+        """No earlier than today at that account's place, or at any account's."""
 
     def system_now(self) -> datetime:
         """Machine time (UTC), for what follows no account's clock: sessions, limits, mails on their way."""

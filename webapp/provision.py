@@ -17,7 +17,7 @@ from sqlalchemy import select
 from stdnum.eu import vat
 from stdnum.fr import siren
 
-from . import billing_information
+from . import billing, billing_information
 from .auth import hasher
 from .config import LOCALES
 from .db import db, new_id, transaction
@@ -314,6 +314,7 @@ def add_owner_command(account: str, email: str, name: str, password: bool) -> No
             raise NotMade(faults)
         owner.account_id = account
         session.add(owner)
+        billing.lock_all(account)  # who was not there yet is told of the next renewal, too
     click.echo(f"{email.lower()} is an owner of {account}.")
 
 

@@ -17,7 +17,7 @@ from . import billing, credit_notes, mails, notices, purchase, service
 from .db import db, new_id, transaction
 from .domain.subscription import Due, Facts, due, projected_seats
 from .domain.subscription import notices as notice_days
-from .models import Account, Payment, PeriodRow, Quote, Subscription
+from .models import Account, Payment, PeriodRow, Quiet, Quote, Subscription
 from .ports import Headcount, OutcomeUnknown, ports
 from .records import Message
 
@@ -37,9 +37,9 @@ def sweep(account_id: str | None = None) -> int:
     return sum(done["failed"] for done in swept(account_id))
 
 
-def live(account_id: str | None = None) -> int:
-    """How many subscriptions a sweep sees."""
-    count = db.session.scalars(select(func.count()).select_from(_live(account_id).subquery())).one()
+def to_look_at(account_id: str | None = None) -> int:
+    """How many subscriptions a sweep will look at."""
+    count = db.session.scalars(select(func.count()).select_from(_unquiet(account_id).subquery())).one()
     db.session.rollback()
     return count
 
@@ -138,35 +138,53 @@ def _live(account_id: str | None) -> Select[Subscription]:
     return query if account_id is None else query.where(Subscription.account_id == account_id)
 
 
+def _unquiet(account_id: str | None) -> Select[Subscription]:
+    day = ports().clock.latest_day(account_id)
+    quiet = select(Quiet).where(Quiet.subscription_id == Subscription.id, Quiet.until > day)
+    return _live(account_id).where(~quiet.exists())
+
+
 def _pages(account_id: str | None) -> Iterator[list[tuple[Key, bool]]]:
-    """Every live subscription once, and whether something is due: from anywhere on and around, so that machines that
-    sweep at once mostly work apart.
+    """Every subscription that is not quiet once, and whether something is due: from anywhere on and around, so that
+    machines that sweep at once mostly work apart.
     """
     start = new_id()
     for bounds, last in ((Subscription.id > start, start), (Subscription.id <= start, "")):
-        query = _live(account_id).where(bounds).order_by(Subscription.id).limit(PAGE).options(*service.LOADED)
+        query = _unquiet(account_id).where(bounds).order_by(Subscription.id).limit(PAGE).options(*service.LOADED)
         while keys := _looked_at(query.where(Subscription.id > last)):
             yield keys
             last = keys[-1][0][1]
 
 
 def _looked_at(query: Select[Subscription]) -> list[tuple[Key, bool]]:
-    """No transaction and no row outlives the look."""
-    keys = [((found.account_id, found.id), _is_due(found)) for found in db.session.scalars(query)]
-    db.session.rollback()
+    """What is quiet is written down. No transaction and no row outlives the look."""
+    keys = []
+    with transaction() as session:
+        for found in session.scalars(query.with_for_update(of=Subscription, key_share=True)).all():
+            is_due, until = _look(found)
+            keys.append(((found.account_id, found.id), is_due))
+            _quiet(found, until)
     db.session.expunge_all()
     return keys
 
 
-def _is_due(subscription: Subscription) -> bool:
-    """Whether there is anything to do, seen without a lock; who waits for the gateway is not asked for here."""
+def _quiet(subscription: Subscription, until: date | None) -> None:
+    if until is not None:
+        db.session.merge(Quiet(subscription_id=subscription.id, until=until))
+
+
+def _look(subscription: Subscription) -> tuple[bool, date | None]:
+    """Whether there is anything to do, and else until when not; who waits for the gateway is not asked for here."""
     try:
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        if facts.payment_pending:
+            return False, None
         found = due(facts, now.date())
-        is_over = found is not None and found[1] <= now.date()
-        return not facts.payment_pending and (is_over or _untold(subscription, now) != [])
+        if (found is not None and found[1] <= now.date()) or _untold(subscription, now):
+            return True, None
+        return False, _next_day(facts, now.date())
     except Exception:
-        return True  # it fails again, by itself, and is reported
+        return True, None  # it fails again, by itself, and is reported
 
 
 def roll_over(key: Key, asks: bool = True, counts: bool = True) -> Done:
@@ -194,6 +212,7 @@ def _step(key: Key, asks: bool, counts: bool, done: Done) -> str | None:
         if subscription.pending_payments:
             quote_id = subscription.pending_payments[0].quote_id
         elif now.date() < day:
+            _quiet(subscription, _next_day(subscription.facts(), now.date()))
             return None
         elif what is Due.END:
             service.end(subscription, day, now)
@@ -301,6 +320,11 @@ def next_event(account_id: str) -> datetime | None:
         .where(Subscription.account_id == account_id, Payment.state == "pending", Quote.expires_at > now)
     ).all()
     return min([*midnights, *waiting], default=None)
+
+
+def _next_day(facts: Facts, today: date) -> date | None:
+    """The first day after today on which something is due or to be told."""
+    return min((day for day in _days(facts, today) if day > today), default=None)
 
 
 def _days(facts: Facts, today: date) -> list[date]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import Integer, Select, and_, bindparam, func, select, update
+from sqlalchemy import Integer, Select, and_, bindparam, delete, func, select, update
 from sqlalchemy.orm import joinedload, selectinload
 
 from . import activity, billing, notices, outlook
@@ -39,7 +39,7 @@ from .domain.subscription import (
     status,
 )
 from .domain.tax import amounts
-from .models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Subscription
+from .models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Quiet, Subscription
 from .ports import DirectoryUnavailable, Headcount, ports
 
 log = logging.getLogger(__name__)
@@ -57,7 +57,7 @@ LOADED = (  # what `facts()` reads; collections by statements of their own, whic
 def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscription:
     """A subscription of this account with all that `facts()` reads; `lock` keeps others from changing it."""
     query = select(Subscription).where(Subscription.id == subscription_id, Subscription.account_id == account_id)
-    subscription = db.session.scalars(_locked(query) if lock else query.options(*LOADED)).one_or_none()
+    subscription = _locked(query) if lock else db.session.scalars(query.options(*LOADED)).one_or_none()
     if subscription is None:
         raise NotFound(subscription_id)
     return subscription
@@ -66,12 +66,18 @@ def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscr
 def lock_paid(key: str) -> Subscription:
     """The subscription that the payment with this key is for, as `load` locks it."""
     query = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
-    return db.session.scalars(_locked(query)).one()
+    subscription = _locked(query)
+    if subscription is None:
+        raise NotFound(key)
+    return subscription
 
 
-def _locked(query: Select[Subscription]) -> Select[Subscription]:
+def _locked(query: Select[Subscription]) -> Subscription | None:
     fresh = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
-    return fresh.options(*LOADED)
+    subscription = db.session.scalars(fresh.options(*LOADED)).one_or_none()
+    if subscription is not None:
+        db.session.execute(delete(Quiet).where(Quiet.subscription_id == subscription.id))
+    return subscription
 
 
 def load_all(account_id: str) -> Sequence[Subscription]:

@@ -100,12 +100,11 @@ class Walk:
 
     def sign_in(self) -> None:
         """By the request that the sign-in form makes; its page has tests of its own."""
-        address, ask = f"{self.sandbox.url}/sign-in", self.page.request
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', ask.get(address).text())
+        address, ask, language = f"{self.sandbox.url}/sign-in", self.page.request, {"Accept-Language": self.locale}
+        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', ask.get(address, headers=language).text())
         assert token
-        answer = ask.post(
-            address, form={"csrf_token": token[1], "email": self.account["email"], "password": self.account["password"]}
-        )
+        form = {"csrf_token": token[1], "email": self.account["email"], "password": self.account["password"]}
+        answer = ask.post(address, form=form, headers=language)
         assert answer.url != address
         self.page.goto(f"{self.sandbox.url}/subscriptions")
         expect(self.page.get_by_role("article").first).to_be_visible()

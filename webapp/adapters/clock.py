@@ -1,9 +1,11 @@
 """The machine's clock: outside the sandbox, business time is the time that it is at the account's place."""
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
 from ..models import Account
+
+EASTERNMOST = timedelta(hours=14)  # no zone is further ahead
 
 
 def machine_now() -> datetime:
@@ -23,3 +25,6 @@ class MachineClock:
 
     def now(self, account: Account) -> datetime:
         return at_place(machine_now(), account.zone)
+
+    def latest_day(self, _account_id: str | None) -> date:
+        return (machine_now() + EASTERNMOST).date()

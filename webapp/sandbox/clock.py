@@ -1,8 +1,10 @@
 """The clock of each sandbox account: it starts where its scenario says, ticks, and is moved forward by testers."""
 
-from datetime import datetime
+from datetime import date, datetime
 
-from ..adapters.clock import at_place
+from sqlalchemy import func, select
+
+from ..adapters.clock import EASTERNMOST, at_place
 from ..adapters.clock import machine_now as machine_now
 from ..db import db
 from ..models import Account
@@ -16,3 +18,11 @@ class SandboxClock:
     def now(self, account: Account) -> datetime:
         setting = db.session.get_one(SandboxAccount, account.id)
         return at_place(setting.set_to + (machine_now() - setting.set_at), account.zone)
+
+    def latest_day(self, account_id: str | None) -> date:
+        query = select(func.max(SandboxAccount.set_to), func.min(SandboxAccount.set_at))
+        set_to, set_at = db.session.execute(
+            query if account_id is None else query.where(SandboxAccount.account_id == account_id)
+        ).one()
+        now = machine_now()
+        return ((set_to or now) + (now - (set_at or now)) + EASTERNMOST).date()
