@@ -11,7 +11,7 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from flask import current_app
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, delete, func, insert, select
 
 from . import billing, credit_notes, mails, notices, purchase, service
 from .db import db, new_id, transaction
@@ -158,19 +158,22 @@ def _pages(account_id: str | None) -> Iterator[list[tuple[Key, bool]]]:
 
 def _looked_at(query: Select[Subscription]) -> list[tuple[Key, bool]]:
     """What is quiet is written down. No transaction and no row outlives the look."""
-    keys = []
+    keys, days = [], {}
     with transaction() as session:
         for found in session.scalars(query.with_for_update(of=Subscription, key_share=True)).all():
             is_due, until = _look(found)
             keys.append(((found.account_id, found.id), is_due))
-            _quiet(found, until)
-    db.session.expunge_all()
+            days[found.id] = until
+        session.expunge_all()
+        session.execute(delete(Quiet).where(Quiet.subscription_id.in_(days)))
+        _write_quiet(days)
     return keys
 
 
-def _quiet(subscription: Subscription, until: date | None) -> None:
-    if until is not None:
-        db.session.merge(Quiet(subscription_id=subscription.id, until=until))
+def _write_quiet(days: dict[str, date | None]) -> None:
+    rows = [{"subscription_id": key, "until": until} for key, until in days.items() if until is not None]
+    if rows:
+        db.session.execute(insert(Quiet), rows)
 
 
 def _look(subscription: Subscription) -> tuple[bool, date | None]:
@@ -212,7 +215,7 @@ def _step(key: Key, asks: bool, counts: bool, done: Done) -> str | None:
         if subscription.pending_payments:
             quote_id = subscription.pending_payments[0].quote_id
         elif now.date() < day:
-            _quiet(subscription, _next_day(subscription.facts(), now.date()))
+            _write_quiet({subscription.id: _next_day(subscription.facts(), now.date())})
             return None
         elif what is Due.END:
             service.end(subscription, day, now)
