@@ -27,7 +27,7 @@ on-sqlite:
 
 # These run beside the first, so what they say is kept until they end.
 in-browsers:
-	@said=$$($(PYTHON) -m pytest -p no:cacheprovider e2e 2>&1); status=$$?; \
+	@said=$$($(PYTHON) -m pytest -m "$(SOME)" -p no:cacheprovider e2e 2>&1); status=$$?; \
 	printf '\nIn browsers:\n%s\n' "$$said"; exit $$status
 
 on-postgresql:

@@ -34,7 +34,14 @@ def test_a_wrong_number_is_told_at_its_field_and_can_be_mended(begin: Begin, scr
     expect(walk.page.get_by_text("compta@example.test, achats@example.test")).to_be_visible()
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light"), (320, "dark")])
+@pytest.mark.parametrize(
+    ("width", "scheme"),
+    [
+        pytest.param(1280, "dark", marks=pytest.mark.slow),
+        pytest.param(360, "light", marks=pytest.mark.slow),
+        (320, "dark"),
+    ],
+)
 def test_it_fits_and_reads_with_the_longest_text(begin: Begin, width: int, scheme: str) -> None:
     walk = begin("business", width=width, color_scheme=scheme)
     walk.page.goto(f"{walk.sandbox.url}/billing/information")

@@ -23,7 +23,7 @@ def sideways(walk: Walk) -> Any:
     return walk.page.evaluate("document.documentElement.scrollWidth > innerWidth")
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (360, "dark")])
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), pytest.param(360, "dark", marks=pytest.mark.slow)])
 @pytest.mark.parametrize("procedure", ["renew", "add", "reduce"])
 def test_nothing_moves_when_the_number_changes(begin: Begin, procedure: str, width: int, scheme: str) -> None:
     walk = begin("business", width=width, color_scheme=scheme)
@@ -57,7 +57,7 @@ def test_the_picture_follows_the_number(begin: Begin, scripts: bool) -> None:
     expect(walk.page.get_by_role("row", name="Différence + 1 + 27,00 €")).to_be_visible()
 
 
-@pytest.mark.parametrize("locale", ["fr", "en"])
+@pytest.mark.parametrize("locale", ["fr", pytest.param("en", marks=pytest.mark.slow)])
 @pytest.mark.parametrize(
     "scenario",
     ["business", "business-reduction-pending", "business-cancellation-pending", "business-renewed", "expiring-card",

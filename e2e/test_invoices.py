@@ -108,7 +108,7 @@ def test_the_year_is_prepared_and_downloaded(begin: Begin, scripts: bool) -> Non
         assert len([name for name in archive.namelist() if name.endswith(".pdf")]) == 12
 
 
-@pytest.mark.parametrize(("width", "scheme"), [(1280, "dark"), (360, "light")])
+@pytest.mark.parametrize(("width", "scheme"), [pytest.param(1280, "dark", marks=pytest.mark.slow), (360, "light")])
 def test_credit_notes_filters_and_a_year_fit_and_read_in_any_width_and_scheme(
     begin: Begin, width: int, scheme: str
 ) -> None:

@@ -7,7 +7,7 @@ from .conftest import Begin
 from .watcher import violations
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
 def test_a_mail_is_read_in_the_panel_and_on_a_phone(begin: Begin, faults: list[str], scheme: str) -> None:
     walk = begin("expiring-card", color_scheme=scheme)
     account = walk.account["account"]

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import ClassVar
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, ViewportSize
 
@@ -17,6 +18,9 @@ ANSWERED = re.compile(
     "|Service Worker registration blocked by Playwright"
 )
 NARROWEST = 320
+NAMES = re.compile(
+    r"[0-9a-f]{8,}|[\w.-]{30,}"
+)  # what differs between two screens that are alike: ids, addresses, tokens
 
 
 def hear(context: BrowserContext, faults: list[str]) -> None:
@@ -62,17 +66,23 @@ class Inspector:
         self.page, self.locale, self.faults, self.scripts, self.mirror = page, locale, faults, scripts, mirror
         self.seen = ""
 
+    sound: ClassVar[set[str]] = set()  # screens that axe looked at in this run
+
     def __call__(self, _step: object = None, _acted: object = None) -> None:
         html = self.page.content()
         if html == self.seen:
             return
         self.seen = html
-        if self.scripts:
-            self.faults += violations(self.page)
-        elif self.mirror:
-            self.faults += violations(self._mirrored(self.mirror, html))
-        self.faults += cut(self.page)
         size = self.page.viewport_size
+        dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
+        alike = f"{size} {dark} {NAMES.sub('', html)}"
+        if alike not in self.sound:
+            if self.scripts:
+                self.faults += violations(self.page)
+            elif self.mirror:
+                self.faults += violations(self._mirrored(self.mirror, html))
+            self.sound.add(alike)
+        self.faults += cut(self.page)
         if size and size["width"] < 600:
             self.page.set_viewport_size(ViewportSize(width=NARROWEST, height=size["height"]))
             self.faults += cut(self.page)

@@ -26,8 +26,6 @@ from webapp.sandbox.scenarios import Made
 
 from .world import dump, post, state, subscription
 
-pytestmark = pytest.mark.service
-
 
 def renew(made: Made, seats: int = 14) -> None:
     purchase.quote_renewal(made.account, here(made), seats)
@@ -240,6 +238,7 @@ def test_commands_wait_for_a_payment_in_flight(app: Flask, business: Made) -> No
     assert subscription(business)
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("active", [0, 5])
 @pytest.mark.parametrize("seats", [-(10**9), -1, 0, 10_001, 10**30])
 @pytest.mark.parametrize("command", [renew, add, reduce])

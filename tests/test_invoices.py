@@ -20,7 +20,6 @@ from webapp.sandbox.scenarios import Made
 from .conftest import signed_in
 from .world import LIST, issue, pay, pdf_url, post, quoted, rewrite, subscription
 
-pytestmark = pytest.mark.service
 OWN = ["MQ-2027-000001", *[f"MQ-2026-{n:06d}" for n in (5, 4, 3, 2, 1)]]  # those of a fresh account
 
 
@@ -83,6 +82,7 @@ def test_another_accounts_subscription_chooses_nothing(client: FlaskClient) -> N
     assert f'value="{subscription(other)}"' not in page
 
 
+@pytest.mark.service
 def test_fifty_a_page_newest_first_and_each_invoice_once(client: FlaskClient, business: Made) -> None:
     issue(business, 120)
     found: list[str] = []
@@ -119,6 +119,7 @@ def credited(app: Flask, made: Made) -> dict[str, Invoice]:
     return {invoice.number: invoice for invoice in billing.invoices_of(made.account)}
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("status", "found"),
     [("partly_credited", 1), ("credited", 1), ("credit_note", 2), ("paid", 6), ("", 10), ("never", 10)],
@@ -150,6 +151,7 @@ def test_a_credit_note_is_negative_and_linked_both_ways(app: Flask, client: Flas
         assert told in back
 
 
+@pytest.mark.service
 @pytest.mark.parametrize(
     ("typed", "found"),
     [("MQ-2027-000001", ["MQ-2027-000001"]), ("mq-2027", ["MQ-2027-000001"]), ("1", ["MQ-2027-000001", OWN[-1]]),
@@ -168,6 +170,7 @@ def test_a_search_finds_the_beginning_of_a_number_or_an_order(
     assert ("Take away a filter, or type less." in page.text) == (not found)
 
 
+@pytest.mark.service
 def test_the_order_of_a_new_invoice_is_searched(app: Flask, client: FlaskClient, business: Made) -> None:
     with transaction() as session:
         session.execute(update(Account).values(purchase_order="Bon 12"))
@@ -176,6 +179,7 @@ def test_the_order_of_a_new_invoice_is_searched(app: Flask, client: FlaskClient,
     assert numbers(client.get(f"{LIST}?search=bon").text, but="muted") == ["MQ-2027-000003", "MQ-2027-000002"]
 
 
+@pytest.mark.service
 def test_a_search_that_means_too_many_says_so(client: FlaskClient, business: Made) -> None:
     issue(business, 120)
     page = client.get(f"{LIST}?search=old").text
@@ -186,6 +190,7 @@ def test_a_search_that_means_too_many_says_so(client: FlaskClient, business: Mad
     assert "only some of them were searched" not in narrow
 
 
+@pytest.mark.service
 def test_the_oldest_come_first_where_that_is_asked_and_all_pages_keep_the_choice(
     client: FlaskClient, business: Made
 ) -> None:
@@ -204,6 +209,7 @@ def test_the_oldest_come_first_where_that_is_asked_and_all_pages_keep_the_choice
     assert ">Oldest</a>" in page
 
 
+@pytest.mark.service
 def test_choices_of_the_list_are_answered_from_an_index(app: Flask, business: Made) -> None:
     """No choice reads the table, nor sorts: the plan of each statement says so (SQLite; `make bench` measures both)."""
     if db.engine.dialect.name != "sqlite":

@@ -564,5 +564,8 @@ def shared(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def test_any_life_is_as_the_rules_say(shared: Flask) -> None:
     with still():
         run_state_machine_as_test(
-            machine(shared), settings=settings(MIXED, max_examples=20, stateful_step_count=25, derandomize=True)
+            machine(shared),
+            settings=settings(
+                MIXED, max_examples=10 if databases.POSTGRESQL else 20, stateful_step_count=25, derandomize=True
+            ),
         )

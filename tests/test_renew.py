@@ -22,8 +22,6 @@ from webapp.sandbox.tables import SandboxCard
 from .conftest import signed_in
 from .world import dump, pay, post, quoted, renew_url, state, statements, step, subscription
 
-pytestmark = pytest.mark.service
-
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
@@ -324,6 +322,7 @@ def test_another_accounts_things_are_404_like_those_that_never_were(
     assert dump() == before
 
 
+@pytest.mark.service
 def test_the_schema_refuses_a_second_charge(app: Flask, business: Made) -> None:
     """Whatever the code does: an unrefused attempt a quote, a payment in flight a subscription."""
     quote = quoted(app, business)
@@ -365,6 +364,7 @@ def _price_list() -> str:
     return db.session.scalars(select(PriceList.id)).first() or ""
 
 
+@pytest.mark.service
 def test_the_gateway_is_never_asked_while_a_transaction_is_open(
     app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -385,6 +385,7 @@ def test_the_gateway_is_never_asked_while_a_transaction_is_open(
     assert seen == [False, False, False]
 
 
+@pytest.mark.service
 def test_the_cost_fragment_is_small_and_asks_the_database_twice(
     app: Flask, client: FlaskClient, business: Made
 ) -> None:

@@ -27,7 +27,6 @@ from .test_stripe_pages import Owner, owner, quick
 from .world import dump
 
 __all__ = ["owner", "quick"]
-pytestmark = pytest.mark.service
 HERE = "/webhooks/stripe"
 
 
@@ -145,6 +144,7 @@ def test_one_about_what_is_not_ours_changes_nothing(
     }
 
 
+@pytest.mark.service
 def test_the_same_one_again_is_not_asked_about_again(
     stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape
 ) -> None:
@@ -156,6 +156,7 @@ def test_the_same_one_again_is_not_asked_about_again(
     assert (dump(), len(stripe.asked), owner.payments()) == (before, 1, ["pending"])
 
 
+@pytest.mark.service
 @pytest.mark.parametrize("seed", range(4))
 def test_in_any_order_and_repeated_they_bring_about_one_renewal(
     stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape, seed: int
@@ -174,6 +175,7 @@ def test_in_any_order_and_repeated_they_bring_about_one_renewal(
     assert (owner.payments(), owner.renewals(), stripe.captured()) == (["captured"], 1, [48_960])
 
 
+@pytest.mark.service
 def test_several_at_once_bring_about_one_renewal(
     stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape
 ) -> None:
@@ -189,6 +191,7 @@ def test_several_at_once_bring_about_one_renewal(
     assert (owner.payments(), owner.renewals(), len(dump()["notification"])) == (["captured"], 1, 1)
 
 
+@pytest.mark.service
 def test_nothing_is_held_of_the_database_while_it_makes_the_portal_ask(
     stripe_app: Flask, stripe: Stripe, challenged: Shape
 ) -> None:
@@ -224,6 +227,7 @@ def dying() -> Iterator[list[str]]:
     event.remove(Notification, "before_insert", die)
 
 
+@pytest.mark.service
 def test_a_death_before_it_is_remembered_does_the_work_once(
     stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape, dying: list[str]
 ) -> None:
@@ -270,6 +274,7 @@ def test_a_refund_that_was_on_its_way_brings_its_credit_note(stripe_app: Flask, 
     assert len(stripe.refunds) == 1
 
 
+@pytest.mark.service
 def test_what_is_remembered_is_forgotten_after_a_month(stripe_app: Flask, stripe: Stripe, challenged: Shape) -> None:
     ask = stripe.event("payment_intent.requires_action", challenged)
     tell(stripe_app, ask)
