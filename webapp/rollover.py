@@ -4,7 +4,7 @@ and to stop anywhere: what is half done is a committed pending payment, and the 
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, datetime, time, timedelta
@@ -150,15 +150,17 @@ def _pages(account_id: str | None) -> Iterator[list[tuple[Key, bool]]]:
     """
     start = new_id()
     for bounds, last in ((Subscription.id > start, start), (Subscription.id <= start, "")):
-        query = _unquiet(account_id).where(bounds).order_by(Subscription.id).limit(PAGE).options(*service.LOADED)
-        while keys := _looked_at(query.where(Subscription.id > last)):
-            yield keys
-            last = keys[-1][0][1]
+        query = _unquiet(account_id).where(bounds).order_by(Subscription.id).limit(PAGE)
+        while ids := db.session.scalars(query.where(Subscription.id > last).with_only_columns(Subscription.id)).all():
+            yield _looked_at(ids)
+            last = ids[-1]
+        db.session.rollback()
 
 
-def _looked_at(query: Select[Subscription]) -> list[tuple[Key, bool]]:
+def _looked_at(ids: Sequence[str]) -> list[tuple[Key, bool]]:
     """What is quiet is written down. No transaction and no row outlives the look."""
     keys, days = [], {}
+    query = select(Subscription).where(Subscription.id.in_(ids)).order_by(Subscription.id).options(*service.LOADED)
     with transaction() as session:
         for found in session.scalars(query.with_for_update(of=Subscription, key_share=True)).all():
             is_due, until = _look(found)
