@@ -79,6 +79,13 @@ def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Ma
     assert swept() == Done()
 
 
+def test_a_sweep_with_nothing_to_look_at_waits_for_nobody(due: list[Made]) -> None:
+    swept()
+    with db.engine.connect().execution_options(immediate=True) as other:
+        other.execute(update(Subscription).values(product="held"))
+        assert swept() == Done()
+
+
 def expiring_default(made: Made) -> None:
     with transaction() as session:
         account = session.get_one(Account, made.account)
