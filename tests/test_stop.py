@@ -96,7 +96,7 @@ def test_a_sweep_that_is_told_to_stop_finishes_the_subscription_in_hand(portal: 
     with connected(portal) as connection:
         connection.execute("UPDATE sandbox_account SET set_to = set_to + %s", (timedelta(days=31),))
     command = [sys.executable, "-m", "flask", "--app", "webapp", "roll-over", "--threads", "1"]
-    with held(portal, "subscription"):
+    with held(portal, "card"):  # which the first payment refers to
         sweep = subprocess.Popen(command, cwd=ROOT, env=portal.env, stdout=subprocess.PIPE, text=True)
         wait_until_held_up(portal)
         sweep.send_signal(signal.SIGTERM)
