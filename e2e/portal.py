@@ -31,6 +31,11 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def token(page: str) -> str:
+    """What the forms of a page send along."""
+    return page.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
+
+
 def environment(instance: Path, **settings: str) -> dict[str, str]:
     kept = {
         name: value

@@ -18,9 +18,8 @@ ANSWERED = re.compile(
     "|Service Worker registration blocked by Playwright"
 )
 NARROWEST = 320
-NAMES = re.compile(
-    r"[0-9a-f]{8,}|[\w.-]{30,}"
-)  # what differs between two screens that are alike: ids, addresses, tokens
+# What screens that are alike differ by: ids, addresses, tokens.
+NAMES = re.compile(r"[0-9a-f]{8,}|[\w.-]{30,}")
 
 
 def hear(context: BrowserContext, faults: list[str]) -> None:
@@ -76,11 +75,8 @@ class Inspector:
         size = self.page.viewport_size
         dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
         alike = f"{size} {dark} {NAMES.sub('', html)}"
-        if alike not in self.sound:
-            if self.scripts:
-                self.faults += violations(self.page)
-            elif self.mirror:
-                self.faults += violations(self._mirrored(self.mirror, html))
+        if alike not in self.sound and (self.scripts or self.mirror):
+            self.faults += violations(self._mirrored(self.mirror, html) if self.mirror else self.page)
             self.sound.add(alike)
         self.faults += cut(self.page)
         if size and size["width"] < 600:

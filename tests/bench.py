@@ -22,7 +22,7 @@ from jinja2 import DictLoader
 from sqlalchemy import event
 from werkzeug.test import create_environ, run_wsgi_app
 
-from e2e.portal import ROOT, Sandbox, environment, free_port, running_portal
+from e2e.portal import ROOT, Sandbox, environment, free_port, running_portal, token
 from tests.world import quoted, subscription
 from webapp import create_app, service
 from webapp.cli import serve
@@ -267,9 +267,7 @@ def try_threads(portals: dict[str, Sandbox], asked: Asked) -> None:
 def sign_in(app: Flask, made: Made) -> FlaskClient:
     """Through the form, with its CSRF token."""
     client = app.test_client()
-    token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', client.get("/sign-in").text)
-    assert token is not None
-    form = {"csrf_token": token[1], "email": made.email, "password": made.password}
+    form = {"csrf_token": token(client.get("/sign-in").text), "email": made.email, "password": made.password}
     assert client.post("/sign-in", data=form).status_code == 303
     return client
 

@@ -31,7 +31,7 @@ import psycopg
 from flask import Flask
 from flask_migrate import upgrade
 
-from e2e.portal import ROOT, Sandbox, environment, running_portal
+from e2e.portal import ROOT, Sandbox, environment, running_portal, token
 from webapp import create_app
 from webapp.db import Base, db
 from webapp.sandbox import scenarios
@@ -40,7 +40,6 @@ from webapp.sandbox.scenarios import Made
 from . import invariants
 from .bench_roll_over import COPIED, NAME
 from .databases import database_name, drop_postgresql, new_postgresql, postgresql_stopped
-from .test_parallel import token
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial", "Accept-Encoding": "br, gzip"}
 RETRIES, PAUSE = 40, 0.25  # seconds between two tries of what failed: ten seconds in all

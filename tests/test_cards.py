@@ -10,7 +10,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
-from e2e.portal import running_portal
+from e2e.portal import running_portal, token
 from webapp import cards, purchase, service
 from webapp.db import NotFound, db, transaction
 from webapp.models import Card, DefaultCard, Payment, Quote
@@ -22,7 +22,7 @@ from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
 
 from .conftest import signed_in
-from .test_parallel import Browser, token
+from .test_parallel import Browser
 from .test_sandbox import CARD, card_page
 from .world import dump, pay, post, quoted, state, subscription
 

@@ -8,11 +8,7 @@ from urllib.request import HTTPCookieProcessor, OpenerDirector, build_opener
 
 import pytest
 
-from e2e.portal import Sandbox, running_portal
-
-
-def token(page: str) -> str:
-    return page.split('name="csrf_token" value="')[1].split('"')[0]
+from e2e.portal import Sandbox, running_portal, token
 
 
 class Browser:

@@ -17,10 +17,10 @@ from typing import Any
 import psycopg
 import pytest
 
-from e2e.portal import ROOT, Sandbox, running_portal
+from e2e.portal import ROOT, Sandbox, running_portal, token
 
 from .databases import POSTGRESQL
-from .test_parallel import Browser, token
+from .test_parallel import Browser
 from .together import WAITING
 
 pytestmark = [

@@ -57,26 +57,26 @@ LOADED = (  # what `facts()` reads; collections by statements of their own, whic
 def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscription:
     """A subscription of this account with all that `facts()` reads; `lock` keeps others from changing it."""
     query = select(Subscription).where(Subscription.id == subscription_id, Subscription.account_id == account_id)
-    subscription = _locked(query) if lock else db.session.scalars(query.options(*LOADED)).one_or_none()
-    if subscription is None:
-        raise NotFound(subscription_id)
-    return subscription
+    return _locked(query) if lock else _found(query)
 
 
 def lock_paid(key: str) -> Subscription:
     """The subscription that the payment with this key is for, as `load` locks it."""
     query = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
-    subscription = _locked(query)
-    if subscription is None:
-        raise NotFound(key)
+    return _locked(query)
+
+
+def _locked(query: Select[Subscription]) -> Subscription:
+    fresh = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
+    subscription = _found(fresh)
+    db.session.execute(delete(Quiet).where(Quiet.subscription_id == subscription.id))
     return subscription
 
 
-def _locked(query: Select[Subscription]) -> Subscription | None:
-    fresh = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
-    subscription = db.session.scalars(fresh.options(*LOADED)).one_or_none()
-    if subscription is not None:
-        db.session.execute(delete(Quiet).where(Quiet.subscription_id == subscription.id))
+def _found(query: Select[Subscription]) -> Subscription:
+    subscription = db.session.scalars(query.options(*LOADED)).one_or_none()
+    if subscription is None:
+        raise NotFound
     return subscription
 
 

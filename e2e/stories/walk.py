@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from playwright.sync_api import Locator, Page, expect
 
-from ..portal import Sandbox
+from ..portal import Sandbox, token
 from .labels import LABELS, PRODUCT
 
 
@@ -101,9 +101,8 @@ class Walk:
     def sign_in(self) -> None:
         """By the request that the sign-in form makes; its page has tests of its own."""
         address, ask, language = f"{self.sandbox.url}/sign-in", self.page.request, {"Accept-Language": self.locale}
-        token = re.search(r'name="csrf_token"[^>]*value="([^"]+)"', ask.get(address, headers=language).text())
-        assert token
-        form = {"csrf_token": token[1], "email": self.account["email"], "password": self.account["password"]}
+        csrf = token(ask.get(address, headers=language).text())
+        form = {"csrf_token": csrf, "email": self.account["email"], "password": self.account["password"]}
         answer = ask.post(address, form=form, headers=language)
         assert answer.url != address
         self.page.goto(f"{self.sandbox.url}/subscriptions")
