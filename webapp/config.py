@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from .relay import LOOPBACK, parse_relay, parse_sender
+from .mail_server import LOOPBACK, parse_relay, parse_sender
 
 LOCALES = ("fr", "en")
 PACKAGE = Path(__file__).resolve().parent

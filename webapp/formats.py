@@ -112,6 +112,14 @@ def card_name(brand: str, last4: str) -> str:
 
 
 FILTERS = {
-    "money": money, "number": number, "percent": percent, "day": day, "last_day": last_day, "clock_time": clock_time,
-    "period": period, "country": country, "money_change": money_change, "number_change": number_change,
-}  # fmt: skip
+    "money": money,
+    "number": number,
+    "percent": percent,
+    "day": day,
+    "last_day": last_day,
+    "clock_time": clock_time,
+    "period": period,
+    "country": country,
+    "money_change": money_change,
+    "number_change": number_change,
+}

@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol
 from flask import current_app
 
 from .domain.money import Money
-from .models import Account
+from .models.accounts import Account
 
 
 @dataclass(frozen=True)

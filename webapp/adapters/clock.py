@@ -3,7 +3,7 @@
 from datetime import UTC, date, datetime, timedelta, timezone
 from zoneinfo import ZoneInfo
 
-from ..models import Account
+from ..models.accounts import Account
 
 EASTERNMOST = timedelta(hours=14)  # no zone is further ahead
 

@@ -52,9 +52,14 @@ class QlikCloud:
     """`origin` is a tenant's address; `sleep` waits so many seconds."""
 
     def __init__(
-        self, credentials: Credentials, clock: Clock, *, count_bots: bool = False,
-        origin: str = "https://{tenant}", sleep: Callable[[float], None] = time.sleep,
-    ) -> None:  # fmt: skip
+        self,
+        credentials: Credentials,
+        clock: Clock,
+        *,
+        count_bots: bool = False,
+        origin: str = "https://{tenant}",
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
         self.credentials, self.clock, self.count_bots = credentials, clock, count_bots
         self.origin, self.sleep = origin, sleep
         self.tokens: dict[str, tuple[str, float]] = {}  # by tenant, with the monotonic second of its end
@@ -142,9 +147,15 @@ class _Visit:
     def _once(self, method: str, url: str, token: str, form: dict[str, str] | None) -> tuple[int, bytes, str]:
         try:
             with self.session.request(
-                method, url, json=form, auth=_bearer(token), timeout=min(ANSWER, self._left()), stream=True,
-                allow_redirects=False, headers={"Accept": "application/json"},
-            ) as answer:  # fmt: skip
+                method,
+                url,
+                json=form,
+                auth=_bearer(token),
+                timeout=min(ANSWER, self._left()),
+                stream=True,
+                allow_redirects=False,
+                headers={"Accept": "application/json"},
+            ) as answer:
                 body, began = b"", time.monotonic()
                 while part := answer.raw.read1(65536, decode_content=True):  # what is there, however little
                     body += part

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 
+from ..mail_server import Relay, parse_sender
 from ..ports import Send, Undelivered
-from ..relay import Relay, parse_sender
 
 TIMEOUT = 30.0  # seconds for each answer
 TOO_LARGE = 552  # the one refusal of MAIL FROM that is about the mail and not about us

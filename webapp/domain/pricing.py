@@ -89,17 +89,33 @@ def period_lines(tiers: Sequence[Tier], seats: int, months: int) -> list[Line]:
     """The lines of a whole period of `months` months."""
     return [
         Line(
-            kind="tier", seats=line.seats, months=months, amount=line.amount * months,
-            first=line.first, last=line.last, unit=line.unit, monthly=line.amount, days_left=0, days=0,
+            kind="tier",
+            seats=line.seats,
+            months=months,
+            amount=line.amount * months,
+            first=line.first,
+            last=line.last,
+            unit=line.unit,
+            monthly=line.amount,
+            days_left=0,
+            days=0,
         )
         for line in breakdown(tiers, seats)
-    ]  # fmt: skip
+    ]
 
 
 def prorated_line(monthly: int, seats: int, months: int, period: Period, days_left: int) -> Line:
     """`monthly` cents a month for the days that are left of a period, half up to the cent, once (help page: add)."""
     amount = divide_half_up(monthly * months * days_left, period.days)
     return Line(
-        kind="proration", seats=seats, months=months, amount=amount,
-        first=0, last=0, unit=0, monthly=monthly, days_left=days_left, days=period.days,
-    )  # fmt: skip
+        kind="proration",
+        seats=seats,
+        months=months,
+        amount=amount,
+        first=0,
+        last=0,
+        unit=0,
+        monthly=monthly,
+        days_left=days_left,
+        days=period.days,
+    )

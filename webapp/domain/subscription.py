@@ -4,9 +4,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from .periods import Period, boundary, ordinal_on, period
+from .refusals import (
+    AlreadyRenewed,
+    BelowActiveUsers,
+    CancellationOpen,
+    NotFewerSeats,
+    PaymentPending,
+    PlanForbids,
+    ReductionOpen,
+    Refusal,
+    RenewalDue,
+    ResellerManages,
+    SubscriptionEnded,
+)
 
 ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # after the boundary: the first automatic attempt and its retries
 LAPSE_DAYS = 30  # how long a lapsed subscription can be brought back
@@ -84,103 +97,6 @@ class Facts:
         """The paid period that covers today, else the last one that was paid (its seats stay usable while past due)."""
         ordinal = self.ordinal_on(today)
         return self.period(ordinal if ordinal in self.seats else self.last_paid)
-
-
-class Refusal(Exception):
-    """A rule says no. `status` is the HTTP status; the sentence and the way on stand in `webapp/sentences.py`."""
-
-    status: ClassVar[int] = 409
-
-
-class PlanForbids(Refusal):
-    """Only directly bought Business subscriptions are self-service; the account manager does the rest."""
-
-    status = 403
-
-
-class ResellerManages(Refusal):
-    """Bought through a third party, who makes every change."""
-
-    status = 403
-
-    def __init__(self, reseller: str) -> None:
-        self.reseller = reseller
-
-
-class SubscriptionEnded(Refusal):
-    pass
-
-
-class CancellationOpen(Refusal):
-    """The owner asked for the end; that request must be undone first."""
-
-    def __init__(self, ends_on: date) -> None:
-        self.ends_on = ends_on
-
-
-class ReductionOpen(Refusal):
-    """Seats are not added while fewer were asked for; that request must be undone first. `effective_on`: a date."""
-
-    def __init__(self, seats: int, effective_on: date) -> None:
-        self.seats, self.effective_on = seats, effective_on
-
-
-class RenewalDue(Refusal):
-    """The next period is not paid: renewing comes before any other change."""
-
-
-class NotMoreSeats(Refusal):
-    """Adding wants a larger number than there is."""
-
-    status = 422
-
-    def __init__(self, seats: int) -> None:
-        self.seats = seats
-
-
-class NotFewerSeats(Refusal):
-    """Reducing wants a smaller number than the last paid period has."""
-
-    status = 422
-
-    def __init__(self, seats: int) -> None:
-        self.seats = seats
-
-
-class ChangeClosed(Refusal):
-    """The request can no longer be undone; `closed_as` says what became of it (None: its day has come)."""
-
-    def __init__(self, closed_as: str | None) -> None:
-        self.closed_as = closed_as
-
-
-class AlreadyRenewed(Refusal):
-    """At most one period is paid ahead; `until` is exclusive."""
-
-    def __init__(self, until: date) -> None:
-        self.until = until
-
-
-class PaymentPending(Refusal):
-    """A payment's outcome is not known yet: until it is, nothing else may happen."""
-
-
-class BelowActiveUsers(Refusal):
-    """Fewer seats than people who use the tenant (help page: renew step 3, reduce step 4)."""
-
-    status = 422
-
-    def __init__(self, active: int, as_of: datetime | None) -> None:
-        self.active, self.as_of = active, as_of
-
-
-class ActiveUsersUnknown(Refusal):
-    """The tenant does not tell who is active, so a number cannot be compared; `active` is what it last told."""
-
-    status = 503
-
-    def __init__(self, active: int, as_of: datetime) -> None:
-        self.active, self.as_of = active, as_of
 
 
 @dataclass(frozen=True)
@@ -344,3 +260,10 @@ def notices(facts: Facts) -> list[tuple[date, int]]:
         return []
     following = facts.boundary(facts.last_paid + 1)
     return [(following - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]
+
+
+def next_charge(facts: Facts) -> date | None:
+    """The day from which the default card is charged by itself; None where it never is."""
+    if not facts.self_service or facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION):
+        return None
+    return facts.boundary(facts.last_paid + 1)

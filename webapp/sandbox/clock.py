@@ -4,10 +4,9 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select
 
-from ..adapters.clock import EASTERNMOST, at_place
-from ..adapters.clock import machine_now as machine_now
+from ..adapters.clock import EASTERNMOST, at_place, machine_now
 from ..db import db
-from ..models import Account
+from ..models.accounts import Account
 from .tables import SandboxAccount
 
 

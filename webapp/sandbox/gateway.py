@@ -9,18 +9,9 @@ from sqlalchemy.orm import Session
 
 from ..db import db, new_id
 from ..domain.money import Money
-from ..models import Payment, Subscription
-from ..ports import (
-    ActionRequired,
-    Cancelled,
-    Captured,
-    CardSetup,
-    Declined,
-    NewCard,
-    Outcome,
-    OutcomeUnknown,
-    Refunded,
-)
+from ..models.purchases import Payment
+from ..models.subscriptions import Subscription
+from ..ports import ActionRequired, Cancelled, Captured, CardSetup, Declined, NewCard, Outcome, OutcomeUnknown, Refunded
 from .tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxRefund, SandboxSetup
 
 TEST_CARDS = {  # number: how it behaves, and its brand
@@ -86,10 +77,14 @@ class SandboxGateway:
                     session.commit()
                     raise OutcomeUnknown(fault)
                 charge = SandboxCharge(
-                    key=key, customer=card.customer, card_token=card.token, amount=money.amount,
-                    currency=money.currency, return_url=return_url,
+                    key=key,
+                    customer=card.customer,
+                    card_token=card.token,
+                    amount=money.amount,
+                    currency=money.currency,
+                    return_url=return_url,
                     **_verdict(fault, card.behaviour),
-                )  # fmt: skip
+                )
                 session.add(charge)
             outcome = self._outcome(charge)
         if fault == "timeout_after_charge":
@@ -108,9 +103,14 @@ class SandboxGateway:
             charge = session.get(SandboxCharge, key)
             if charge is None:
                 charge = SandboxCharge(
-                    key=key, customer="", card_token="", amount=0, currency="", return_url="",
+                    key=key,
+                    customer="",
+                    card_token="",
+                    amount=0,
+                    currency="",
+                    return_url="",
                     state="cancelled",
-                )  # fmt: skip
+                )
                 session.add(charge)
             elif charge.state == "challenged":
                 charge.state = "cancelled"
@@ -128,9 +128,13 @@ class SandboxGateway:
                     raise OutcomeUnknown(fault)
                 possible = charge.state == "captured" and money.amount <= charge.amount - _refunded(session, charge.key)
                 refund = SandboxRefund(
-                    key=key, charge_key=charge.key, customer=charge.customer, amount=money.amount,
-                    currency=money.currency, state="made" if possible and fault != "decline" else "refused",
-                )  # fmt: skip
+                    key=key,
+                    charge_key=charge.key,
+                    customer=charge.customer,
+                    amount=money.amount,
+                    currency=money.currency,
+                    state="made" if possible and fault != "decline" else "refused",
+                )
                 session.add(refund)
             made = refund.state == "made"
         if fault == "timeout_after_charge":

@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 from wtforms import Field, StringField
 from wtforms.validators import InputRequired, Length, Regexp, StopValidation
 
-from .. import throttle
-from ..auth import public
+from ..access import limits
+from ..access.identity import public
+from ..adapters.clock import machine_now
 from ..db import db, new_id
 from ..views.forms import PortalForm
-from .clock import machine_now
 from .gateway import TEST_CARDS, gateway_transaction
 from .tables import SandboxCard, SandboxCharge, SandboxSetup
 
@@ -110,7 +110,7 @@ def card_page(reference: str) -> ResponseReturnValue:
 @blueprint.post("/cards/<reference>")
 @public
 def enter_card(reference: str) -> ResponseReturnValue:
-    throttle.count("card", "number", reference)
+    limits.count("card", "number", reference)
     form = CardForm()
     with gateway_transaction(reference) as session:
         setup = _setup(session, reference)
@@ -125,9 +125,15 @@ def enter_card(reference: str) -> ResponseReturnValue:
             behaviour, brand = TEST_CARDS[number]
             year, month = form.expires
             card = SandboxCard(
-                token=new_id(), customer=setup.customer, behaviour=behaviour, brand=brand, last4=number[-4:],
-                exp_year=year, exp_month=month, holder=(form.holder.data or "").strip(),
-            )  # fmt: skip
+                token=new_id(),
+                customer=setup.customer,
+                behaviour=behaviour,
+                brand=brand,
+                last4=number[-4:],
+                exp_year=year,
+                exp_month=month,
+                holder=(form.holder.data or "").strip(),
+            )
             session.add(card)
             session.flush()
             setup.card_token = card.token

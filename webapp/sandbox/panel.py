@@ -9,16 +9,22 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 from sqlalchemy import select
 
-from .. import billing, documents, rollover, service
-from ..auth import public
+from ..access.identity import public
+from ..adapters.clock import machine_now
 from ..db import NotFound, db, transaction
-from ..models import Account, ChangeRow, Owner, Payment, Subscription
+from ..invoices import documents, listing
+from ..models.accounts import Account, Owner
+from ..models.invoices import Invoice
+from ..models.mail import Message
+from ..models.purchases import Payment
+from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
-from ..records import Invoice, Message
-from ..service import load_all
+from ..purchases import wallet
+from ..renewals import rollover, sweep
+from ..subscriptions import summary
+from ..subscriptions.loading import load_all
 from ..views.errors import error_page
 from . import scenarios
-from .clock import machine_now
 from .gateway import FAULTS, TEST_CARDS
 from .tables import SandboxAccount, SandboxCharge, SandboxHeadcount, SandboxRefund
 from .tenant import LAG
@@ -68,9 +74,13 @@ def make_account() -> ResponseReturnValue:
     if not _wants_json():
         return redirect(url_for("sandbox.panel", account=made.account), 303)
     return jsonify(
-        account=made.account, email=made.email, password=made.password, now=made.now.isoformat(timespec="seconds"),
-        subscriptions=made.subscriptions, cards=made.cards,
-    ), 201  # fmt: skip
+        account=made.account,
+        email=made.email,
+        password=made.password,
+        now=made.now.isoformat(timespec="seconds"),
+        subscriptions=made.subscriptions,
+        cards=made.cards,
+    ), 201
 
 
 @blueprint.post("/accounts/<account>/clock")
@@ -89,9 +99,9 @@ def move_clock(account: str) -> ResponseReturnValue:
         raise BadRequest(gettext("Give a year from 2000 to 9000."))
     while (stop := rollover.next_event(account)) is not None and stop <= target:
         _set_clock(account, stop)  # each boundary, retry and notice in its order
-        rollover.sweep(account)
+        sweep.sweep(account)
     _set_clock(account, target)
-    rollover.sweep(account)
+    sweep.sweep(account)
     return _done(account, now=ports().clock.now(_account(account)).isoformat(timespec="seconds"))
 
 
@@ -250,9 +260,11 @@ def _state(account: Account) -> dict[str, object]:
     now = ports().clock.now(account)
     zone = ZoneInfo(account.zone)
     payments = db.session.scalars(
-        select(Payment).join(Subscription, Subscription.id == Payment.subscription_id)
-        .where(Subscription.account_id == account_id).order_by(Payment.created_at, Payment.key)
-    )  # fmt: skip
+        select(Payment)
+        .join(Subscription, Subscription.id == Payment.subscription_id)
+        .where(Subscription.account_id == account_id)
+        .order_by(Payment.created_at, Payment.key)
+    )
     charges = db.session.scalars(
         select(SandboxCharge)
         .where(SandboxCharge.customer == account_id, SandboxCharge.state.in_(("captured", "declined")))
@@ -268,14 +280,19 @@ def _state(account: Account) -> dict[str, object]:
         "subscriptions": [_subscription_state(subscription, now.date()) for subscription in load_all(account_id)],
         "cards": [
             {"id": card.id, "brand": card.brand, "last4": card.last4, "default": is_default}
-            for card, is_default in billing.cards_of(account_id)
+            for card, is_default in wallet.cards_of(account_id)
         ],
         "invoices": [
             {
-                "number": invoice.number, "issued_on": invoice.issued_on.isoformat(), "net": invoice.net,
-                "tax": invoice.tax, "total": invoice.total, "currency": invoice.currency, "kind": invoice.kind,
+                "number": invoice.number,
+                "issued_on": invoice.issued_on.isoformat(),
+                "net": invoice.net,
+                "tax": invoice.tax,
+                "total": invoice.total,
+                "currency": invoice.currency,
+                "kind": invoice.kind,
             }
-            for invoice in reversed(billing.invoices_of(account_id))
+            for invoice in reversed(listing.invoices_of(account_id))
         ],
         "payments": [{"key": paid.key, "state": paid.state, "amount": paid.amount} for paid in payments],
         "gateway": {
@@ -284,38 +301,48 @@ def _state(account: Account) -> dict[str, object]:
         },
         "messages": [
             {
-                "id": message.id, "to": message.recipient, "subject": message.subject, "text": message.body,
+                "id": message.id,
+                "to": message.recipient,
+                "subject": message.subject,
+                "text": message.body,
                 "sent_at": message.sent_at.astimezone(zone).isoformat(timespec="seconds"),
             }
             for message in _messages(account_id)
         ],
-    }  # fmt: skip
+    }
 
 
 def _subscription_state(subscription: Subscription, today: date) -> dict[str, object]:
-    facts, told = subscription.facts(), service.summary(subscription)
+    facts, told = subscription.facts(), summary.summary(subscription)
     changes = db.session.scalars(
         select(ChangeRow)
         .where(ChangeRow.subscription_id == subscription.id)
         .order_by(ChangeRow.requested_at, ChangeRow.id)
     )
     return {
-        "id": subscription.id, "plan": subscription.plan, "status": told.status, "seats": told.seats,
+        "id": subscription.id,
+        "plan": subscription.plan,
+        "status": told.status,
+        "seats": told.seats,
         "next_seats": told.next_seats,
-        "period_start": told.period.start.isoformat(), "period_end": told.period.end.isoformat(),
+        "period_start": told.period.start.isoformat(),
+        "period_end": told.period.end.isoformat(),
         "periods": [
             {
-                "ordinal": ordinal, "seats": seats, "start": facts.period(ordinal).start.isoformat(),
+                "ordinal": ordinal,
+                "seats": seats,
+                "start": facts.period(ordinal).start.isoformat(),
                 "end": facts.period(ordinal).end.isoformat(),
             }
             for ordinal, seats in facts.seats.items()
         ],
         "changes": [
             {
-                "kind": change.kind, "seats": change.seats,
+                "kind": change.kind,
+                "seats": change.seats,
                 "effective_on": facts.boundary(change.effective_ordinal).isoformat(),
                 "state": change.closed_as or "open",
             }
             for change in changes
         ],
-    }  # fmt: skip
+    }

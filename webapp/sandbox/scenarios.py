@@ -9,16 +9,21 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
-from .. import billing, provision, service
-from ..auth import hasher
+from ..access.sign_in import hasher
+from ..adapters.clock import machine_now
 from ..db import db, new_id, transaction
 from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
 from ..domain.subscription import ATTEMPT_DAYS, Plan
 from ..domain.tax import amounts
-from ..models import Account, Card, Issuer, Owner, Payment, PeriodRow, PriceList, Quote, Subscription
-from ..records import Message
-from .clock import machine_now
+from ..invoices import issuing
+from ..models.accounts import Account, Issuer, Owner
+from ..models.mail import Message
+from ..models.purchases import Card, Payment, Quote
+from ..models.subscriptions import PeriodRow, PriceList, Subscription
+from ..operation import provision
+from ..purchases import wallet
+from ..subscriptions import service
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 
@@ -130,27 +135,54 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
 
 def _account(name: str, zone: str) -> Account:
     issuer = Issuer(
-        id=new_id(), legal_name="My Qlik Démonstration SAS", street="12 rue de la Facture", postal_code="75002",
-        city="Paris", country="FR", siren="900100207", vat_number="FR83900100207", invoice_prefix="MQ",
-        legal_form="SAS", share_capital=5_000_000, register="Paris",
-    )  # fmt: skip
+        id=new_id(),
+        legal_name="My Qlik Démonstration SAS",
+        street="12 rue de la Facture",
+        postal_code="75002",
+        city="Paris",
+        country="FR",
+        siren="900100207",
+        vat_number="FR83900100207",
+        invoice_prefix="MQ",
+        legal_form="SAS",
+        share_capital=5_000_000,
+        register="Paris",
+    )
     return Account(
-        id=new_id(), issuer=issuer, legal_name="Ateliers Beaumont SARL", street="8 quai des Analyses",
-        postal_code="69002", city="Lyon", country="FR", siren="900300401", vat_number="FR41900300401",
-        purchase_order=None, billing_emails=[f"compta-{name}@example.test"], document_locale="fr", zone=zone,
-        manager_name="Sophie Laurent", manager_email="sophie.laurent@example.test", manager_phone="+33 1 99 00 12 34",
-    )  # fmt: skip
+        id=new_id(),
+        issuer=issuer,
+        legal_name="Ateliers Beaumont SARL",
+        street="8 quai des Analyses",
+        postal_code="69002",
+        city="Lyon",
+        country="FR",
+        siren="900300401",
+        vat_number="FR41900300401",
+        purchase_order=None,
+        billing_emails=[f"compta-{name}@example.test"],
+        document_locale="fr",
+        zone=zone,
+        manager_name="Sophie Laurent",
+        manager_email="sophie.laurent@example.test",
+        manager_phone="+33 1 99 00 12 34",
+    )
 
 
 def _card(account: Account, card: tuple[str, str, str], expiry: tuple[int, int]) -> str:
     behaviour, brand, last4 = card
     kept = SandboxCard(
-        token=new_id(), customer=account.id, behaviour=behaviour, brand=brand, last4=last4,
-        exp_year=expiry[0], exp_month=expiry[1], holder="Camille Martin",
-    )  # fmt: skip
+        token=new_id(),
+        customer=account.id,
+        behaviour=behaviour,
+        brand=brand,
+        last4=last4,
+        exp_year=expiry[0],
+        exp_month=expiry[1],
+        holder="Camille Martin",
+    )
     db.session.add(kept)
     db.session.flush()
-    saved = billing.add_card(account, card_details(kept))
+    saved = wallet.add_card(account, card_details(kept))
     return saved.id
 
 
@@ -188,10 +220,20 @@ def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | No
     bill.created_at, bill.expires_at = at, at + timedelta(minutes=30)
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
-        key=f"{bill.id}.1", quote_id=bill.id, subscription_id=subscription.id, attempt=1, state="declined",
-        amount=bill.total, currency="EUR", card_token=card.token, card_brand=card.brand, card_last4=card.last4,
-        decline_code="card_declined", created_at=at, settled_at=at,
-    )  # fmt: skip
+        key=f"{bill.id}.1",
+        quote_id=bill.id,
+        subscription_id=subscription.id,
+        attempt=1,
+        state="declined",
+        amount=bill.total,
+        currency="EUR",
+        card_token=card.token,
+        card_brand=card.brand,
+        card_last4=card.last4,
+        decline_code="card_declined",
+        created_at=at,
+        settled_at=at,
+    )
     db.session.add(bill)
     db.session.flush()
     db.session.add(payment)
@@ -207,13 +249,19 @@ def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> No
 def _past_invoice(subscription: Subscription, row: PeriodRow, now: datetime) -> None:
     day = min(subscription.facts().period(row.ordinal).start, now.date())
     issued = datetime.combine(day, time(9), now.tzinfo)
-    billing.issue_invoice(subscription, _bill(subscription, row.ordinal, row.seats), None, issued)
+    issuing.issue_invoice(subscription, _bill(subscription, row.ordinal, row.seats), None, issued)
 
 
 def _bill(subscription: Subscription, ordinal: int, seats: int) -> Quote:
     lines = period_lines(subscription.price_list.tiers, seats, subscription.term_months)
     billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
     return Quote(
-        subscription_id=subscription.id, kind="renewal", ordinal=ordinal, seats=seats, months=subscription.term_months,
-        lines=lines, currency="EUR", **billed._asdict(),
-    )  # fmt: skip
+        subscription_id=subscription.id,
+        kind="renewal",
+        ordinal=ordinal,
+        seats=seats,
+        months=subscription.term_months,
+        lines=lines,
+        currency="EUR",
+        **billed._asdict(),
+    )

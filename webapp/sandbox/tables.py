@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from ..models import Id, one_of
+from ..models.columns import Id, one_of
 
 
 class SandboxAccount(Model):

@@ -5,7 +5,7 @@ from datetime import timedelta
 from sqlalchemy import select
 
 from ..db import db
-from ..models import Account
+from ..models.accounts import Account
 from ..ports import Clock, DirectoryUnavailable, Headcount
 from .tables import SandboxAccount, SandboxHeadcount
 

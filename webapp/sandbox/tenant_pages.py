@@ -4,9 +4,9 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
-from ..auth import public
+from ..access.identity import public
 from ..db import NotFound, db, transaction
-from ..models import Account
+from ..models.accounts import Account
 from ..ports import ports
 from .tables import SandboxHeadcount
 

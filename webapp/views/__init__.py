@@ -1,10 +1,56 @@
-"""One module a family of pages: forms validate, the service decides, a template answers."""
+"""The pages, a module a family: a form validates, a service decides, a template answers."""
 
-from flask import request
+from flask import Flask
 
-FRAGMENT_HEADERS = ("HX-Request", "HX-Request-Type")  # what the choice of page or fragment depends on
+from . import (
+    accessibility,
+    active_users,
+    activity,
+    add,
+    billing,
+    billing_info,
+    cancel,
+    cards,
+    contact,
+    manage,
+    offline,
+    passwords,
+    preferences,
+    purchase,
+    reduce,
+    renew,
+    sessions,
+    sign_in,
+    sso,
+    subscriptions,
+    undo,
+)
+
+PAGES = (
+    sign_in,
+    sso,
+    passwords,
+    sessions,
+    preferences,
+    subscriptions,
+    manage,
+    renew,
+    add,
+    reduce,
+    cancel,
+    undo,
+    purchase,
+    billing,
+    billing_info,
+    cards,
+    contact,
+    activity,
+    active_users,
+    accessibility,
+    offline,
+)
 
 
-def wants_fragment() -> bool:
-    """The one place that decides between a whole page and a fragment of it."""
-    return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") == "partial"
+def register(app: Flask) -> None:
+    for page in PAGES:
+        app.register_blueprint(page.blueprint)

@@ -5,7 +5,7 @@ from datetime import date
 from flask import Blueprint, current_app, render_template
 from flask.typing import ResponseReturnValue
 
-from ..auth import public
+from ..access.identity import public
 
 blueprint = Blueprint("accessibility", __name__)
 STATED_ON = date(2026, 11, 23)  # moves when what was tested does

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from .. import service
-from ..auth import me
+from ..access.identity import me
 from ..ports import Headcount, ports
+from ..subscriptions import active_users, loading
 
 blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
 WAIT_SECONDS = 120  # help page: "wait at least two minutes"
@@ -20,8 +20,8 @@ def count(subscription_id: str) -> ResponseReturnValue:
     procedure = request.args.get("procedure")
     if seats is None or since is None or procedure not in ("renew", "reduce"):
         abort(404)
-    told = service.count_active_users(me().account_id, subscription_id)
-    subscription = service.load(me().account_id, subscription_id)
+    told = active_users.count_active_users(me().account_id, subscription_id)
+    subscription = loading.load(me().account_id, subscription_id)
     now = ports().clock.now(subscription.account)
     known = told or Headcount(subscription.active_users, subscription.active_users_as_of)
     return render_template(

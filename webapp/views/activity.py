@@ -6,10 +6,11 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
-from .. import activity, billing, formats
-from ..auth import me
-from ..records import Activity
-from ..sentences import ACTIVITIES, ACTIVITY_FACTS, CASE_SUBJECTS
+from .. import formats
+from ..access.identity import me
+from ..accounts import activity, billing_information
+from ..models.activity import Activity
+from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, CASE_SUBJECTS
 from .billing_info import LANGUAGES
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
@@ -28,7 +29,7 @@ def page() -> ResponseReturnValue:
         "activity/page.html",
         rows=[(row, ACTIVITIES.get(row.what, row.what), _facts(row)) for row in rows[:PAGE]],
         older=rows[PAGE - 1].id if len(rows) > PAGE else None,
-        zone=ZoneInfo(billing.account_of(me().account_id).zone),
+        zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
     )
 
 

@@ -3,13 +3,14 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from .. import purchase, service
-from ..auth import me
+from ..access.identity import me
 from ..domain.subscription import check_addition
 from ..ports import ports
+from ..purchases import quotes
+from ..subscriptions import loading
 from . import stepper as steppers
-from . import wants_fragment
 from .forms import SeatsForm
+from .fragments import wants_fragment
 
 blueprint = Blueprint("add", __name__, url_prefix="/subscriptions/<subscription_id>/add")
 
@@ -21,11 +22,11 @@ def stepper(subscription_id: str) -> ResponseReturnValue:
 
 @blueprint.post("")
 def choose_seats(subscription_id: str) -> ResponseReturnValue:
-    return steppers.quoted("add", subscription_id, purchase.quote_addition, _page)
+    return steppers.quoted("add", subscription_id, quotes.quote_addition, _page)
 
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
-    subscription = service.load(me().account_id, subscription_id)
+    subscription = loading.load(me().account_id, subscription_id)
     facts, today = subscription.facts(), ports().clock.now(subscription.account).date()
     check_addition(facts, today)
     current = facts.current(today)

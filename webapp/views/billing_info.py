@@ -8,9 +8,9 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.validators import StopValidation
 
-from .. import billing, formats
-from .. import billing_information as rules
-from ..auth import me
+from .. import formats
+from ..access.identity import me
+from ..accounts import billing_information
 from ..formats import ngettext
 from .forms import PortalForm, printable
 
@@ -23,10 +23,10 @@ class Text(StringField):
     """A column's text: trimmed, of printable characters, no longer than the column."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = rules.plain(valuelist[0]) if valuelist else ""
+        self.data = billing_information.plain(valuelist[0]) if valuelist else ""
 
     def pre_validate(self, form: object) -> None:
-        text, most = self.data or "", rules.LONGEST[self.name]
+        text, most = self.data or "", billing_information.LONGEST[self.name]
         if not text and not self.description:
             raise StopValidation(gettext("Fill in this field: %(field)s.", field=self.label.text))
         if not printable(text):
@@ -62,9 +62,11 @@ class InformationForm(PortalForm):
     postal_code = Text(lazy_gettext("Postal code"), render_kw={"autocomplete": "postal-code"})
     city = Text(lazy_gettext("City"), render_kw={"autocomplete": "address-level2"})
     country = SelectField(  # type: ignore[call-arg]
-        lazy_gettext("Country"), choices=formats.countries, invalid_choice_message=NOT_LISTED,
+        lazy_gettext("Country"),
+        choices=formats.countries,
+        invalid_choice_message=NOT_LISTED,
         render_kw={"autocomplete": "country"},
-    )  # fmt: skip
+    )
     siren = Number("SIREN", " .-", description=lazy_gettext("optional, for France only"))
     vat_number = Number(
         lazy_gettext("VAT number"), " ", description=lazy_gettext("optional, with the country’s letters")
@@ -73,26 +75,27 @@ class InformationForm(PortalForm):
         lazy_gettext("Purchase order number"), description=lazy_gettext("optional, shown on invoices")
     )
     billing_emails = TextAreaField(
-        lazy_gettext("Billing e-mails"), description=lazy_gettext("1 to 10, one per line"),
+        lazy_gettext("Billing e-mails"),
+        description=lazy_gettext("1 to 10, one per line"),
         render_kw={"rows": 3, "spellcheck": "false", "autocomplete": "off"},
-    )  # fmt: skip
+    )
     document_locale = SelectField(  # type: ignore[call-arg]
         lazy_gettext("Language of documents"), choices=LANGUAGES, invalid_choice_message=NOT_LISTED
     )
 
     def validate_siren(self, field: Field) -> None:
         try:
-            rules.siren(self.country.data or "", field.data)
-        except rules.WrongDigits:
+            billing_information.siren(self.country.data or "", field.data)
+        except billing_information.WrongDigits:
             raise StopValidation(gettext("This SIREN is not valid: check its nine digits.")) from None
 
     def validate_vat_number(self, field: Field) -> None:
         country = formats.country(self.country.data or "")
         try:
-            rules.vat_number(self.country.data or "", field.data)
-        except rules.WrongDigits:
+            billing_information.vat_number(self.country.data or "", field.data)
+        except billing_information.WrongDigits:
             raise StopValidation(gettext("This VAT number is not valid: check its digits.")) from None
-        except rules.WrongCountry as wrong:
+        except billing_information.WrongCountry as wrong:
             sentence = gettext("This VAT number does not belong to the country chosen (%(country)s).", country=country)
             if wrong.prefix:
                 sentence += " " + gettext("There, it starts with %(prefix)s.", prefix=wrong.prefix)
@@ -100,23 +103,25 @@ class InformationForm(PortalForm):
 
     def validate_billing_emails(self, field: Field) -> None:
         try:
-            rules.emails(field.data or "")
-        except rules.WrongEmails as wrong:
+            billing_information.emails(field.data or "")
+        except billing_information.WrongEmails as wrong:
             if not wrong.address:
                 raise StopValidation(gettext("Enter 1 to 10 e-mail addresses.")) from None
             shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.address[:60])
             raise StopValidation(gettext("“%(address)s” is not an e-mail address.", address=shown)) from None
 
-    def information(self) -> rules.Information:
-        told = {name: getattr(self, name).data for name in rules.Information._fields}
+    def information(self) -> billing_information.Information:
+        told = {name: getattr(self, name).data for name in billing_information.Information._fields}
         optional = {name: told[name] or None for name in ("siren", "vat_number", "purchase_order")}
-        return rules.Information(**{**told, **optional, "billing_emails": rules.emails(told["billing_emails"])})
+        return billing_information.Information(
+            **{**told, **optional, "billing_emails": billing_information.emails(told["billing_emails"])}
+        )
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    account = billing.account_of(me().account_id)
-    told = {name: getattr(account, name) for name in rules.Information._fields}
+    account = billing_information.account_of(me().account_id)
+    told = {name: getattr(account, name) for name in billing_information.Information._fields}
     return _page(InformationForm(data={**told, "billing_emails": "\n".join(account.billing_emails)}))
 
 
@@ -125,7 +130,7 @@ def save() -> ResponseReturnValue:
     form = InformationForm()
     if not form.validate():
         return _page(form, 422)
-    if rules.update_information(me().account_id, form.information()):
+    if billing_information.update_information(me().account_id, form.information()):
         flash(gettext("The information is up to date; future invoices use it."))
     else:
         flash(gettext("Nothing was changed."))
@@ -133,5 +138,7 @@ def save() -> ResponseReturnValue:
 
 
 def _page(form: InformationForm, status: int = 200) -> ResponseReturnValue:
-    account = billing.account_of(me().account_id)
-    return render_template("billing-info/page.html", form=form, account=account, tax=rules.tax_terms(account)), status
+    account = billing_information.account_of(me().account_id)
+    return render_template(
+        "billing-info/page.html", form=form, account=account, tax=billing_information.tax_terms(account)
+    ), status

@@ -4,10 +4,10 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import service
-from ..auth import me
+from ..access.identity import me
 from ..domain.subscription import Status, check_cancellation
 from ..ports import ports
+from ..subscriptions import loading, service
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")
@@ -27,7 +27,7 @@ def cancel(subscription_id: str) -> ResponseReturnValue:
 
 
 def _confirmation(subscription_id: str, form: ConfirmForm | None = None, status: int = 200) -> ResponseReturnValue:
-    subscription = service.load(me().account_id, subscription_id)
+    subscription = loading.load(me().account_id, subscription_id)
     facts = subscription.facts()
     at_once = check_cancellation(facts, ports().clock.now(subscription.account).date()) is Status.PAST_DUE
     ends_on = facts.boundary(facts.last_paid + 1)

@@ -4,13 +4,14 @@ from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import cards
-from ..auth import me
-from ..models import Card
-from ..sentences import explain
+from ..access.identity import me
+from ..domain import refusals
+from ..models.purchases import Card
+from ..purchases import cards
+from ..sentences.refusals import explain
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
-KEPT = (cards.DefaultCardKept, cards.CardInUse)
+KEPT = (refusals.DefaultCardKept, refusals.CardInUse)
 
 
 @blueprint.get("/delete")
@@ -40,7 +41,7 @@ def make_default(card_id: str) -> ResponseReturnValue:
     return redirect(url_for("billing.page"), 303)
 
 
-def _kept(card: Card, refusal: cards.DefaultCardKept | cards.CardInUse) -> ResponseReturnValue:
+def _kept(card: Card, refusal: refusals.DefaultCardKept | refusals.CardInUse) -> ResponseReturnValue:
     """Why this card stays, and the way on."""
     return render_template(
         "delete-card/page.html", card=card, refused=explain(refusal), only=getattr(refusal, "only", False)

@@ -8,10 +8,10 @@ from flask_babel import lazy_gettext
 from wtforms import BooleanField
 from wtforms.validators import InputRequired
 
-from .. import service
-from ..models import Subscription
-from . import FRAGMENT_HEADERS, wants_fragment
+from ..models.subscriptions import Subscription
+from ..subscriptions import summary
 from .forms import PortalForm
+from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 
 class ConfirmForm(PortalForm):
@@ -25,7 +25,7 @@ def confirmation(
 ) -> ResponseReturnValue:
     """The dialog's body, or the tile's page with the dialog open; 422 while « Je comprends » is not ticked."""
     template = f"{procedure}/_dialog.html" if wants_fragment() else "confirmation.html"
-    tile = service.summary(subscription)
+    tile = summary.summary(subscription)
     body = render_template(
         template, form=form or ConfirmForm(formdata=None), dialog=f"{procedure}/_dialog.html", tile=tile, **told
     )
@@ -38,7 +38,7 @@ def done(subscription: Subscription, sentence: str) -> ResponseReturnValue:
     """The tile as it is now and the message, in one answer that closes the dialog, where the tile is on the page."""
     home, page = url_for("subscriptions.index"), url_for("subscriptions.page", subscription_id=subscription.id)
     if wants_fragment() and urlsplit(request.headers.get("HX-Current-URL", "")).path in (home, page):
-        tile = service.summary(subscription)
+        tile = summary.summary(subscription)
         response = make_response(render_template("subscriptions/_done.html", tile=tile, sentence=sentence))
         response.headers["HX-Close-Dialog"] = "true"
         return response

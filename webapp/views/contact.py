@@ -6,9 +6,10 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import Field, SelectField, TextAreaField
 from wtforms.validators import StopValidation
 
-from .. import billing, cases, service
-from ..auth import me
-from ..sentences import CASE_SUBJECTS
+from ..access.identity import me
+from ..accounts import billing_information, cases
+from ..sentences.labels import CASE_SUBJECTS
+from ..subscriptions import loading
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
@@ -52,7 +53,7 @@ def send() -> ResponseReturnValue:
     form = ContactForm()
     subscription_id = form.subscription.data or None
     if subscription_id:
-        service.load(me().account_id, subscription_id)
+        loading.load(me().account_id, subscription_id)
     if not form.validate():
         return _page(form, 422)
     number = cases.open_case(me(), form.subject.data, subscription_id, form.text)
@@ -61,14 +62,17 @@ def send() -> ResponseReturnValue:
 
 
 def _page(form: ContactForm, status: int = 200) -> ResponseReturnValue:
-    subscriptions = service.load_all(me().account_id)
+    subscriptions = loading.load_all(me().account_id)
     form.subject.choices = {"": gettext("Choose…"), **{key: str(words) for key, words in CASE_SUBJECTS.items()}}
     form.subscription.choices = {
         "": gettext("None in particular"),
         **{found.id: f"{found.product} ({found.tenant})" for found in subscriptions},
     }
     return render_template(
-        "contact/page.html", form=form, account=billing.account_of(me().account_id),
-        resold=[found for found in subscriptions if found.reseller], cases=cases.of(me().account_id),
+        "contact/page.html",
+        form=form,
+        account=billing_information.account_of(me().account_id),
+        resold=[found for found in subscriptions if found.reseller],
+        cases=cases.of(me().account_id),
         subjects=CASE_SUBJECTS,
-    ), status  # fmt: skip
+    ), status

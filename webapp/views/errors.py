@@ -7,14 +7,15 @@ from flask.globals import request_ctx
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
-from .. import service
-from ..auth import me, whence
+from ..access.identity import me
 from ..db import NotFound, Unstorable, db
-from ..documents import DocumentNotMade
-from ..domain.subscription import Refusal
+from ..domain.refusals import Refusal
 from ..formats import ngettext
+from ..invoices.documents import DocumentNotMade
 from ..ports import OutcomeUnknown
-from ..sentences import Explained, explain
+from ..sentences.refusals import Explained, explain
+from ..subscriptions import loading
+from ..urls import whence
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ def http_error(error: HTTPException) -> Response:
 def refused(refusal: Refusal, status: int | None = None) -> Response:
     """A rule said no: which, why, and the way on."""
     subscription_id = (request.view_args or {}).get("subscription_id")
-    subscription = service.load(me().account_id, subscription_id) if subscription_id else None
+    subscription = loading.load(me().account_id, subscription_id) if subscription_id else None
     return error_page(status or refusal.status, explain(refusal, subscription))
 
 

@@ -11,7 +11,7 @@ from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
 
 from ..domain.pricing import MAX_SEATS
-from ..sentences import Explained
+from ..sentences.refusals import Explained
 
 WHOLE_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
 SEATS_SENTENCE = lazy_gettext("Enter a whole number from 1 to 10,000.")

@@ -3,20 +3,20 @@
 from flask import Blueprint, make_response, render_template
 from flask.typing import ResponseReturnValue
 
-from .. import service
-from ..auth import me
+from ..access.identity import me
 from ..domain.subscription import check_self_service
-from . import FRAGMENT_HEADERS, wants_fragment
+from ..subscriptions import loading, summary
+from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("manage", __name__, url_prefix="/subscriptions/<subscription_id>/manage")
 
 
 @blueprint.get("")
 def menu(subscription_id: str) -> ResponseReturnValue:
-    subscription = service.load(me().account_id, subscription_id)
+    subscription = loading.load(me().account_id, subscription_id)
     check_self_service(subscription.facts())
     template = "manage/_dialog.html" if wants_fragment() else "confirmation.html"
-    tile = service.summary(subscription)
+    tile = summary.summary(subscription)
     response = make_response(render_template(template, tile=tile, dialog="manage/_dialog.html"))
     response.vary.update(FRAGMENT_HEADERS)
     return response

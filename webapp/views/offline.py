@@ -3,7 +3,7 @@
 from flask import Blueprint, g, render_template
 from flask.typing import ResponseReturnValue
 
-from ..auth import public
+from ..access.identity import public
 
 blueprint = Blueprint("offline", __name__)
 

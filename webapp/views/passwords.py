@@ -7,8 +7,8 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 
-from .. import auth, passwords, sessions
-from ..auth import me
+from ..access import identity, passwords, sessions
+from ..access.identity import me
 from .forms import PortalForm
 
 blueprint = Blueprint("passwords", __name__, url_prefix="/password")
@@ -76,13 +76,13 @@ def change() -> ResponseReturnValue:
 
 
 @blueprint.get("/forgotten")
-@auth.public
+@identity.public
 def forgotten() -> ResponseReturnValue:
     return render_template("passwords/forgotten.html", form=ForgottenForm())
 
 
 @blueprint.post("/forgotten")
-@auth.public
+@identity.public
 def send_link() -> ResponseReturnValue:
     form = ForgottenForm()
     if not form.validate():
@@ -93,7 +93,7 @@ def send_link() -> ResponseReturnValue:
 
 
 @blueprint.get("/reset/<token>")
-@auth.public
+@identity.public
 def open_link(token: str) -> ResponseReturnValue:
     """From the mail. Nothing is used up yet: programs that look at mails follow links, too."""
     session[LINK] = token
@@ -101,14 +101,14 @@ def open_link(token: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/reset")
-@auth.public
+@identity.public
 def reset_page() -> ResponseReturnValue:
     email = passwords.owner_of(session.get(LINK, ""))
     return render_template("passwords/reset.html", form=NewPasswordForm(), email=email) if email else _over()
 
 
 @blueprint.post("/reset")
-@auth.public
+@identity.public
 def reset() -> ResponseReturnValue:
     token, form = session.get(LINK, ""), NewPasswordForm()
     form.email = passwords.owner_of(token) or ""

@@ -3,7 +3,8 @@
 from flask import Blueprint, abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
-from .. import auth
+from .. import urls
+from ..access import identity, sign_in
 from ..config import LOCALES
 
 blueprint = Blueprint("preferences", __name__)
@@ -11,15 +12,19 @@ YEAR = 365 * 24 * 3600
 
 
 @blueprint.post("/language")
-@auth.public
+@identity.public
 def language() -> ResponseReturnValue:
     locale = request.form.get("locale", "")
     if locale not in LOCALES:
         abort(400)
-    auth.remember_locale(locale)
-    response = redirect(auth.safe_next(request.form.get("next")), 303)
+    sign_in.remember_locale(locale)
+    response = redirect(urls.safe_next(request.form.get("next")), 303)
     response.set_cookie(
-        "locale", locale, max_age=YEAR, httponly=True, samesite="Lax",
+        "locale",
+        locale,
+        max_age=YEAR,
+        httponly=True,
+        samesite="Lax",
         secure=current_app.config["SESSION_COOKIE_SECURE"],
-    )  # fmt: skip
+    )
     return response

@@ -6,12 +6,18 @@ from flask import Blueprint, abort, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import billing, formats, purchase, throttle
-from ..auth import me
-from ..domain.subscription import BelowActiveUsers
-from ..models import Payment, Quote
+from .. import formats
+from ..access import limits
+from ..access.identity import me
+from ..domain import refusals
+from ..domain.refusals import BelowActiveUsers
+from ..invoices import listing
+from ..models.purchases import Payment, Quote
 from ..ports import OutcomeUnknown, ports
-from ..sentences import decline, explain
+from ..purchases import cards as account_cards
+from ..purchases import payments, quotes, wallet
+from ..sentences.declines import decline
+from ..sentences.refusals import explain
 from .errors import refused
 
 blueprint = Blueprint(
@@ -30,9 +36,12 @@ def _take_procedure(_endpoint: str | None, values: dict[str, str] | None) -> Non
 @blueprint.app_template_global()
 def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
     return url_for(
-        f"purchase.{step}", subscription_id=quote.subscription_id, procedure=PROCEDURES[quote.kind],
-        quote_id=quote.id, _external=external,
-    )  # fmt: skip
+        f"purchase.{step}",
+        subscription_id=quote.subscription_id,
+        procedure=PROCEDURES[quote.kind],
+        quote_id=quote.id,
+        _external=external,
+    )
 
 
 @blueprint.app_template_global()
@@ -43,7 +52,7 @@ def stepper_url(quote: Quote) -> str:
 
 
 def _quote(subscription_id: str, quote_id: str) -> Quote:
-    return purchase.load_quote(me().account_id, subscription_id, quote_id)
+    return quotes.load_quote(me().account_id, subscription_id, quote_id)
 
 
 @blueprint.get("/payment")
@@ -59,8 +68,8 @@ def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     if _quote(subscription_id, quote_id).unrefused:
         return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
     try:
-        purchase.choose_card(me().account_id, subscription_id, quote_id, request.form.get("card"))
-    except (purchase.CardMissing, purchase.CardExpired) as refusal:
+        quotes.choose_card(me().account_id, subscription_id, quote_id, request.form.get("card"))
+    except (refusals.CardMissing, refusals.CardExpired) as refusal:
         quote = _quote(subscription_id, quote_id)
         return _payment_page(quote, refusal.status, explain(refusal, quote.subscription).sentence)
     return redirect(step_url("overview", _quote(subscription_id, quote_id)), 303)
@@ -69,10 +78,10 @@ def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 @blueprint.post("/payment/new-card")
 def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: the card is entered on the gateway's own page."""
-    throttle.count("card", me().account_id)
+    limits.count("card", me().account_id)
     quote = _quote(subscription_id, quote_id)
     return_url = url_for("billing.card_return", _external=True)
-    return redirect(billing.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
+    return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
 
 
 @blueprint.get("/overview")
@@ -87,17 +96,17 @@ def overview(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/pay")
 def pay(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    throttle.count("pay", me().account_id)
+    limits.count("pay", me().account_id)
     quote = _quote(subscription_id, quote_id)
     attempt = max(request.form.get("attempt", 1, type=int), 1)
     if quote.unrefused is None and attempt > len(quote.payments) + 1:
         abort(400)
     return_url, card_id = step_url("authenticated", quote, external=True), request.form.get("card")
     try:
-        paid = purchase.pay(me().account_id, subscription_id, quote_id, attempt, return_url, card_id)
-    except purchase.QuoteMoved as moved:
+        paid = payments.pay(me().account_id, subscription_id, quote_id, attempt, return_url, card_id)
+    except refusals.QuoteMoved as moved:
         return _overview(_quote(subscription_id, moved.fresh), moved.status, moved.changes)
-    except (purchase.CardMissing, purchase.CardExpired) as refusal:
+    except (refusals.CardMissing, refusals.CardExpired) as refusal:
         quote = _quote(subscription_id, quote_id)
         return _payment_page(quote, 409, explain(refusal, quote.subscription).sentence)
     except BelowActiveUsers as refusal:  # it was high enough when it was quoted
@@ -129,7 +138,7 @@ def authenticated(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     if request.method == "HEAD":
         abort(405)
     with suppress(OutcomeUnknown):
-        purchase.reconcile(me().account_id, subscription_id, quote_id)
+        payments.reconcile(me().account_id, subscription_id, quote_id)
     return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
 
 
@@ -142,7 +151,7 @@ def reconcile(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 @blueprint.post("/abandon")
 def abandon(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     with suppress(OutcomeUnknown):
-        purchase.abandon(me().account_id, subscription_id, quote_id)
+        payments.abandon(me().account_id, subscription_id, quote_id)
     return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
 
 
@@ -156,16 +165,16 @@ def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     if payment.state == "pending" and payment.action_url:
         return redirect(step_url("authentication", quote), 303)
     if payment.state == "pending":
-        long = purchase.waiting_for(payment, quote.subscription.account) >= purchase.LONG_PENDING
+        long = payments.waiting_for(payment, quote.subscription.account) >= payments.LONG_PENDING
         return render_template("purchase/pending.html", quote=quote, payment=payment, long=long)
-    invoice = billing.invoice_of_payment(payment.key)
+    invoice = listing.invoice_of_payment(payment.key)
     period = quote.subscription.facts().period(quote.ordinal)
     return render_template("purchase/receipt.html", quote=quote, payment=payment, invoice=invoice, period=period)
 
 
 def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> ResponseReturnValue:
     """The cards to choose from, with why the last attempt failed if one did."""
-    cards = billing.cards_of(me().account_id)
+    cards = wallet.cards_of(me().account_id)
     last = quote.payments[-1] if quote.payments else None
     if last and not refused and not (quote.card and quote.card.token != last.card_token):
         refused = decline(last.decline_code) if last.state == "declined" else gettext("The payment was not completed.")

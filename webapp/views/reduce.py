@@ -4,14 +4,15 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import service
-from ..auth import me
-from ..domain.subscription import ActiveUsersUnknown, BelowActiveUsers, NotFewerSeats, check_reduction, projected_seats
+from ..access.identity import me
+from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotFewerSeats
+from ..domain.subscription import check_reduction, projected_seats
 from ..ports import ports
+from ..subscriptions import loading, service
 from . import stepper as steppers
-from . import wants_fragment
 from .confirmation import ConfirmForm, confirmation, done
 from .forms import SeatsForm, parse_seats
+from .fragments import wants_fragment
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
 
@@ -30,7 +31,7 @@ def choose_seats(subscription_id: str) -> ResponseReturnValue:
     try:
         service.check_reduce(me().account_id, subscription_id, form.number)
     except (BelowActiveUsers, NotFewerSeats, ActiveUsersUnknown) as refusal:
-        steppers.refuse(form, refusal, service.load(me().account_id, subscription_id))
+        steppers.refuse(form, refusal, loading.load(me().account_id, subscription_id))
         return _page(subscription_id, form, refusal.status)
     return redirect(url_for("reduce.confirm", subscription_id=subscription_id, seats=form.number), 303)
 
@@ -50,7 +51,7 @@ def reduce(subscription_id: str) -> ResponseReturnValue:
 
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
-    subscription = service.load(me().account_id, subscription_id)
+    subscription = loading.load(me().account_id, subscription_id)
     facts = subscription.facts()
     check_reduction(facts, ports().clock.now(subscription.account).date())
     return steppers.page(
@@ -62,7 +63,7 @@ def _confirmation(
     subscription_id: str, text: str, form: ConfirmForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
     """From how many to how many seats, from when, what it will cost and save."""
-    subscription, seats = service.load(me().account_id, subscription_id), parse_seats(text)
+    subscription, seats = loading.load(me().account_id, subscription_id), parse_seats(text)
     if seats is None:  # the stepper says what is wrong with it
         check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
         return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=text), 303)

@@ -6,8 +6,9 @@ from flask import Blueprint, current_app, flash, redirect, render_template, url_
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import billing, sessions
-from ..auth import me
+from ..access import sessions
+from ..access.identity import me
+from ..accounts import billing_information
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 
@@ -15,9 +16,12 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     return render_template(
-        "sessions/page.html", sessions=sessions.of(me().owner_id), own=me().session_id,
-        zone=ZoneInfo(billing.account_of(me().account_id).zone), local=current_app.config["LOCAL_PASSWORDS"],
-    )  # fmt: skip
+        "sessions/page.html",
+        sessions=sessions.of(me().owner_id),
+        own=me().session_id,
+        zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
+        local=current_app.config["LOCAL_PASSWORDS"],
+    )
 
 
 @blueprint.post("/<session_id>/end")

@@ -6,7 +6,8 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from .. import auth, sessions, sso
+from .. import urls
+from ..access import identity, provider, sessions, sign_in
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from .forms import PortalForm
 
@@ -27,35 +28,35 @@ class SignInForm(PortalForm):
 
 
 @blueprint.get("/sign-in")
-@auth.public
+@identity.public
 def page() -> ResponseReturnValue:
     if g.owner:
-        return redirect(auth.safe_next(request.args.get("next")), 303)
+        return redirect(urls.safe_next(request.args.get("next")), 303)
     return _page(SignInForm())
 
 
 @blueprint.post("/sign-in")
-@auth.public
+@identity.public
 def submit() -> ResponseReturnValue:
     if not current_app.config["LOCAL_PASSWORDS"]:
         abort(404)
     form = SignInForm()
     if not form.validate():
         return _page(form, 422)
-    if not auth.sign_in(form.email.data or "", form.password.data or ""):
+    if not sign_in.sign_in(form.email.data or "", form.password.data or ""):
         return _page(
             form, 422, refused=gettext("This e-mail and password do not match an owner. Check both and try again.")
         )
-    return redirect(auth.safe_next(request.form.get("next")), 303)
+    return redirect(urls.safe_next(request.form.get("next")), 303)
 
 
 @blueprint.post("/sign-out")
-@auth.public
+@identity.public
 def sign_out() -> ResponseReturnValue:
     """Where a provider signed in, its own session ends, too: it sends back to the sign-in page."""
     id_token = sessions.end_own()
     flash(gettext("You are signed out."))
-    response = redirect((id_token and sso.end_url(id_token)) or url_for("sign_in.page"), 303)
+    response = redirect((id_token and provider.end_url(id_token)) or url_for("sign_in.page"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
@@ -64,7 +65,12 @@ def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseRet
     local = current_app.config["LOCAL_PASSWORDS"]
     demo = (DEMO_EMAIL, DEMO_PASSWORD) if current_app.config["SANDBOX"] and local else None
     page = render_template(
-        "sign-in/page.html", form=form, refused=refused, demo=demo, target=request.values.get("next", ""),
-        local=local, provider=sso.offered(),
-    )  # fmt: skip
+        "sign-in/page.html",
+        form=form,
+        refused=refused,
+        demo=demo,
+        target=request.values.get("next", ""),
+        local=local,
+        provider=provider.offered(),
+    )
     return page, status

@@ -4,7 +4,8 @@ from flask import Blueprint, abort, current_app, redirect, render_template, requ
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import auth, sso
+from .. import urls
+from ..access import identity, provider, sign_in
 
 blueprint = Blueprint("sso", __name__, url_prefix="/sign-in/provider")
 STATUSES = {
@@ -20,7 +21,7 @@ STATUSES = {
 
 @blueprint.before_request
 def _only_if_configured() -> None:
-    if not sso.offered():
+    if not provider.offered():
         abort(404)
 
 
@@ -30,28 +31,28 @@ def provider_name() -> str:
 
 
 @blueprint.get("")
-@auth.public
+@identity.public
 def begin() -> ResponseReturnValue:
-    target = auth.safe_next(request.args.get("next"))
+    target = urls.safe_next(request.args.get("next"))
     try:
-        return redirect(sso.begin(target, again="again" in request.args), 303)
-    except sso.Refused as refusal:
+        return redirect(provider.begin(target, again="again" in request.args), 303)
+    except provider.Refused as refusal:
         return refused(refusal.why)
 
 
 @blueprint.get("/callback")
-@auth.public
+@identity.public
 def callback() -> ResponseReturnValue:
     """Back from the provider. An owner is found by an e-mail that it verified; of anybody else nothing is kept."""
     if request.method == "HEAD":
         abort(405)
     try:
-        vouched = sso.complete()
-    except sso.Refused as refusal:
+        vouched = provider.complete()
+    except provider.Refused as refusal:
         return refused(refusal.why)
-    if not auth.sign_in_as(vouched.email, vouched.id_token):
+    if not sign_in.sign_in_as(vouched.email, vouched.id_token):
         return refused("unknown", vouched.email)
-    return redirect(auth.safe_next(vouched.target), 303)
+    return redirect(urls.safe_next(vouched.target), 303)
 
 
 def refused(why: str, email: str = "") -> tuple[str, int]:
@@ -81,7 +82,9 @@ def refused(why: str, email: str = "") -> tuple[str, int]:
         "late": gettext("%(name)s took too long to answer. Try again in a moment.", name=name),
     }
     page = render_template(
-        "sign-in/refused.html", sentence=told[why], other=why in ("unknown", "unverified", "denied"),
+        "sign-in/refused.html",
+        sentence=told[why],
+        other=why in ("unknown", "unverified", "denied"),
         target=request.args.get("next"),
-    )  # fmt: skip
+    )
     return page, STATUSES[why]

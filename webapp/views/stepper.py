@@ -7,22 +7,24 @@ from zoneinfo import ZoneInfo
 from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import formats, service
-from ..auth import me
+from .. import formats
+from ..access.identity import me
 from ..domain.periods import Period
-from ..domain.subscription import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
-from ..models import Subscription
+from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
+from ..models.subscriptions import Subscription
 from ..ports import ports
-from ..sentences import explain
-from . import FRAGMENT_HEADERS
+from ..sentences.refusals import explain
+from ..subscriptions import cost as costs
+from ..subscriptions import loading
 from .forms import SeatsForm, asked_seats, parse_ordinal, parse_seats
+from .fragments import FRAGMENT_HEADERS
 
 
 def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     """What stands beside the field; the number is priced as it stands there, never corrected."""
     seats = parse_seats(request.args.get("seats", ""))
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
-    cost = service.cost(me().account_id, subscription_id, seats or 1, ordinal)
+    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal)
     text = _rendered(formats.language(), procedure, cost if seats else None, seats)
     response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
@@ -30,7 +32,7 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
 
 
 @lru_cache(maxsize=2048)
-def _rendered(_language: str, procedure: str, cost: service.Cost | None, seats: int | None) -> str:
+def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: int | None) -> str:
     """A pure function of its parameters, so it is rendered once for each."""
     return render_template("stepper/_cost.html", procedure=procedure, cost=cost, seats=seats)
 
@@ -53,7 +55,7 @@ def page(
     counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
-    cost = service.cost(me().account_id, subscription.id, seats or 1, compared)
+    cost = costs.cost(me().account_id, subscription.id, seats or 1, compared)
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
@@ -85,7 +87,7 @@ def quoted(
     try:
         quote_id = quote(me().account_id, subscription_id, form.number)
     except (BelowActiveUsers, NotMoreSeats, ActiveUsersUnknown) as refusal:
-        refuse(form, refusal, service.load(me().account_id, subscription_id))
+        refuse(form, refusal, loading.load(me().account_id, subscription_id))
         return whole_page(subscription_id, form, refusal.status)
     where = url_for("purchase.payment", subscription_id=subscription_id, procedure=procedure, quote_id=quote_id)
     return redirect(where, 303)

@@ -5,10 +5,10 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import outlook, service
-from ..auth import me
+from ..access.identity import me
 from ..ports import ports
-from ..sentences import ACTIVITIES
+from ..sentences.labels import ACTIVITIES
+from ..subscriptions import loading, outlook, summary
 
 blueprint = Blueprint("subscriptions", __name__)
 
@@ -20,14 +20,14 @@ def home() -> ResponseReturnValue:
 
 @blueprint.get("/subscriptions")
 def index() -> ResponseReturnValue:
-    tiles = [service.summary(subscription) for subscription in service.load_all(me().account_id)]
+    tiles = [summary.summary(subscription) for subscription in loading.load_all(me().account_id)]
     return render_template("subscriptions/index.html", tiles=tiles)
 
 
 @blueprint.get("/subscriptions/<subscription_id>")
 def page(subscription_id: str) -> ResponseReturnValue:
-    subscription = service.load(me().account_id, subscription_id)
-    facts, tile = subscription.facts(), service.summary(subscription)
+    subscription = loading.load(me().account_id, subscription_id)
+    facts, tile = subscription.facts(), summary.summary(subscription)
     return render_template(
         "subscriptions/page.html",
         tile=tile,

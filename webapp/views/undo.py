@@ -4,9 +4,9 @@ from flask import Blueprint
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from .. import service
-from ..auth import me
+from ..access.identity import me
 from ..ports import ports
+from ..subscriptions import loading, service
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("undo", __name__, url_prefix="/subscriptions/<subscription_id>")
@@ -36,7 +36,7 @@ def undo(subscription_id: str, procedure: str, change_id: str) -> ResponseReturn
 def _confirmation(
     subscription_id: str, change_id: str, form: ConfirmForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
-    subscription = service.load(me().account_id, subscription_id)
+    subscription = loading.load(me().account_id, subscription_id)
     change = service.load_change(me().account_id, subscription_id, change_id)
     service.check_withdrawal(subscription, change, ports().clock.now(subscription.account).date())
     return confirmation(PROCEDURES[change.kind], subscription, form, status, change=change)

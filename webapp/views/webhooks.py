@@ -5,9 +5,9 @@ import logging
 from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
-from .. import notifications
-from ..auth import public
+from ..access.identity import public
 from ..ports import Forged, OutcomeUnknown, ports
+from ..purchases import gateway_events
 
 log = logging.getLogger(__name__)
 blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
@@ -28,7 +28,7 @@ def stripe() -> ResponseReturnValue:
         return "", 400
     try:
         if heard is not None:
-            notifications.act_on(heard)
+            gateway_events.act_on(heard)
     except OutcomeUnknown:
         return "", 503
     return "", 200

@@ -1,0 +1,1 @@
+"""Who may come in: sign-in, sessions, passwords, the identity provider, and rate limits."""

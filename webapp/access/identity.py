@@ -1,0 +1,29 @@
+"""Who is signed in. Access is denied by default: only a view marked `@public` is open to strangers."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+from flask import g
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SignedIn(NamedTuple):
+    owner_id: str
+    account_id: str
+    name: str
+    email: str
+    locale: str | None
+    account_name: str
+    session_id: str
+
+
+def public(view: View) -> View:
+    view.public = True  # type: ignore[attr-defined]
+    return view
+
+
+def me() -> SignedIn:
+    """The owner whose request this is; only views that are not public may ask."""
+    owner: SignedIn = g.owner
+    return owner

@@ -1,0 +1,48 @@
+"""What happened, who did it, and what was before and after: written with the change that it tells of."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from flask import g, has_request_context
+from sqlalchemy import select
+
+from ..db import db
+from ..models.activity import Activity
+from ..models.subscriptions import Subscription
+
+
+def record(
+    account_id: str,
+    what: str,
+    at: datetime,
+    before: Mapping[str, Any] | None = None,
+    after: Mapping[str, Any] | None = None,
+    subscription: Subscription | None = None,
+) -> None:
+    """Adds a row to the open transaction; `what` is a key of `sentences.ACTIVITIES`."""
+    owner = g.get("owner") if has_request_context() else None
+    db.session.add(
+        Activity(
+            account_id=account_id,
+            subscription_id=subscription.id if subscription else None,
+            at=at,
+            by=owner.name if owner else None,
+            what=what,
+            before=dict(before or {}),
+            after=dict(after or {}),
+        )
+    )
+
+
+def of(account_id: str, before_id: int | None = None, limit: int = 50) -> Sequence[Activity]:
+    """A page of the account's activity, newest first; `before_id` is where the last page ended."""
+    query = select(Activity).where(Activity.account_id == account_id).order_by(Activity.id.desc()).limit(limit)
+    return db.session.scalars(query if before_id is None else query.where(Activity.id < before_id)).all()
+
+
+def of_subscription(account_id: str, subscription_id: str, limit: int) -> Sequence[Activity]:
+    """What happened to one subscription, newest first, but what its invoices and credit notes tell."""
+    query = select(Activity).where(Activity.account_id == account_id, Activity.subscription_id == subscription_id)
+    told = ("renewal_paid", "addition_paid", "credit_note_issued", "case_opened")
+    return db.session.scalars(query.where(Activity.what.not_in(told)).order_by(Activity.id.desc()).limit(limit)).all()

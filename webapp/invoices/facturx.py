@@ -1,0 +1,247 @@
+"""A bill as data: the EN 16931 profile of Factur-X, with what French electronic invoicing asks beyond the norm.
+
+Services sold to a firm outside the Union are category O, "not subject to VAT": they take place where the customer is
+(CGI art. 259-1), out of the French tax's reach. G, a free export, is for goods (art. 262-I). With O the norm wants no
+VAT number in its fields (BR-O-02), so that the seller's stands among the legal information, where French law wants it.
+"""
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, NamedTuple
+
+from ..domain.pricing import Line
+from ..domain.tax import Treatment
+from .bill import Bill
+
+FILENAME = "factur-x.xml"
+ALREADY_PAID_SERVICES = "S2"  # what the invoice is about: services, of which nothing is due any more
+CATEGORY = {Treatment.STANDARD: "S", Treatment.REVERSE_CHARGE: "AE", Treatment.OUTSIDE_EU: "O"}
+EXEMPTION = {"AE": "VATEX-EU-AE", "O": "VATEX-EU-O"}
+VAT_DUE_WITH_THE_INVOICE, VAT_DUE_WITH_THE_PAYMENT = "5", "72"
+PAID_BY_CARD, PAID_SOMEHOW = "48", "1"
+FIRM, INTERNATIONAL_FIRM = "B2B", "B2BINT"
+
+
+class Words(NamedTuple):
+    """What is told in the bill's language: each line's name and calculation, the notes by their subject code, why
+    there is no tax (empty: there is), how it was paid, and what else the seller must say of itself.
+    """
+
+    lines: list[tuple[str, str]]
+    notes: Mapping[str, str]
+    exemption: str
+    means: str
+    terms: str
+    legal: str
+
+
+def xml_of(bill: Bill, words: Words) -> bytes:
+    """The XML, which holds to its schema; whatever XML cannot hold is left out of what people typed."""
+    from facturx import generate_cii_xml  # half a second that only a new document needs
+
+    category = CATEGORY[bill.treatment]
+    total, rate = _money(bill.total), _percent(bill)
+    start, end = min(start for start, _ in bill.spans), _last(max(end for _, end in bill.spans))
+    told: dict[str, Any] = {
+        "BT-1": bill.number,
+        "BT-2": bill.issued_on,
+        "BT-3": "381" if bill.credits else "380",
+        "BT-5": bill.currency,
+        "BT-9": bill.paid_on,
+        "BT-13": bill.buyer.get("purchase_order"),
+        "BT-20": words.terms,
+        "BT-23": ALREADY_PAID_SERVICES,
+        "BT-24": "urn:cen.eu:en16931:2017",
+        "BT-72": end,  # a service that goes on is made when its period is over (CGI art. 269-1 a bis)
+        "BT-73": start,
+        "BT-74": end,
+        "BT-81": PAID_BY_CARD if bill.card else PAID_SOMEHOW,
+        "BT-82": words.means,
+        "BT-87": bill.card["last4"] if bill.card else None,
+        "BT-106": _money(sum(line["amount"] for line in bill.lines)),
+        "BT-109": _money(bill.net),
+        "BT-110": _money(bill.tax),
+        "BT-112": total,
+        "BT-113": total,
+        "BT-115": "0.00",
+        "BG-1": [{"BT-21": code, "BT-22": note} for code, note in words.notes.items() if _plain(note)]
+        + _treatment(bill),
+        "BG-4": _seller(bill, words),
+        "BG-7": _buyer(bill),
+        "BG-23": [
+            {
+                "BT-116": _money(bill.net),
+                "BT-117": _money(bill.tax),
+                "BT-118": category,
+                "BT-119": rate,
+                "BT-120": words.exemption,
+                "BT-121": EXEMPTION.get(category),
+            },
+        ],
+        "BG-25": [
+            _line(number, line, span, names, category, rate)
+            for number, (line, span, names) in enumerate(zip(bill.lines, bill.spans, words.lines, strict=True), 1)
+        ],
+    }
+    if category == "S":
+        told["BT-8"] = VAT_DUE_WITH_THE_INVOICE if bill.vat_on_debits else VAT_DUE_WITH_THE_PAYMENT
+    if bill.credits:
+        number, issued_on = bill.credits
+        told["BG-3"] = [{"BT-25": number, "BT-26": issued_on}]
+    if bill.delivery:
+        told["BG-13"] = _place(bill.delivery)
+    xml: bytes = generate_cii_xml(_plain(told), level="en16931", check_xsd=True, check_schematron=False)
+    return xml
+
+
+def _line(
+    number: int, line: Line, span: tuple[date, date], names: tuple[str, str], category: str, rate: str | None
+) -> dict[str, Any]:
+    """A tier is seats at a price for the whole term; everything else is one thing at its amount."""
+    tier = line["kind"] == "tier"
+    return {
+        "BT-126": str(number),
+        "BT-129": str(line["seats"] if tier else 1),
+        "BT-130": "C62",
+        "BT-131": _money(line["amount"]),
+        "BT-134": span[0],
+        "BT-135": _last(span[1]),
+        "BT-146": _money(line["unit"] * line["months"] if tier else line["amount"]),
+        "BT-151": category,
+        "BT-152": rate,
+        "BT-153": names[0],
+        "BT-154": names[1],
+    }
+
+
+def _treatment(bill: Bill) -> list[dict[str, str]]:
+    """How the platforms treat it: an invoice between French firms, or one that is only reported to the tax office."""
+    if bill.treatment is not Treatment.STANDARD:
+        return [{"BT-21": "BAR", "BT-22": INTERNATIONAL_FIRM}]
+    return [{"BT-21": "BAR", "BT-22": FIRM}] if _siren(bill.buyer) else []
+
+
+def _seller(bill: Bill, words: Words) -> dict[str, Any]:
+    taxed = bill.treatment is not Treatment.OUTSIDE_EU
+    number = bill.seller["vat_number"]
+    return {
+        **_place(bill.seller),
+        **_french(bill.seller["siren"]),
+        "vat_identifier": number if taxed else None,
+        "legal_info": words.legal if taxed else f"{words.legal} · {number}",
+    }
+
+
+def _buyer(bill: Bill) -> dict[str, Any]:
+    """French firms are found by their SIREN, others by their address for bills."""
+    party = {**_place(bill.buyer)}
+    if _siren(bill.buyer):
+        party |= _french(bill.buyer["siren"])
+    elif bill.buyer.get("email"):
+        party |= {"einvoicing_addr": bill.buyer["email"], "einvoicing_addr_schemeid": "EM"}
+    if bill.treatment is not Treatment.OUTSIDE_EU:
+        party["vat_identifier"] = bill.buyer["vat_number"]
+    return party
+
+
+def _siren(party: Mapping[str, Any]) -> bool:
+    return bool(re.fullmatch(r"\d{9}", party["siren"] or "", re.A))
+
+
+def _french(siren: str) -> dict[str, str]:
+    return {
+        "legal_identifier": siren,
+        "legal_identifier_schemeid": "0002",
+        "einvoicing_addr": siren,
+        "einvoicing_addr_schemeid": "0225",
+    }
+
+
+def _place(party: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "name": _plain(party["legal_name"]) or "-",
+        "addr_l1": party["street"],
+        "postcode": party["postal_code"],
+        "city": party["city"],
+        "country_code": party["country"],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Texts as one line each, without controls, marks of direction, and what XML 1.0 forbids."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items() if one is not None}
+    if isinstance(value, list):
+        return [_plain(one) for one in value]
+    if not isinstance(value, str):
+        return value
+    spaced = re.sub(r"[\s\x85\u2028\u2029]+", " ", unicodedata.normalize("NFC", value))
+    return "".join(one for one in spaced if unicodedata.category(one)[0] != "C").strip()
+
+
+def _money(cents: int) -> str:
+    return f"{cents // 100}.{cents % 100:02d}"
+
+
+def _percent(bill: Bill) -> str | None:
+    """What is not subject to tax has no rate, not even 0."""
+    return None if bill.treatment is Treatment.OUTSIDE_EU else _money(bill.rate)
+
+
+def _last(end: date) -> date:
+    return end - timedelta(days=1)
+
+
+# The description that PDF/A wants of the four properties that say that the document is a Factur-X one.
+PROPERTIES = {
+    "DocumentFileName": FILENAME,
+    "DocumentType": "INVOICE",
+    "Version": "1.0",
+    "ConformanceLevel": "EN 16931",
+}
+NAMESPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
+
+
+def declared(pdf: bytes) -> bytes:
+    """A PDF/A-3 of typst's, its metadata saying that it is Factur-X: an update after its end, which touches nothing.
+
+    Raises ValueError unless it ends as typst writes it.
+    """
+    start = pdf.rindex(b"<?xpacket begin")
+    head = re.search(rb"(\d+) 0 obj\s<<[^<>]*/Type/Metadata[^<>]*>>\sstream\s$", pdf[start - 120 : start])
+    tail = re.search(rb"trailer\s<<(.*)>>\sstartxref\s(\d+)\s%%EOF\s*$", pdf[start:], re.DOTALL)
+    xmp = pdf[start : pdf.index(b"endstream", start)].rstrip()
+    listed, ended = b"<pdfaExtension:schemas><rdf:Bag>", b"</rdf:Description></rdf:RDF>"
+    if not head or not tail or listed not in xmp or ended not in xmp:
+        raise ValueError("the PDF is not laid out as typst lays it out")
+    xmp = xmp.replace(listed, listed + _schema(), 1).replace(ended, b"</rdf:Description>" + _values() + b"</rdf:RDF>")
+    number, added = head[1], b"\n"
+    offset = len(pdf) + len(added)
+    added += number + b" 0 obj\n<</Length %d/Type/Metadata/Subtype/XML>>\nstream\n%s\nendstream\nendobj\n" % (
+        len(xmp),
+        xmp,
+    )
+    table = len(pdf) + len(added)
+    added += b"xref\n0 1\n0000000000 65535 f\r\n%s 1\n%010d 00000 n\r\n" % (number, offset)
+    return pdf + added + b"trailer\n<<%s/Prev %s>>\nstartxref\n%d\n%%%%EOF" % (tail[1], tail[2], table)
+
+
+def _schema() -> bytes:
+    listed = "".join(
+        f'<rdf:li rdf:parseType="Resource"><pdfaProperty:category>external</pdfaProperty:category>'
+        f"<pdfaProperty:description>{name} of the invoice data</pdfaProperty:description>"
+        f"<pdfaProperty:name>{name}</pdfaProperty:name><pdfaProperty:valueType>Text</pdfaProperty:valueType></rdf:li>"
+        for name in PROPERTIES
+    )
+    return (
+        '<rdf:li rdf:parseType="Resource"><pdfaSchema:schema>Factur-X PDFA Extension Schema</pdfaSchema:schema>'
+        f"<pdfaSchema:namespaceURI>{NAMESPACE}</pdfaSchema:namespaceURI><pdfaSchema:prefix>fx</pdfaSchema:prefix>"
+        f"<pdfaSchema:property><rdf:Seq>{listed}</rdf:Seq></pdfaSchema:property></rdf:li>"
+    ).encode()
+
+
+def _values() -> bytes:
+    values = "".join(f"<fx:{name}>{value}</fx:{name}>" for name, value in PROPERTIES.items())
+    return f'<rdf:Description rdf:about="" xmlns:fx="{NAMESPACE}">{values}</rdf:Description>'.encode()

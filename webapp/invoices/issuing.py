@@ -1,0 +1,126 @@
+"""Cards, invoices and the account's billing information. The same shared rules as `service`."""
+
+from datetime import date, datetime
+from typing import Any
+
+from ..db import LOCK, db, new_id
+from ..domain.pricing import Line
+from ..models.accounts import Account, Issuer
+from ..models.invoices import Invoice, InvoiceCounter, Status
+from ..models.purchases import Payment, Quote, Refund
+from ..models.subscriptions import Subscription
+from .bill import LATE_PAYMENT, spans_of
+
+PARTY = "legal_name street postal_code city country siren vat_number"
+
+
+def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | None, now: datetime) -> Invoice:
+    """Numbers and freezes the invoice of a captured payment in the open transaction (a past period has no payment).
+
+    Numbers have no gap and follow the dates, by issuer and year (CGI annexe II, art. 242 nonies A).
+    """
+    account, facts = subscription.account, subscription.facts()
+    number, issued_on = _next_number(account.issuer, now)
+    spans = spans_of(quote.lines, facts, quote.ordinal)
+    snapshot: dict[str, Any] = {
+        "seller": _columns(account.issuer, f"{PARTY} legal_form share_capital register"),
+        "buyer": {**_columns(account, f"{PARTY} purchase_order"), "email": next(iter(account.billing_emails), None)},
+        "delivery": None,  # of goods, and elsewhere than at the buyer's: a subscription is a service
+        "locale": account.document_locale,
+        "product": subscription.product,
+        "kind": quote.kind,
+        "seats": quote.seats,
+        "period": [min(start for start, _ in spans).isoformat(), max(end for _, end in spans).isoformat()],
+        "lines": quote.lines,
+        "spans": [[start.isoformat(), end.isoformat()] for start, end in spans],
+        "tax_treatment": quote.tax_treatment,
+        "tax_rate": quote.tax_rate,
+        "vat_on_debits": account.issuer.vat_on_debits,
+        "late_payment": LATE_PAYMENT,
+        "card": {"brand": payment.card_brand, "last4": payment.card_last4} if payment else None,
+        "paid_on": now.date().isoformat(),
+    }
+    invoice = Invoice(
+        id=new_id(),
+        issuer_id=account.issuer_id,
+        account_id=account.id,
+        subscription_id=subscription.id,
+        payment_key=payment.key if payment else None,
+        number=number,
+        issued_on=issued_on,
+        currency=quote.currency,
+        net=quote.net,
+        tax=quote.tax,
+        total=quote.total,
+        snapshot=snapshot,
+        purchase_order=account.purchase_order,
+    )
+    db.session.add(invoice)
+    return invoice
+
+
+def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: datetime) -> Invoice:
+    """Numbers and freezes the credit note of a refund that was made, in the open transaction, which holds the invoice.
+
+    Its words are the invoice's; where it is for a part, one line says so.
+    """
+    number, issued_on = _next_number(issuer, now)
+    told, part = (
+        invoice.snapshot,
+        Line(
+            kind="credit",
+            seats=invoice.snapshot["seats"],
+            months=0,
+            amount=refund.net,
+            first=0,
+            last=0,
+            unit=0,
+            monthly=0,
+            days_left=0,
+            days=0,
+        ),
+    )
+    snapshot = told | {
+        "lines": told["lines"] if refund.net == invoice.net else [part],
+        "credits": {"number": invoice.number, "issued_on": invoice.issued_on.isoformat()},
+        "reason": refund.reason,
+    }
+    note = Invoice(
+        id=new_id(),
+        issuer_id=issuer.id,
+        account_id=invoice.account_id,
+        subscription_id=invoice.subscription_id,
+        kind="credit_note",
+        status=Status.CREDIT_NOTE,
+        credits_id=invoice.id,
+        number=number,
+        issued_on=issued_on,
+        currency=invoice.currency,
+        net=refund.net,
+        tax=refund.tax,
+        total=refund.total,
+        snapshot=snapshot,
+        purchase_order=invoice.purchase_order,
+    )
+    db.session.add(note)
+    invoice.credited += note.total
+    invoice.status = Status.CREDITED if invoice.credited == invoice.total else Status.PARTLY_CREDITED
+    db.session.flush()
+    return note
+
+
+def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names.split()}
+
+
+def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
+    """The issuer's row is held until the number is committed: a rollback leaves no gap, and two never get the same."""
+    today = now.date()
+    db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
+    counter = db.session.get(InvoiceCounter, (issuer.id, today.year), populate_existing=True)
+    if counter is None:
+        counter = InvoiceCounter(issuer_id=issuer.id, year=today.year, last_number=0, last_issued_on=today)
+        db.session.add(counter)
+    counter.last_number += 1
+    counter.last_issued_on = max(counter.last_issued_on, today)
+    return f"{issuer.invoice_prefix}-{today.year}-{counter.last_number:06d}", counter.last_issued_on

@@ -1,0 +1,219 @@
+"""What an accountant takes of a year: every invoice and credit note as PDF and XML, a journal of them, and a manifest.
+
+It is made on the way to its reader, document by document, and no transaction is open meanwhile. Its directory and its
+manifest come last: what breaks off before is no ZIP file.
+"""
+
+import csv
+import hashlib
+import io
+import logging
+import re
+from collections.abc import Iterator
+from datetime import date, timedelta
+from decimal import Decimal
+from typing import NamedTuple
+from zipfile import ZipFile, ZipInfo
+
+from flask_babel import gettext
+from sqlalchemy import ColumnElement, func, select, tuple_
+
+from .. import formats
+from ..db import NotFound, db
+from ..models.invoices import Invoice, InvoiceDocument
+from ..models.subscriptions import Subscription
+from . import documents
+
+log = logging.getLogger(__name__)
+PAGE = 200
+STEP = 20  # documents that are made in one request
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # what a spreadsheet would compute
+
+
+class Progress(NamedTuple):
+    made: int
+    all: int
+
+
+def progress(account_id: str, year: int) -> Progress:
+    """How many of the year's documents are made; NotFound where there is none."""
+    of = select(func.count(), func.count(InvoiceDocument.invoice_id)).select_from(Invoice)
+    of = of.outerjoin(InvoiceDocument, InvoiceDocument.invoice_id == Invoice.id)
+    count, made = db.session.execute(of.where(*_within(account_id, year))).one()
+    if count == 0:
+        raise NotFound(year)
+    return Progress(made, count)
+
+
+def prepare(account_id: str, year: int) -> None:
+    """Makes some of the documents that are not made yet."""
+    is_made = select(InvoiceDocument.invoice_id).where(InvoiceDocument.invoice_id == Invoice.id).exists()
+    missing = select(Invoice.id).where(*_within(account_id, year), ~is_made)
+    ids = db.session.scalars(missing.order_by(Invoice.issued_on, Invoice.number).limit(STEP)).all()
+    for invoice_id in ids:
+        documents.pdf_of(db.session.get_one(Invoice, invoice_id))
+
+
+def check(account_id: str, year: int) -> None:
+    """Raises NotFound where the account has no document of that year."""
+    if db.session.scalars(select(Invoice.id).where(*_within(account_id, year)).limit(1)).first() is None:
+        raise NotFound(year)
+
+
+def archive(account_id: str, year: int) -> Iterator[bytes]:
+    """The ZIP file, part by part. A fault on the way is logged and raised: what was sent is not whole."""
+    try:
+        yield from _archive(account_id, year)
+    except Exception:
+        db.session.rollback()
+        log.exception("the archive of %s of account %s broke off", year, account_id)
+        raise
+
+
+def _archive(account_id: str, year: int) -> Iterator[bytes]:
+    sent, manifest, journal = _Sent(), [], _Journal(account_id)
+    whole = ZipFile(sent, "w")  # never closed on a fault: that would write its directory
+    names: set[str] = set()
+
+    def add(name: str, body: bytes, day: date) -> bytes:
+        manifest.append(f"{hashlib.sha256(body).hexdigest()}  {name}\n")
+        return _entry(whole, sent, name, body, day)
+
+    day = date(year, 12, 31)
+    for invoice, pdf, xml in _made(account_id, year):
+        day, stem = invoice.issued_on, _stem(invoice, names)
+        journal.add(invoice)
+        yield add(f"{stem}.pdf", pdf, day)
+        yield add(f"{stem}.xml", xml, day)
+    yield add(f"journal-{year}.csv", journal.written(), day)
+    yield _entry(whole, sent, "MANIFEST.sha256", "".join(manifest).encode(), day)
+    whole.close()
+    yield sent.taken()
+
+
+def _made(account_id: str, year: int) -> Iterator[tuple[Invoice, bytes, bytes]]:
+    """The documents of the year until now, in their order; nothing of one is kept when the next is made."""
+    key = tuple_(Invoice.issued_on, Invoice.number)
+    ours = select(Invoice.id, Invoice.issued_on, Invoice.number).where(*_within(account_id, year))
+    backwards = ours.order_by(Invoice.issued_on.desc(), Invoice.number.desc())
+    newest = db.session.execute(backwards.limit(1)).one()
+    pages = ours.where(key <= newest[1:]).order_by(Invoice.issued_on, Invoice.number).limit(PAGE)
+    page = db.session.execute(pages).all()
+    while page:
+        for invoice_id, _, _ in page:
+            invoice = db.session.get_one(Invoice, invoice_id)
+            pdf = documents.pdf_of(invoice)
+            xml = documents.xml_of(invoice)
+            db.session.refresh(invoice)
+            db.session.expunge_all()
+            db.session.rollback()
+            yield invoice, pdf, xml
+        page = db.session.execute(pages.where(key > page[-1][1:])).all()
+    db.session.rollback()
+
+
+def _within(account_id: str, year: int) -> tuple[ColumnElement[bool], ...]:
+    if year < 1:
+        raise NotFound(year)
+    return Invoice.account_id == account_id, Invoice.issued_on.between(date(year, 1, 1), date(year, 12, 31))
+
+
+def _stem(invoice: Invoice, names: set[str]) -> str:
+    """The name of a document's files, without its ending: ASCII letters, digits and hyphens, and each once."""
+    stem = wished = documents.filename(invoice).removesuffix(".pdf")
+    count = 1
+    while stem in names:
+        count += 1
+        stem = f"{wished}-{count}"
+    names.add(stem)
+    return stem
+
+
+def _entry(whole: ZipFile, sent: "_Sent", name: str, body: bytes, day: date) -> bytes:
+    info = ZipInfo(name, (min(max(day.year, 1980), 2107), day.month, day.day, 0, 0, 0))
+    info.external_attr = 0o644 << 16
+    whole.writestr(info, body)
+    return sent.taken()
+
+
+class _Sent(io.RawIOBase):
+    """What a ZIP file is written to: it is taken away as it comes."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, part: object) -> int:
+        self.parts.append(bytes(part))  # type: ignore[call-overload]
+        return len(self.parts[-1])
+
+    def taken(self) -> bytes:
+        parts, self.parts = self.parts, []
+        return b"".join(parts)
+
+
+class _Journal:
+    """One line a document, as a spreadsheet of the reader's language opens it; a credit note's amounts are negative."""
+
+    def __init__(self, account_id: str) -> None:
+        ours = select(Subscription.id, Subscription.tenant).where(Subscription.account_id == account_id)
+        self.tenants = {row.id: row.tenant for row in db.session.execute(ours)}
+        self.file = io.StringIO(newline="")
+        self.french = formats.language() == "fr"
+        self.kinds = {"invoice": gettext("Invoice"), "credit_note": gettext("Credit note")}
+        self.writer = csv.writer(self.file, delimiter=";" if self.french else ",")
+        self.writer.writerow(
+            [
+                gettext("Number"),
+                gettext("Date"),
+                gettext("Kind"),
+                gettext("Refers to"),
+                gettext("Subscription"),
+                gettext("First day"),
+                gettext("Last day"),
+                gettext("Net"),
+                gettext("VAT rate (%)"),
+                gettext("VAT"),
+                gettext("Total"),
+                gettext("Currency"),
+                gettext("Purchase order"),
+            ]
+        )
+
+    def add(self, invoice: Invoice) -> None:
+        told, sign = invoice.snapshot, -1 if invoice.kind == "credit_note" else 1
+        start, end = map(date.fromisoformat, told["period"])
+        net, tax, total = (self._decimal(sign * cents) for cents in (invoice.net, invoice.tax, invoice.total))
+        subscription = f"{told['product']} ({self.tenants.get(invoice.subscription_id, '')})"
+        self.writer.writerow(
+            [
+                _inert(invoice.number),
+                invoice.issued_on,
+                self.kinds[invoice.kind],
+                _inert(told.get("credits", {}).get("number", "")),
+                _inert(subscription),
+                start,
+                end - timedelta(days=1),
+                net,
+                self._decimal(told["tax_rate"]),
+                tax,
+                total,
+                invoice.currency,
+                _inert(invoice.purchase_order or ""),
+            ]
+        )
+
+    def _decimal(self, hundredths: int) -> str:
+        printed = f"{Decimal(hundredths).scaleb(-2):.2f}"
+        return printed.replace(".", ",") if self.french else printed
+
+    def written(self) -> bytes:
+        return self.file.getvalue().encode("utf-8-sig", "replace")
+
+
+def _inert(text: str) -> str:
+    """One line that no spreadsheet computes."""
+    line = "".join(letter if letter.isprintable() else " " for letter in text)
+    return f"'{line}" if FORMULA.match(text) or text[:1] in ("\t", "\r", "\n") else line

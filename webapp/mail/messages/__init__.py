@@ -1,0 +1,1 @@
+"""The words of every mail, a module a family."""

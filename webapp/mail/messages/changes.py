@@ -1,0 +1,76 @@
+"""Words of the mails about requested changes. Each function is called in the reader's language."""
+
+from datetime import date
+
+from flask_babel import gettext
+
+from ...domain.subscription import ChangeKind
+from ...formats import day as on
+from ...formats import last_day, ngettext, number
+from ...models.subscriptions import Subscription
+from ..layout import Mail, subscription_link
+
+
+def reduction_requested(subscription: Subscription, before: int, replaced: int | None, seats: int, day: date) -> Mail:
+    """From `before` seats, those paid, to `seats`; `replaced` is what an earlier request asked for."""
+    told = ngettext(
+        "From %(day)s you pay for %(n)s seat of %(product)s instead of %(before)s. Until then nothing changes.",
+        "From %(day)s you pay for %(n)s seats of %(product)s instead of %(before)s. Until then nothing changes.",
+        seats,
+        product=subscription.product,
+        before=number(before),
+        day=on(day),
+    )
+    paragraphs = [told, gettext("You can undo this request in My Qlik before that day.")]
+    if replaced is not None:
+        instead = ngettext(
+            "This request replaces the one for %(n)s seat.", "This request replaces the one for %(n)s seats.", replaced
+        )
+        paragraphs.insert(1, instead)
+    return Mail(
+        gettext("Your reduction is requested"),
+        subscription.product,
+        paragraphs,
+        [
+            (gettext("Seats today"), number(before)),
+            (gettext("Seats asked for"), number(seats)),
+            (gettext("From"), on(day)),
+        ],
+        subscription_link(subscription),
+    )
+
+
+def cancellation_requested(subscription: Subscription, end: date) -> Mail:
+    product, last = subscription.product, last_day(end)
+    told = gettext(
+        "Your subscription to %(product)s ends on %(day)s. No further payment is made.", product=product, day=last
+    )
+    return Mail(
+        gettext("Your cancellation is requested"),
+        product,
+        [told, gettext("Until then nothing changes, and you can undo this request in My Qlik.")],
+        [(gettext("Last day"), last)],
+        subscription_link(subscription),
+    )
+
+
+def change_undone(subscription: Subscription, kind: str, seats: int, day: date, goes_on: bool) -> Mail:
+    """`seats` are those from `day` on; a subscription that does not go on ends there."""
+    product = subscription.product
+    if kind == ChangeKind.REDUCTION:
+        title = gettext("Your reduction is undone")
+        told = ngettext(
+            "Your request to reduce %(product)s is undone: it stays at %(n)s seat.",
+            "Your request to reduce %(product)s is undone: it stays at %(n)s seats.",
+            seats,
+            product=product,
+        )
+    else:
+        title = gettext("Your cancellation is undone")
+        told = gettext(
+            "Your request to cancel %(product)s is undone: it goes on, and is renewed by itself on %(day)s.",
+            product=product,
+            day=on(day),
+        )
+    until = (gettext("Next renewal"), on(day)) if goes_on else (gettext("Last day"), last_day(day))
+    return Mail(title, product, [told], [(gettext("Seats"), number(seats)), until], subscription_link(subscription))

@@ -1,0 +1,8 @@
+"""The tables, a module a noun. What the code must never do, a constraint or a partial unique index refuses.
+
+Importing this package registers every table.
+"""
+
+from . import access, accounts, activity, invoices, mail, purchases, subscriptions
+
+__all__ = ["access", "accounts", "activity", "invoices", "mail", "purchases", "subscriptions"]

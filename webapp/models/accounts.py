@@ -1,0 +1,71 @@
+"""Who sells, who buys, and who signs in: issuers, accounts and their owners."""
+
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ..db import Model, new_id
+from ..domain.tax import Treatment, treatment
+from .columns import Id
+
+
+class Issuer(Model):
+    """Who sells and numbers invoices. `share_capital` in cents of euro; `register` is the town of its trade register.
+
+    `vat_on_debits`: it chose to owe VAT with the invoice and not with the payment, which invoices must say.
+    """
+
+    __tablename__ = "issuer"
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    legal_name: Mapped[str] = mapped_column(String(200))
+    street: Mapped[str] = mapped_column(String(200))
+    postal_code: Mapped[str] = mapped_column(String(20))
+    city: Mapped[str] = mapped_column(String(100))
+    country: Mapped[str] = mapped_column(String(2))
+    siren: Mapped[str] = mapped_column(String(9))
+    vat_number: Mapped[str] = mapped_column(String(20))
+    legal_form: Mapped[str | None] = mapped_column(String(60))
+    share_capital: Mapped[int | None] = mapped_column(BigInteger)
+    register: Mapped[str | None] = mapped_column(String(100))
+    vat_on_debits: Mapped[bool] = mapped_column(default=False, server_default=false())
+    invoice_prefix: Mapped[str] = mapped_column(String(10))
+
+
+class Account(Model):
+    """A customer organisation: who it is, where its bills go, and the zone in which its days begin."""
+
+    __tablename__ = "account"
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"))
+    legal_name: Mapped[str] = mapped_column(String(200))
+    street: Mapped[str] = mapped_column(String(200))
+    postal_code: Mapped[str] = mapped_column(String(20))
+    city: Mapped[str] = mapped_column(String(100))
+    country: Mapped[str] = mapped_column(String(2))
+    siren: Mapped[str | None] = mapped_column(String(9))
+    vat_number: Mapped[str | None] = mapped_column(String(20))
+    purchase_order: Mapped[str | None] = mapped_column(String(100))
+    billing_emails: Mapped[list[str]] = mapped_column(JSON)
+    document_locale: Mapped[str] = mapped_column(String(2))
+    zone: Mapped[str] = mapped_column(String(64))
+    manager_name: Mapped[str] = mapped_column(String(200))
+    manager_email: Mapped[str] = mapped_column(String(254))
+    manager_phone: Mapped[str] = mapped_column(String(40))
+
+    issuer: Mapped[Issuer] = relationship(lazy="raise_on_sql")
+
+    @property
+    def tax_treatment(self) -> Treatment:
+        return treatment(self.country, self.vat_number)
+
+
+class Owner(Model):
+    """The service account owner (SAO): the person who signs in."""
+
+    __tablename__ = "owner"
+    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
+    name: Mapped[str] = mapped_column(String(200))
+    email: Mapped[str] = mapped_column(String(254), unique=True)
+    password_hash: Mapped[str] = mapped_column(String(200))
+    locale: Mapped[str | None] = mapped_column(String(2))

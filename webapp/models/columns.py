@@ -1,0 +1,11 @@
+"""Column types and constraints that several tables share."""
+
+from sqlalchemy import CheckConstraint, String
+
+Id = String(40)
+Currency = String(3)
+
+
+def one_of(column: str, *values: str) -> CheckConstraint:
+    listed = ", ".join(f"'{value}'" for value in values)
+    return CheckConstraint(f"{column} IN ({listed})", name=column)

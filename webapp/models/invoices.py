@@ -1,0 +1,106 @@
+"""Issued invoices and credit notes, their numbers and their documents."""
+
+from collections.abc import Callable
+from datetime import date
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.engine.default import DefaultExecutionContext
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..db import Model, new_id
+from .columns import Currency, Id, one_of
+
+
+class InvoiceCounter(Model):
+    """The last number given, by issuer and year: its row lock is what keeps the numbers without a gap."""
+
+    __tablename__ = "invoice_counter"
+    issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"), primary_key=True)
+    year: Mapped[int] = mapped_column(primary_key=True)
+    last_number: Mapped[int]
+    last_issued_on: Mapped[date]
+
+
+class Status(StrEnum):
+    """What the list can be narrowed to."""
+
+    PAID = "paid"
+    PARTLY_CREDITED = "partly_credited"
+    CREDITED = "credited"
+    CREDIT_NOTE = "credit_note"
+
+
+STATUS = (
+    "status = CASE WHEN kind = 'credit_note' THEN 'credit_note' WHEN credited = 0 THEN 'paid' "
+    "WHEN credited < total THEN 'partly_credited' ELSE 'credited' END"
+)
+# Compared letter by letter, so that what begins with something is a range of the index in any locale.
+Key = String(300).with_variant(String(300, collation="C"), "postgresql")
+
+
+def searched(text: str) -> str:
+    """As a number or a purchase order is searched: no matter its capitals."""
+    return text.casefold()
+
+
+def _key(column: str) -> Callable[[DefaultExecutionContext], str | None]:
+    def made(context: DefaultExecutionContext) -> str | None:
+        text = context.get_current_parameters()[column]
+        return None if text is None else searched(text)
+
+    return made
+
+
+class Invoice(Model):
+    """Issued with a capture and never changed: seller, buyer, lines and dates are a snapshot. Amounts in cents.
+
+    A credit note is one of these, too: it `credits` the invoice that it refers to, and its amounts are positive.
+    What moves with the credit notes is kept beside, for the list: how much of `total` they `credited`, and the status.
+    """
+
+    __tablename__ = "invoice"
+    __table_args__ = (
+        UniqueConstraint("issuer_id", "number"),
+        CheckConstraint("total = net + tax", name="total"),
+        one_of("kind", "invoice", "credit_note"),
+        CheckConstraint("(kind = 'credit_note') = (credits_id IS NOT NULL)", name="credits"),
+        CheckConstraint("credited BETWEEN 0 AND total", name="credited"),
+        CheckConstraint(STATUS, name="status"),
+        # The list, with and without each of its two filters, and what is typed.
+        Index("ix_invoice_listed", "account_id", "issued_on", "number"),
+        Index("ix_invoice_status", "account_id", "status", "issued_on", "number"),
+        Index("ix_invoice_subscription", "subscription_id", "issued_on", "number"),
+        Index("ix_invoice_subscription_status", "subscription_id", "status", "issued_on", "number"),
+        Index("ix_invoice_number_key", "account_id", "number_key"),
+        Index("ix_invoice_order_key", "account_id", "order_key", "issued_on"),
+    )
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"))
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
+    payment_key: Mapped[str | None] = mapped_column(ForeignKey("payment.key"), unique=True)
+    kind: Mapped[str] = mapped_column(String(12), default="invoice", server_default="invoice")
+    credits_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"), index=True)
+    number: Mapped[str] = mapped_column(String(40))
+    number_key: Mapped[str] = mapped_column(Key, default=_key("number"))
+    purchase_order: Mapped[str | None] = mapped_column(String(100))  # as in the snapshot, to search by
+    order_key: Mapped[str | None] = mapped_column(Key, default=_key("purchase_order"))
+    issued_on: Mapped[date]
+    currency: Mapped[str] = mapped_column(Currency)
+    net: Mapped[int]
+    tax: Mapped[int]
+    total: Mapped[int]
+    credited: Mapped[int] = mapped_column(default=0, server_default="0")
+    status: Mapped[str] = mapped_column(String(16), default=Status.PAID, server_default="paid")
+    snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
+
+
+class InvoiceDocument(Model):
+    """An invoice's PDF, made once: every download is the same bytes. `xml` is what the PDF carries."""
+
+    __tablename__ = "invoice_document"
+    invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), primary_key=True)
+    pdf: Mapped[bytes]
+    xml: Mapped[bytes | None]

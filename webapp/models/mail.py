@@ -1,0 +1,52 @@
+"""The outbox."""
+
+from datetime import datetime
+
+from flask import current_app
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ..db import Instant, Model, new_id
+from .columns import Id, one_of
+
+
+def _delivery() -> str:
+    return "unsent" if current_app.config.get("SMTP_URL") else "kept"
+
+
+class Message(Model):
+    """The outbox: a mail is written with the change that it tells of, and `outbox` sends it.
+
+    `delivery`: kept (in the sandbox's panel, never sent), unsent, sent or given_up, and `fault` says why. `sent_at` is
+    when it was written, by the account's clock; the three below are the machine's time. `due_at`: not before this
+    (None: at once), which is also how long the sender that has it may take.
+    """
+
+    __tablename__ = "message"
+    __table_args__ = (
+        one_of("delivery", "kept", "unsent", "sent", "given_up"),
+        CheckConstraint("(delivery = 'sent') = (delivered_at IS NOT NULL)", name="delivered"),
+        Index(
+            "ix_message_unsent",
+            "due_at",
+            "id",
+            sqlite_where=text("delivery = 'unsent'"),
+            postgresql_where=text("delivery = 'unsent'"),
+        ),
+    )
+    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
+    recipient: Mapped[str] = mapped_column(String(254))
+    reply_to: Mapped[str | None] = mapped_column(String(254))  # None: the account's manager
+    subject: Mapped[str] = mapped_column(String(200))
+    body: Mapped[str]
+    html: Mapped[str] = mapped_column(Text, server_default="")  # empty: written before mails had any
+    about: Mapped[str] = mapped_column(String(100), unique=True)  # says what it tells, so that it is told once
+    attached_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))  # this invoice's PDF
+    sent_at: Mapped[datetime] = mapped_column(Instant)
+    delivery: Mapped[str] = mapped_column(String(10), default=_delivery, server_default="unsent")
+    attempts: Mapped[int] = mapped_column(default=0, server_default="0")
+    due_at: Mapped[datetime | None] = mapped_column(Instant)
+    tried_at: Mapped[datetime | None] = mapped_column(Instant)  # for the first time
+    delivered_at: Mapped[datetime | None] = mapped_column(Instant)
+    fault: Mapped[str | None] = mapped_column(String(300))

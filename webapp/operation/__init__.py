@@ -1,0 +1,21 @@
+"""What operators use: commands, the server, health checks and logs."""
+
+from flask import Flask
+
+from . import cli, doctor, provision
+
+
+def register(app: Flask) -> None:
+    """Adds the commands to `flask` and `my-qlik-portal`."""
+    for command in (
+        cli.demo,
+        cli.roll_over,
+        cli.send_mail,
+        cli.credit_note,
+        cli.backup,
+        cli.serve,
+        doctor.doctor,
+        provision.add_account_command,
+        provision.add_owner_command,
+    ):
+        app.cli.add_command(command)

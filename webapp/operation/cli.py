@@ -1,0 +1,250 @@
+"""The commands. A fault is one sentence, not a traceback."""
+
+import logging
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from functools import partial
+from threading import Event
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select
+
+from ..config import DEMO_EMAIL, DEMO_PASSWORD, PACKAGE
+from ..db import db
+from ..invoices import listing
+from ..mail import delivery
+from ..models.accounts import Owner
+from ..purchases import refunds
+from ..renewals import rollover, sweep
+from . import health, logs
+
+log = logging.getLogger(__name__)
+HOME = PACKAGE.parent  # from where the server's processes find the package
+STOPPING = 30  # seconds that requests in flight, and the subscription in hand, have to end when the server stops
+
+
+def check_database() -> None:
+    """Raises ClickException unless the database opens and stands at the newest migration."""
+    fault = health.database_fault()
+    if fault is not None:
+        raise click.ClickException(fault)
+
+
+@click.command("demo")
+@with_appcontext
+def demo() -> None:
+    """Make the demo account, once."""
+    from ..sandbox import scenarios
+
+    check_database()
+    if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
+        db.session.rollback()
+        scenarios.make("both", email=DEMO_EMAIL, password=DEMO_PASSWORD)
+
+
+@click.command("roll-over")
+@click.option("--account", help="Only this account.")
+@click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
+@click.option("--threads", envvar="ROLL_OVER_THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
+@with_appcontext
+def roll_over(account: str | None, every: int | None, threads: int) -> None:
+    """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
+    with _until_stopped() as stop:
+        failed = _run(partial(_sweep, account, threads, stop, quiet=bool(every)), every, stop)
+    if failed:
+        raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
+
+
+@contextmanager
+def _until_stopped() -> Iterator[Event]:
+    """What is set when the process is told to end: the subscription in hand is finished, and no other begun."""
+    stop = Event()
+    before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
+    """Once, or again for as long as the caller lives: a database that is away for a while is tried the next time."""
+    if not every:
+        check_database()
+        return once()
+    caller, left = os.getppid(), 0
+    while not stop.is_set() and os.getppid() == caller:
+        try:
+            left = once()
+        except Exception:
+            log.exception("this run broke off; the next one begins in %s s", every)
+            db.session.remove()
+        stop.wait(every)
+    return left
+
+
+def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
+    """One sweep, with a line that moves where it is watched and a summary; how many failed."""
+    total, done, since = sweep.to_look_at(account), rollover.Done(), time.monotonic()
+
+    def rate(_item: object) -> str:
+        return f"{done['seen'] / max(time.monotonic() - since, 0.001):,.0f}/s"
+
+    shown = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
+    with click.progressbar(length=total, show_pos=True, item_show_func=rate, **shown) as bar:  # type: ignore[arg-type]
+        for one in sweep.swept(account, threads):
+            done.update(one)
+            bar.update(one["seen"], done)
+            if stop.is_set():
+                break
+    told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
+    if not quiet or done.total() > done["seen"]:
+        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
+    return done["failed"]
+
+
+@click.command("send-mail")
+@click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
+@with_appcontext
+def send_mail(every: int | None) -> None:
+    """Send the mails of the outbox that are due. Safe on several machines at once."""
+    if not current_app.config["SMTP_URL"]:
+        raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
+    with _until_stopped() as stop:
+        waiting = _run(partial(_send, stop, quiet=bool(every)), every, stop)
+    if waiting:
+        raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
+
+
+def _send(stop: Event, quiet: bool) -> int:
+    """One run, and a summary; how many mails were not sent."""
+    done = delivery.send_due(stop)
+    if not quiet or done:
+        click.echo(", ".join(f"{done[name]:,} {name}" for name in delivery.OUTCOMES if done[name]) or "nothing was due")
+    return done.total() - done["sent"]
+
+
+@click.command("credit-note")
+@click.argument("number")
+@click.option("--account", required=True, help="The account that the invoice is of.")
+@click.option("--net", help="Cents before tax; all that is left where this is not given.")
+@click.option("--reason", default="", help="Printed on the credit note.")
+@with_appcontext
+def credit_note(number: str, account: str, net: str | None, reason: str) -> None:
+    """Refund an invoice to the card that paid it, and issue the credit note."""
+    check_database()
+    if net is not None and not re.fullmatch(r"0*[1-9][0-9]{0,11}", net, re.ASCII):
+        raise click.ClickException("--net is a whole number of cents, 1 or more.")
+    try:
+        refund = refunds.credit(account, number, None if net is None else int(net), reason)
+    except refunds.NotCredited as refusal:
+        raise click.ClickException(str(refusal)) from None
+    if refund.state == "refused":
+        raise click.ClickException(f"The gateway refused the refund {refund.key}: no credit note was issued.")
+    if refund.state == "pending":
+        raise click.ClickException(
+            f"The gateway did not say what became of the refund {refund.key}. It is kept as pending: "
+            f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
+        )
+    note = listing.find_invoice(account, refund.credit_note_id or "")
+    shown = refunds.printed(note.total, note.currency)
+    click.echo(f"Credit note {note.number} of {shown} with tax for the invoice {number}.")
+
+
+@click.command("backup")
+@click.argument("file", type=click.Path(exists=False, dir_okay=False))
+@with_appcontext
+def backup(file: str) -> None:
+    """Copy the SQLite database as it is at one moment into a new file, while the portal runs."""
+    if db.engine.dialect.name != "sqlite":
+        raise click.ClickException("This copies SQLite only. PostgreSQL: pg_dump --format=custom --file=FILE ADDRESS")
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
+    except OSError as fault:
+        raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
+    with closing(sqlite3.connect(db.engine.url.database or "")) as source:
+        source.execute("VACUUM INTO ?", (file,))
+    os.fsync(descriptor)
+    os.close(descriptor)
+    click.echo(f"{file}: {os.path.getsize(file):,} bytes.")
+
+
+@click.command("serve")
+@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
+@click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
+@click.option("--workers", envvar="WORKERS", default=2, show_default=True, type=click.IntRange(1, 64))
+@click.option("--threads", envvar="THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
+@click.option("--sweep-every", envvar="SWEEP_EVERY", default=30, show_default=True, type=click.IntRange(0))
+@with_appcontext
+def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) -> None:
+    """Serve the portal with Granian."""
+    from granian import Granian
+    from granian.constants import Interfaces
+    from granian.log import LogLevels
+
+    check_database()
+    _check_port(host, port)
+    os.environ.update(HOST=host, PORT=str(port))  # for the workers and the sweep, where options named them
+    server = Granian(
+        "webapp:create_app",
+        factory=True,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        workers=workers,
+        blocking_threads=threads,
+        log_level=LogLevels.warning,
+        log_dictconfig=logs.AS_OURS,
+        working_dir=HOME,
+        backpressure=max(64, threads * 16),
+        workers_kill_timeout=STOPPING,
+        respawn_failed_workers=True,
+    )
+    told = f"\nMy Qlik is at http://{host}:{port}\n"
+    if current_app.config["SANDBOX"]:
+        told += f"Sign in with {DEMO_EMAIL} and the password {DEMO_PASSWORD}\nThe sandbox panel is at http://{host}:{port}/sandbox"
+    server.on_startup(lambda: click.echo(told))
+    db.engine.dispose()
+    with _sweeping(sweep_every):
+        server.serve()
+
+
+@contextmanager
+def _sweeping(every: int) -> Iterator[None]:
+    """The sweep and the sender of mails beside the server, each in a process of its own: they delay no page."""
+    names = ["roll-over", *(["send-mail"] if current_app.config["SMTP_URL"] else [])] if every else []
+    commands = [[sys.executable, "-m", "flask", "--app", "webapp", name, "--every", str(every)] for name in names]
+    beside = [subprocess.Popen(command, cwd=HOME) for command in commands]  # noqa: S603  our own commands
+    try:
+        yield
+    finally:
+        for process in beside:
+            process.terminate()
+        for process in beside:
+            try:
+                process.wait(STOPPING)
+            except subprocess.TimeoutExpired:
+                process.kill()  # what it began is asked about, or sent, by the next
+                process.wait()
+
+
+def _check_port(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as fault:
+            raise click.ClickException(
+                f"{host}:{port} cannot be used ({fault.strerror}). Choose another PORT or HOST."
+            ) from None

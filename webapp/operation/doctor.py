@@ -1,0 +1,178 @@
+"""`flask doctor`: every setting and every outside part that is configured, each in one line.
+
+A part of the portal adds its own to CHECKS: a name, and a function that answers None where all is well, else one
+sentence that names the setting and says what to do. It runs in the application's context and prints no secret.
+"""
+
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import select
+from stdnum.eu import vat
+from stdnum.fr import siren
+from werkzeug.sansio.utils import host_is_trusted
+
+from .. import config
+from ..access import provider
+from ..db import db
+from ..models.accounts import Issuer
+from ..models.subscriptions import Subscription
+from ..ports import DirectoryUnavailable, Undelivered, ports
+from . import health
+
+Check = Callable[[], str | None]
+
+
+def _secret_key() -> str | None:
+    if len(current_app.config["SECRET_KEY"]) >= 32:
+        return None
+    return "SECRET_KEY is shorter than 32 characters: set it to what `openssl rand -hex 32` prints."
+
+
+def _debug() -> str | None:
+    return "FLASK_DEBUG is on: unset it, it shows the code to visitors." if _real() and current_app.debug else None
+
+
+def _public_url() -> str | None:
+    address = urlsplit(current_app.config["PUBLIC_URL"])
+    if _real() and address.scheme != "https":
+        return f"PUBLIC_URL ({address.geturl()}) does not begin with https: set it to the address that owners type."
+    return None
+
+
+def _trusted_hosts() -> str | None:
+    trusted, named = current_app.config["TRUSTED_HOSTS"], urlsplit(current_app.config["PUBLIC_URL"]).netloc
+    if trusted is None:
+        return f"TRUSTED_HOSTS is not set, so any host name is answered to: set it to {named}."
+    if not host_is_trusted(named, trusted):
+        return f"TRUSTED_HOSTS ({' '.join(trusted)}) does not name {named}, the host of PUBLIC_URL: add it."
+    return None
+
+
+def _server() -> str | None:
+    from .cli import roll_over, serve
+
+    try:
+        for command in (serve, roll_over):
+            command.make_context(command.name, [])
+    except click.BadParameter as fault:
+        return f"{fault.param.envvar if fault.param else 'A setting'} cannot be used: {fault.message}"
+    return None
+
+
+def _catalogues() -> str | None:
+    for words in (config.PACKAGE / "translations").glob("*/LC_MESSAGES/messages.po"):
+        if not words.with_suffix(".mo").exists():
+            return f"The {words.parts[-3]} sentences are not compiled. Run: pybabel compile -d webapp/translations"
+    return None
+
+
+def _files() -> str | None:
+    for name in ("static/app.css", "static/app.js", "templates/base.html"):
+        if not (config.ROOT / name).exists():
+            return f"{config.ROOT / name} is missing: install the portal again."
+    return None
+
+
+def _tenant() -> str | None:
+    if "{tenant}" in current_app.config["USER_ADMINISTRATION_URL"]:
+        return None
+    return "USER_ADMINISTRATION_URL does not contain {tenant}, which is replaced by the tenant's name: add it."
+
+
+def _accessibility() -> str | None:
+    if current_app.config["ACCESSIBILITY_EMAIL"]:
+        return None
+    return "ACCESSIBILITY_EMAIL is not set: the accessibility statement must say where to write."
+
+
+def _issuers() -> str | None:
+    """French invoices name their seller in full (Code de commerce, art. R123-237 and R123-238)."""
+    if health.database_fault():
+        return None  # which is told by itself
+    for issuer in db.session.scalars(select(Issuer).order_by(Issuer.id)):
+        if not (siren.is_valid(issuer.siren) and vat.is_valid(issuer.vat_number)):
+            return f"The issuer {issuer.id} has no valid SIREN or VAT number: correct the table issuer."
+        if not issuer.legal_form or issuer.share_capital is None or not issuer.register:
+            return f"The issuer {issuer.id} lacks legal_form, share_capital or register: correct the table issuer."
+    return None
+
+
+# Outside parts, each asked once for what it is used for
+def _gateway() -> str | None:
+    return ports().gateway.fault()
+
+
+def _mail() -> str | None:
+    mailer = ports().mailer
+    try:
+        if mailer is not None:
+            mailer.greet()
+    except Undelivered as fault:
+        return f"SMTP_URL: {fault}. Check the address, the port and the password."
+    return None
+
+
+def _provider() -> str | None:
+    if not provider.offered():
+        return None
+    try:
+        provider.described()
+    except provider.Refused as fault:
+        return f"OIDC_ISSUER ({current_app.config['OIDC_ISSUER']}) does not describe itself ({fault.why}): check it."
+    return None
+
+
+def _directory() -> str | None:
+    if health.database_fault() or not _real():
+        return None
+    tenant = db.session.scalars(select(Subscription.tenant).order_by(Subscription.id).limit(1)).one_or_none()
+    db.session.rollback()
+    try:
+        if tenant is not None:
+            ports().directory.active_users(tenant)
+    except DirectoryUnavailable as fault:
+        return f"A tenant does not tell its users: {fault}. Check QLIK_API_KEY, or QLIK_CLIENT_ID and its secret."
+    return None
+
+
+def _real() -> bool:
+    return not current_app.config["SANDBOX"]
+
+
+CHECKS: list[tuple[str, Check]] = [
+    ("secret key", _secret_key),
+    ("debugger", _debug),
+    ("database", health.database_fault),
+    ("public address", _public_url),
+    ("host names", _trusted_hosts),
+    ("server", _server),
+    ("sentences", _catalogues),
+    ("files", _files),
+    ("tenant's users", _tenant),
+    ("accessibility", _accessibility),
+    ("issuers", _issuers),
+    ("payment gateway", _gateway),
+    ("mail server", _mail),
+    ("sign-in provider", _provider),
+    ("tenant directory", _directory),
+]
+
+
+@click.command("doctor")
+@with_appcontext
+def doctor() -> None:
+    """Check every setting and every outside part: a line each; the status is 1 if one is at fault."""
+    faults = 0
+    for name, check in CHECKS:
+        try:
+            said = check()
+        except Exception as fault:  # a check that breaks is a finding, too; what it says may hold a secret
+            said = f"This could not be checked ({type(fault).__name__})."
+        faults += said is not None
+        click.echo(f"{'ok' if said is None else 'FAULT':<6}{name:<18}{said or ''}".rstrip())
+    if faults:
+        raise SystemExit(1)

@@ -1,0 +1,115 @@
+"""One line on standard error for each request and event: JSON for machines, or for people to read.
+
+Nothing personal is told. A request is its endpoint and no address; what an exception quotes, e-mail addresses,
+credentials in addresses and numbers as long as a card's are masked wherever they come from.
+"""
+
+import json
+import logging
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from time import perf_counter
+from traceback import walk_tb
+from typing import Any, TextIO
+
+from flask import Flask, Response, current_app, g, has_app_context, request
+
+from ..db import new_id
+from . import health
+
+log = logging.getLogger(__name__)
+MASK = "…"
+PERSONAL = re.compile(r"[^\s@\"'<>(,=]+@[^\s@\"'<>),]+|(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])")
+WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
+# The server's own lines, which would have a form of their own.
+AS_OURS: dict[str, Any] = {
+    "handlers": {},
+    "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},
+}
+
+
+def masked(text: str) -> str:
+    return PERSONAL.sub(MASK, text)
+
+
+def causes(fault: BaseException | None) -> list[str]:
+    """An exception and its causes: type, what it says in one line, and the places it came through. No value."""
+    told = []
+    while fault is not None:
+        said = re.sub(r"'[^']*'", MASK, (str(fault).splitlines() or [""])[0])
+        places = [(frame.f_code, line) for frame, line in walk_tb(fault.__traceback__)]
+        way = " > ".join(f"{Path(code.co_filename).name}:{line} {code.co_name}" for code, line in places)
+        told.append(f"{type(fault).__qualname__}: {masked(said)} [{way}]")
+        fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
+    return told
+
+
+def _told(record: logging.LogRecord) -> dict[str, Any]:
+    """What there is to tell beside the words."""
+    known = {"request_id": g.request_id} if has_app_context() and "request_id" in g else {}
+    return known | getattr(record, "told", {})
+
+
+class Json(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line: dict[str, Any] = {"at": at, "level": record.levelname.lower(), "logger": record.name}
+        line |= {"event": masked(record.getMessage()), **_told(record)}
+        if record.exc_info:
+            line["fault"] = causes(record.exc_info[1])
+        return json.dumps(line, ensure_ascii=False, default=str)
+
+
+class Readable(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        lines = masked(super().format(record)).splitlines()
+        lines[0] += "".join(f" {name}={value}" for name, value in _told(record).items())
+        return "\n".join(lines)
+
+
+class StandardError(logging.StreamHandler[TextIO]):
+    """Whatever standard error is by then."""
+
+    @property
+    def stream(self) -> TextIO:
+        return sys.stderr
+
+    @stream.setter
+    def stream(self, _given: TextIO) -> None:
+        """It is looked up each time."""
+
+
+def init(app: Flask) -> None:
+    """Call it before any other hook is registered: what it notes is the whole request."""
+    handler, root = StandardError(), logging.getLogger()
+    readable = Readable("%(asctime)s %(levelname)s %(name)s %(message)s", "%H:%M:%S")
+    handler.setFormatter(Json() if app.config["LOG_FORMAT"] == "json" else readable)
+    root.handlers = [other for other in root.handlers if not isinstance(other, StandardError)] + [handler]
+    logging.getLogger("webapp").setLevel(logging.INFO)
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    """The request gets a name that the customer can quote: the proxy's, where one is trusted to give it."""
+    header = current_app.config["REQUEST_ID_HEADER"]
+    given = request.headers.get(header, "") if header else ""
+    g.request_id, g.began = given if WELL_FORMED.fullmatch(given) else new_id(), perf_counter()
+
+
+def _end(response: Response) -> Response:
+    if "began" in g:
+        if request.endpoint != "static" or response.status_code >= 400:  # nobody quotes a style sheet
+            response.headers["X-Request-ID"] = g.request_id
+        told = {
+            "method": request.method,
+            "endpoint": request.endpoint,
+            "status": response.status_code,
+            "ms": round((perf_counter() - g.began) * 1000, 1),
+        }
+        if g.get("owner"):
+            told["account"] = g.owner.account_id
+        log.log(logging.DEBUG if request.path in health.PATHS else logging.INFO, "request", extra={"told": told})
+    return response

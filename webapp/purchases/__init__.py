@@ -1,0 +1,1 @@
+"""Paying: quotes, payments, cards, refunds, and what the payment gateway reports."""

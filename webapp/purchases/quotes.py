@@ -1,0 +1,149 @@
+"""Quotes: what a renewal or an addition of seats costs, stored until it is paid or expires."""
+
+from datetime import datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import select
+from sqlalchemy.orm import joinedload, selectinload
+from sqlalchemy.orm.attributes import set_committed_value
+
+from ..db import NotFound, db, new_id, transaction
+from ..domain.pricing import Line, monthly_cost, period_lines, prorated_line
+from ..domain.refusals import CardExpired, CardMissing, NotMoreSeats
+from ..domain.subscription import check_addition, check_floor, renewal_target
+from ..domain.tax import amounts
+from ..models.purchases import Card, Quote
+from ..models.subscriptions import PeriodRow, Subscription
+from ..ports import ports
+from ..subscriptions.active_users import refresh_active_users
+from ..subscriptions.loading import load
+
+QUOTE_LIFETIME = timedelta(minutes=30)
+
+
+def load_quote(account_id: str, subscription_id: str, quote_id: str, *, lock: bool = False) -> Quote:
+    """A quote with its card and attempts, of a subscription that `load` finds (and locks)."""
+    subscription = load(account_id, subscription_id, lock=lock)
+    query = (
+        select(Quote)
+        .where(Quote.id == quote_id, Quote.subscription_id == subscription_id)
+        .options(joinedload(Quote.card), selectinload(Quote.payments))
+        .execution_options(populate_existing=True)
+    )
+    quote = db.session.scalars(query).one_or_none()
+    if quote is None:
+        raise NotFound(quote_id)
+    set_committed_value(quote, "subscription", subscription)
+    for payment in quote.payments:
+        set_committed_value(payment, "quote", quote)
+    return quote
+
+
+def quote_renewal(account_id: str, subscription_id: str, seats: int) -> str:
+    """Continue on the stepper (renew, step 4): stores what a renewal with `seats` costs; the quote's id."""
+    return _store_quote(account_id, subscription_id, "renewal", seats)
+
+
+def quote_addition(account_id: str, subscription_id: str, seats: int) -> str:
+    """Continue on the stepper (add): stores what rising to `seats` today costs; the quote's id."""
+    return _store_quote(account_id, subscription_id, "addition", seats)
+
+
+def _store_quote(account_id: str, subscription_id: str, kind: str, seats: int) -> str:
+    subscription = load(account_id, subscription_id)
+    ALLOWED[kind](subscription.facts(), ports().clock.now(subscription.account).date())
+    refresh_active_users(account_id, subscription_id, needed=kind == "renewal")  # more seats are always enough
+    with transaction() as session:
+        subscription = load(account_id, subscription_id, lock=True)
+        quote = draft(subscription, kind, seats, ports().clock.now(subscription.account))
+        session.add(quote)
+    return quote.id
+
+
+def draft(subscription: Subscription, kind: str, seats: int, now: datetime, automatic: bool = False) -> Quote:
+    """The quote that these facts give, or the refusal; nothing is stored."""
+    if kind == "addition":
+        ordinal, price_list_id, lines, expires_at = _priced_addition(subscription, seats, now)
+    else:
+        ordinal, price_list_id, lines, expires_at = _priced_renewal(subscription, seats, now, automatic)
+    billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+    return Quote(
+        id=new_id(),
+        subscription_id=subscription.id,
+        kind=kind,
+        ordinal=ordinal,
+        seats=seats,
+        months=subscription.term_months,
+        price_list_id=price_list_id,
+        lines=lines,
+        currency=subscription.price_list.currency,
+        **billed._asdict(),
+        automatic=automatic,
+        created_at=now,
+        expires_at=expires_at,
+    )
+
+
+Priced = tuple[int, str, list[Line], datetime]  # ordinal, price list, lines, expiry
+
+
+def _priced_renewal(subscription: Subscription, seats: int, now: datetime, automatic: bool) -> Priced:
+    """The whole period, or what is left of it after a lapse. The sweep minds no floor."""
+    facts = subscription.facts()
+    target = renewal_target(facts, now.date())
+    if not automatic:
+        check_floor(facts, seats)
+    lines = period_lines(subscription.price_list.tiers, seats, facts.months)
+    if target.days_left is not None:
+        monthly = monthly_cost(subscription.price_list.tiers, seats)
+        lines = [prorated_line(monthly, seats, facts.months, target.period, target.days_left)]
+    return target.period.ordinal, subscription.price_list_id, lines, now + QUOTE_LIFETIME
+
+
+def _priced_addition(subscription: Subscription, seats: int, now: datetime) -> Priced:
+    """The difference for the days left of the period, today included, and in full for a next period already paid;
+    a period that has as many seats already stays as it is.
+
+    Each period at the prices it was paid at. The price of a day ends with the day, so the quote ends at midnight.
+    """
+    facts, today = subscription.facts(), now.date()
+    check_addition(facts, today)
+    current = facts.current(today)
+    if seats <= facts.seats[current.ordinal]:
+        raise NotMoreSeats(facts.seats[current.ordinal])
+    lines, rows = [], periods_to_raise(subscription, current.ordinal, seats)
+    for row in rows:
+        tiers, period = row.price_list.tiers, facts.period(row.ordinal)
+        monthly = monthly_cost(tiers, seats) - monthly_cost(tiers, row.seats)
+        days_left = (period.end - max(today, period.start)).days
+        lines.append(prorated_line(monthly, seats - row.seats, facts.months, period, days_left))
+    midnight = datetime.combine(today + timedelta(days=1), time(), ZoneInfo(subscription.account.zone))
+    return current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight)
+
+
+def periods_to_raise(subscription: Subscription, since: int, seats: int) -> list[PeriodRow]:
+    """The paid periods, from the current one on, that an addition to `seats` raises."""
+    return [row for row in subscription.periods if row.ordinal >= since and row.seats < seats]
+
+
+ALLOWED = {"renewal": renewal_target, "addition": check_addition}
+
+
+def choose_card(account_id: str, subscription_id: str, quote_id: str, card_id: str | None) -> None:
+    """Continue on the payment page (renew, step 6). Raises CardMissing, CardExpired."""
+    with transaction() as session:
+        quote = load_quote(account_id, subscription_id, quote_id, lock=True)
+        card = session.scalars(select(Card).where(Card.id == card_id, Card.account_id == account_id)).one_or_none()
+        if card_id and card is None:
+            raise NotFound(card_id)
+        check_card(card, ports().clock.now(quote.subscription.account))
+        if quote.unrefused is None:
+            quote.card = card
+
+
+def check_card(card: Card | None, now: datetime) -> Card:
+    if card is None:
+        raise CardMissing
+    if card.expired(now.date()):
+        raise CardExpired
+    return card

@@ -1,0 +1,167 @@
+"""Refunds and their credit notes (« avoirs »): money of a paid invoice goes back to the card that paid it.
+
+As with a charge: a pending refund is committed, the gateway is asked while no transaction is open, and what it says is
+written with the credit note in one transaction. An unknown outcome stays pending; the sweep asks again, with the same
+key, so that the money goes back once.
+"""
+
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+
+from sqlalchemy import func, select
+
+from ..accounts import activity
+from ..db import db, transaction
+from ..domain.money import Money
+from ..domain.tax import credited_tax
+from ..invoices import issuing
+from ..mail import outbox
+from ..models.accounts import Account
+from ..models.invoices import Invoice
+from ..models.purchases import Refund
+from ..ports import Declined, OutcomeUnknown, Refunded, ports
+from ..subscriptions import loading
+from . import payments
+
+log = logging.getLogger(__name__)
+REASON_LENGTH = 300
+
+
+class NotCredited(Exception):
+    """The request cannot be met, and nothing was written; the message says why, to whoever runs the portal."""
+
+
+def credit(account_id: str, number: str, net: int | None = None, reason: str = "") -> Refund:
+    """Refunds `net` cents before tax of an invoice, None: all that is left, and what became of it.
+
+    While a refund of the invoice is pending, this asks what became of that one, and begins no other.
+    """
+    return ask(_claim(account_id, number, net, reason))
+
+
+def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
+    """The key of a committed pending refund."""
+    reason = " ".join(reason.split())
+    if len(reason) > REASON_LENGTH or not reason.isprintable():
+        raise NotCredited(f"The reason is one line of at most {REASON_LENGTH} letters.")
+    with transaction() as session:
+        invoice = _creditable(account_id, number)
+        refunds = session.scalars(select(Refund).where(Refund.invoice_id == invoice.id)).all()
+        pending = next((refund for refund in refunds if refund.state == "pending"), None)
+        if pending is not None and net in (None, pending.net):
+            return pending.key
+        if pending is not None:
+            shown = printed(pending.net, invoice.currency)
+            raise NotCredited(f"A refund of {shown} before tax is pending: settle it first, by leaving out --net.")
+        refund = _part(invoice, refunds, net)
+        refund.reason, refund.created_at = reason, ports().clock.now(session.get_one(Account, account_id))
+        key = refund.key
+        session.add(refund)
+    return key
+
+
+def _creditable(account_id: str, number: str) -> Invoice:
+    """An invoice of this account that the gateway was paid for, locked."""
+    issuer = select(Account.issuer_id).where(Account.id == account_id).scalar_subquery()
+    query = select(Invoice).where(Invoice.account_id == account_id, Invoice.number == number)
+    query = query.where(Invoice.issuer_id == issuer).with_for_update(of=Invoice, key_share=True)
+    invoice = db.session.scalars(query.execution_options(populate_existing=True)).one_or_none()
+    if invoice is None:
+        raise NotCredited(f"The account {account_id} has no invoice {number}.")
+    if invoice.kind != "invoice":
+        raise NotCredited(f"{number} is a credit note: name the invoice that it credits.")
+    if invoice.payment_key is None:
+        raise NotCredited(f"The invoice {number} was not paid through the gateway: nothing can be refunded there.")
+    return invoice
+
+
+def _part(invoice: Invoice, refunds: Sequence[Refund], net: int | None) -> Refund:
+    counted = [refund for refund in refunds if refund.state != "refused"]
+    before = sum(refund.net for refund in counted)
+    left = invoice.net - before
+    if left <= 0:
+        raise NotCredited(f"Nothing is left to credit of the invoice {invoice.number}.")
+    net = left if net is None else net
+    if not 0 < net <= left:
+        shown = printed(left, invoice.currency)
+        raise NotCredited(f"{shown} before tax are left of the invoice {invoice.number}: give 1 to {left} cents.")
+    tax = credited_tax(net, before, invoice.net, invoice.tax, invoice.snapshot["tax_rate"])
+    return Refund(
+        key=f"{invoice.payment_key}.r{len(refunds) + 1}",
+        payment_key=invoice.payment_key,
+        invoice_id=invoice.id,
+        net=net,
+        tax=tax,
+        total=net + tax,
+        state="pending",
+    )
+
+
+def printed(cents: int, currency: str) -> str:
+    return f"{cents // 100:,}.{cents % 100:02d} {currency}"
+
+
+def find(key: str) -> Refund:
+    return db.session.get_one(Refund, key, populate_existing=True)
+
+
+def ask(key: str) -> Refund:
+    """Asks the gateway for a pending refund, outside any transaction, and writes what it says."""
+    refund = find(key)
+    if refund.state == "pending":
+        invoice = db.session.get_one(Invoice, refund.invoice_id)
+        payment_key, money = refund.payment_key, Money(refund.total, invoice.currency)
+        db.session.rollback()
+        with suppress(OutcomeUnknown):  # it stays pending
+            _settle(key, ports().gateway.refund(key, payment_key, money))
+    return find(key)
+
+
+def _settle(key: str, outcome: Refunded | Declined) -> None:
+    with transaction() as session:
+        of = select(Invoice).join(Refund, Refund.invoice_id == Invoice.id).where(Refund.key == key)
+        fresh = of.with_for_update(of=Invoice, key_share=True).execution_options(populate_existing=True)
+        invoice, refund = session.scalars(fresh).one(), find(key)
+        if refund.state != "pending":
+            return  # somebody else settled it
+        subscription = loading.load(invoice.account_id, invoice.subscription_id)
+        account = subscription.account
+        now = ports().clock.now(account)
+        if isinstance(outcome, Declined):
+            refund.state, refund.settled_at = "refused", now
+            log.error("the gateway refused refund %s", key)
+            return
+        note = issuing.issue_credit_note(account.issuer, invoice, refund, now)
+        refund.state, refund.settled_at, refund.credit_note_id = "made", now, note.id
+        session.add_all(outbox.credited(subscription, note, now))
+        activity.record(
+            account.id,
+            "credit_note_issued",
+            now,
+            {},
+            {"total": note.total, "currency": note.currency, "invoice": invoice.number, "credit_note": note.number},
+            subscription,
+        )
+
+
+def pending(account_id: str | None, most: int) -> list[str]:
+    """Some refunds of unknown outcome, in no order, so that none keeps the others waiting for ever."""
+    query = select(Refund.key).where(Refund.state == "pending").order_by(func.random()).limit(most)
+    if account_id is not None:
+        query = query.join(Invoice, Invoice.id == Refund.invoice_id).where(Invoice.account_id == account_id)
+    keys = list(db.session.scalars(query))
+    db.session.rollback()
+    return keys
+
+
+def settled(key: str) -> str:
+    """What became of a refund, after asking the gateway; one that stays pending for a day is for a person."""
+    refund = ask(key)
+    if refund.state == "pending":
+        invoice = db.session.get_one(Invoice, refund.invoice_id)
+        account = db.session.get_one(Account, invoice.account_id)
+        waited = ports().clock.now(account) - refund.created_at
+        if waited >= payments.LONG_PENDING:
+            log.error("refund %s has been pending for %s: look it up at the gateway", key, waited)
+    return refund.state

@@ -1,0 +1,40 @@
+"""An account's cards and which of them is the default, read and written inside other transactions."""
+
+from sqlalchemy import select
+
+from ..db import db, new_id
+from ..models.accounts import Account
+from ..models.purchases import Card, DefaultCard
+from ..ports import NewCard, ports
+
+
+def cards_of(account_id: str) -> list[tuple[Card, bool]]:
+    """The account's cards, the default first, each with whether it is the default."""
+    rows = db.session.execute(
+        select(Card, DefaultCard.card_id.is_not(None))
+        .outerjoin(DefaultCard, DefaultCard.card_id == Card.id)
+        .where(Card.account_id == account_id)
+        .order_by(DefaultCard.card_id.is_(None), Card.added_at, Card.id)
+    )
+    return [(card, is_default) for card, is_default in rows]
+
+
+def default_card(account_id: str) -> Card | None:
+    return db.session.scalars(
+        select(Card).join(DefaultCard, DefaultCard.card_id == Card.id).where(DefaultCard.account_id == account_id)
+    ).one_or_none()
+
+
+def add_card(account: Account, entered: NewCard) -> Card:
+    """Saves a card in the open transaction; an account's first becomes its default."""
+    card = Card(id=new_id(), account_id=account.id, added_at=ports().clock.now(account), **entered._asdict())
+    db.session.add(card)
+    db.session.flush()
+    if db.session.get(DefaultCard, account.id) is None:
+        db.session.add(DefaultCard(account_id=account.id, card_id=card.id))
+    return card
+
+
+def told(card: Card) -> dict[str, str]:
+    """What the activity may say of a card."""
+    return {"brand": card.brand, "last4": card.last4}

@@ -1,0 +1,147 @@
+"""Every refusal as a sentence that says what is wrong and what to do, and links it where a page does it."""
+
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from flask import url_for
+from flask_babel import gettext, lazy_gettext
+
+from .. import formats
+from ..domain import refusals as rules
+from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept
+from ..formats import ngettext
+from ..models.subscriptions import Subscription
+
+
+class Explained(NamedTuple):
+    """`label` and `url` are the way on, if a page offers one; `title`: if the status' own will not do."""
+
+    sentence: str
+    label: str = ""
+    url: str = ""
+    title: str = ""
+
+
+def _below_active_users(refusal: rules.BelowActiveUsers, zone: str) -> str:
+    sentence = ngettext(
+        "The tenant has %(n)s active user: you cannot go below it. "
+        "Remove users first, then wait at least two minutes before you continue.",
+        "The tenant has %(n)s active users: you cannot go below that number. "
+        "Remove users first, then wait at least two minutes before you continue.",
+        refusal.active,
+    )
+    if refusal.as_of is not None:
+        local = refusal.as_of.astimezone(ZoneInfo(zone))
+        sentence += " " + gettext("Counted at %(time)s.", time=formats.clock_time(local))
+    return sentence
+
+
+def _active_users(refusal: rules.BelowActiveUsers | rules.ActiveUsersUnknown, subscription: Subscription) -> Explained:
+    """More than the number that was asked for, or not known."""
+    zone = subscription.account.zone
+    if isinstance(refusal, rules.BelowActiveUsers):
+        way_on = url_for("renew.stepper", subscription_id=subscription.id, seats=refusal.active)
+        return Explained(_below_active_users(refusal, zone), gettext("Change the number of paid users"), way_on)
+    local = refusal.as_of.astimezone(ZoneInfo(zone))
+    sentence = ngettext(
+        "The tenant does not answer, so its active users cannot be counted now. It last told of %(n)s active user, "
+        "on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
+        "The tenant does not answer, so its active users cannot be counted now. It last told of %(n)s active users, "
+        "on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
+        refusal.active,
+        day=formats.day(local),
+        time=formats.clock_time(local),
+    )
+    label, title = gettext("Contact your Qlik account manager"), gettext("The tenant does not answer")
+    return Explained(sentence, label, url_for("contact.page"), title)
+
+
+CLOSED = {
+    "applied": lazy_gettext("This request has already taken effect: it can no longer be undone."),
+    "superseded": lazy_gettext("This request was replaced by a later one: it can no longer be undone."),
+    "withdrawn": lazy_gettext("This request was already undone, and another one is open now."),
+    None: lazy_gettext("The day of this request has come: it can no longer be undone."),
+}
+
+
+def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
+    """`subscription` is the one that was asked for, where there is one."""
+    match refusal:
+        case CardMissing():
+            return Explained(gettext("Choose a payment method. If there is none, add one first."))
+        case CardExpired():
+            return Explained(gettext("This card has expired. Choose another one or add a new one."))
+        case DefaultCardKept(only=True):
+            sentence = gettext(
+                "The default card cannot be deleted, and it is the only one. "
+                "Add another card and make it the default first."
+            )
+            return Explained(sentence, gettext("Add credit card"), url_for("billing.page"))
+        case DefaultCardKept():
+            sentence = gettext("The default card cannot be deleted: make another card the default first.")
+            return Explained(sentence, gettext("Choose another default card"), url_for("billing.page"))
+        case CardInUse(subscription_id=charged):
+            sentence = gettext("A payment with this card is still in progress: wait for its outcome, then delete it.")
+            way_on = url_for("subscriptions.page", subscription_id=charged)
+            return Explained(sentence, gettext("See the subscription"), way_on)
+        case rules.PlanForbids():
+            sentence = gettext("This plan is changed by your account manager, not here.")
+        case rules.ResellerManages(reseller=name):
+            sentence = gettext("This subscription was bought through %(name)s, who makes every change.", name=name)
+        case rules.SubscriptionEnded():
+            sentence = gettext("This subscription has ended. A new one is arranged with your account manager.")
+        case _ if subscription is not None:
+            return _explain_on(refusal, subscription)
+        case _:
+            raise refusal
+    return Explained(sentence, gettext("Contact your Qlik account manager"), url_for("contact.page"))
+
+
+def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained:
+    """The refusals whose way on is a page of the subscription."""
+    here = subscription.id
+    way_on = gettext("See the subscription"), url_for("subscriptions.page", subscription_id=here)
+    match refusal:
+        case rules.BelowActiveUsers() | rules.ActiveUsersUnknown():
+            return _active_users(refusal, subscription)
+        case rules.NotMoreSeats(seats=seats):
+            sentence = ngettext(
+                "You pay for %(n)s seat: enter a larger number.",
+                "You pay for %(n)s seats: enter a larger number.",
+                seats,
+            )
+            return Explained(sentence, gettext("Reduce seats"), url_for("reduce.stepper", subscription_id=here))
+        case rules.NotFewerSeats(seats=seats):
+            sentence = ngettext(
+                "You pay for %(n)s seat: enter a smaller number.",
+                "You pay for %(n)s seats: enter a smaller number.",
+                seats,
+            )
+            return Explained(sentence, gettext("Add seats"), url_for("add.stepper", subscription_id=here))
+        case rules.RenewalDue():
+            sentence = gettext("The next period is not paid yet: renew first.")
+            way_on = gettext("Renew"), url_for("renew.stepper", subscription_id=here)
+        case rules.CancellationOpen(ends_on=day):
+            sentence = gettext(
+                "A cancellation was requested: the subscription ends on %(day)s. Undo that request first.",
+                day=formats.last_day(day),
+            )
+        case rules.ReductionOpen(seats=seats, effective_on=day):
+            sentence = ngettext(
+                "A reduction to %(n)s seat from %(day)s was requested. Undo that request first.",
+                "A reduction to %(n)s seats from %(day)s was requested. Undo that request first.",
+                seats,
+                day=formats.day(day),
+            )
+        case rules.ChangeClosed(closed_as=closed_as):
+            sentence = str(CLOSED[closed_as])
+        case rules.AlreadyRenewed(until=day):
+            sentence = gettext(
+                "The subscription is already renewed until %(day)s: one period at most is paid ahead.",
+                day=formats.last_day(day),
+            )
+        case rules.PaymentPending():
+            sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+        case _:
+            raise refusal
+    return Explained(sentence, *way_on)

@@ -1,0 +1,86 @@
+"""What a tile shows of a subscription today."""
+
+from datetime import date
+from typing import NamedTuple
+
+from ..domain.checks import Check
+from ..domain.money import Money
+from ..domain.periods import Period
+from ..domain.pricing import monthly_cost
+from ..domain.subscription import (
+    Status,
+    allows,
+    check_addition,
+    check_cancellation,
+    check_reduction,
+    next_seats,
+    projected_seats,
+    renewal_target,
+    status,
+)
+from ..domain.tax import amounts
+from ..models.purchases import Card, Payment
+from ..models.subscriptions import ChangeRow, Subscription
+from ..ports import ports
+from ..purchases import wallet
+from . import outlook
+
+CHECKS = {"renew": renewal_target, "add": check_addition, "reduce": check_reduction, "cancel": check_cancellation}
+
+
+class Summary(NamedTuple):
+    """What a tile shows of a subscription today. `renews_on` and `next_total` (with tax): the next unpaid period."""
+
+    subscription: Subscription
+    status: Status
+    period: Period
+    seats: int
+    next_seats: int | None
+    renews_on: date
+    next_total: Money
+    projected_seats: int
+    renewed_until: date | None
+    self_service: bool
+    may: frozenset[str]  # of "renew", "add", "reduce", "cancel"
+    last_paid_seats: int
+    changes: list[ChangeRow]
+    ended_on: date | None
+    pending: Payment | None
+    card: Card | None
+    checks: list[Check]  # « Will my renewal succeed? »
+
+    @property
+    def trouble(self) -> Check | None:
+        """The first thing wrong with the next renewal that the tile does not tell otherwise."""
+        return next((one for one in self.checks if one.remedy and one.point in outlook.TOLD_ON_TILES), None)
+
+
+def summary(subscription: Subscription) -> Summary:
+    facts = subscription.facts()
+    today = ports().clock.now(subscription.account).date()
+    current, card = facts.current(today), wallet.default_card(subscription.account_id)
+    return Summary(
+        subscription=subscription,
+        status=status(facts, today),
+        period=current,
+        seats=facts.seats[current.ordinal],
+        next_seats=next_seats(facts, today),
+        renews_on=facts.boundary(facts.last_paid + 1),
+        next_total=renewal_total(subscription),
+        projected_seats=projected_seats(facts),
+        renewed_until=facts.boundary(facts.last_paid + 1) if facts.last_paid > current.ordinal else None,
+        self_service=facts.self_service,
+        may=frozenset(name for name, check in CHECKS.items() if allows(check, facts, today)),
+        last_paid_seats=facts.seats[facts.last_paid],
+        ended_on=facts.ended_on,
+        changes=[row for row in subscription.open_changes if today < facts.boundary(row.effective_ordinal)],
+        pending=next(iter(subscription.pending_payments), None),
+        card=card,
+        checks=outlook.checks_of(subscription, facts, today, card),
+    )
+
+
+def renewal_total(subscription: Subscription) -> Money:
+    """What the next unpaid period costs, with tax."""
+    net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts())) * subscription.term_months
+    return Money(amounts([net], subscription.account.tax_treatment).total, subscription.price_list.currency)
