@@ -24,12 +24,13 @@ from werkzeug.test import create_environ, run_wsgi_app
 
 from e2e.portal import ROOT, Sandbox, environment, free_port, running_portal, token
 from tests.world import quoted, subscription
-from webapp import create_app, service
-from webapp.cli import serve
+from webapp import create_app
 from webapp.db import db
+from webapp.operation.cli import serve
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
-from webapp.views import stepper
+from webapp.subscriptions import service
+from webapp.views import stepper as steppers
 
 SERVED = {str(option.name): str(option.default) for option in serve.params}  # as `make run` serves
 WORKERS, THREADS = SERVED["workers"], SERVED["threads"]
@@ -74,8 +75,6 @@ def p50_p99(times: Sequence[float]) -> tuple[float, float]:
 
 
 # The peer: what Flask and Jinja cost by themselves.
-
-
 def peer(size: int = 0) -> Flask:
     """Answers every path with as many bytes as the fragment has."""
     app = Flask("peer")
@@ -134,8 +133,6 @@ def _round(portal: Sandbox, bare: Sandbox, asked: Asked) -> tuple[tuple[float, f
 
 
 # Where the time goes, in process.
-
-
 def whole(app: Flask, asked: Asked) -> float:
     """Microseconds of one request, on average, with no network and no server."""
     environ = create_environ(asked.path, headers=asked.headers)
@@ -155,7 +152,7 @@ def pieces(app: Flask, asked: Asked) -> dict[str, float]:
         "session cookie": (app.session_interface, "open_session"),
         "identify with its query, CSRF": (app, "preprocess_request"),
         "cost with its query": (service, "cost"),
-        "template, kept once rendered": (stepper, "_rendered"),
+        "template, kept once rendered": (steppers, "_rendered"),
         "headers, compression": (app, "process_response"),
         "end of the database session": (app, "do_teardown_appcontext"),
         "of these: the 2 statements, by SQLAlchemy": (db.session, "execute"),
@@ -191,8 +188,6 @@ def break_down(app: Flask, asked: Asked, size: int) -> None:
 
 
 # Statements and bytes.
-
-
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
     """What was asked of the database. Our own BEGIN passes the event and is left out; COMMIT, ROLLBACK and the
@@ -212,8 +207,8 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 def count_statements(app: Flask, client: FlaskClient, asked: Asked, made: Made) -> None:
     stepper = f"/subscriptions/{subscription(made)}/renew"
-    overview = f"{stepper}/{quoted(app, made)}/overview"
-    pages = {"cost fragment": asked.path, "subscriptions": "/subscriptions", "stepper": stepper, "overview": overview}
+    overview = f"{steppers}/{quoted(app, made)}/overview"
+    pages = {"cost fragment": asked.path, "subscriptions": "/subscriptions", "stepper": steppers, "overview": overview}
     for name, path in pages.items():
         with statements(app) as counted:
             status = client.get(path, headers=PARTIAL if path == asked.path else {}).status_code
@@ -237,8 +232,6 @@ def first_view(portal: Sandbox, client: FlaskClient, path: str, headers: dict[st
 
 
 # Threads.
-
-
 def hammer(server: Sandbox, asked: Asked) -> list[float]:
     """One client for one slice; it connects anew now and then, as a connection stays with one worker."""
     end, times = perf_counter() + SLICE, list[float]()

@@ -19,9 +19,10 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from e2e.portal import ROOT, environment
-from webapp import create_app, invoices
+from webapp import create_app
 from webapp.db import db, new_id, transaction
-from webapp.records import Invoice
+from webapp.invoices import listing
+from webapp.models.invoices import Invoice
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -92,7 +93,7 @@ def timed(app: Flask, account: str, asked: dict[str, str]) -> tuple[float, int]:
     """Milliseconds of one call, in a session of its own, and the rows that it gave."""
     with app.app_context():
         start = perf_counter()
-        page = invoices.listed(account, asked)
+        page = listing.listed(account, asked)
         return (perf_counter() - start) * 1000, len(page.invoices)
 
 
@@ -128,13 +129,13 @@ def a_year(size: int) -> tuple[float, float]:
 
 def send_a_year(size: int) -> None:
     """In a process of its own: prints documents a second."""
-    from webapp import billing, year
+    from webapp.invoices import listing, year_archive
 
     app = create_app()
     with app.app_context():
         upgrade()
         made = scenarios.make("business")
-        like = billing.invoices_of(made.account)[0]
+        like = listing.invoices_of(made.account)[0]
         names = ("issuer_id", "account_id", "subscription_id", "currency", "net", "tax", "total", "snapshot")
         columns: dict[str, Any] = {name: getattr(like, name) for name in names}
         for first in range(0, size, 100):
@@ -145,7 +146,7 @@ def send_a_year(size: int) -> None:
             db.session.remove()
     with app.test_request_context():
         start = perf_counter()
-        for part in year.archive(made.account, 2020):
+        for part in year_archive.archive(made.account, 2020):
             assert len(part) < 1_000_000
         print(size / (perf_counter() - start))
 

@@ -91,8 +91,6 @@ class Told:
 
 
 # What is in the database.
-
-
 def populate(url: str, size: Size, folder: Path) -> Made:
     """Accounts of one issuer, each with one subscription and its share of the invoices; the first one was made."""
     app = opened(url, folder)
@@ -150,8 +148,6 @@ def _multiply(connection: "psycopg.Connection[Any]", name: str, times: int) -> N
 
 
 # Clients.
-
-
 Answer = tuple[int, str, str]
 
 
@@ -313,8 +309,6 @@ def load(pool: ProcessPoolExecutor, portal: Sandbox, mine: list[Owner], size: Si
 
 
 # What is done meanwhile.
-
-
 @contextmanager
 def every(lapse: float, act: Any) -> Iterator[list[int]]:
     """Does it again and again until the block ends; how often."""
@@ -367,8 +361,6 @@ def sound(account: str) -> None:
 
 
 # The report.
-
-
 def row(what: str, value: str, aim: str = "") -> None:
     print(f"  {what:<62}{value:>34}   {aim}".rstrip(), flush=True)
 

@@ -11,7 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
-from webapp import adapters, auth, create_app
+import webapp
+from webapp import create_app
+from webapp.access import sign_in
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -26,7 +28,7 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX", "1")
         patch.setenv("INSTANCE_DIR", str(tmp_path_factory.mktemp("instance")))
-        for module in (auth, scenarios):  # what makes a stolen hash dear makes each test's account dear, too
+        for module in (sign_in, scenarios):  # what makes a stolen hash dear makes each test's account dear, too
             patch.setattr(module, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
@@ -114,7 +116,7 @@ def shared_stripe(
         "SMTP_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "My Qlik <my-qlik@example.test>", "QLIK_API_KEY": "unused",
     }  # fmt: skip
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(adapters, "tenant_directory", lambda _config, clock: SandboxDirectory(clock))
+        patch.setattr(webapp, "tenant_directory", lambda _config, clock: SandboxDirectory(clock))
         with running(migrated, tmp_path_factory.mktemp("stripe"), **settings) as app:
             yield app
 

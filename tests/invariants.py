@@ -5,13 +5,16 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import select
 
-from webapp import rollover, service
 from webapp.db import db
 from webapp.domain.money import divide_half_up
-from webapp.models import Card, ChangeRow, DefaultCard, Payment, PeriodRow, Quiet, Quote, Subscription
+from webapp.models.invoices import Invoice
+from webapp.models.mail import Message
+from webapp.models.purchases import Card, DefaultCard, Payment, Quote, Refund
+from webapp.models.subscriptions import ChangeRow, PeriodRow, Quiet, Subscription
 from webapp.ports import ports
-from webapp.records import Invoice, Message, Refund
+from webapp.renewals import sweep
 from webapp.sandbox.tables import SandboxCharge, SandboxRefund
+from webapp.subscriptions import loading
 
 
 class Rows(NamedTuple):
@@ -102,10 +105,10 @@ def check(rows: Rows) -> None:
 
 def check_quiet(account: str) -> None:
     """Nothing is due, nor to be told, where no sweep looks."""
-    for subscription in service.load_all(account):
+    for subscription in loading.load_all(account):
         quiet, today = db.session.get(Quiet, subscription.id), ports().clock.now(subscription.account).date()
         if quiet is not None and quiet.until > today:
-            assert rollover._look(subscription) == (False, quiet.until)
+            assert sweep._look(subscription) == (False, quiet.until)
     db.session.rollback()
 
 

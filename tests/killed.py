@@ -16,12 +16,14 @@ from typing import Any, NamedTuple
 from flask import Flask
 from sqlalchemy import select
 
-from webapp import billing, cards, purchase, rollover, service
 from webapp.db import db
+from webapp.purchases import cards, payments, quotes
+from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.panel import _set_clock
 from webapp.sandbox.scenarios import BUSINESS, Made, Scenario
 from webapp.sandbox.tables import SandboxCharge
+from webapp.subscriptions import loading, service
 
 from .moments import Reached, watched
 from .truth import check, later, truth
@@ -46,24 +48,24 @@ def renewal(app: Flask, made: Made) -> str:
 
 
 def addition(_app: Flask, made: Made) -> str:
-    quote = purchase.quote_addition(made.account, subscription(made), 14)
-    purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
+    quote = quotes.quote_addition(made.account, subscription(made), 14)
+    quotes.choose_card(made.account, subscription(made), quote, made.cards[0])
     return quote
 
 
 def change(_app: Flask, made: Made) -> str:
-    return service.load(made.account, subscription(made)).open_changes[0].id
+    return loading.load(made.account, subscription(made)).open_changes[0].id
 
 
 def entered_card(app: Flask, made: Made) -> str:
-    url = billing.begin_card_setup(made.account, quoted(app, made), RETURN_URL, "fr")
+    url = cards.begin_card_setup(made.account, quoted(app, made), RETURN_URL, "fr")
     form = {"number": "5555555555554444", "expiry": "12/39", "code": "123", "holder": "Camille Martin"}
     app.test_client().post(url, data=form)
     return url.rpartition("/")[2]
 
 
 def pay(_app: Flask, made: Made, quote: str) -> object:
-    return purchase.pay(made.account, subscription(made), quote, 1, RETURN_URL).state
+    return payments.pay(made.account, subscription(made), quote, 1, RETURN_URL).state
 
 
 def confirm(app: Flask, made: Made, _quote: str) -> object:
@@ -73,11 +75,11 @@ def confirm(app: Flask, made: Made, _quote: str) -> object:
 
 
 def abandon(_app: Flask, made: Made, quote: str) -> None:
-    purchase.abandon(made.account, subscription(made), quote)
+    payments.abandon(made.account, subscription(made), quote)
 
 
 def reconcile(_app: Flask, made: Made, quote: str) -> None:
-    purchase.reconcile(made.account, subscription(made), quote)
+    payments.reconcile(made.account, subscription(made), quote)
 
 
 def reduce(_app: Flask, made: Made, _given: object) -> object:
@@ -101,12 +103,12 @@ def prefer_second(_app: Flask, made: Made, _given: object) -> object:
 
 
 def come_back(_app: Flask, made: Made, reference: str) -> object:
-    return bool(billing.complete_card_setup(made.account, reference)[0])
+    return bool(cards.complete_card_setup(made.account, reference)[0])
 
 
 def the_day_comes(_app: Flask, made: Made, _given: object) -> object:
     _set_clock(made.account, made.now.replace(month=2, day=15, hour=0))
-    return rollover.sweep(made.account)
+    return sweep.sweep(made.account)
 
 
 def a_minute_passes(_app: Flask, made: Made, _given: object) -> None:
@@ -206,7 +208,7 @@ def found(app: Flask, made: Made) -> str:
         later(made, passed)
         check(made, nothing_pending=over)
     before = dump()
-    assert rollover.sweep(made.account) == 0
+    assert sweep.sweep(made.account) == 0
     assert dump() == before
     told = truth(app, made)
     kept = {name: told[name] for name in ("subscriptions", "cards", "invoices")}

@@ -11,9 +11,11 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from webapp import create_app, rollover
+from webapp import create_app
 from webapp.db import db
-from webapp.models import Account, Payment
+from webapp.models.accounts import Account
+from webapp.models.purchases import Payment
+from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -78,7 +80,7 @@ def test_a_copy_taken_while_payments_go_on_is_sound_and_holds_what_was_acknowled
         for account in db.session.scalars(select(Account.id)).all():
             invariants.check(invariants.read(account))
         db.session.rollback()
-        assert rollover.sweep() == 0
+        assert sweep.sweep() == 0
         states = set(db.session.scalars(select(Payment.state)))
         assert states <= {"captured", "pending"}, "what was in flight is found out later"
 

@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from webapp.db import db
-from webapp.models import Account
-from webapp.records import Activity
+from webapp.models.accounts import Account
+from webapp.models.activity import Activity
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 

@@ -11,15 +11,18 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from e2e.portal import running_portal, token
-from webapp import cards, purchase, service
 from webapp.db import NotFound, db, transaction
-from webapp.models import Card, DefaultCard, Payment, Quote
+from webapp.domain import refusals
+from webapp.domain import subscription as rules
+from webapp.models.activity import Activity
+from webapp.models.purchases import Card, DefaultCard, Payment, Quote
 from webapp.ports import OutcomeUnknown
-from webapp.records import Activity
+from webapp.purchases import cards, payments, quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import SandboxGateway
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
+from webapp.subscriptions import loading, service
 
 from .conftest import signed_in
 from .test_parallel import Browser
@@ -63,8 +66,6 @@ def expire(card_id: str, year: int, month: int) -> None:
 
 
 # The list
-
-
 def test_the_default_is_first_and_alone_cannot_be_made_the_default(owner: FlaskClient, two: Made) -> None:
     page = owner.get("/billing").text.split("<h2")[1]
     rows = page.split("<li")[1:]
@@ -113,8 +114,6 @@ def test_no_card_is_flagged_for_a_renewal_that_will_not_be_charged(app: Flask, o
 
 
 # Add
-
-
 def test_an_added_card_is_listed_told_of_and_no_default(app: Flask, owner: FlaskClient, two: Made) -> None:
     back = owner.post(card_page(owner), data=CARD | {"number": "4000000000000341"}).headers["Location"]
     page = owner.get(back.removeprefix("http://localhost"), follow_redirects=True).text
@@ -125,8 +124,6 @@ def test_an_added_card_is_listed_told_of_and_no_default(app: Flask, owner: Flask
 
 
 # Delete
-
-
 @pytest.mark.parametrize("scenario", ["business-two-cards", "enterprise"])
 def test_a_deleted_card_is_gone_here_and_at_the_gateway(
     app: Flask, scenario: str, monkeypatch: pytest.MonkeyPatch
@@ -160,7 +157,7 @@ def test_deleting_twice_is_a_404_and_changes_nothing_more(owner: FlaskClient, tw
 
 def test_a_detached_card_is_declined_whatever_the_gateway_was_told_to_do(app: Flask, two: Made) -> None:
     quote = quoted(app, two)
-    purchase.choose_card(two.account, subscription(two), quote, two.cards[1])
+    quotes.choose_card(two.account, subscription(two), quote, two.cards[1])
     with transaction() as session:
         session.execute(update(SandboxCard).where(SandboxCard.last4 == "4444").values(behaviour="detached"))
     post(app, f"/{two.account}/gateway", next="challenge")
@@ -180,11 +177,11 @@ def test_a_card_that_came_back_from_the_gateway_and_was_deleted_stays_deleted(
 
 def test_a_quote_outlives_its_card_and_asks_for_another(app: Flask, owner: FlaskClient, two: Made) -> None:
     quote = quoted(app, two)
-    purchase.choose_card(two.account, subscription(two), quote, two.cards[1])
+    quotes.choose_card(two.account, subscription(two), quote, two.cards[1])
     owner.post(url(two.cards[1], "delete"))
     db.session.rollback()
     assert db.session.get_one(Quote, quote).card_id is None
-    with pytest.raises(purchase.CardMissing):
+    with pytest.raises(refusals.CardMissing):
         pay(app, two, quote)
 
 
@@ -214,7 +211,7 @@ def test_a_card_that_is_being_charged_is_kept_until_the_outcome_is_known(
     app: Flask, owner: FlaskClient, two: Made
 ) -> None:
     quote = quoted(app, two)
-    purchase.choose_card(two.account, subscription(two), quote, two.cards[1])
+    quotes.choose_card(two.account, subscription(two), quote, two.cards[1])
     post(app, f"/{two.account}/gateway", next="timeout_after_charge")
     assert pay(app, two, quote) == "pending"
     before = dump()
@@ -223,7 +220,7 @@ def test_a_card_that_is_being_charged_is_kept_until_the_outcome_is_known(
         assert "still in progress" in answer.text
         assert f'href="/subscriptions/{subscription(two)}"' in answer.text
     assert dump() == before
-    purchase.reconcile(two.account, subscription(two), quote)
+    payments.reconcile(two.account, subscription(two), quote)
     assert owner.post(url(two.cards[1], "delete")).status_code == 303
     db.session.rollback()
     assert db.session.scalars(select(Payment.card_last4)).all() == ["4444"]
@@ -244,8 +241,6 @@ def test_a_gateway_that_does_not_detach_is_logged_and_not_shown(
 
 
 # Default
-
-
 def test_the_new_default_is_first_and_renewals_are_charged_to_it(app: Flask, owner: FlaskClient, two: Made) -> None:
     answer = owner.post(url(two.cards[1], "default"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
@@ -266,8 +261,6 @@ def test_making_the_default_twice_is_no_error_and_one_activity(app: Flask, owner
 
 
 # Every route
-
-
 def test_foreign_cards_are_404_like_those_that_never_were(app: Flask, owner: FlaskClient) -> None:
     theirs, before = scenarios.make("business-two-cards"), None
     before = dump()
@@ -298,10 +291,10 @@ def test_another_accounts_card_is_no_default_even_for_the_schema(app: Flask, two
 
 
 def test_the_next_charge_is_the_first_unpaid_day_of_what_renews_itself(app: Flask, two: Made) -> None:
-    facts = service.load(two.account, subscription(two)).facts()
-    assert service.next_charge(facts) == date(2027, 2, 15)
-    assert service.next_charge(replace(facts, reseller="Distrib")) is None
-    assert service.next_charge(replace(facts, ended_on=date(2027, 1, 1))) is None
+    facts = loading.load(two.account, subscription(two)).facts()
+    assert rules.next_charge(facts) == date(2027, 2, 15)
+    assert rules.next_charge(replace(facts, reseller="Distrib")) is None
+    assert rules.next_charge(replace(facts, ended_on=date(2027, 1, 1))) is None
 
 
 def test_delete_and_default_at_once_leave_exactly_one_default() -> None:

@@ -4,9 +4,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp import service
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import loading
 
 from .conftest import signed_in
 from .world import dump, post, state, subscription
@@ -19,11 +19,11 @@ def url(made: Made, name: str) -> str:
 
 
 def change_of(made: Made) -> str:
-    return service.load(made.account, subscription(made)).open_changes[0].id
+    return loading.load(made.account, subscription(made)).open_changes[0].id
 
 
 def undo_url(made: Made) -> str:
-    change = service.load(made.account, subscription(made)).open_changes[0]
+    change = loading.load(made.account, subscription(made)).open_changes[0]
     return url(made, f"undo-{change.kind}/{change.id}")
 
 

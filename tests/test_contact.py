@@ -9,8 +9,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from webapp.db import db, transaction
-from webapp.models import Account, Subscription
-from webapp.records import Activity, Case, Message
+from webapp.models.accounts import Account
+from webapp.models.activity import Activity, Case
+from webapp.models.mail import Message
+from webapp.models.subscriptions import Subscription
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 

@@ -11,14 +11,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import event, select, update
 
-from webapp import billing, credit_notes, rollover, service
 from webapp.db import db, transaction
 from webapp.domain.money import divide_half_up
 from webapp.domain.tax import credited_tax
-from webapp.models import Account
-from webapp.records import Invoice, Message, Refund
+from webapp.invoices import listing
+from webapp.models.accounts import Account
+from webapp.models.invoices import Invoice
+from webapp.models.mail import Message
+from webapp.models.purchases import Refund
+from webapp.purchases import refunds as refunding
+from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import service
 
 from . import invariants
 from .world import dump, pay, post, quoted, state
@@ -69,7 +74,7 @@ def balanced(made: Made) -> None:
 def test_all_that_is_left_goes_back_and_a_credit_note_says_so(app: Flask, business: Made, paid: str) -> None:
     status, said = credit(app, business, paid, "--reason", "Geste  commercial")
     assert (status, said) == (0, "Credit note MQ-2027-000003 of 489.60 EUR with tax for the invoice MQ-2027-000002.")
-    (note,), invoice = notes(), billing.invoices_of(business.account)[1]
+    (note,), invoice = notes(), listing.invoices_of(business.account)[1]
     assert amounts(note) == (NET, TAX, TOTAL)
     assert note.credits_id == invoice.id
     assert note.snapshot["credits"] == {"number": paid, "issued_on": "2027-01-15"}
@@ -87,7 +92,7 @@ def test_parts_come_to_the_invoice_to_the_cent_and_never_to_more(app: Flask, bus
         assert credit(app, business, paid, "--net", net)[0] == 0
     left = NET - 20_007
     assert credit(app, business, paid, "--net", str(left + 1))[0] == 1
-    partly = next(one for one in billing.invoices_of(business.account) if one.number == paid)
+    partly = next(one for one in listing.invoices_of(business.account) if one.number == paid)
     assert (partly.credited, partly.status) == (sum(note.total for note in notes()), "partly_credited")
     assert credit(app, business, paid)[0] == 0
     assert [note.net for note in notes()] == [1, 2, 3, 20_001, left]
@@ -171,8 +176,8 @@ def test_an_unknown_outcome_is_one_refund_and_one_credit_note(
     if again == "command":
         assert credit(app, business, paid)[0] == 0
     else:
-        assert rollover.sweep(business.account) == 0
-    assert rollover.sweep() == 0
+        assert sweep.sweep(business.account) == 0
+    assert sweep.sweep() == 0
     assert [amounts(note) for note in notes()] == [(1000, 200, 1200)]
     assert [refund.state for refund in refunds()] == ["made"]
     assert given_back(app, business) == [1200]
@@ -189,7 +194,7 @@ def test_while_the_gateway_is_down_a_refund_waits_and_a_day_later_a_person_is_ca
     post(app, f"/{business.account}/clock", advance="PT2H")
     assert f"refund {refunds()[0].key} has been pending" in caplog.text
     post(app, f"/{business.account}/gateway", next="")
-    assert sum(done["refunded"] for done in rollover.swept(business.account)) == 1
+    assert sum(done["refunded"] for done in sweep.swept(business.account)) == 1
     assert [note.issued_on.isoformat() for note in notes()] == ["2027-01-16"]
     balanced(business)
 
@@ -211,7 +216,7 @@ def test_an_ended_subscriptions_refund_is_settled_too(app: Flask, business: Made
     assert state(app, business)["subscriptions"][0]["status"] == "ended"
     post(app, f"/{business.account}/gateway", next="timeout_after_charge")
     assert credit(app, business, paid)[0] == 1
-    assert rollover.sweep() == 0
+    assert sweep.sweep() == 0
     assert len(notes()) == 1
 
 
@@ -245,21 +250,19 @@ def test_killed_at_any_commit_the_money_goes_back_once(
     app: Flask, business: Made, paid: str, commit: int, again: str
 ) -> None:
     with killed_at(commit), pytest.raises(Killed):
-        credit_notes.credit(business.account, paid, 5_000)
+        refunding.credit(business.account, paid, 5_000)
     balanced(business)
     began = len(refunds())
     assert began == (commit > 1)
     if again == "command" or not began:
-        credit_notes.credit(business.account, paid, 5_000)
-    rollover.sweep()
+        refunding.credit(business.account, paid, 5_000)
+    sweep.sweep()
     assert [amounts(note) for note in notes()] == [(5_000, 1_000, 6_000)]
     assert given_back(app, business) == [6_000]
     balanced(business)
 
 
 # Who hears of it
-
-
 def mailed() -> list[tuple[str, str, str | None]]:
     db.session.rollback()
     return [
@@ -276,9 +279,9 @@ def bill_to(made: Made, *addresses: str) -> None:
 def test_each_billing_email_gets_each_document_once(app: Flask, business: Made) -> None:
     bill_to(business, "compta@example.test", "achats@example.test", "COMPTA@example.test")
     assert pay(app, business, quoted(app, business, 14)) == "captured"
-    credit_notes.credit(business.account, "MQ-2027-000002")
-    rollover.sweep()
-    (note,), invoice = notes(), billing.invoices_of(business.account)[1]
+    refunding.credit(business.account, "MQ-2027-000002")
+    sweep.sweep()
+    (note,), invoice = notes(), listing.invoices_of(business.account)[1]
     billed = ["achats@example.test", "COMPTA@example.test"]
     assert sorted(mailed()) == sorted(
         [("receipt", business.email, None), ("credited", business.email, None)]
@@ -289,11 +292,11 @@ def test_each_billing_email_gets_each_document_once(app: Flask, business: Made) 
 def test_an_owner_who_is_a_billing_email_gets_one_mail_with_the_document(app: Flask, business: Made) -> None:
     bill_to(business, business.email.upper())
     assert pay(app, business, quoted(app, business, 14)) == "captured"
-    assert mailed() == [("receipt", business.email, billing.invoices_of(business.account)[0].id)]
+    assert mailed() == [("receipt", business.email, listing.invoices_of(business.account)[0].id)]
 
 
 def test_the_mail_is_in_the_language_of_the_documents(app: Flask, business: Made, paid: str) -> None:
-    credit_notes.credit(business.account, paid, reason="Geste")
+    refunding.credit(business.account, paid, reason="Geste")
     mail = db.session.scalars(select(Message).where(Message.about.startswith("document/")).order_by(Message.subject))
     subjects = [one.subject.replace("\u00a0", " ") for one in mail]
     assert subjects == ["Avoir : MQ-2027-000003", "Facture : MQ-2027-000002"]
@@ -312,7 +315,7 @@ def test_the_panel_opens_the_document_of_a_mail(app: Flask, client: FlaskClient,
 
 
 def test_the_activity_tells_of_it(app: Flask, client: FlaskClient, business: Made, paid: str) -> None:
-    credit_notes.credit(business.account, paid)
+    refunding.credit(business.account, paid)
     page = client.get("/activity").text
     for told in ("Credit note issued", "MQ-2027-000003", paid, "€489.60"):
         assert told in page

@@ -9,14 +9,17 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from webapp import purchase, rollover, service
 from webapp.db import db
-from webapp.models import Account, Payment, Quote
+from webapp.domain.refusals import QuoteMoved
+from webapp.models.accounts import Account
+from webapp.models.invoices import Invoice
+from webapp.models.purchases import Payment, Quote
 from webapp.ports import ports
-from webapp.purchase import QuoteMoved
-from webapp.records import Invoice
+from webapp.purchases import quotes
+from webapp.renewals import sweep
 from webapp.sandbox import clock, panel, scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import loading
 
 from .world import pay, post, subscription
 
@@ -37,7 +40,7 @@ def utc(text: str) -> datetime:
 def sweep_at(made: Made, to: datetime) -> int:
     """One sweep at this very instant; how many subscriptions failed."""
     panel._set_clock(made.account, to)
-    return rollover.sweep(made.account)
+    return sweep.sweep(made.account)
 
 
 def paid(made: Made) -> list[tuple[str, date]]:
@@ -74,7 +77,7 @@ def test_it_renews_itself_at_local_midnight_and_not_an_instant_before(
     assert paid(made) == []
     assert sweep_at(made, utc(instant)) == 0
     assert paid(made) == [("captured", date.fromisoformat(issued_on))]
-    facts = service.load(made.account, subscription(made)).facts()
+    facts = loading.load(made.account, subscription(made)).facts()
     assert facts.period(facts.last_paid).start == date.fromisoformat(boundary)
 
 
@@ -89,9 +92,9 @@ def test_a_clock_that_is_moved_past_midnight_stops_there(
 
 
 def quote(made: Made, kind: str) -> Quote:
-    ask = purchase.quote_renewal if kind == "renewal" else purchase.quote_addition
+    ask = quotes.quote_renewal if kind == "renewal" else quotes.quote_addition
     key = ask(made.account, subscription(made), 14)
-    purchase.choose_card(made.account, subscription(made), key, made.cards[0])
+    quotes.choose_card(made.account, subscription(made), key, made.cards[0])
     return db.session.get_one(Quote, key)
 
 

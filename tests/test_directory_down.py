@@ -9,13 +9,15 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from webapp import purchase, rollover, service
 from webapp.db import db, transaction
-from webapp.domain.subscription import ActiveUsersUnknown
+from webapp.domain.refusals import ActiveUsersUnknown
 from webapp.ports import Headcount, TenantDirectory, ports
+from webapp.purchases import payments, quotes
+from webapp.renewals import rollover, sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount
+from webapp.subscriptions import loading, service
 
 from .conftest import signed_in
 from .test_explanations import words
@@ -66,11 +68,11 @@ def test_pay_and_confirm_are_refused_on_a_page_that_says_why(app: Flask, client:
 
 def test_what_needs_no_number_goes_on(app: Flask, client: FlaskClient, business: Made) -> None:
     directory(app, business, "down")
-    quote = purchase.quote_addition(business.account, subscription(business), 14)
-    purchase.choose_card(business.account, subscription(business), quote, business.cards[0])
+    quote = quotes.quote_addition(business.account, subscription(business), 14)
+    quotes.choose_card(business.account, subscription(business), quote, business.cards[0])
     assert pay(app, business, quote) == "captured"
     service.cancel(business.account, subscription(business))
-    (change,) = service.load(business.account, subscription(business)).open_changes
+    (change,) = loading.load(business.account, subscription(business)).open_changes
     service.withdraw(business.account, subscription(business), change.id)
     for url in ("/subscriptions", f"/subscriptions/{subscription(business)}", renew_url(business)):
         assert client.get(url).status_code == 200
@@ -105,7 +107,7 @@ def test_an_automatic_renewal_goes_by_what_was_told_last(app: Flask) -> None:
     told = state(app, made)
     assert (told["subscriptions"][0]["period_start"], told["subscriptions"][0]["seats"]) == ("2027-02-15", 8)
     assert told["payments"][0]["state"] == "captured"
-    stored = service.load(made.account, subscription(made))
+    stored = loading.load(made.account, subscription(made))
     assert (stored.active_users, stored.active_users_as_of.month) == (11, 1)
     assert [mail for mail in told["messages"] if "Utilisateurs actifs\u00a0: 11" in mail["text"]]
 
@@ -119,7 +121,7 @@ def test_a_sweep_asks_no_more_tenants_once_three_in_a_row_did_not_answer(app: Fl
             account.set_to += timedelta(days=31)
     watched = Watched(ports().directory)
     app.extensions["ports"] = replace(ports(), directory=watched)
-    assert sum(rollover.swept(), rollover.Done()) == rollover.Done(seen=5, renewed=5, uncounted=3)
+    assert sum(sweep.swept(), rollover.Done()) == rollover.Done(seen=5, renewed=5, uncounted=3)
     assert len(watched.open) == 3
 
 
@@ -172,11 +174,11 @@ def test_the_directory_is_never_asked_while_a_transaction_is_open(app: Flask, bu
     client.post(f"{renew_url(business)}/{quote}/pay", data={"attempt": "1"})
     asks(1)
     with app.test_request_context():
-        purchase.pay(business.account, subscription(business), quote, 1, RETURN_URL)
+        payments.pay(business.account, subscription(business), quote, 1, RETURN_URL)
     asks(0)
     post(app, f"/{business.account}/clock", to="2027-03-15T00:05:00")
     asks(1)
-    assert rollover.sweep(business.account) == 0
+    assert sweep.sweep(business.account) == 0
     asks(0)
     for url in ("/subscriptions", here, f"{here}/renew", f"{here}/reduce", f"{here}/add", f"{here}/manage"):
         client.get(url)

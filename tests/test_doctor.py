@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
-from webapp import doctor
 from webapp.adapters.qlik_cloud import QlikCloud
+from webapp.operation import doctor
 from webapp.ports import ports
 from webapp.sandbox import scenarios
 

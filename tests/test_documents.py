@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select, update
 
-from webapp import documents
 from webapp.db import db, transaction
-from webapp.records import Invoice, InvoiceDocument
+from webapp.invoices import documents
+from webapp.models.invoices import Invoice, InvoiceDocument
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 

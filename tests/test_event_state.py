@@ -6,9 +6,9 @@ import pytest
 from flask import Flask
 from sqlalchemy.exc import IntegrityError
 
-from webapp import purchase, service
 from webapp.db import db
-from webapp.domain.subscription import (
+from webapp.domain import refusals
+from webapp.domain.refusals import (
     AlreadyRenewed,
     BelowActiveUsers,
     CancellationOpen,
@@ -21,18 +21,20 @@ from webapp.domain.subscription import (
     ResellerManages,
     SubscriptionEnded,
 )
+from webapp.purchases import payments, quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import loading, service
 
 from .world import dump, post, state, subscription
 
 
 def renew(made: Made, seats: int = 14) -> None:
-    purchase.quote_renewal(made.account, here(made), seats)
+    quotes.quote_renewal(made.account, here(made), seats)
 
 
 def add(made: Made, seats: int = 14) -> None:
-    purchase.quote_addition(made.account, here(made), seats)
+    quotes.quote_addition(made.account, here(made), seats)
 
 
 def reduce(made: Made, seats: int = 8) -> None:
@@ -117,7 +119,7 @@ def test_a_number_that_does_not_fit_is_refused(
 
 
 def open_change(made: Made, kind: str) -> str:
-    rows = service.load(made.account, here(made)).open_changes
+    rows = loading.load(made.account, here(made)).open_changes
     return next(row.id for row in rows if row.kind == kind)
 
 
@@ -152,7 +154,7 @@ def test_undo_twice_is_undone_once(app: Flask) -> None:
 
 
 def test_a_stale_request_is_not_undone_while_another_is_open(app: Flask, business: Made) -> None:
-    from webapp.domain.subscription import ChangeClosed
+    from webapp.domain.refusals import ChangeClosed
 
     reduce(business, 8)
     first = open_change(business, "reduction")
@@ -174,7 +176,7 @@ def test_undo_does_not_ask_the_price_list(app: Flask) -> None:
     from sqlalchemy import update
 
     from webapp.db import transaction
-    from webapp.models import PriceList
+    from webapp.models.subscriptions import PriceList
 
     made = scenarios.make("business-reduction-pending")
     with transaction() as session:
@@ -182,7 +184,7 @@ def test_undo_does_not_ask_the_price_list(app: Flask) -> None:
     db.session.rollback()
     with app.test_request_context():
         service.withdraw(made.account, here(made), open_change(made, "reduction"))
-    assert service.load(made.account, here(made)).open_changes == []
+    assert loading.load(made.account, here(made)).open_changes == []
 
 
 def test_cancelling_what_is_past_due_ends_it_at_once(app: Flask) -> None:
@@ -195,10 +197,10 @@ def test_cancelling_what_is_past_due_ends_it_at_once(app: Flask) -> None:
 
 def test_added_seats_are_charged_for_the_days_left(app: Flask, business: Made) -> None:
     post(app, f"/{business.account}/clock", to="2027-01-25T09:00:00")
-    quote = purchase.quote_addition(business.account, here(business), 14)
-    purchase.choose_card(business.account, here(business), quote, business.cards[0])
+    quote = quotes.quote_addition(business.account, here(business), 14)
+    quotes.choose_card(business.account, here(business), quote, business.cards[0])
     with app.test_request_context():
-        purchase.pay(business.account, here(business), quote, 1, "http://localhost/back")
+        payments.pay(business.account, here(business), quote, 1, "http://localhost/back")
     told = state(app, business)
     net = (2 * 2700 * 21 * 2 + 31) // (2 * 31)  # 25 January to 14 February of 31 days, half up
     assert told["invoices"][-1]["net"] == net == told["gateway"]["charges"][0]["amount"] - told["invoices"][-1]["tax"]
@@ -207,31 +209,31 @@ def test_added_seats_are_charged_for_the_days_left(app: Flask, business: Made) -
 
 def test_added_seats_raise_a_next_period_that_is_paid_already(app: Flask) -> None:
     made = scenarios.make("business-renewed")
-    quote = purchase.load_quote(made.account, here(made), purchase.quote_addition(made.account, here(made), 14))
+    quote = quotes.load_quote(made.account, here(made), quotes.quote_addition(made.account, here(made), 14))
     assert [line["amount"] for line in quote.lines] == [5400, 5400]
-    purchase.choose_card(made.account, here(made), quote.id, made.cards[0])
+    quotes.choose_card(made.account, here(made), quote.id, made.cards[0])
     with app.test_request_context():
-        purchase.pay(made.account, here(made), quote.id, 1, "http://localhost/back")
+        payments.pay(made.account, here(made), quote.id, 1, "http://localhost/back")
     assert [period["seats"] for period in state(app, made)["subscriptions"][0]["periods"][-2:]] == [14, 14]
 
 
 def test_an_addition_is_priced_by_the_day_and_ends_at_midnight(app: Flask, business: Made) -> None:
     post(app, f"/{business.account}/clock", to="2027-01-20T23:50:00")
-    quote = purchase.quote_addition(business.account, here(business), 14)
-    purchase.choose_card(business.account, here(business), quote, business.cards[0])
+    quote = quotes.quote_addition(business.account, here(business), 14)
+    quotes.choose_card(business.account, here(business), quote, business.cards[0])
     post(app, f"/{business.account}/clock", advance="PT11M")
-    with app.test_request_context(), pytest.raises(purchase.QuoteMoved):
-        purchase.pay(business.account, here(business), quote, 1, "http://localhost/back")
+    with app.test_request_context(), pytest.raises(refusals.QuoteMoved):
+        payments.pay(business.account, here(business), quote, 1, "http://localhost/back")
 
 
 def test_commands_wait_for_a_payment_in_flight(app: Flask, business: Made) -> None:
-    from webapp.domain.subscription import PaymentPending
+    from webapp.domain.refusals import PaymentPending
 
-    quote = purchase.quote_renewal(business.account, here(business), 14)
-    purchase.choose_card(business.account, here(business), quote, business.cards[0])
+    quote = quotes.quote_renewal(business.account, here(business), 14)
+    quotes.choose_card(business.account, here(business), quote, business.cards[0])
     post(app, f"/{business.account}/gateway", next="timeout")
     with app.test_request_context():
-        purchase.pay(business.account, here(business), quote, 1, "http://localhost/back")
+        payments.pay(business.account, here(business), quote, 1, "http://localhost/back")
     for event in (renew, add, reduce, cancel):
         with pytest.raises(PaymentPending):
             event(business)

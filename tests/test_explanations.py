@@ -8,11 +8,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
-from webapp import service
 from webapp.db import transaction
-from webapp.models import Account, DefaultCard, Owner, PriceList, Subscription
+from webapp.models.accounts import Account, Owner
+from webapp.models.purchases import DefaultCard
+from webapp.models.subscriptions import PriceList, Subscription
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import service
 
 from .conftest import signed_in
 from .world import dump, pay, post, quoted, statements, subscription

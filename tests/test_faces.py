@@ -15,13 +15,14 @@ from html5lib import HTMLParser as StrictParser
 from sqlalchemy import select
 
 from webapp import formats
-from webapp.bills import bill_of
 from webapp.db import db
-from webapp.records import Invoice, Message
+from webapp.invoices.bill import bill_of
+from webapp.invoices.wording import page_of
+from webapp.models.invoices import Invoice
+from webapp.models.mail import Message
 from webapp.sandbox.scenarios import Made
 from webapp.views import stepper
 from webapp.views.errors import error_page
-from webapp.wording import page_of
 
 from .conftest import signed_in
 from .faces import HX, Face, gets, walk

@@ -16,13 +16,15 @@ from lxml import etree
 from pypdf import PdfReader
 from sqlalchemy import delete, select, update
 
-from webapp import billing, credit_notes, documents, facturx, service
-from webapp.bills import spans_of
 from webapp.db import db, new_id, transaction
-from webapp.models import Account, Issuer
-from webapp.records import Invoice, InvoiceDocument
+from webapp.invoices import documents, facturx, issuing
+from webapp.invoices.bill import spans_of
+from webapp.models.accounts import Account, Issuer
+from webapp.models.invoices import Invoice, InvoiceDocument
+from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import loading
 
 from .conftest import signed_in
 from .einvoice import RAM, amounts_of, broken_rules, drawn, faults, text_of, wrong_amounts, wrong_container
@@ -54,8 +56,6 @@ def credited(made: Made, **told: Any) -> Invoice:
 
 
 # Invoices of every kind
-
-
 @pytest.mark.parametrize("first", range(0, 50, 10))
 def test_whatever_is_invoiced_the_document_holds_to_every_rule(app: Flask, business: Made, first: int) -> None:
     wrong = {}
@@ -121,8 +121,6 @@ def test_each_line_is_for_its_own_period(app: Flask) -> None:
 
 
 # That the checks can fail
-
-
 def spoilt(xml: bytes, pattern: str, by: str) -> bytes:
     text, count = re.subn(pattern, by, xml.decode(), flags=re.DOTALL)
     assert count
@@ -190,8 +188,6 @@ def test_only_a_pdf_of_typsts_is_declared() -> None:
 
 
 # What it says
-
-
 def test_what_the_document_needs_is_frozen_when_it_is_issued(app: Flask, business: Made) -> None:
     pay(app, business, quoted(app, business, 14))
     kept = documents.pdf_of(invoice_of(business))
@@ -212,7 +208,7 @@ def test_a_snapshot_of_before_still_makes_its_documents(app: Flask, client: Flas
     before = ("locale", "product", "kind", "seats", "period", "lines", "tax_treatment", "tax_rate", "card")
     old = {name: invoice.snapshot[name] for name in before}
     for party in ("seller", "buyer"):
-        columns = [*billing.PARTY.split(), *(["purchase_order"] if party == "buyer" else [])]
+        columns = [*issuing.PARTY.split(), *(["purchase_order"] if party == "buyer" else [])]
         old[party] = {name: invoice.snapshot[party][name] for name in columns}
     with transaction() as session:
         session.execute(update(Invoice).where(Invoice.id == invoice.id).values(snapshot=old))
@@ -286,7 +282,7 @@ def test_the_credit_notes_of_refunds_hold_to_every_rule_and_come_to_the_invoice(
     pay(app, business, quoted(app, business, 30))
     invoice = invoice_of(business)
     for net in (1, 33_333, None):
-        credit_notes.credit(business.account, invoice.number, net, "Geste <commercial> & Co")
+        refunds.credit(business.account, invoice.number, net, "Geste <commercial> & Co")
     notes = db.session.scalars(select(Invoice).where(Invoice.credits_id == invoice.id)).all()
     xmls = [documents.xml_of(note) for note in notes]
     assert [broken_rules(xml) for xml in xmls] == [[], [], []]
@@ -333,8 +329,6 @@ def test_a_customer_outside_the_union_is_not_subject_and_the_seller_still_tells_
 
 
 # Letters
-
-
 def test_every_letter_that_is_printed_has_a_shape_in_both_weights(app: Flask, business: Made) -> None:
     every = [chr(code) for code in range(32, 0x10000) if not documents.UNPRINTABLE.match(chr(code))]
     assert len(every) > 900
@@ -358,7 +352,7 @@ def test_the_application_starts_without_the_library_that_only_documents_need() -
 
 
 def test_the_days_of_a_quote_that_is_prorated_are_the_last_of_its_period(app: Flask, business: Made) -> None:
-    facts = service.load(business.account, subscription(business)).facts()
+    facts = loading.load(business.account, subscription(business)).facts()
     line = {"kind": "proration", "days_left": 21}
     spans = spans_of([line, line], facts, 5)  # type: ignore[list-item]
     assert spans == [(date(2027, 1, 25), date(2027, 2, 15)), (date(2027, 2, 22), date(2027, 3, 15))]

@@ -16,11 +16,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from e2e.portal import ROOT, free_port
-from webapp import purchase
-from webapp.adapters.stripe import StripeGateway
+from webapp.adapters.stripe.gateway import StripeGateway
 from webapp.db import db, transaction
 from webapp.domain.money import Money
-from webapp.models import Quote
+from webapp.models.purchases import Quote
 from webapp.ports import (
     ActionRequired,
     Cancelled,
@@ -33,6 +32,7 @@ from webapp.ports import (
     Refunded,
     ports,
 )
+from webapp.purchases import payments, quotes
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge
 
@@ -185,8 +185,8 @@ def key(app: Flask, business: Made) -> Callable[[], str]:
 
     def written() -> str:
         with transaction() as session:
-            loaded = purchase.load_quote(business.account, str(business.subscriptions["business"]), quote)
-            payment = purchase.claim(loaded, datetime.now(UTC))
+            loaded = quotes.load_quote(business.account, str(business.subscriptions["business"]), quote)
+            payment = payments.claim(loaded, datetime.now(UTC))
             payment.state, payment.settled_at = "declined", payment.created_at
             assert session.get_one(Quote, quote).money == AMOUNT
             session.add(payment)

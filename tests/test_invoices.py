@@ -9,11 +9,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, event, select, update
 
-from webapp import billing, credit_notes
 from webapp.db import db, transaction
-from webapp.invoices import listed
-from webapp.models import Account
-from webapp.records import Invoice, searched
+from webapp.invoices import listing
+from webapp.invoices.listing import listed
+from webapp.models.accounts import Account
+from webapp.models.invoices import Invoice, searched
+from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -114,9 +115,9 @@ def credited(app: Flask, made: Made) -> dict[str, Invoice]:
     for net in (1_000, None):
         assert pay(app, made, quoted(app, made)) == "captured"
         post(app, f"/{made.account}/clock", advance="P31D")
-        credit_notes.credit(made.account, billing.invoices_of(made.account)[0].number, net, "Geste commercial")
+        refunds.credit(made.account, listing.invoices_of(made.account)[0].number, net, "Geste commercial")
     db.session.rollback()
-    return {invoice.number: invoice for invoice in billing.invoices_of(made.account)}
+    return {invoice.number: invoice for invoice in listing.invoices_of(made.account)}
 
 
 @pytest.mark.service
@@ -175,7 +176,7 @@ def test_the_order_of_a_new_invoice_is_searched(app: Flask, client: FlaskClient,
     with transaction() as session:
         session.execute(update(Account).values(purchase_order="Bon 12"))
     pay(app, business, quoted(app, business))
-    credit_notes.credit(business.account, "MQ-2027-000002")
+    refunds.credit(business.account, "MQ-2027-000002")
     assert numbers(client.get(f"{LIST}?search=bon").text, but="muted") == ["MQ-2027-000003", "MQ-2027-000002"]
 
 

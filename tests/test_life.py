@@ -28,15 +28,23 @@ from sqlalchemy import event, select, update
 
 from tests import databases, invariants
 from tests.model import Card, Change, Model, Quote, Refused, boundary
-from webapp import billing, billing_information, cards, create_app, credit_notes, purchase, rollover, service
+from webapp import create_app
+from webapp.accounts import billing_information
 from webapp.db import NotFound, db, new_id, transaction
-from webapp.domain.subscription import Plan, Refusal
-from webapp.models import Account, PriceList, Subscription
+from webapp.domain import refusals
+from webapp.domain.refusals import Refusal
+from webapp.domain.subscription import Plan
+from webapp.models.accounts import Account
+from webapp.models.subscriptions import PriceList, Subscription
 from webapp.ports import OutcomeUnknown
+from webapp.purchases import cards, quotes, refunds
+from webapp.purchases import payments as paying
+from webapp.renewals import sweep as sweeping
 from webapp.sandbox import clock, panel, scenarios
 from webapp.sandbox.gateway import FAULTS, gateway_transaction
 from webapp.sandbox.scenarios import Plot, Scenario
 from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxHeadcount, SandboxSetup
+from webapp.subscriptions import loading, service, summary
 
 pytestmark = pytest.mark.service
 BACK = "http://localhost/back"
@@ -132,13 +140,13 @@ class Life(RuleBasedStateMachine):
         with self.writing() as written:
             try:
                 got = portal()
-            except (Refusal, NotFound, OutcomeUnknown, credit_notes.NotCredited) as no:
+            except (Refusal, NotFound, OutcomeUnknown, refunds.NotCredited) as no:
                 answer, got = type(no).__name__, no
         Life.tally[command, answer] += 1
         assert answer == expected, f"{command}: {answer}, where the model says {expected}"
         if answer != "accepted":
             assert written <= {"subscription"} | ({"quote"} if answer == "QuoteMoved" else set()), written
-        if isinstance(got, purchase.QuoteMoved):
+        if isinstance(got, refusals.QuoteMoved):
             self.model.quotes[-1].id = got.fresh
         return told, got
 
@@ -165,14 +173,14 @@ class Life(RuleBasedStateMachine):
         return max(1, self.model.confirmed + more)
 
     def quoted(self, kind: str, seats: int) -> Quote | None:
-        ask = {"renewal": purchase.quote_renewal, "addition": purchase.quote_addition}[kind]
+        ask = {"renewal": quotes.quote_renewal, "addition": quotes.quote_addition}[kind]
         quote, got = self.both(
             f"quote {kind}", lambda: self.model.quote(kind, seats), lambda: ask(self.account, self.subscription, seats)
         )
         if quote is None:
             return None
         quote.id = got
-        row = purchase.load_quote(self.account, self.subscription, got)
+        row = quotes.load_quote(self.account, self.subscription, got)
         assert [line["amount"] for line in row.lines] == [line[-1] for line in quote.lines]
         assert (row.ordinal, row.net, row.tax, row.seats) == (quote.ordinal, quote.net, quote.tax, quote.seats)
         assert row.expires_at == quote.expires
@@ -184,7 +192,7 @@ class Life(RuleBasedStateMachine):
         told, got = self.both(
             "pay",
             lambda: self.model.pay(quote, attempt, shown),
-            lambda: purchase.pay(self.account, self.subscription, quote.id, attempt, BACK, card).state,
+            lambda: paying.pay(self.account, self.subscription, quote.id, attempt, BACK, card).state,
         )
         assert isinstance(got, Exception) or told == got
 
@@ -192,7 +200,7 @@ class Life(RuleBasedStateMachine):
         self.both(
             "choose card",
             lambda: self.model.choose(quote, card),
-            lambda: purchase.choose_card(self.account, self.subscription, quote.id, card.id if card else None),
+            lambda: quotes.choose_card(self.account, self.subscription, quote.id, card.id if card else None),
         )
 
     @rule(more=seats, fault=faults)
@@ -236,7 +244,7 @@ class Life(RuleBasedStateMachine):
         self.both(
             "come back",
             lambda: self.model.ask_again(quote),
-            lambda: purchase.reconcile(self.account, self.subscription, quote.id),
+            lambda: paying.reconcile(self.account, self.subscription, quote.id),
         )
 
     @precondition(lambda self: self.model.quotes)
@@ -246,7 +254,7 @@ class Life(RuleBasedStateMachine):
         self.both(
             "abandon",
             lambda: self.model.abandon(quote),
-            lambda: purchase.abandon(self.account, self.subscription, quote.id),
+            lambda: paying.abandon(self.account, self.subscription, quote.id),
         )
 
     @precondition(lambda self: self.model.pending and self.model.pending[1].bank == "challenged")
@@ -279,7 +287,7 @@ class Life(RuleBasedStateMachine):
         told, got = self.both(
             "credit",
             lambda: self.model.credit(invoice, part),
-            lambda: credit_notes.credit(self.account, number, part).state,
+            lambda: refunds.credit(self.account, number, part).state,
         )
         assert isinstance(got, Exception) or told == got
 
@@ -326,7 +334,7 @@ class Life(RuleBasedStateMachine):
         """On the gateway's page, perhaps from a quote's payment page; coming back twice saves it once."""
         quote = None if n is None else nth(self.model.quotes, n)
         year, month = divmod(self.model.today.year * 12 + self.model.today.month - 1 + month, 12)
-        url = billing.begin_card_setup(self.account, quote.id if quote else None, BACK, "en")
+        url = cards.begin_card_setup(self.account, quote.id if quote else None, BACK, "en")
         reference, token = url.rsplit("/", 1)[1], new_id()
         db.session.remove()
         with gateway_transaction(reference) as session:
@@ -338,7 +346,7 @@ class Life(RuleBasedStateMachine):
             )  # fmt: skip
             session.flush()
             session.get_one(SandboxSetup, reference).card_token = token
-        saved = [billing.complete_card_setup(self.account, reference)[0] for _ in range(2)]
+        saved = [cards.complete_card_setup(self.account, reference)[0] for _ in range(2)]
         assert saved[0] is not None
         self.model.add_card(Card(behaviour, (year, month + 1), saved[0].id), quote)
         Life.tally["add card", "accepted"] += 1
@@ -381,7 +389,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(active=st.sampled_from((0, 0, 0, 1, 3, 5, 9, 14, 30)))
     def set_active_users(self, active: int) -> None:
-        tenant = service.load(self.account, self.subscription).tenant
+        tenant = loading.load(self.account, self.subscription).tenant
         with transaction() as session:
             session.add(SandboxHeadcount(tenant=tenant, account_id=self.account, active=active, since=self.model.now))
         self.model.crowd.append((self.model.now, active))
@@ -429,13 +437,13 @@ class Life(RuleBasedStateMachine):
 
     @rule(twice=st.booleans())
     def sweep(self, twice: bool = False) -> None:
-        assert rollover.sweep(self.account) == 0
+        assert sweeping.sweep(self.account) == 0
         self.model.sweep()
         if twice:
             if self.model.pending or self.refunding:
                 self.sweep()  # what became of a charge or a refund may be known by now
             with self.writing() as written:
-                assert rollover.sweep(self.account) == 0
+                assert sweeping.sweep(self.account) == 0
             assert written == set(), "rolling over again changes nothing"
         self.name_quotes()
         Life.tally["sweep", self.model.status] += 1
@@ -504,7 +512,7 @@ class Life(RuleBasedStateMachine):
         self.tile_is_as_the_model_says()
 
     def tile_is_as_the_model_says(self) -> None:
-        model, told = self.model, service.summary(service.load(self.account, self.subscription))
+        model, told = self.model, summary.summary(loading.load(self.account, self.subscription))
         facts = told.subscription.facts()
         assert (told.status, told.seats, told.next_seats) == (
             model.status,

@@ -10,11 +10,11 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from webapp import logs
 from webapp.config import Misconfigured, check
 from webapp.db import db, transaction
-from webapp.models import Owner
-from webapp.records import Message
+from webapp.models.accounts import Owner
+from webapp.models.mail import Message
+from webapp.operation import logs
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -66,7 +66,7 @@ def test_a_request_is_one_line(app: Flask, client: FlaskClient, business: Made, 
     assert 0 < took < 10_000
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", str(line.pop("at")))
     assert line == {
-        "level": "info", "logger": "webapp.logs", "event": "request", "request_id": answer.headers["X-Request-ID"],
+        "level": "info", "logger": "webapp.operation.logs", "event": "request", "request_id": answer.headers["X-Request-ID"],
         "method": "GET", "endpoint": "renew.stepper", "status": 200, "account": business.account,
     }  # fmt: skip
 

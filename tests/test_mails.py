@@ -9,14 +9,19 @@ from flask.testing import FlaskClient
 from flask_migrate import downgrade, upgrade
 from sqlalchemy import delete, inspect, select, text, update
 
-from webapp import cards, notices, purchase, rollover, service
 from webapp.db import db, transaction
-from webapp.domain.subscription import CancellationOpen, ChangeClosed, NotFewerSeats, Refusal
-from webapp.models import Account, Card, Owner, Subscription
-from webapp.records import Message
+from webapp.domain.refusals import CancellationOpen, ChangeClosed, NotFewerSeats, Refusal
+from webapp.mail import outbox
+from webapp.models.accounts import Account, Owner
+from webapp.models.mail import Message
+from webapp.models.purchases import Card
+from webapp.models.subscriptions import Subscription
+from webapp.purchases import cards, quotes
+from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard, SandboxHeadcount
+from webapp.subscriptions import loading, service
 
 from .world import pay, post, quoted, state, subscription
 
@@ -43,16 +48,16 @@ def read(made: Made, locale: str) -> None:
 
 def until(app: Flask, made: Made, to: str) -> None:
     post(app, f"/{made.account}/clock", to=to)
-    assert rollover.sweep() == 0  # once more: nothing is told twice
+    assert sweep.sweep() == 0  # once more: nothing is told twice
 
 
 def change(made: Made) -> str:
-    return service.load(made.account, subscription(made)).open_changes[0].id
+    return loading.load(made.account, subscription(made)).open_changes[0].id
 
 
 def add(app: Flask, made: Made) -> None:
-    quote = purchase.quote_addition(made.account, subscription(made), 14)
-    purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
+    quote = quotes.quote_addition(made.account, subscription(made), 14)
+    quotes.choose_card(made.account, subscription(made), quote, made.cards[0])
     for _ in range(2):
         assert pay(app, made, quote) == "captured"
 
@@ -257,7 +262,7 @@ def test_a_request_and_its_mail_are_one_transaction(app: Flask, business: Made) 
         session.execute(update(Owner).values(locale="xx-nowhere"))
     with pytest.raises(Exception, match="xx"):
         service.cancel(business.account, subscription(business))
-    assert service.load(business.account, subscription(business)).open_changes == []
+    assert loading.load(business.account, subscription(business)).open_changes == []
     assert kinds() == []
 
 
@@ -382,8 +387,8 @@ def test_the_migration_goes_both_ways_and_mails_of_before_have_no_html(app: Flas
 def test_a_kind_is_never_written_twice_even_by_two_at_once(app: Flask, business: Made) -> None:
     from sqlalchemy.exc import IntegrityError
 
-    told = service.load(business.account, subscription(business))
-    twice = [mail for _ in range(2) for mail in notices.ended(told, business.now.date(), business.now)]
+    told = loading.load(business.account, subscription(business))
+    twice = [mail for _ in range(2) for mail in outbox.ended(told, business.now.date(), business.now)]
     with pytest.raises(IntegrityError), transaction() as session:
         session.add_all(twice)
     assert sent() == []

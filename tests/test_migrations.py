@@ -8,9 +8,10 @@ from sqlalchemy import inspect, select
 
 from webapp import create_app
 from webapp.db import db, transaction
-from webapp.models import Owner, OwnerSession
+from webapp.models.access import OwnerSession
+from webapp.models.accounts import Owner
+from webapp.models.invoices import Invoice, InvoiceDocument
 from webapp.ports import ports
-from webapp.records import Invoice, InvoiceDocument
 from webapp.sandbox import scenarios
 
 from .databases import fresh_database

@@ -10,12 +10,14 @@ from flask import Flask
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from webapp import billing, credit_notes, service
 from webapp.db import db, transaction
+from webapp.invoices import issuing
+from webapp.models.invoices import Invoice
 from webapp.ports import ports
-from webapp.records import Invoice
+from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made, _bill
+from webapp.subscriptions import loading
 
 from . import databases
 from .world import pay, quoted, subscription
@@ -34,9 +36,9 @@ class GivenUp(Exception):
 def issue(made: Made, number: int, fate: str) -> str:
     """One transaction that numbers an invoice; `fate`: what becomes of it. Days are mixed, as clocks are."""
     with transaction() as session:
-        found = service.load(made.account, subscription(made))
+        found = loading.load(made.account, subscription(made))
         now = ports().clock.now(found.account) + timedelta(days=number // 50 + number % 2)
-        issued = billing.issue_invoice(found, _bill(found, 0, 12), None, now)
+        issued = issuing.issue_invoice(found, _bill(found, 0, 12), None, now)
         session.flush()
         if fate == "given up":
             raise GivenUp
@@ -93,8 +95,8 @@ def test_credit_notes_of_one_invoice_at_once_never_come_to_more_than_it(app: Fla
     def run(_: int) -> str:
         with app.app_context():
             try:
-                return credit_notes.credit(business.account, "MQ-2027-000002", 10_000).state
-            except credit_notes.NotCredited:
+                return refunds.credit(business.account, "MQ-2027-000002", 10_000).state
+            except refunds.NotCredited:
                 return "no"
             finally:
                 db.session.remove()

@@ -9,10 +9,11 @@ from flask_migrate import downgrade, upgrade
 from sqlalchemy import update
 
 from e2e.portal import environment, flask
-from webapp import create_app, doctor
+from webapp import create_app
 from webapp.config import Misconfigured
 from webapp.db import db, transaction
-from webapp.models import Issuer
+from webapp.models.accounts import Issuer
+from webapp.operation import doctor
 from webapp.sandbox.scenarios import Made
 
 from .world import statements

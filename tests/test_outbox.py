@@ -17,16 +17,20 @@ from flask import Flask
 from sqlalchemy import select
 
 from e2e.portal import free_port, running_portal
-from webapp import cases, documents, outbox, service
+from webapp.access.identity import SignedIn
+from webapp.accounts import cases
 from webapp.adapters.smtp import Smtp
-from webapp.auth import SignedIn
 from webapp.config import Misconfigured, check
 from webapp.db import db, new_id, transaction
+from webapp.invoices import documents
+from webapp.mail import delivery
+from webapp.mail_server import parse_relay
+from webapp.models.invoices import Invoice
+from webapp.models.mail import Message
 from webapp.ports import Mailer, Send, ports
-from webapp.records import Invoice, Message
-from webapp.relay import parse_relay
 from webapp.sandbox.clock import SandboxClock
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import service
 
 from .killed import apart
 from .mailserver import PASSWORD, USER, Post, certificate, running
@@ -99,7 +103,7 @@ def text_of(mail: EmailMessage, kind: str) -> str:
 
 def test_a_mail_arrives_as_it_is_stored_with_its_document(app: Flask, office: int, post: Post, business: Made) -> None:
     assert pay(app, business, quoted(app, business)) == "captured"
-    assert outbox.send_due() == {"sent": 2}
+    assert delivery.send_due() == {"sent": 2}
     db.session.rollback()
     stored = {row.recipient: row for row in db.session.scalars(select(Message))}
     assert sorted(post.recipients) == sorted(stored)
@@ -122,7 +126,7 @@ def test_a_mail_arrives_as_it_is_stored_with_its_document(app: Flask, office: in
             documents.filename(invoice), "application/pdf", documents.pdf_of(invoice),
         )  # fmt: skip
     assert sorted(row.attached_id is None for row in stored.values()) == [False, True]
-    assert outbox.send_due() == {}
+    assert delivery.send_due() == {}
     assert len(post.taken) == 2
 
 
@@ -130,7 +134,7 @@ def test_the_managers_answer_goes_to_the_owner_who_wrote(app: Flask, office: int
     owner = SignedIn("", business.account, "Camille", business.email, "fr", "Ateliers", "")
     with app.test_request_context():
         cases.open_case(owner, "other", None, "A question of mine.")
-    assert outbox.send_due() == {"sent": 1}
+    assert delivery.send_due() == {"sent": 1}
     assert (post.taken[0]["To"], post.taken[0]["Reply-To"]) == ("sophie.laurent@example.test", business.email)
 
 
@@ -147,13 +151,13 @@ def test_what_an_answer_of_the_server_means(
     command: str, answer: str, becomes: str,
 ) -> None:  # fmt: skip
     mail, post.answers = written(business), {command: answer}
-    assert outbox.send_due() == {becomes: 1}
+    assert delivery.send_due() == {becomes: 1}
     assert found(mail).fault == answer
     assert [record.levelname for record in caplog.records] == ["ERROR" if becomes == "given up" else "WARNING"]
     post.answers = {}
-    assert outbox.send_due() == {}
+    assert delivery.send_due() == {}
     clock.passes(timedelta(minutes=2))
-    assert outbox.send_due() == ({} if becomes == "given up" else {"sent": 1})
+    assert delivery.send_due() == ({} if becomes == "given up" else {"sent": 1})
     assert len(post.taken) == (becomes == "later")
     assert found(mail).delivery == ("given_up" if becomes == "given up" else "sent")
 
@@ -161,7 +165,7 @@ def test_what_an_answer_of_the_server_means(
 def test_a_refused_mail_does_not_hold_up_the_next_ones(office: int, post: Post, business: Made) -> None:
     bad = written(business, recipient="two@example.test\r\nBcc: all@example.test")
     good = [written(business) for _ in range(3)]
-    assert outbox.send_due() == {"sent": 3, "given up": 1}
+    assert delivery.send_due() == {"sent": 3, "given up": 1}
     assert {found(one).delivery for one in good} == {"sent"}
     assert found(bad).fault == "its headers cannot be written: the address is not valid"
 
@@ -170,10 +174,10 @@ def test_a_connection_that_breaks_off_after_the_last_byte_sends_again_under_the_
     clock: Moved, office: int, post: Post, business: Made
 ) -> None:
     mail, post.drops = written(business), True
-    assert outbox.send_due() == {"later": 1}
+    assert delivery.send_due() == {"later": 1}
     post.drops = False
     clock.passes(timedelta(minutes=2))
-    assert outbox.send_due() == {"sent": 1}
+    assert delivery.send_due() == {"sent": 1}
     assert [one["Message-ID"] for one in post.taken] == [f"<{mail}@portal.example.test>"] * 2
     assert post.taken[0]["Date"] == post.taken[1]["Date"]
 
@@ -183,26 +187,26 @@ def test_a_server_that_does_not_answer_in_time_is_tried_later(
 ) -> None:
     mails_to(app, f"smtp://localhost:{office}", timeout=0.2)
     mail, post.holds = written(business), True
-    assert outbox.send_due() == {"later": 1}
+    assert delivery.send_due() == {"later": 1}
     assert "timed out" in (found(mail).fault or "")
     post.holds = False
     mails_to(app, f"smtp://localhost:{office}")
     clock.passes(timedelta(minutes=2))
-    assert outbox.send_due() == {"sent": 1}
+    assert delivery.send_due() == {"sent": 1}
 
 
 def test_a_server_that_is_away_is_left_alone_after_three(app: Flask, clock: Moved, business: Made) -> None:
     mails_to(app, f"smtp://localhost:{free_port()}")
     mails = [written(business) for _ in range(5)]
-    assert outbox.send_due() == {"later": 3}
+    assert delivery.send_due() == {"later": 3}
     assert Counter(found(mail).attempts for mail in mails) == {1: 3, 0: 2}
 
 
 def test_the_pause_doubles_from_a_minute_to_four_hours_give_or_take_a_fifth() -> None:
     for attempts, minutes in [(1, 1), (2, 2), (3, 4), (8, 128), (9, 240), (10, 240), (10_000, 240)]:
         for _ in range(20):
-            assert 0.8 <= outbox.pause(attempts) / timedelta(minutes=minutes) <= 1.2
-    assert len({outbox.pause(1) for _ in range(20)}) > 1
+            assert 0.8 <= delivery.pause(attempts) / timedelta(minutes=minutes) <= 1.2
+    assert len({delivery.pause(1) for _ in range(20)}) > 1
 
 
 def test_after_three_days_a_mail_is_given_up_with_one_error(
@@ -212,7 +216,7 @@ def test_after_three_days_a_mail_is_given_up_with_one_error(
     begun = clock.system_now()
     while found(mail).delivery == "unsent":
         clock.passes((found(mail).due_at or clock.system_now()) - clock.system_now())
-        outbox.send_due()
+        delivery.send_due()
     gone = clock.system_now() - begun
     assert timedelta(days=3) <= gone < timedelta(days=3, hours=5)
     (error,) = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
@@ -221,19 +225,17 @@ def test_after_three_days_a_mail_is_given_up_with_one_error(
 
 
 # Sign-in and encryption
-
-
 def test_it_signs_in_with_the_password_of_the_address(
     app: Flask, clock: Moved, post: Post, business: Made, caplog: pytest.LogCaptureFixture
 ) -> None:
     with running(post, auth_required=True, auth_require_tls=False) as port:
         mail = written(business, delivery="unsent")
         mails_to(app, f"smtp://{USER}:wr0ng-one@localhost:{port}")
-        assert outbox.send_due() == {"later": 1}
+        assert delivery.send_due() == {"later": 1}
         assert found(mail).fault == "the mail server refused the login (535)"
         clock.passes(timedelta(minutes=2))
         mails_to(app, f"smtp://{USER}:{PASSWORD.replace('@', '%40')}@localhost:{port}")
-        assert outbox.send_due() == {"sent": 1}
+        assert delivery.send_due() == {"sent": 1}
     assert post.logins[-1] == (USER, PASSWORD)
     assert "wr0ng-one" not in caplog.text + repr(ports().mailer) + repr(parse_relay(f"smtp://u:wr0ng-one@h:{port}"))
 
@@ -247,11 +249,11 @@ def test_what_is_sent_is_encrypted_to_a_server_that_is_trusted(
     with running(post, **how) as port:
         mails_to(app, f"{scheme}://localhost:{port}")
         mail = written(business)
-        assert outbox.send_due() == {"later": 1}
+        assert delivery.send_due() == {"later": 1}
         assert "CERTIFICATE_VERIFY_FAILED" in (found(mail).fault or "")
         monkeypatch.setenv("SSL_CERT_FILE", str(trusted))
         clock.passes(timedelta(minutes=2))
-        assert outbox.send_due() == {"sent": 1}
+        assert delivery.send_due() == {"sent": 1}
     assert post.over_tls == [True]
 
 
@@ -263,14 +265,12 @@ def test_no_password_goes_out_in_the_clear_to_another_machine(
         far = replace(parse_relay("smtp://u:x@mail.example.test"), host="localhost", port=port)
         app.extensions["ports"] = replace(ports(), mailer=Smtp(far, FROM, 5))
         mail = written(business)
-        assert outbox.send_due() == {"later": 1}
+        assert delivery.send_due() == {"later": 1}
     assert "STARTTLS" in (found(mail).fault or "")
     assert (post.logins, post.taken) == ([], [])
 
 
 # Addresses and headers
-
-
 @pytest.mark.parametrize(
     ("recipient", "told"),
     [
@@ -282,7 +282,7 @@ def test_the_address_that_the_server_is_told(
     office: int, post: Post, business: Made, recipient: str, told: str
 ) -> None:
     written(business, recipient=recipient)
-    assert outbox.send_due() == {"sent": 1}
+    assert delivery.send_due() == {"sent": 1}
     assert post.recipients == [told]
 
 
@@ -293,7 +293,7 @@ def test_an_international_name_needs_a_server_that_takes_it(
     with running(post, enable_SMTPUTF8=international) as port:
         mails_to(app, f"smtp://localhost:{port}")
         mail = written(business, recipient="zoë@example.test")
-        assert outbox.send_due() == ({"sent": 1} if international else {"given up": 1})
+        assert delivery.send_due() == ({"sent": 1} if international else {"given up": 1})
     assert post.recipients == (["zoë@example.test"] if international else [])
     assert found(mail).fault == (
         None if international else "the mail server takes no international addresses (SMTPUTF8)"
@@ -311,7 +311,7 @@ def test_an_international_name_needs_a_server_that_takes_it(
 )  # fmt: skip
 def test_no_line_is_added_to_the_headers(office: int, post: Post, business: Made, told: dict[str, str]) -> None:
     mail = written(business, **told)
-    assert outbox.send_due() == {"given up": 1}
+    assert delivery.send_due() == {"given up": 1}
     assert (found(mail).fault or "").startswith("its headers cannot be written: ")
     assert post.taken == []
 
@@ -328,15 +328,13 @@ def test_no_line_is_added_to_the_headers(office: int, post: Post, business: Made
 )  # fmt: skip
 def test_a_subject_arrives_letter_by_letter(office: int, post: Post, business: Made, subject: str) -> None:
     written(business, subject=subject)
-    assert outbox.send_due() == {"sent": 1}
+    assert delivery.send_due() == {"sent": 1}
     (mail,) = post.taken
     assert mail["Subject"] == subject
     assert (mail["Bcc"], mail.defects) == (None, [])
 
 
 # Several at once, and processes that die
-
-
 class Watched:
     """A mailer that tells when it sends and when it has; the real one does the rest."""
 
@@ -367,7 +365,7 @@ def test_no_transaction_is_open_while_the_mail_server_is_spoken_to(app: Flask, o
     open_ones: list[bool] = []
     assert pay(app, business, quoted(app, business)) == "captured"  # with a document, which is made on the way
     with watched(app, lambda moment: open_ones.append(db.session().in_transaction()) if "send" in moment else None):
-        assert outbox.send_due() == {"sent": 2}
+        assert delivery.send_due() == {"sent": 2}
     assert open_ones == [False] * 4
 
 
@@ -377,7 +375,7 @@ def test_several_senders_at_once_send_each_mail_once(app: Flask, office: int, po
 
     def sender(_number: int) -> int:
         with app.app_context():
-            return outbox.send_due()["sent"]
+            return delivery.send_due()["sent"]
 
     with ThreadPoolExecutor(4) as pool:
         assert sum(pool.map(sender, range(4))) == 24
@@ -390,7 +388,7 @@ def test_a_sender_that_dies_at_any_moment_loses_no_mail(
     moments: list[str] = []
     written(business)
     with watched(app, moments.append):
-        assert outbox.send_due() == {"sent": 1}
+        assert delivery.send_due() == {"sent": 1}
     sent_at = moments.index("after send") + 1
     marked_at = moments.index("after commit", sent_at) + 1
     assert len(moments) >= marked_at
@@ -398,9 +396,9 @@ def test_a_sender_that_dies_at_any_moment_loses_no_mail(
         mail = written(business)
         post.taken.clear()
         assert os.WTERMSIG(_dies(app, die_at)) == signal.SIGKILL
-        outbox.send_due()  # beside a claim that may stand
-        clock.passes(outbox.CLAIM)
-        outbox.send_due()
+        delivery.send_due()  # beside a claim that may stand
+        clock.passes(delivery.CLAIM)
+        delivery.send_due()
         assert found(mail).delivery == "sent"
         twice = sent_at <= die_at < marked_at
         assert [one["Message-ID"] for one in post.taken] == [f"<{mail}@portal.example.test>"] * (1 + twice)
@@ -417,7 +415,7 @@ def _dies(app: Flask, at: int) -> int:
                 os.kill(os.getpid(), signal.SIGKILL)
 
         with watched(app, reached):
-            outbox.send_due()
+            delivery.send_due()
 
     return apart(app, work)[1]
 
@@ -425,34 +423,32 @@ def _dies(app: Flask, at: int) -> int:
 def test_of_a_claim_that_lapsed_only_what_was_sent_counts(
     app: Flask, clock: Moved, office: int, post: Post, business: Made
 ) -> None:
-    mail, slow = written(business), outbox._claim()
-    clock.passes(outbox.CLAIM)
-    second = outbox._claim()
+    mail, slow = written(business), delivery._claim()
+    clock.passes(delivery.CLAIM)
+    second = delivery._claim()
     assert slow is not None
     assert second is not None
     for final in (False, True):
         before = dump()
-        outbox._failed(slow, "late", final=final)
+        delivery._failed(slow, "late", final=final)
         assert dump() == before
     mailer = ports().mailer
     assert mailer is not None
     with mailer.sending() as send:
-        assert outbox._attempt(slow, mailer.sender, send) == ("sent", False)
-    outbox._failed(second, "550 refused", final=True)
+        assert delivery._attempt(slow, mailer.sender, send) == ("sent", False)
+    delivery._failed(second, "550 refused", final=True)
     assert (found(mail).delivery, found(mail).fault, len(post.taken)) == ("sent", None, 1)
 
 
 # The sandbox, the settings and the command
-
-
 def test_without_a_mail_server_mails_stay_in_the_panel_for_good(
     app: Flask, clock: Moved, post: Post, business: Made
 ) -> None:
     service.cancel(business.account, subscription(business))
-    assert outbox.send_due() == {}
+    assert delivery.send_due() == {}
     with running(post) as port:
         mails_to(app, f"smtp://localhost:{port}")
-        assert outbox.send_due() == {}
+        assert delivery.send_due() == {}
     (mail,) = state(app, business)["messages"]
     assert set(mail) == {"id", "to", "subject", "text", "sent_at"}
     assert found(mail["id"]).delivery == "kept"
@@ -487,7 +483,9 @@ def test_a_setting_that_is_wrong_is_one_sentence_without_the_password(
 def test_the_command_says_what_became_of_the_mails(app: Flask, clock: Moved, post: Post, business: Made) -> None:
     def told() -> tuple[int, str]:
         done = app.test_cli_runner().invoke(args=["send-mail"])
-        return done.exit_code, "".join(line for line in done.output.splitlines(True) if "webapp.outbox" not in line)
+        return done.exit_code, "".join(
+            line for line in done.output.splitlines(True) if "webapp.mail.delivery" not in line
+        )
 
     assert told() == (1, "Error: SMTP_URL is not set: mails stay in the sandbox's panel.\n")
     with running(post) as port:

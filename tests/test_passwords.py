@@ -10,10 +10,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from webapp import auth, passwords
-from webapp.access import PasswordReset
+from webapp.access import passwords, sign_in
 from webapp.db import db, transaction
-from webapp.models import Owner
+from webapp.models.access import PasswordReset
+from webapp.models.accounts import Owner
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -246,14 +246,14 @@ def test_a_copy_of_the_cookie_opens_nothing_after_the_password_is_changed(
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, app: Flask, address: str) -> None:
     """While the next password is looked at, the owner sets another one by a link."""
-    opened, verified = follow(app, address), auth.verified
+    opened, verified = follow(app, address), sign_in.verified
 
     def looked_at(password_hash: str, password: str) -> bool:
-        monkeypatch.setattr(auth, "verified", verified)
+        monkeypatch.setattr(sign_in, "verified", verified)
         assert opened.post("/password/reset", data={"new": NEW, "again": NEW}).status_code == 303
         return verified(password_hash, password)
 
-    monkeypatch.setattr(auth, "verified", looked_at)
+    monkeypatch.setattr(sign_in, "verified", looked_at)
 
 
 def test_an_old_password_begins_no_session_while_it_is_replaced(

@@ -7,12 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from webapp import purchase
 from webapp.db import db, transaction
-from webapp.domain.subscription import (
-    PaymentPending,
-)
-from webapp.models import Card, Payment
+from webapp.domain import refusals
+from webapp.domain.refusals import PaymentPending
+from webapp.models.purchases import Card, Payment
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount, SandboxCard
@@ -189,5 +187,5 @@ def test_a_quote_lives_thirty_minutes_on_the_night_that_has_an_hour_twice(app: F
     if minutes < 30:
         assert pay(app, made, quote) == "captured"
     else:
-        with pytest.raises(purchase.QuoteMoved):
+        with pytest.raises(refusals.QuoteMoved):
             pay(app, made, quote)

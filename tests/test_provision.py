@@ -10,13 +10,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
-from webapp import service
-from webapp.auth import hasher
+from webapp.access.sign_in import hasher
 from webapp.db import db, transaction
-from webapp.models import Account, Issuer, Owner, PeriodRow, Subscription
+from webapp.models.accounts import Account, Issuer, Owner
+from webapp.models.subscriptions import PeriodRow, Subscription
 from webapp.ports import ports
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount, SandboxHeadcount
+from webapp.subscriptions import cost, loading
 
 from .world import dump
 
@@ -48,10 +49,10 @@ def test_the_example_makes_an_account_that_can_be_used(app: Flask, tmp_path: Pat
         now = datetime.now(UTC)
         session.add(SandboxAccount(account_id=account.id, scenario="", password="", set_to=now, set_at=now))
         session.add(SandboxHeadcount(tenant=made.tenant, account_id=account.id, active=3, since=now))
-    facts = service.load(account.id, made.id).facts()
+    facts = loading.load(account.id, made.id).facts()
     assert facts.seats == {0: 12}
     assert facts.period(0).start == date.fromisoformat(document["subscriptions"][0]["anchor"])
-    assert service.cost(account.id, made.id, 14, 0)
+    assert cost.cost(account.id, made.id, 14, 0)
     assert db.session.scalars(select(PeriodRow.source)).all() == ["external"], "billed elsewhere: no invoice here"
 
 

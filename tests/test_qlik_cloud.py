@@ -89,8 +89,6 @@ def test_what_is_not_the_name_of_a_host_is_not_asked(tenant: Tenant, ask: Ask, n
 
 
 # Tokens
-
-
 def test_a_token_is_kept_until_a_minute_before_its_end(tenant: Tenant, ask: Ask) -> None:
     directory = ask(OAUTH)
     for _ in range(3):
@@ -124,8 +122,6 @@ def test_no_token_is_no_answer(tenant: Tenant, ask: Ask, answer: Answer) -> None
 
 
 # What tenants do besides
-
-
 def test_a_page_elsewhere_is_not_fetched_as_the_key_would_go_with_it(tenant: Tenant, ask: Ask) -> None:
     thief = Tenant(people(9))
     with serving(thief) as elsewhere:
@@ -228,8 +224,6 @@ def test_all_the_pages_together_have_their_time(tenant: Tenant, ask: Ask, monkey
 
 
 # The settings
-
-
 def given(**told: str) -> dict[str, str]:
     return {"QLIK_API_KEY": "", "QLIK_CLIENT_ID": "", "QLIK_CLIENT_SECRET": "", **told}
 

@@ -15,12 +15,15 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from webapp import billing, cards, purchase, rollover, service
 from webapp.db import db
+from webapp.purchases import cards, payments
+from webapp.purchases import quotes as quoting
+from webapp.renewals import rollover, sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.panel import _set_clock
 from webapp.sandbox.scenarios import BUSINESS, Made, Scenario
 from webapp.sandbox.tables import SandboxCharge
+from webapp.subscriptions import loading, service
 
 from .conftest import running
 from .together import Act, Stop, again, alone, together
@@ -50,14 +53,14 @@ def nothing(_app: Flask, _made: Made) -> None:
 
 def on_the_day(_app: Flask, made: Made) -> list[str]:
     """The first day that is not paid; the subscriptions for which that is so."""
-    found = service.load_all(made.account)
+    found = loading.load_all(made.account)
     facts = found[0].facts()
     _set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
     return [one.id for one in found]
 
 
 def open_request(made: Made) -> str:
-    return service.load(made.account, subscription(made)).open_changes[0].id
+    return loading.load(made.account, subscription(made)).open_changes[0].id
 
 
 def request(_app: Flask, made: Made) -> str:
@@ -84,13 +87,13 @@ def two_quotes(app: Flask, made: Made) -> list[str]:
 
 def quote_with_the_second_card(app: Flask, made: Made) -> list[str]:
     quote = quoted(app, made)
-    purchase.choose_card(made.account, subscription(made), quote, made.cards[1])
+    quoting.choose_card(made.account, subscription(made), quote, made.cards[1])
     return [quote]
 
 
 def addition(_app: Flask, made: Made) -> list[str]:
-    quote = purchase.quote_addition(made.account, subscription(made), 14)
-    purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
+    quote = quoting.quote_addition(made.account, subscription(made), 14)
+    quoting.choose_card(made.account, subscription(made), quote, made.cards[0])
     return [quote]
 
 
@@ -120,14 +123,14 @@ def unanswered(fault: str, wait: timedelta = timedelta()) -> Callable[[Flask, Ma
 
 def entered_card(app: Flask, made: Made) -> str:
     quote = quoted(app, made)
-    url = billing.begin_card_setup(made.account, quote, RETURN_URL, "fr")
+    url = cards.begin_card_setup(made.account, quote, RETURN_URL, "fr")
     form = {"number": "5555555555554444", "expiry": "12/39", "code": "123", "holder": "Camille Martin"}
     assert app.test_client().post(url, data=form).status_code == 303
     return url.rpartition("/")[2]
 
 
 def pay(_app: Flask, made: Made, quotes: list[str], which: int = 0) -> object:
-    return purchase.pay(made.account, subscription(made), quotes[which], 1, RETURN_URL).state
+    return payments.pay(made.account, subscription(made), quotes[which], 1, RETURN_URL).state
 
 
 pay_the_other = partial(pay, which=1)
@@ -149,7 +152,7 @@ def undo(_app: Flask, made: Made, change: str) -> object:
 
 
 def roll_over(_app: Flask, made: Made, _given: object) -> object:
-    return rollover.sweep(made.account)  # how many failed: none ever does
+    return sweep.sweep(made.account)  # how many failed: none ever does
 
 
 def roll_first(_app: Flask, made: Made, subscriptions: list[str], which: int = 0) -> object:
@@ -160,11 +163,11 @@ roll_second = partial(roll_first, which=1)
 
 
 def reconcile(_app: Flask, made: Made, quotes: list[str]) -> None:
-    purchase.reconcile(made.account, subscription(made), quotes[0])
+    payments.reconcile(made.account, subscription(made), quotes[0])
 
 
 def abandon(_app: Flask, made: Made, quotes: list[str]) -> None:
-    purchase.abandon(made.account, subscription(made), quotes[0])
+    payments.abandon(made.account, subscription(made), quotes[0])
 
 
 def confirm_at_the_bank(app: Flask, made: Made, _quotes: list[str]) -> object:
@@ -187,7 +190,7 @@ def prefer_second(_app: Flask, made: Made, _given: object) -> object:
 
 
 def come_back(_app: Flask, made: Made, reference: str) -> object:
-    card, quote = billing.complete_card_setup(made.account, reference)
+    card, quote = cards.complete_card_setup(made.account, reference)
     return card is not None and quote is not None and quote.card_id == card.id
 
 

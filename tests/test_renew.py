@@ -6,15 +6,14 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
-from webapp import billing, purchase
+from webapp.accounts import billing_information
 from webapp.db import db, new_id, transaction
-from webapp.domain.subscription import (
-    AlreadyRenewed,
-    CancellationOpen,
-    PlanForbids,
-)
-from webapp.models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Quote, Subscription
-from webapp.records import Invoice
+from webapp.domain.refusals import AlreadyRenewed, CancellationOpen, PlanForbids
+from webapp.models.accounts import Account
+from webapp.models.invoices import Invoice
+from webapp.models.purchases import Card, Payment, Quote
+from webapp.models.subscriptions import ChangeRow, PeriodRow, PriceList, Subscription
+from webapp.purchases import quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
@@ -26,8 +25,6 @@ HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 # What a renewal does
-
-
 def test_a_paid_quote_is_the_period_the_invoice_and_the_receipt(app: Flask, business: Made) -> None:
     quote = quoted(app, business, 14)
     assert pay(app, business, quote) == "captured"
@@ -41,7 +38,7 @@ def test_a_paid_quote_is_the_period_the_invoice_and_the_receipt(app: Flask, busi
     }  # fmt: skip
     assert told["payments"] == [{"key": f"{quote}.1", "state": "captured", "amount": 48_960}]
     assert told["gateway"]["charges"] == [{"key": f"{quote}.1", "amount": 48_960, "state": "captured"}]
-    (billed,) = billing.account_of(business.account).billing_emails
+    (billed,) = billing_information.account_of(business.account).billing_emails
     assert sorted(message["to"] for message in told["messages"]) == sorted([business.email, billed])
 
 
@@ -88,8 +85,6 @@ def test_a_past_due_subscription_pays_the_owed_period(app: Flask, business: Made
 
 
 # What is refused
-
-
 def open_change(made: Made, kind: str, seats: int | None) -> None:
     with transaction() as session:
         session.add(
@@ -161,7 +156,7 @@ def test_a_plan_that_may_not_renew_is_refused_and_nothing_changes(app: Flask) ->
     assert "/contact" in answer.text
     assert dump() == before
     with pytest.raises(PlanForbids):
-        purchase.quote_renewal(made.account, made.subscriptions["enterprise"] or "", 300)
+        quotes.quote_renewal(made.account, made.subscriptions["enterprise"] or "", 300)
 
 
 def test_a_body_over_64_kilobytes_is_413(client: FlaskClient, business: Made) -> None:
@@ -192,8 +187,6 @@ def test_a_card_is_good_to_the_end_of_its_month(business: Made, app: Flask) -> N
 
 
 # Quotes that moved
-
-
 def moved(client: FlaskClient, made: Made, quote: str, attempt: int = 1) -> str:
     before = state_of_money()
     answer = client.post(step(made, quote, "pay"), data={"attempt": attempt})
@@ -259,8 +252,8 @@ def test_a_card_that_is_gone_is_409_at_the_payment_page(app: Flask, client: Flas
     made = scenarios.make("business-two-cards")
     client = signed_in(app, made)
     with app.test_request_context():
-        quote = purchase.quote_renewal(made.account, subscription(made), 14)
-        purchase.choose_card(made.account, subscription(made), quote, made.cards[1])
+        quote = quotes.quote_renewal(made.account, subscription(made), 14)
+        quotes.choose_card(made.account, subscription(made), quote, made.cards[1])
     with transaction() as session:
         session.delete(session.get_one(Card, made.cards[1]))
     assert "Choose a payment method." in moved(client, made, quote)
@@ -281,8 +274,6 @@ def test_a_boundary_that_passed_is_a_fresh_quote_for_what_is_owed(
 
 
 # What holds on every route
-
-
 def test_a_get_changes_nothing(app: Flask, client: FlaskClient, business: Made) -> None:
     quote = quoted(app, business)
     before = dump()

@@ -4,12 +4,14 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from webapp import purchase, rollover, service
 from webapp.db import db, transaction
-from webapp.models import Quote
+from webapp.models.purchases import Quote
+from webapp.purchases import payments, quotes
+from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
+from webapp.subscriptions import loading, service
 
 from .world import dump, pay, post, state, subscription
 
@@ -20,7 +22,7 @@ def until(app: Flask, made: Made, to: str) -> dict[str, object]:
     """Moves the clock and shows the first subscription; rolling over again changes nothing."""
     post(app, f"/{made.account}/clock", to=to)
     before = dump()
-    assert rollover.sweep() == 0
+    assert sweep.sweep() == 0
     assert {name: rows for name, rows in dump().items() if name != "sandbox_account"} == {
         name: rows for name, rows in before.items() if name != "sandbox_account"
     }
@@ -103,10 +105,10 @@ def test_a_lapsed_subscription_is_never_charged_and_renew_pays_the_days_left(app
     assert until(app, made, "2027-01-20T09:00:00")["status"] == "lapsed"
     with transaction() as session:
         session.execute(update(SandboxCard).values(behaviour="accepted"))
-    quote = purchase.quote_renewal(made.account, subscription(made), 12)
-    purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
+    quote = quotes.quote_renewal(made.account, subscription(made), 12)
+    quotes.choose_card(made.account, subscription(made), quote, made.cards[0])
     with app.test_request_context():
-        purchase.pay(made.account, subscription(made), quote, 1, "http://localhost/back")
+        payments.pay(made.account, subscription(made), quote, 1, "http://localhost/back")
     told = state(app, made)
     net = (35_400 * 16 * 2 + 31) // (2 * 31)  # 20 January to 4 February of 31 days
     assert (told["subscriptions"][0]["status"], told["invoices"][-1]["net"]) == ("active", net)
@@ -166,11 +168,11 @@ def test_the_end_of_the_month_comes_back(app: Flask) -> None:
 
 
 def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Made) -> None:
-    from webapp.models import Subscription
+    from webapp.models.subscriptions import Subscription
 
     other = scenarios.make("business")
     with transaction() as session:  # a price list that cannot be read
-        from webapp.models import PriceList
+        from webapp.models.subscriptions import PriceList
 
         bad = PriceList(id="bad", currency="EUR", rows=[[5, 1]])
         session.add(bad)
@@ -180,7 +182,7 @@ def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Mad
         from webapp.sandbox.panel import _set_clock
 
         _set_clock(made.account, made.now.replace(month=2, day=15))
-    assert rollover.sweep() == 1
+    assert sweep.sweep() == 1
     assert state(app, business)["subscriptions"][0]["period_start"] == "2027-02-15"
 
 
@@ -193,12 +195,12 @@ def test_what_the_owner_tries_with_the_quote_of_the_sweep_is_none_of_its_attempt
     until(app, business, "2027-02-15T00:05:00")
     post(app, f"/{business.account}/gateway", next="decline")
     assert pay(app, business, automatic_quote(), 2) == "declined"
-    assert service.load(business.account, subscription(business)).facts().refused == 1
+    assert loading.load(business.account, subscription(business)).facts().refused == 1
 
 
 def test_a_challenge_of_the_sweep_that_the_owner_gives_up_is_a_refusal(app: Flask, business: Made) -> None:
     post(app, f"/{business.account}/gateway", next="challenge")
     until(app, business, "2027-02-15T00:05:00")
-    purchase.abandon(business.account, subscription(business), automatic_quote())
+    payments.abandon(business.account, subscription(business), automatic_quote())
     assert until(app, business, "2027-02-15T00:10:00")["status"] == "past_due"
     assert charges(app, business) == [(42_480, "declined")]

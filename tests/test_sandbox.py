@@ -152,8 +152,6 @@ def test_the_sandbox_never_runs_on_a_real_gateway() -> None:
 
 
 # Cards are entered on the gateway's page
-
-
 def card_page(client: FlaskClient) -> str:
     return str(client.post("/billing/cards/new").headers["Location"]).removeprefix("http://localhost")
 

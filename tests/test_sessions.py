@@ -8,10 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from webapp import sessions
-from webapp.access import PasswordReset, RateLimit
+from webapp.access import sessions
 from webapp.db import db, transaction
-from webapp.models import OwnerSession
+from webapp.models.access import OwnerSession, PasswordReset, RateLimit
 from webapp.ports import ports
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

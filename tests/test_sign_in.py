@@ -7,7 +7,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
-from webapp import auth
+from webapp.access import sign_in as signing_in
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -80,7 +80,7 @@ def test_an_unknown_email_costs_a_verification_too(app: Flask, monkeypatch: pyte
             verified.append(str(hash))
             return super().verify(hash, password)
 
-    monkeypatch.setattr(auth, "hasher", Spy())
+    monkeypatch.setattr(signing_in, "hasher", Spy())
     sign_in(app.test_client(), "nobody@example.test", "x")
     assert len(verified) == 1
 

@@ -17,9 +17,10 @@ from joserfc.jwk import OctKey
 from sqlalchemy import update
 
 from e2e.portal import free_port
-from webapp import sso
+from webapp.access import provider as identity_provider
 from webapp.db import db, transaction
-from webapp.models import Owner, OwnerSession
+from webapp.models.access import OwnerSession
+from webapp.models.accounts import Owner
 from webapp.sandbox.scenarios import Made
 
 from .conftest import signed_in
@@ -238,8 +239,8 @@ def test_a_provider_that_fails_is_told_with_a_way_to_try_again(
 def test_a_provider_that_is_silent_is_given_up(
     app: Flask, business: Made, provider: Provider, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sso, "TIMEOUT", 0.2)
-    sso.init(app)
+    monkeypatch.setattr(identity_provider, "TIMEOUT", 0.2)
+    identity_provider.init(app)
     _, location = begin(app)
     silent = threading.Event()
     provider.on_token = lambda: silent.wait(5)
@@ -269,7 +270,7 @@ def test_a_sign_out_ends_here_if_the_provider_cannot_end_it_there(
     client, _ = come_back(app, provider)
     assert client.post("/sign-out").headers["Location"] == "/sign-in"  # it publishes no such page
     provider.told = {"end_session_endpoint": f"{provider.issuer}/end"}
-    sso.init(app)
+    identity_provider.init(app)
     by_password = signed_in(app, business)
     assert by_password.post("/sign-out").headers["Location"] == "/sign-in"
     client, _ = come_back(app, provider)

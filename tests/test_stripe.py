@@ -6,13 +6,13 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from webapp.adapters import stripe_words
-from webapp.adapters.stripe import StripeGateway
+from webapp.adapters.stripe import words
+from webapp.adapters.stripe.gateway import StripeGateway
 from webapp.db import db
 from webapp.domain.money import Money
 from webapp.ports import Cancelled, Captured, Declined, OutcomeUnknown, Refunded
 from webapp.sandbox.scenarios import Made
-from webapp.sentences import DECLINES
+from webapp.sentences.declines import DECLINES
 
 from .stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
 from .test_gateway_contract import AMOUNT, BACK, key
@@ -186,7 +186,7 @@ def test_a_banks_reason_is_told_in_the_portals_words(
 
 
 def test_each_reason_has_its_sentence() -> None:
-    assert set(stripe_words.DECLINES.values()) <= set(DECLINES)
+    assert set(words.DECLINES.values()) <= set(DECLINES)
 
 
 @pytest.mark.parametrize("money", [Money(48_960, "JPY"), Money(48_960, "KWD")])
@@ -259,4 +259,4 @@ def test_nothing_is_held_of_the_database_while_stripe_is_asked(
 
 
 def test_every_brand_fits_its_column() -> None:
-    assert max(map(len, stripe_words.BRANDS.values())) <= 20
+    assert max(map(len, words.BRANDS.values())) <= 20

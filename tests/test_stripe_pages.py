@@ -11,12 +11,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from webapp import rollover
 from webapp.adapters.clock import machine_now
-from webapp.adapters.stripe import StripeGateway
+from webapp.adapters.stripe.gateway import StripeGateway
 from webapp.db import db
-from webapp.models import Card, Payment, PeriodRow
-from webapp.records import Invoice, Message
+from webapp.models.invoices import Invoice
+from webapp.models.mail import Message
+from webapp.models.purchases import Card, Payment
+from webapp.models.subscriptions import PeriodRow
+from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -166,7 +168,7 @@ def test_an_outcome_that_stripe_keeps_to_itself_is_found_by_the_sweep(owner: Own
     receipt = owner.pays()
     assert "waiting for your bank" in owner.client.get(receipt).text
     assert (owner.payments(), owner.renewals()) == (["pending"], 0)
-    assert rollover.sweep(owner.made.account) == 0
+    assert sweep.sweep(owner.made.account) == 0
     assert (owner.payments(), owner.renewals(), stripe.captured()) == (["captured"], 1, [48_960])
 
 
@@ -202,7 +204,7 @@ def test_a_renewal_by_itself_charges_without_the_owner(
     owner.enters_card("/billing/cards/new", behaves)
     owner.client.post(f"/billing/cards/{owner.newest_card()}/default")
     db.session.rollback()
-    assert rollover.sweep(owner.made.account) == 0
+    assert sweep.sweep(owner.made.account) == 0
     told = [asked.params["off_session"] for asked in stripe.asked if asked.path.endswith("/confirm")]
     assert (owner.payments(), told) == (states, ["true"] if behaves == "accepted" else ["true", "false"])
     if behaves == "challenge":

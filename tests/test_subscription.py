@@ -6,26 +6,28 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from webapp.domain.subscription import (
+from webapp.domain.refusals import (
     AlreadyRenewed,
     BelowActiveUsers,
     CancellationOpen,
-    Change,
     ChangeClosed,
-    ChangeKind,
-    Due,
-    Facts,
     NotFewerSeats,
     NotMoreSeats,
     PaymentPending,
-    Plan,
     PlanForbids,
     ReductionOpen,
     Refusal,
     RenewalDue,
     ResellerManages,
-    Status,
     SubscriptionEnded,
+)
+from webapp.domain.subscription import (
+    Change,
+    ChangeKind,
+    Due,
+    Facts,
+    Plan,
+    Status,
     allows,
     check_addition,
     check_cancellation,

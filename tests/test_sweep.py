@@ -8,15 +8,19 @@ import pytest
 from flask import Flask, current_app
 from sqlalchemy import func, select, update
 
-from webapp import billing, cards, rollover, service
 from webapp.db import db, transaction
-from webapp.models import Account, Payment, PriceList, Subscription
+from webapp.models.accounts import Account
+from webapp.models.invoices import Invoice
+from webapp.models.purchases import Payment
+from webapp.models.subscriptions import PriceList, Subscription
 from webapp.ports import NewCard
-from webapp.records import Invoice
-from webapp.rollover import Done
+from webapp.purchases import cards, wallet
+from webapp.renewals import sweep
+from webapp.renewals.rollover import Done
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount
+from webapp.subscriptions import service
 
 from .conftest import signed_in
 from .test_mails import kinds
@@ -43,7 +47,7 @@ def pass_time(gone: timedelta) -> None:
 
 
 def swept(threads: int = 1) -> Done:
-    return sum(rollover.swept(threads=threads), Done())
+    return sum(sweep.swept(threads=threads), Done())
 
 
 def renewals() -> int:
@@ -63,7 +67,7 @@ def breaks(made: Made) -> None:
 def test_every_subscription_is_seen_once_whatever_the_pages(
     due: list[Made], monkeypatch: pytest.MonkeyPatch, threads: int, size: int
 ) -> None:
-    monkeypatch.setattr(rollover, "PAGE", size)
+    monkeypatch.setattr(sweep, "PAGE", size)
     assert swept(threads) == Done(seen=7, renewed=7)
     assert renewals() == 7
     assert swept(threads) == Done()
@@ -89,7 +93,7 @@ def test_a_sweep_with_nothing_to_look_at_waits_for_nobody(due: list[Made]) -> No
 def expiring_default(made: Made) -> None:
     with transaction() as session:
         account = session.get_one(Account, made.account)
-        card = billing.add_card(account, NewCard("a token", "Visa", "0002", 2027, 1, "Camille Martin")).id
+        card = wallet.add_card(account, NewCard("a token", "Visa", "0002", 2027, 1, "Camille Martin")).id
     cards.make_default(made.account, card)
 
 
@@ -157,14 +161,14 @@ def test_a_payment_that_stays_pending_for_a_day_is_for_a_person_in_the_log_and_o
     app: Flask, due: list[Made], caplog: pytest.LogCaptureFixture
 ) -> None:
     post(app, f"/{due[0].account}/gateway", next="down")
-    rollover.sweep(due[0].account)
+    sweep.sweep(due[0].account)
     key = db.session.scalars(select(Payment.key).where(Payment.state == "pending")).one()
     client, quote = signed_in(app, due[0]), key.partition(".")[0]
     receipt = f"/subscriptions/{subscription(due[0])}/renew/{quote}/receipt"
 
     def reported() -> list[str]:
         caplog.clear()
-        rollover.sweep(due[0].account)
+        sweep.sweep(due[0].account)
         return [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
 
     pass_time(timedelta(hours=23))

@@ -12,9 +12,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.exceptions import TooManyRequests
 
-from webapp import throttle
-from webapp.access import RateLimit
+from webapp.access import limits
 from webapp.db import db, transaction
+from webapp.models.access import RateLimit
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -106,14 +106,14 @@ def test_an_unknown_email_waits_as_a_known_one_does(app: Flask) -> None:
 
 
 def test_one_address_guesses_many_emails_only_so_often(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "SANDBOX_LIMITS", {})
+    monkeypatch.setattr(limits, "SANDBOX_LIMITS", {})
     statuses = [guess(app.test_client(), f"sao-{n}@example.test").status_code for n in range(51)]
     assert statuses == [422] * 50 + [429]
     assert guess(app.test_client(), "another@example.test", address="203.0.113.9").status_code == 422
 
 
 def test_right_passwords_are_not_counted(app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(throttle, "SANDBOX_LIMITS", {})
+    monkeypatch.setattr(limits, "SANDBOX_LIMITS", {})
     for _ in range(60):
         assert guess(app.test_client(), business.email, business.password).status_code == 303
 
@@ -139,7 +139,7 @@ def test_a_changed_password_is_guessed_as_seldom(app: Flask, business: Made, cli
 def test_cards_and_payments_are_begun_so_often_by_an_account(
     app: Flask, business: Made, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(throttle, "SANDBOX_LIMITS", {})
+    monkeypatch.setattr(limits, "SANDBOX_LIMITS", {})
     begun = [client.post("/billing/cards/new") for _ in range(11)]
     assert [answer.status_code for answer in begun] == [303] * 10 + [429]
     quote = quoted(app, business)
@@ -161,7 +161,7 @@ def test_counts_at_once_are_all_counted(app: Flask) -> None:
     def one(_n: int) -> bool:
         with app.test_request_context():
             try:
-                throttle.count("guess", "somebody")
+                limits.count("guess", "somebody")
             except TooManyRequests:
                 return False
             return True
@@ -176,11 +176,11 @@ def test_counts_at_once_are_all_counted(app: Flask) -> None:
 def test_a_window_begins_anew_when_it_is_over(app: Flask) -> None:
     with app.test_request_context():
         for _ in range(5):
-            throttle.count("guess", "somebody")
+            limits.count("guess", "somebody")
         with pytest.raises(TooManyRequests):
-            throttle.count("guess", "somebody")
+            limits.count("guess", "somebody")
         pass_time(timedelta(minutes=5))
-        throttle.count("guess", "somebody")
+        limits.count("guess", "somebody")
     assert db.session.scalars(select(RateLimit.hits)).one() == 1
 
 

@@ -14,11 +14,11 @@ import stripe as sdk
 from flask import Flask
 from sqlalchemy import event, select, update
 
-from webapp import credit_notes
 from webapp.adapters.clock import machine_now
 from webapp.db import db, transaction
-from webapp.models import Card, Payment
-from webapp.records import Invoice, Notification, Refund
+from webapp.models.invoices import Invoice
+from webapp.models.purchases import Card, Notification, Payment, Refund
+from webapp.purchases import refunds
 
 from .conftest import signed_in
 from .stripe_server import WEBHOOK_SECRET, Stripe
@@ -263,7 +263,7 @@ def test_a_refund_that_was_on_its_way_brings_its_credit_note(stripe_app: Flask, 
     db.session.rollback()
     number = db.session.scalars(select(Invoice.number).where(Invoice.payment_key.is_not(None))).one()
     stripe.refund_status = "pending"
-    assert credit_notes.credit(owner.made.account, number).state == "pending"
+    assert refunds.credit(owner.made.account, number).state == "pending"
     (made,) = stripe.refunds.values()
     assert tell(stripe_app, stripe.event("refund.updated", made | {"status": "succeeded"})) == 200
     assert db.session.scalars(select(Refund.state)).all() == ["pending"]

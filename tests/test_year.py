@@ -19,9 +19,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from e2e.portal import running_portal
-from webapp import billing, create_app, credit_notes, documents, year
+from webapp import create_app
 from webapp.db import db, new_id, transaction
-from webapp.records import Invoice, InvoiceDocument
+from webapp.invoices import documents, listing, year_archive
+from webapp.models.invoices import Invoice, InvoiceDocument
+from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -37,7 +39,7 @@ ZIP = "/billing/invoices/2027.zip"
 def credited(app: Flask, business: Made) -> Made:
     """Two invoices of 2027, of which one was credited in part."""
     assert pay(app, business, quoted(app, business, 14)) == "captured"
-    credit_notes.credit(business.account, "MQ-2027-000002", 1_000)
+    refunds.credit(business.account, "MQ-2027-000002", 1_000)
     return business
 
 
@@ -56,7 +58,7 @@ def journal(archive: ZipFile, delimiter: str) -> list[list[str]]:
 
 def named(made: Made) -> dict[str, Invoice]:
     db.session.rollback()
-    return {invoice.number: invoice for invoice in billing.invoices_of(made.account)}
+    return {invoice.number: invoice for invoice in listing.invoices_of(made.account)}
 
 
 def test_it_holds_every_document_of_the_year_and_no_other(client: FlaskClient, credited: Made) -> None:
@@ -178,7 +180,7 @@ def test_head_makes_nothing(client: FlaskClient, credited: Made) -> None:
 
 def test_no_transaction_is_open_while_it_is_sent(app: Flask, credited: Made) -> None:
     with app.test_request_context():
-        for _ in year.archive(credited.account, 2027):
+        for _ in year_archive.archive(credited.account, 2027):
             assert not db.session().in_transaction()
 
 
@@ -203,7 +205,7 @@ def test_what_breaks_off_is_no_zip_file_and_is_logged(
     broken(business)
     parts: list[bytes] = []
     with app.test_request_context(), caplog.at_level(logging.ERROR), pytest.raises(documents.DocumentNotMade):
-        parts.extend(year.archive(business.account, 2027))
+        parts.extend(year_archive.archive(business.account, 2027))
     sent = b"".join(parts)
     assert sent.startswith(b"PK")
     with pytest.raises(BadZipFile):
@@ -245,7 +247,7 @@ def test_memory_is_that_of_some_documents_and_not_of_the_year(app: Flask, busine
     tracemalloc.start()
     try:
         with app.test_request_context():
-            for part in year.archive(business.account, 2020):
+            for part in year_archive.archive(business.account, 2020):
                 size += len(part)
         peak = tracemalloc.get_traced_memory()[1]
     finally:
@@ -254,15 +256,13 @@ def test_memory_is_that_of_some_documents_and_not_of_the_year(app: Flask, busine
 
 
 # The page
-
-
 def test_the_page_counts_and_makes_them_in_steps(client: FlaskClient, business: Made) -> None:
     issue(business, 25)
     page = "/billing/invoices/year/2020"
     assert "0 of 25 documents are made." in client.get(page).text
     answer = client.post(page)
     assert (answer.status_code, answer.headers["Location"]) == (303, page)
-    assert f"{year.STEP} of 25 documents are made." in client.get(page).text
+    assert f"{year_archive.STEP} of 25 documents are made." in client.get(page).text
     partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
     fragment = client.post(page, headers=partial)
     assert fragment.status_code == 200

@@ -9,8 +9,7 @@ from flask import Flask
 from sqlalchemy import text
 
 from webapp.db import NotFound, db
-from webapp.domain.subscription import Refusal
-from webapp.purchase import QuoteMoved
+from webapp.domain.refusals import QuoteMoved, Refusal
 
 from .moments import watched
 

@@ -7,14 +7,18 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import select
 
-from webapp import billing, rollover, service
 from webapp.db import db
-from webapp.models import Account, Payment, Quote, Subscription
+from webapp.models.accounts import Account
+from webapp.models.invoices import Invoice
+from webapp.models.purchases import Payment, Quote
+from webapp.models.subscriptions import Subscription
 from webapp.ports import ports
-from webapp.records import Invoice
+from webapp.purchases import wallet
+from webapp.renewals import sweep
 from webapp.sandbox.panel import _set_clock
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCharge
+from webapp.subscriptions import loading
 
 from . import invariants
 from .world import state
@@ -41,7 +45,7 @@ def later(made: Made, by: timedelta) -> None:
     """The account's clock moves on and its sweep runs; none of its subscriptions fails."""
     now = ports().clock.now(db.session.get_one(Account, made.account))
     _set_clock(made.account, now + by)
-    assert rollover.sweep(made.account) == 0
+    assert sweep.sweep(made.account) == 0
 
 
 def check(made: Made, nothing_pending: bool = False) -> None:
@@ -65,7 +69,7 @@ def check(made: Made, nothing_pending: bool = False) -> None:
     assert not (nothing_pending and pending)
     _check_periods(made, [quote for payment, quote in attempts if payment.state == "captured"])
     _check_numbers(invoices)
-    defaults = [is_default for _, is_default in billing.cards_of(made.account)]
+    defaults = [is_default for _, is_default in wallet.cards_of(made.account)]
     assert sum(defaults) == (1 if defaults else 0)
 
 
@@ -74,7 +78,7 @@ def _check_periods(made: Made, paid: list[Quote]) -> None:
     assert len({quote.id for quote in paid}) == len(paid)
     renewals = [(quote.subscription_id, quote.ordinal) for quote in paid if quote.kind == "renewal"]
     assert len(set(renewals)) == len(renewals)
-    for subscription in service.load_all(made.account):
+    for subscription in loading.load_all(made.account):
         facts = subscription.facts()
         assert {ordinal for owner, ordinal in renewals if owner == subscription.id} <= set(facts.seats)
         if facts.ended_on is not None:

@@ -8,9 +8,10 @@ from typing import Any
 from flask import Flask
 from sqlalchemy import event, text, update
 
-from webapp import billing, purchase
 from webapp.db import Base, db, new_id, transaction
-from webapp.records import Invoice
+from webapp.invoices import listing
+from webapp.models.invoices import Invoice
+from webapp.purchases import payments, quotes
 from webapp.sandbox.scenarios import Made
 
 LIST = "/billing/invoices"
@@ -37,20 +38,20 @@ def subscription(made: Made) -> str:
 def quoted(app: Flask, made: Made, seats: int = 14) -> str:
     """A quote with the default card chosen, ready to be paid."""
     with app.test_request_context():
-        quote = purchase.quote_renewal(made.account, subscription(made), seats)
-        purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
+        quote = quotes.quote_renewal(made.account, subscription(made), seats)
+        quotes.choose_card(made.account, subscription(made), quote, made.cards[0])
     return quote
 
 
 def pay(app: Flask, made: Made, quote: str, attempt: int = 1) -> str:
     """What became of the attempt."""
     with app.test_request_context():
-        return purchase.pay(made.account, subscription(made), quote, attempt, RETURN_URL).state
+        return payments.pay(made.account, subscription(made), quote, attempt, RETURN_URL).state
 
 
 def invoice_of(made: Made) -> Invoice:
     db.session.rollback()
-    return billing.invoices_of(made.account)[0]
+    return listing.invoices_of(made.account)[0]
 
 
 def pdf_url(made: Made) -> str:
