@@ -20,7 +20,7 @@ from webapp.sandbox.tables import SandboxAccount, SandboxHeadcount
 
 from .world import dump
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "account.example.json"
+EXAMPLE = Path(__file__).resolve().parent.parent / "docs/account.example.json"
 
 
 @pytest.fixture
