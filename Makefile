@@ -57,9 +57,9 @@ fmt: $(VENV)/.test
 
 # Adds the sentences that the code says and the French catalogue lacks, and takes out those that nothing says any more.
 messages: $(VENV)/.run
-	@$(VENV)/bin/pybabel --quiet extract -F pyproject.toml --no-location --sort-output -o webapp/messages.pot .
+	@$(VENV)/bin/pybabel --quiet extract -F pyproject.toml --no-location --sort-output -o messages.pot .
 	@$(VENV)/bin/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 110 \
-		-i webapp/messages.pot -d webapp/translations
+		-i messages.pot -d webapp/translations
 
 record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record
