@@ -60,6 +60,7 @@ messages: $(VENV)/.run
 	@$(VENV)/bin/pybabel --quiet extract -F pyproject.toml --no-location --sort-output -o messages.pot .
 	@$(VENV)/bin/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 110 \
 		-i messages.pot -d webapp/translations
+	@$(MAKE) --no-print-directory $(CATALOGS)
 
 record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record
