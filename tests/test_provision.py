@@ -21,7 +21,7 @@ from webapp.subscriptions import cost, loading
 
 from .world import dump
 
-EXAMPLE = Path(__file__).resolve().parent.parent / "account.example.json"
+EXAMPLE = Path(__file__).resolve().parent.parent / "docs/account.example.json"
 
 
 @pytest.fixture
