@@ -207,8 +207,8 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 def count_statements(app: Flask, client: FlaskClient, asked: Asked, made: Made) -> None:
     stepper = f"/subscriptions/{subscription(made)}/renew"
-    overview = f"{steppers}/{quoted(app, made)}/overview"
-    pages = {"cost fragment": asked.path, "subscriptions": "/subscriptions", "stepper": steppers, "overview": overview}
+    overview = f"{start}/{quoted(app, made)}/overview"
+    pages = {"cost fragment": asked.path, "subscriptions": "/subscriptions", "stepper": start, "overview": overview}
     for name, path in pages.items():
         with statements(app) as counted:
             status = client.get(path, headers=PARTIAL if path == asked.path else {}).status_code

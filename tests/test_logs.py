@@ -66,7 +66,8 @@ def test_a_request_is_one_line(app: Flask, client: FlaskClient, business: Made, 
     assert 0 < took < 10_000
     assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}\+00:00", str(line.pop("at")))
     assert line == {
-        "level": "info", "logger": "webapp.operation.logs", "event": "request", "request_id": answer.headers["X-Request-ID"],
+        "level": "info", "logger": "webapp.operation.logs", "event": "request",
+        "request_id": answer.headers["X-Request-ID"],
         "method": "GET", "endpoint": "renew.stepper", "status": 200, "account": business.account,
     }  # fmt: skip
 
