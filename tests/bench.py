@@ -206,7 +206,7 @@ def statements(app: Flask) -> Iterator[list[str]]:
 
 
 def count_statements(app: Flask, client: FlaskClient, asked: Asked, made: Made) -> None:
-    stepper = f"/subscriptions/{subscription(made)}/renew"
+    start = f"/subscriptions/{subscription(made)}/renew"
     overview = f"{start}/{quoted(app, made)}/overview"
     pages = {"cost fragment": asked.path, "subscriptions": "/subscriptions", "stepper": start, "overview": overview}
     for name, path in pages.items():
