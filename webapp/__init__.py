@@ -32,6 +32,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.config.from_mapping(settings or {})
     config.check(app.config)
 
+    app.url_map.merge_slashes = False  # the redirect that it makes begins with whatever host name was asked for
     db.init(app)
     logs.init(app)
     app.before_request(health.answer)

@@ -8,12 +8,11 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, session
 
 from ..db import db
-from ..urls import public_url
+from ..urls import parsed, public_url
 
 TIMEOUT = 5  # seconds, to connect and between two bytes
 TABS = 3  # sign-ins of a browser that may be under way at once: its cookie has room for no more
@@ -126,7 +125,7 @@ def form_origin() -> str:
     client = current_app.extensions["sso"]
     if client is None:
         return ""
-    found = urlsplit(client.server_metadata.get("end_session_endpoint") or current_app.config["OIDC_ISSUER"])
+    found = parsed(client.server_metadata.get("end_session_endpoint") or current_app.config["OIDC_ISSUER"])
     return f"{found.scheme}://{found.netloc}"
 
 

@@ -1,6 +1,9 @@
 """Errors as pages, or as a message in the message area where a fragment was asked for."""
 
 import logging
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request, url_for
 from flask.globals import request_ctx
@@ -21,13 +24,48 @@ log = logging.getLogger(__name__)
 
 
 def register(app: Flask) -> None:
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(NotFound, lambda _: error_page(404))
-    app.register_error_handler(Unstorable, unstorable)
-    app.register_error_handler(OutcomeUnknown, lambda _: error_page(503))
-    app.register_error_handler(DocumentNotMade, document_not_made)
-    app.register_error_handler(Refusal, refused)
-    app.register_error_handler(Exception, unexpected)
+    handlers: dict[type[Exception], Callable[[Any], Response]] = {
+        HTTPException: http_error,
+        NotFound: lambda _: error_page(404),
+        Unstorable: unstorable,
+        OutcomeUnknown: lambda _: error_page(503),
+        DocumentNotMade: document_not_made,
+        Refusal: refused,
+        Exception: unexpected,
+    }
+    for kind, handler in handlers.items():
+        app.register_error_handler(kind, _never_raising(handler))
+
+
+def _never_raising(handler: Callable[[Any], Response]) -> Callable[[Exception], Response]:
+    """An error page that fails is replaced by a plain sentence with the status of the first error."""
+
+    @wraps(handler)
+    def answer(error: Exception) -> Response:
+        try:
+            return handler(error)
+        except Exception:
+            log.exception("the error page could not be made")
+            return plain_error(_status(error))
+
+    return answer
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, HTTPException):
+        return error.code or 500
+    if isinstance(error, NotFound):
+        return 404
+    return error.status if isinstance(error, Refusal) else 500
+
+
+def plain_error(status: int) -> Response:
+    """The last resort: no template, no catalogue, no database."""
+    try:
+        title, sentence = _words(status)
+    except Exception:
+        title, sentence = "Something went wrong", "Try again in a moment."
+    return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
 
 
 def http_error(error: HTTPException) -> Response:
