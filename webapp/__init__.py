@@ -9,7 +9,19 @@ from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import assets, config, db, formats, headers, models, operation, sandbox, views
+from . import (
+    assets,
+    config,
+    db,
+    formats,
+    headers,
+    locale_cookie,
+    models,
+    operation,
+    private_files,
+    sandbox,
+    views,
+)
 from .access import provider, recognition
 from .adapters.smtp import Smtp
 from .mail_server import parse_relay
@@ -26,11 +38,14 @@ csrf = CSRFProtect()
 
 def create_app(settings: dict[str, Any] | None = None) -> Flask:
     """The application. `settings` override those of the environment."""
+    private_files.begin()
     app = Flask(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
     app.config.from_mapping(config.DEFAULTS)
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings or {})
     config.check(app.config)
+    private_files.tighten(app.config)
+    app.config["WTF_CSRF_SECRET_KEY"] = config.signing_keys(app.config)
 
     app.url_map.merge_slashes = False  # the redirect that it makes begins with whatever host name was asked for
     db.init(app)
@@ -49,6 +64,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     operation.register(app)
     _prepare_templates(app)
     headers.init(app)
+    locale_cookie.init(app, config.LOCALES)
     assets.init(app)
     return app
 
@@ -56,7 +72,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
 def choose_locale() -> str:
     """The language of the open page, else the one chosen here or elsewhere, else the browser's; French first."""
     owner = g.get("owner")
-    wished = g.get("page_locale") or request.cookies.get("locale") or (owner and owner.locale)
+    wished = g.get("page_locale") or locale_cookie.chosen() or (owner and owner.locale)
     return wished if wished in config.LOCALES else request.accept_languages.best_match(config.LOCALES) or "fr"
 
 

@@ -64,8 +64,8 @@ class NotFound(Exception):
 
 
 def new_id() -> str:
-    """An identifier that cannot be guessed and is safe in addresses and idempotency keys."""
-    return secrets.token_hex(10)
+    """An identifier that cannot be guessed and is safe in addresses and idempotency keys: 128 bits."""
+    return secrets.token_hex(16)
 
 
 @contextmanager

@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
+from ..config import signing_keys
 from ..db import db, transaction
 from ..models.access import RateLimit
 from ..ports import ports
@@ -168,7 +169,8 @@ def remember_device(email: str) -> None:
 def _known(email: str) -> str:
     """This browser's name, if it signed in as this owner before."""
     device, owners = _device()
-    return device if _keyed(email) in owners else ""
+    marks = {_keyed_by(key, email) for key in signing_keys(current_app.config)}
+    return device if marks.intersection(owners) else ""
 
 
 def _device() -> tuple[str, list[str]]:
@@ -184,7 +186,7 @@ def _cookie_name() -> str:
 
 
 def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt=DEVICE)
+    return URLSafeSerializer(signing_keys(current_app.config), salt=DEVICE)
 
 
 def _limit(name: str) -> RateLimitItem:
@@ -193,5 +195,8 @@ def _limit(name: str) -> RateLimitItem:
 
 def _keyed(*whose: str) -> str:
     """Neither an e-mail nor an address can be read from it."""
-    key = str(current_app.config["SECRET_KEY"]).encode()
-    return hmac.new(key, "\n".join(whose).encode(), hashlib.sha256).hexdigest()[:32]
+    return _keyed_by(current_app.config["SECRET_KEY"], *whose)
+
+
+def _keyed_by(key: str, *whose: str) -> str:
+    return hmac.new(key.encode(), "\n".join(whose).encode(), hashlib.sha256).hexdigest()[:32]

@@ -1,7 +1,7 @@
 """Local passwords: what one must be, to change one's own, and to set a new one by a link that is mailed."""
 
 import secrets
-from functools import cache
+from collections.abc import Iterable
 
 from flask import request
 from flask import session as cookie
@@ -9,27 +9,20 @@ from flask_babel import gettext
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from ..config import PACKAGE
 from ..db import db, transaction
 from ..domain.access import RESET_LIFETIME
 from ..mail import outbox
 from ..models.access import PasswordReset
-from ..models.accounts import Owner
+from ..models.accounts import Account, Owner
 from ..ports import ports
-from . import limits, sessions, sign_in
+from . import limits, sessions, sign_in, strength
 from .identity import SignedIn
 
-SHORTEST, LONGEST, FEWEST_LETTERS = 12, 128, 5
+SHORTEST, LONGEST = 12, 128
 
 
-@cache
-def _common() -> frozenset[str]:
-    """The commonest that are long enough, of 30,000 that leaked (from zxcvbn, by its licence beside)."""
-    return frozenset((PACKAGE / "common_passwords.txt").read_text(encoding="utf-8").split())
-
-
-def fault(password: str, email: str) -> str:
-    """What is wrong with it, in a sentence; "" if nothing is."""
+def fault(password: str, email: str, names: Iterable[str] = ()) -> str:
+    """What is wrong with it, in a sentence; "" if nothing is. `names`: of its owner and of the organisation."""
     if len(password) < SHORTEST:
         return gettext("Enter %(n)s characters or more.", n=SHORTEST)
     if len(password) > LONGEST:
@@ -38,9 +31,18 @@ def fault(password: str, email: str) -> str:
     named = (_bare(email), _bare(email.partition("@")[0]), "myqlik", "qlik")
     if bare.strip("0123456789") in named or bare in named:
         return gettext("Do not use your e-mail address or the name of the product.")
-    if password.casefold() in _common() or len(set(bare)) < FEWEST_LETTERS:
-        return gettext("This password is among the first that are guessed. Choose another one, such as four words.")
+    if strength.is_weak(password, (email, *names)):
+        return gettext(
+            "This password is easy to guess, even with digits or signs added. "
+            "Choose another one, such as four words that have nothing to do with each other."
+        )
     return ""
+
+
+def names_of(email: str) -> tuple[str, ...]:
+    """The names of this owner and of the organisation, which a password must not be made of."""
+    query = select(Owner.name, Account.legal_name).join(Account, Account.id == Owner.account_id)
+    return tuple(db.session.execute(query.where(Owner.email == email)).one_or_none() or ())
 
 
 def _bare(text: str) -> str:

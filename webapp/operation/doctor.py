@@ -15,7 +15,7 @@ from stdnum.eu import vat
 from stdnum.fr import siren
 from werkzeug.sansio.utils import host_is_trusted
 
-from .. import config
+from .. import config, private_files
 from ..access import provider
 from ..db import db
 from ..models.accounts import Issuer
@@ -27,9 +27,14 @@ Check = Callable[[], str | None]
 
 
 def _secret_key() -> str | None:
-    if len(current_app.config["SECRET_KEY"]) >= 32:
+    if len(current_app.config["SECRET_KEY"]) >= config.SHORTEST_KEY:
         return None
-    return "SECRET_KEY is shorter than 32 characters: set it to what `openssl rand -hex 32` prints."
+    return f"SECRET_KEY is shorter than {config.SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints."
+
+
+def _modes() -> str | None:
+    loose = private_files.loose(current_app.config)
+    return f"Others can read {', '.join(map(str, loose))}: chmod 600 each." if loose else None
 
 
 def _debug() -> str | None:
@@ -145,6 +150,7 @@ def _real() -> bool:
 
 CHECKS: list[tuple[str, Check]] = [
     ("secret key", _secret_key),
+    ("files' modes", _modes),
     ("debugger", _debug),
     ("database", health.database_fault),
     ("public address", _public_url),

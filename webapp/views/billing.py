@@ -25,6 +25,7 @@ from ..invoices import documents, listing
 from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
+from ..urls import public_url
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 from .purchase import step_url
 
@@ -45,7 +46,7 @@ def page() -> ResponseReturnValue:
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: entered on the gateway's own page."""
     limits.count("card", me().account_id)
-    return_url = url_for("billing.card_return", _external=True)
+    return_url = public_url("billing.card_return")
     return redirect(cards.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
 
 

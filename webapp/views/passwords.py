@@ -22,7 +22,7 @@ def _only_if_on() -> None:
 
 
 def _strong(form: FlaskForm, field: Field) -> None:
-    if fault := passwords.fault(field.data or "", form.email):
+    if fault := passwords.fault(field.data or "", form.email, passwords.names_of(form.email)):
         raise StopValidation(fault)
 
 

@@ -18,6 +18,7 @@ from ..purchases import cards as account_cards
 from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
+from ..urls import public_url
 from .errors import refused
 
 blueprint = Blueprint(
@@ -35,12 +36,13 @@ def _take_procedure(_endpoint: str | None, values: dict[str, str] | None) -> Non
 
 @blueprint.app_template_global()
 def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
-    return url_for(
+    """`external`: the absolute address that the gateway sends the owner back to."""
+    address = public_url if external else url_for
+    return address(
         f"purchase.{step}",
         subscription_id=quote.subscription_id,
         procedure=PROCEDURES[quote.kind],
         quote_id=quote.id,
-        _external=external,
     )
 
 
@@ -80,7 +82,7 @@ def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: the card is entered on the gateway's own page."""
     limits.count("card", me().account_id)
     quote = _quote(subscription_id, quote_id)
-    return_url = url_for("billing.card_return", _external=True)
+    return_url = public_url("billing.card_return")
     return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
 
 
