@@ -228,7 +228,7 @@ def provider(app: Flask, issuer: str) -> Iterator[None]:
     before = dict(app.config)
     app.config.update(
         OIDC_ISSUER=issuer, OIDC_CLIENT_ID="portal", OIDC_CLIENT_SECRET="secret", OIDC_NAME="id.example.test",
-        PUBLIC_URL="http://localhost",
+        PUBLIC_URL="http://localhost", LOCAL_PASSWORDS=True,
     )  # fmt: skip
     try:
         identity_provider.init(app)

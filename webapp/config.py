@@ -106,7 +106,7 @@ def _identity(public_url: str) -> dict[str, Any]:
         "OIDC_CLIENT_ID": env.get("OIDC_CLIENT_ID", ""),
         "OIDC_CLIENT_SECRET": _secret("OIDC_CLIENT_SECRET"),
         "OIDC_NAME": env.get("OIDC_NAME") or urlsplit(env.get("OIDC_ISSUER", "")).hostname or "",
-        "LOCAL_PASSWORDS": env.get("LOCAL_PASSWORDS", "1") == "1",
+        "LOCAL_PASSWORDS": env["LOCAL_PASSWORDS"] == "1" if env.get("LOCAL_PASSWORDS") else None,
         "SESSION_IDLE_MINUTES": _whole_number("SESSION_IDLE_MINUTES", "60", 1, 720),
         "TRUSTED_PROXIES": _whole_number("TRUSTED_PROXIES", "0", 0, 9),
         "SESSION_COOKIE_SECURE": secure,
@@ -218,7 +218,7 @@ def _check_directory(config: dict[str, Any]) -> None:
 def _check_identity(config: dict[str, Any]) -> None:
     issuer = config["OIDC_ISSUER"]
     if not issuer:
-        if not config["LOCAL_PASSWORDS"]:
+        if config["LOCAL_PASSWORDS"] is False:
             raise Misconfigured("LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in. Set one.")
         return
     found = urlsplit(issuer)

@@ -16,16 +16,20 @@ from ..urls import parsed, public_url
 
 TIMEOUT = 5  # seconds, to connect and between two bytes
 TABS = 3  # sign-ins of a browser that may be under way at once: its cookie has room for no more
+LONGEST_SUBJECT = 255  # of OpenID Connect
 STATE = "_state_provider_"
 log = logging.getLogger(__name__)
 
 
 class Vouched(NamedTuple):
-    """Whom the provider signed in: an e-mail that it verified, and the page to come back to."""
+    """Whom the provider signed in: its own name for the person, an e-mail that it verified, and the page to come
+    back to."""
 
+    issuer: str
+    subject: str
     email: str
     id_token: str
-    target: str
+    target: str = ""
 
 
 class Refused(Exception):
@@ -88,13 +92,17 @@ def complete() -> Vouched:
         claims = token.get("userinfo")
         if claims is None:
             raise Refused("invalid")
+        subject = claims["sub"]
+        if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+            raise Refused("invalid")
         if "email" not in claims and client.server_metadata.get("userinfo_endpoint"):
             told = client.userinfo(token=token)
             claims = told if told.get("sub") == claims["sub"] else {}
     email = claims.get("email")
     if not isinstance(email, str) or claims.get("email_verified") is not True:
         raise Refused("unverified")
-    return Vouched(email, token["id_token"], (begun or {}).get("target", ""))
+    issuer: str = current_app.config["OIDC_ISSUER"]  # the token's, which was checked
+    return Vouched(issuer, subject, email, token["id_token"], (begun or {}).get("target", ""))
 
 
 def end_url(id_token: str) -> str | None:

@@ -1,19 +1,26 @@
 """Sign-in with a local password, or as the person that an identity provider vouches for."""
 
+import logging
 import secrets
+from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import g
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from ..db import db, transaction
+from ..models.access import ProviderIdentity
 from ..models.accounts import Owner
+from ..ports import ports
 from . import limits, sessions
+from .provider import Vouched
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
 NOBODY = hasher.hash(secrets.token_hex(16))  # no password opens it: an unknown e-mail takes as long as a known one
 KELVIN = "\u212a"
+log = logging.getLogger(__name__)
 
 
 def sign_in(email: str, password: str) -> bool:
@@ -32,15 +39,51 @@ def sign_in(email: str, password: str) -> bool:
     return True
 
 
-def sign_in_as(email: str, id_token: str) -> bool:
-    """The owner of an e-mail that a provider vouches for; False if there is none."""
-    owner_id = db.session.scalars(select(Owner.id).where(Owner.email == folded(email))).one_or_none()
-    db.session.rollback()
-    if owner_id is None:
+def sign_in_as(vouched: Vouched) -> Literal["signed_in", "unknown", "another"]:
+    """The owner who is bound to the provider's person, or at the first sign-in the owner of the e-mail.
+
+    "unknown": there is no such owner. "another": the owner of the e-mail is bound to another person there.
+    """
+    with transaction() as session:
+        owner = _bound(session, vouched)
+        if owner is None:  # locked, so that of two first sign-ins at once one waits
+            by_email = select(Owner).where(Owner.email == folded(vouched.email)).with_for_update()
+            owner = session.scalars(by_email).one_or_none()
+            if owner is None:
+                return "unknown"
+            if _is_another(session, owner, vouched):
+                return "another"
+            _bind(session, owner, vouched)
+        owner_id, email = owner.id, owner.email
+    sessions.begin(owner_id, vouched.id_token)
+    limits.remember_device(email)
+    return "signed_in"
+
+
+def _bound(session: Session, vouched: Vouched) -> Owner | None:
+    return session.scalars(
+        select(Owner)
+        .join(ProviderIdentity, ProviderIdentity.owner_id == Owner.id)
+        .where(ProviderIdentity.issuer == vouched.issuer, ProviderIdentity.subject == vouched.subject)
+    ).one_or_none()
+
+
+def _is_another(session: Session, owner: Owner, vouched: Vouched) -> bool:
+    """Whether the owner of this e-mail is bound to another person at this provider."""
+    here = ProviderIdentity.owner_id == owner.id, ProviderIdentity.issuer == vouched.issuer
+    subject = session.scalars(select(ProviderIdentity.subject).where(*here)).one_or_none()
+    if subject in (None, vouched.subject):
         return False
-    sessions.begin(owner_id, id_token)
-    limits.remember_device(folded(email))
+    log.warning(
+        "sign-in by the provider: another subject came with the e-mail of an owner who is bound",
+        extra={"told": {"account": owner.account_id, "owner": owner.id}},
+    )
     return True
+
+
+def _bind(session: Session, owner: Owner, vouched: Vouched) -> None:
+    now = ports().clock.system_now()
+    session.merge(ProviderIdentity(issuer=vouched.issuer, subject=vouched.subject, owner_id=owner.id, bound_at=now))
 
 
 def folded(email: str) -> str:

@@ -41,7 +41,7 @@ class Message(Model):
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str]
     html: Mapped[str] = mapped_column(Text, server_default="")  # empty: written before mails had any
-    about: Mapped[str] = mapped_column(String(100), unique=True)  # says what it tells, so that it is told once
+    about: Mapped[str] = mapped_column(String(200), unique=True)  # says what it tells, so that it is told once
     attached_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))  # this invoice's PDF
     sent_at: Mapped[datetime] = mapped_column(Instant)
     delivery: Mapped[str] = mapped_column(String(10), default=_delivery, server_default="unsent")

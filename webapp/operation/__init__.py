@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, doctor, provision
+from . import cli, doctor, identities, provision
 
 
 def register(app: Flask) -> None:
@@ -17,5 +17,6 @@ def register(app: Flask) -> None:
         doctor.doctor,
         provision.add_account_command,
         provision.add_owner_command,
+        identities.unbind_owner,
     ):
         app.cli.add_command(command)

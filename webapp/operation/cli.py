@@ -46,6 +46,8 @@ def demo() -> None:
     """Make the demo account, once."""
     from ..sandbox import scenarios
 
+    if not current_app.config["SANDBOX"]:
+        raise click.ClickException("The demo account has a published password: it exists in the sandbox only.")
     check_database()
     if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
         db.session.rollback()

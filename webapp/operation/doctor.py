@@ -10,15 +10,15 @@ from urllib.parse import urlsplit
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from stdnum.eu import vat
 from stdnum.fr import siren
 from werkzeug.sansio.utils import host_is_trusted
 
 from .. import config, private_files
-from ..access import provider
+from ..access import local_passwords, provider
 from ..db import db
-from ..models.accounts import Issuer
+from ..models.accounts import Issuer, Owner
 from ..models.subscriptions import Subscription
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from . import health
@@ -39,6 +39,29 @@ def _modes() -> str | None:
 
 def _debug() -> str | None:
     return "FLASK_DEBUG is on: unset it, it shows the code to visitors." if _real() and current_app.debug else None
+
+
+def _test_accounts() -> str | None:
+    """Whose passwords are published, or were shown in a sandbox's panel."""
+    if not _real() or health.database_fault():
+        return None
+    known = or_(Owner.email == config.DEMO_EMAIL, *(Owner.email.endswith(f"{sign}example.test") for sign in "@."))
+    emails = db.session.scalars(select(Owner.email).where(known).order_by(Owner.email)).all()
+    db.session.rollback()
+    if not emails:
+        return None
+    return f"{len(emails)} owners are of the sandbox, such as {emails[0]}: this database was one's. Use a new one."
+
+
+def _local_passwords() -> str | None:
+    if health.database_fault() or not provider.offered() or current_app.config["LOCAL_PASSWORDS"] is not None:
+        return None
+    if not local_passwords.are_kept():
+        return None
+    name = current_app.config["OIDC_NAME"]
+    return (
+        f"LOCAL_PASSWORDS is not set, so owners can still sign in without {name}: set it to 0, or to 1 to keep it so."
+    )
 
 
 def _public_url() -> str | None:
@@ -161,6 +184,8 @@ CHECKS: list[tuple[str, Check]] = [
     ("tenant's users", _tenant),
     ("accessibility", _accessibility),
     ("issuers", _issuers),
+    ("test accounts", _test_accounts),
+    ("local passwords", _local_passwords),
     ("payment gateway", _gateway),
     ("mail server", _mail),
     ("sign-in provider", _provider),

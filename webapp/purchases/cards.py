@@ -28,8 +28,9 @@ def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, loc
     """The address of the gateway's card page; the owner comes back to `return_url`, which gets `reference` added."""
     db.session.rollback()
     setup = ports().gateway.begin_card_setup(account_id, return_url, locale)
+    now = ports().clock.system_now()
     with transaction() as session:
-        session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id))
+        session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id, begun_at=now))
     return setup.url
 
 

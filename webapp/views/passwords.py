@@ -1,13 +1,13 @@
 """Local passwords: « Modifier le mot de passe », « Mot de passe oublié » and the link that is mailed."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 
-from ..access import identity, passwords, sessions
+from ..access import identity, local_passwords, passwords, sessions
 from ..access.identity import me
 from .forms import PortalForm
 
@@ -17,7 +17,7 @@ LINK = "reset"  # in the browser's session: so the token leaves the address befo
 
 @blueprint.before_request
 def _only_if_on() -> None:
-    if not current_app.config["LOCAL_PASSWORDS"]:
+    if not local_passwords.are_on():
         abort(404)
 
 

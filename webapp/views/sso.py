@@ -13,6 +13,7 @@ STATUSES = {
     "stale": 400,
     "unverified": 403,
     "unknown": 403,
+    "another": 403,
     "invalid": 502,
     "unreachable": 503,
     "late": 504,
@@ -43,15 +44,16 @@ def begin() -> ResponseReturnValue:
 @blueprint.get("/callback")
 @identity.public
 def callback() -> ResponseReturnValue:
-    """Back from the provider. An owner is found by an e-mail that it verified; of anybody else nothing is kept."""
+    """Back from the provider. Of anybody who is no owner nothing is kept."""
     if request.method == "HEAD":
         abort(405)
     try:
         vouched = provider.complete()
     except provider.Refused as refusal:
         return refused(refusal.why)
-    if not sign_in.sign_in_as(vouched.email, vouched.id_token):
-        return refused("unknown", vouched.email)
+    outcome = sign_in.sign_in_as(vouched)
+    if outcome != "signed_in":
+        return refused(outcome, vouched.email)
     return redirect(urls.safe_next(vouched.target), 303)
 
 
@@ -74,6 +76,12 @@ def refused(why: str, email: str = "") -> tuple[str, int]:
             "manager.",
             email=email,
         ),
+        "another": gettext(
+            "The owner with the e-mail address %(email)s signs in here as somebody else of %(name)s. If you are that "
+            "owner, ask whoever administers this portal to let you in again.",
+            name=name,
+            email=email,
+        ),
         "invalid": gettext(
             "The answer of %(name)s could not be trusted. Try again; if it stays so, tell whoever administers it.",
             name=name,
@@ -84,7 +92,7 @@ def refused(why: str, email: str = "") -> tuple[str, int]:
     page = render_template(
         "sign-in/refused.html",
         sentence=told[why],
-        other=why in ("unknown", "unverified", "denied"),
+        other=why in ("unknown", "another", "unverified", "denied"),
         target=request.args.get("next"),
     )
     return page, STATUSES[why]
