@@ -22,7 +22,7 @@ from . import (
     sandbox,
     views,
 )
-from .access import provider, recognition
+from .access import post_limits, provider, recognition
 from .adapters.smtp import Smtp
 from .mail_server import parse_relay
 from .models.subscriptions import Subscription
@@ -56,6 +56,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(recognition.identify)
     csrf.init_app(app)
+    post_limits.init(app)
     app.extensions["ports"] = choose_adapters(app)
     provider.init(app)
     if proxies := app.config["TRUSTED_PROXIES"]:

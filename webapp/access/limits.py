@@ -38,6 +38,10 @@ LIMITS = {
     "reset_address": "20 per hour",
     "card": "10 per 10 minutes",  # cards begun by an account, or numbers typed for one
     "pay": "10 per minute",  # by an account
+    "sign_in": "100 per hour",  # with the right password, as one owner
+    "post": "100 per hour",  # forms of one kind, by an account
+    "post_member": "80 per hour",  # by one of its owners
+    "post_stranger": "300 per hour",  # by the address of somebody who is not signed in
 }
 # Testers are hundreds of owners at one address, and hurry.
 SANDBOX_LIMITS = {
@@ -45,6 +49,7 @@ SANDBOX_LIMITS = {
     "reset_address": "2000 per hour",
     "card": "200 per 10 minutes",
     "pay": "200 per minute",
+    "post_stranger": "30000 per hour",
 }
 Counted = list[tuple[str, ...]]  # a name of LIMITS and whose, of each
 WITH_PORT = re.compile(r"(?:\[(.+)\]|([^:]+))(?::\d+)?")

@@ -33,6 +33,7 @@ def sign_in(email: str, password: str) -> bool:
     if not verified(found.password_hash if found else NOBODY, password) or found is None:
         return False
     limits.forgive(counted)
+    limits.count("sign_in", email)
     if not sessions.begin(found.id, password_hash=found.password_hash):
         return False
     limits.remember_device(email)
