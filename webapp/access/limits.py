@@ -113,6 +113,11 @@ def count(name: str, *whose: str) -> None:
         raise TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
 
+def first(window: str, what: str) -> bool:
+    """Whether this is the first call in the window, of all processes; `window` is such as "1 per day"."""
+    return _limiter.hit(parse(window), "first", what)
+
+
 def forgive(counted: Counted) -> None:
     """One less of each: what was counted before it was known to be right."""
     with transaction() as session:

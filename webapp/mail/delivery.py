@@ -62,6 +62,7 @@ class Claim(NamedTuple):
 
     id: str
     account_id: str
+    about: str
     attempts: int
     tried_at: datetime
 
@@ -93,7 +94,7 @@ def _claim() -> Claim | None:
             return None
         message.attempts, message.due_at = message.attempts + 1, now + CLAIM
         message.tried_at = message.tried_at or now
-        return Claim(message.id, message.account_id, message.attempts, message.tried_at)
+        return Claim(message.id, message.account_id, message.about, message.attempts, message.tried_at)
 
 
 def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
@@ -108,14 +109,19 @@ def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
         log.exception("mail %s could not be made", claim.id)
         db.session.rollback()
         return _failed(claim, "it could not be made", final=False), False
-    _settle(claim, delivery="sent", delivered_at=ports().clock.system_now(), due_at=None, fault=None)
+    _settle(claim, delivery="sent", delivered_at=ports().clock.system_now(), due_at=None, fault=None, **_over(claim))
     return "sent", False
+
+
+def _over(claim: Claim) -> dict[str, object]:
+    """A link that sets a password is not kept once its mail is sent, or given up."""
+    return {"body": "", "html": ""} if claim.about.startswith("password_reset/") else {}
 
 
 def _failed(claim: Claim, reason: str, final: bool) -> str:
     now = ports().clock.system_now()
     if final or now - claim.tried_at >= PATIENCE:
-        _settle(claim, delivery="given_up", due_at=None, fault=reason[:300])
+        _settle(claim, delivery="given_up", due_at=None, fault=reason[:300], **_over(claim))
         told = (claim.id, claim.account_id, claim.attempts, reason)
         log.error("mail %s of account %s was given up after %s attempts: %s", *told)
         return "given up"

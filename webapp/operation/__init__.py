@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, doctor, identities, provision
+from . import cli, doctor, identities, provision, prune
 
 
 def register(app: Flask) -> None:
@@ -18,5 +18,6 @@ def register(app: Flask) -> None:
         provision.add_account_command,
         provision.add_owner_command,
         identities.unbind_owner,
+        prune.prune_command,
     ):
         app.cli.add_command(command)

@@ -26,7 +26,7 @@ from ..mail import delivery
 from ..models.accounts import Owner
 from ..purchases import refunds
 from ..renewals import rollover, sweep
-from . import health, logs
+from . import health, logs, prune
 
 log = logging.getLogger(__name__)
 HOME = PACKAGE.parent  # from where the server's processes find the package
@@ -109,6 +109,8 @@ def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
             bar.update(one["seen"], done)
             if stop.is_set():
                 break
+    if quiet and account is None:
+        prune.once_a_day(stop)
     told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if not quiet or done.total() > done["seen"]:
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
