@@ -28,6 +28,7 @@ from ..models.purchases import CardSetup, Notification, Payment, Quote
 from ..models.subscriptions import Subscription
 from ..ports import ports
 from ..purchases.gateway_events import REMEMBERED
+from . import health
 
 log = logging.getLogger(__name__)
 BATCH = 500  # rows of one transaction
@@ -153,7 +154,6 @@ def _told(done: Counter[str]) -> str:
 @with_appcontext
 def prune_command() -> None:
     """Delete what is kept no longer; docs/operate.md lists the periods."""
-    from .cli import check_database
-
-    check_database()
+    if (fault := health.database_fault()) is not None:
+        raise click.ClickException(fault)
     click.echo(_told(prune()))
