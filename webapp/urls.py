@@ -18,7 +18,7 @@ def safe_next(target: str | None) -> str:
     return url_for("subscriptions.index")
 
 
-def whence() -> str | None:
+def referring_page() -> str | None:
     """The page of ours that the request was sent from; None where the browser does not tell."""
     told = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
     path = f"{told.path}?{told.query}" if told.query else told.path

@@ -117,12 +117,12 @@ def _mail() -> str | None:
 
 
 def _provider() -> str | None:
-    if not provider.offered():
+    if not provider.is_configured():
         return None
     try:
-        provider.described()
-    except provider.Refused as fault:
-        return f"OIDC_ISSUER ({current_app.config['OIDC_ISSUER']}) does not describe itself ({fault.why}): check it."
+        provider.check_description()
+    except provider.SignInRefused as fault:
+        return f"OIDC_ISSUER ({current_app.config['OIDC_ISSUER']}) does not describe itself ({fault.reason}): check it."
     return None
 
 

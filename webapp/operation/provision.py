@@ -17,7 +17,7 @@ from sqlalchemy import select
 from stdnum.eu import vat
 from stdnum.fr import siren
 
-from ..access.passwords import fault as password_fault
+from ..access.passwords import find_problem as password_fault
 from ..access.sign_in import hasher
 from ..accounts import billing_information
 from ..config import LOCALES

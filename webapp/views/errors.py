@@ -15,7 +15,7 @@ from ..invoices.documents import DocumentNotMade
 from ..ports import OutcomeUnknown
 from ..sentences.refusals import Explained, explain
 from ..subscriptions import loading
-from ..urls import whence
+from ..urls import referring_page
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def _again_after(minutes: int) -> str:
 
 def _way_on(status: int, whole: bool) -> tuple[str, str]:
     """A label and an address: back to the page where one was, which is fresh again; nowhere if it is not known."""
-    here = whence()
+    here = referring_page()
     if status == 401:
         return gettext("Sign in and come back"), url_for("sign_in.page", next=here)
     if whole and request.method in ("GET", "HEAD"):

@@ -22,7 +22,7 @@ def _only_if_on() -> None:
 
 
 def _strong(form: FlaskForm, field: Field) -> None:
-    if fault := passwords.fault(field.data or "", form.email):
+    if fault := passwords.find_problem(field.data or "", form.email):
         raise StopValidation(fault)
 
 
@@ -103,7 +103,7 @@ def open_link(token: str) -> ResponseReturnValue:
 @blueprint.get("/reset")
 @identity.public
 def reset_page() -> ResponseReturnValue:
-    email = passwords.owner_of(session.get(LINK, ""))
+    email = passwords.email_of_link(session.get(LINK, ""))
     return render_template("passwords/reset.html", form=NewPasswordForm(), email=email) if email else _over()
 
 
@@ -111,14 +111,14 @@ def reset_page() -> ResponseReturnValue:
 @identity.public
 def reset() -> ResponseReturnValue:
     token, form = session.get(LINK, ""), NewPasswordForm()
-    form.email = passwords.owner_of(token) or ""
+    form.email = passwords.email_of_link(token) or ""
     if not form.email:
         return _over()
     if not form.validate():
         return render_template("passwords/reset.html", form=form, email=form.email), 422
     if not passwords.reset(token, form.new.data or ""):
         return _over()
-    sessions.end_own()
+    sessions.end_current()
     flash(gettext("Your password is changed. Sign in with it."))
     return redirect(url_for("sign_in.page"), 303)
 

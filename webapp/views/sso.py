@@ -21,7 +21,7 @@ STATUSES = {
 
 @blueprint.before_request
 def _only_if_configured() -> None:
-    if not provider.offered():
+    if not provider.is_configured():
         abort(404)
 
 
@@ -36,8 +36,8 @@ def begin() -> ResponseReturnValue:
     target = urls.safe_next(request.args.get("next"))
     try:
         return redirect(provider.begin(target, again="again" in request.args), 303)
-    except provider.Refused as refusal:
-        return refused(refusal.why)
+    except provider.SignInRefused as refusal:
+        return refused(refusal.reason)
 
 
 @blueprint.get("/callback")
@@ -48,8 +48,8 @@ def callback() -> ResponseReturnValue:
         abort(405)
     try:
         vouched = provider.complete()
-    except provider.Refused as refusal:
-        return refused(refusal.why)
+    except provider.SignInRefused as refusal:
+        return refused(refusal.reason)
     if not sign_in.sign_in_as(vouched.email, vouched.id_token):
         return refused("unknown", vouched.email)
     return redirect(urls.safe_next(vouched.target), 303)
