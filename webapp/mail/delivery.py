@@ -63,7 +63,7 @@ POLICY = SubjectPolicy(linesep="\r\n", cte_type="7bit")  # every mail server acc
 
 
 class Claim(NamedTuple):
-    """A mail that this process has claimed. `attempts` differs from a later claim's. `tried_at` is the first attempt."""
+    """A mail that this process has claimed. `attempts` differs from a later claim's; `tried_at` is the first."""
 
     id: str
     account_id: str

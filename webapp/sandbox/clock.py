@@ -4,7 +4,7 @@ from datetime import date, datetime
 
 from sqlalchemy import func, select
 
-from ..adapters.clock import EASTERNMOST, at_place, machine_now
+from ..adapters.clock import EASTERNMOST, in_zone, machine_now
 from ..db import db
 from ..models.accounts import Account
 from .tables import SandboxAccount
@@ -16,7 +16,7 @@ class SandboxClock:
 
     def now(self, account: Account) -> datetime:
         setting = db.session.get_one(SandboxAccount, account.id)
-        return at_place(setting.set_to + (machine_now() - setting.set_at), account.zone)
+        return in_zone(setting.set_to + (machine_now() - setting.set_at), account.zone)
 
     def latest_day(self, account_id: str | None) -> date:
         query = select(func.max(SandboxAccount.set_to), func.min(SandboxAccount.set_at))
