@@ -40,7 +40,7 @@ from webapp.ports import OutcomeUnknown
 from webapp.purchases import cards, quotes, refunds
 from webapp.purchases import payments as paying
 from webapp.renewals import sweep as sweeping
-from webapp.sandbox import clock, panel, scenarios
+from webapp.sandbox import clock, scenarios
 from webapp.sandbox.gateway import FAULTS, gateway_transaction
 from webapp.sandbox.scenarios import Plot, Scenario
 from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxHeadcount, SandboxSetup
@@ -429,7 +429,7 @@ class Life(RuleBasedStateMachine):
         self.move_to(self.model.midnight(day).astimezone(UTC) + timedelta(seconds=seconds), seconds == 60)
 
     def move_to(self, now: datetime, sweep: bool) -> None:
-        panel._set_clock(self.account, now)
+        clock.set_clock(self.account, now)
         self.model.now = max(now, self.model.now)
         Life.tally["move the clock", "swept" if sweep else "not swept"] += 1
         if sweep:
@@ -549,7 +549,6 @@ def still() -> Iterator[None]:
     """The machine's time does not pass; the accounts' clocks are moved by the steps alone."""
     with (
         patch.object(clock, "machine_now", lambda: MACHINE_TIME),
-        patch.object(panel, "machine_now", lambda: MACHINE_TIME),
         patch.object(scenarios, "machine_now", lambda: MACHINE_TIME),
     ):
         yield
