@@ -42,7 +42,7 @@ from webapp.purchases import payments as paying
 from webapp.renewals import sweep as sweeping
 from webapp.sandbox import clock, scenarios
 from webapp.sandbox.gateway import FAULTS, gateway_transaction
-from webapp.sandbox.scenarios import Plot, Scenario
+from webapp.sandbox.scenarios import Scenario, SubscriptionSetup
 from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxHeadcount, SandboxSetup
 from webapp.subscriptions import loading, service, summary
 
@@ -103,7 +103,7 @@ class Life(RuleBasedStateMachine):
         self, plan: str, months: int, day: date, hour: int, zone: str, paid: int, active: int, past: int, days_in: int,
         owned: list[str], expiring: bool,
     ) -> None:  # fmt: skip
-        plot = Plot(
+        plot = SubscriptionSetup(
             Plan.ENTERPRISE if plan == "enterprise" else Plan.BUSINESS, "Qlik", paid, active, months, past, days_in,
             reseller="Nordlys Data" if plan == "third-party" else None,
         )  # fmt: skip

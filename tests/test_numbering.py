@@ -16,7 +16,7 @@ from webapp.models.invoices import Invoice
 from webapp.ports import ports
 from webapp.purchases import refunds
 from webapp.sandbox import scenarios
-from webapp.sandbox.scenarios import Made, _bill
+from webapp.sandbox.scenarios import Made, _quote
 from webapp.subscriptions import loading
 
 from . import databases
@@ -38,7 +38,7 @@ def issue(made: Made, number: int, fate: str) -> str:
     with transaction() as session:
         found = loading.load(made.account, subscription(made))
         now = ports().clock.now(found.account) + timedelta(days=number // 50 + number % 2)
-        issued = issuing.issue_invoice(found, _bill(found, 0, 12), None, now)
+        issued = issuing.issue_invoice(found, _quote(found, 0, 12), None, now)
         session.flush()
         if fate == "given up":
             raise GivenUp

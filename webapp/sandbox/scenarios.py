@@ -1,4 +1,4 @@
-"""The scenarios: accounts that testers start from. Each has an issuer of its own, so its invoice numbers begin at one."""
+"""The accounts that testers start from. Each has an issuer of its own, so its invoice numbers begin at one."""
 
 import secrets
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Modifier les informations de facturation: one form, for every plan."""
+"""« Modifier les informations de facturation »: the same form for every plan."""
 
 from typing import Any
 
@@ -20,7 +20,7 @@ LANGUAGES = {"fr": "Français", "en": "English"}
 
 
 class Text(StringField):
-    """A column's text: trimmed, of printable characters, no longer than the column."""
+    """A text: trimmed, printable, required unless it has a description, and at most as long as its column."""
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = billing_information.plain(valuelist[0]) if valuelist else ""
@@ -43,19 +43,19 @@ class Text(StringField):
 
 
 class Number(Text):
-    """Written in groups by people, kept as one."""
+    """A number that people write in groups. The `separators` between them are removed."""
 
-    def __init__(self, label: str, signs: str, **given: Any) -> None:
-        super().__init__(label, **given)
-        self.signs = str.maketrans("", "", signs)
+    def __init__(self, label: str, separators: str, **options: Any) -> None:
+        super().__init__(label, **options)
+        self.removed = str.maketrans("", "", separators)
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata(valuelist)
-        self.data = (self.data or "").translate(self.signs).upper()
+        self.data = (self.data or "").translate(self.removed).upper()
 
 
 class InformationForm(PortalForm):
-    """A field with a description may stay empty."""
+    """The billing information. A text field with a description is optional."""
 
     legal_name = Text(lazy_gettext("Legal name"), render_kw={"autocomplete": "organization"})
     street = Text(lazy_gettext("Street"), render_kw={"autocomplete": "address-line1"})
@@ -111,18 +111,19 @@ class InformationForm(PortalForm):
             raise StopValidation(gettext("“%(address)s” is not an e-mail address.", address=shown)) from None
 
     def information(self) -> billing_information.Information:
-        told = {name: getattr(self, name).data for name in billing_information.Information._fields}
-        optional = {name: told[name] or None for name in ("siren", "vat_number", "purchase_order")}
+        """The validated values. Empty optional fields are None."""
+        values = {name: getattr(self, name).data for name in billing_information.Information._fields}
+        optional = {name: values[name] or None for name in ("siren", "vat_number", "purchase_order")}
         return billing_information.Information(
-            **{**told, **optional, "billing_emails": billing_information.emails(told["billing_emails"])}
+            **{**values, **optional, "billing_emails": billing_information.emails(values["billing_emails"])}
         )
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
-    told = {name: getattr(account, name) for name in billing_information.Information._fields}
-    return _page(InformationForm(data={**told, "billing_emails": "\n".join(account.billing_emails)}))
+    values = {name: getattr(account, name) for name in billing_information.Information._fields}
+    return _page(InformationForm(data={**values, "billing_emails": "\n".join(account.billing_emails)}))
 
 
 @blueprint.post("")

@@ -1,4 +1,4 @@
-"""The page that a browser keeps (`static/worker.js`) and shows where the portal cannot be reached."""
+"""The page that `static/worker.js` stores in the browser and shows when the portal cannot be reached."""
 
 from flask import Blueprint, g, render_template
 from flask.typing import ResponseReturnValue
@@ -11,5 +11,5 @@ blueprint = Blueprint("offline", __name__)
 @blueprint.get("/offline/<any(fr, en):locale>")
 @public
 def page(locale: str) -> ResponseReturnValue:
-    g.owner, g.page_locale = None, locale  # whoever uses the browser next may see it
+    g.owner, g.page_locale = None, locale  # another person may use the browser later
     return render_template("errors/offline.html")

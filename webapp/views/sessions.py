@@ -1,4 +1,4 @@
-"""« Connexion et sessions »: where the owner is signed in, and to end it there."""
+"""« Connexion et sessions »: the owner's sessions, and buttons to end them."""
 
 from zoneinfo import ZoneInfo
 

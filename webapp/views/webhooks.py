@@ -1,4 +1,4 @@
-"""Where the gateway tells that something happened. It answers programs, with a status and no page."""
+"""Receives the gateway's events. The answer is a status without a page."""
 
 import logging
 
@@ -16,19 +16,22 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 @blueprint.post("/stripe")
 @public
 def stripe() -> ResponseReturnValue:
-    """200: done, or of no concern; 400: not Stripe's; 503: to be sent again."""
+    """200: done, or ignored; 400: not signed by Stripe; 503: Stripe must send it again."""
     notifier = ports().notifier
     if notifier is None:
         abort(404)
     try:
-        heard = notifier.heard(request.get_data(), request.headers.get("Stripe-Signature", ""))
+        event = notifier.heard(request.get_data(), request.headers.get("Stripe-Signature", ""))
     except Forged as fault:
-        told = "a notification at %s was refused (%s): if Stripe sent it, check STRIPE_WEBHOOK_SECRET and this clock"
-        log.warning(told, request.path, fault)
+        log.warning(
+            "a notification at %s was refused (%s): if Stripe sent it, check STRIPE_WEBHOOK_SECRET and this clock",
+            request.path,
+            fault,
+        )
         return "", 400
     try:
-        if heard is not None:
-            gateway_events.act_on(heard)
+        if event is not None:
+            gateway_events.act_on(event)
     except OutcomeUnknown:
         return "", 503
     return "", 200
