@@ -125,7 +125,7 @@ def reset() -> ResponseReturnValue:
 
 def _invalid_link() -> ResponseReturnValue:
     """The link was used, is too old or never existed. The page offers to send another one."""
-    refused = gettext(
+    sentence = gettext(
         "This link no longer works: it was used before, or is older than 30 minutes. Ask for another one."
     )
-    return render_template("passwords/forgotten.html", form=ForgottenForm(), refused=refused), 410
+    return render_template("passwords/forgotten.html", form=ForgottenForm(), refused=sentence), 410

@@ -199,7 +199,8 @@ def _why_last_attempt_failed(quote: Quote) -> str:
     if last is None or (quote.card and quote.card.token != last.card_token):
         return ""
     reason = decline(last.decline_code) if last.state == "declined" else gettext("The payment was not completed.")
-    return f"{reason} {gettext('Nothing was charged. Try again, or choose another card.')}"
+    advice = gettext("Nothing was charged. Try again, or choose another card.")
+    return f"{reason} {advice}"
 
 
 def _overview_page(
