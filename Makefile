@@ -68,7 +68,7 @@ record: $(VENV)/.test $(CATALOGS)
 # Each procedure and refusal in both languages, with and without scripts, on wide and narrow screens, and each page in both
 # languages and colour schemes. `make test` covers half of this.
 matrix: $(VENV)/.test $(CATALOGS)
-	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure e2e/test_matrix.py e2e/test_faces.py
+	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure -m matrix e2e
 
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench

@@ -99,7 +99,8 @@ def _run_clock_to(account_id: str, target: datetime) -> None:
 @public
 def set_users(account: str) -> ResponseReturnValue:
     """Sets the number of active users (`active`), whether the tenant answers (`directory`: up or down), or both."""
-    found, active, directory = find_account(account), field("active"), field("directory")
+    now = ports().clock.now(find_account(account))
+    active, directory = field("active"), field("directory")
     if directory not in ("", "up", "down"):
         raise BadRequest(gettext("The tenant directory is directory=up or directory=down."))
     if directory and not active:
@@ -107,7 +108,6 @@ def set_users(account: str) -> ResponseReturnValue:
         return _done(account, directory=directory)
     if not re.fullmatch(r"[0-9]{1,6}", active, re.ASCII):
         raise BadRequest(gettext("Active users are a whole number, for example active=9."))
-    now = ports().clock.now(found)
     tenant = load_all(account)[0].tenant
     with transaction() as session:
         session.add(SandboxHeadcount(tenant=tenant, account_id=account, active=int(active), since=now))

@@ -49,7 +49,7 @@ def _check_expiry(form: "CardForm", field: Field) -> None:
 
 
 class CardForm(PortalForm):
-    class Meta(PortalForm.Meta):
+    class Meta:
         csrf = False  # whoever knows the reference in the address may use the form
 
     expires: tuple[int, int]  # year and month
