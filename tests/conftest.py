@@ -11,14 +11,14 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
+from tests.servers import stripe_server
+from tests.servers.stripe_server import Stripe
+from tests.support import databases
 from webapp import adapters, auth, create_app
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tenant import SandboxDirectory
-
-from . import databases, stripe_server
-from .stripe_server import Stripe
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,14 +105,17 @@ def stripe(stripe_running: Stripe) -> Stripe:
 
 
 @pytest.fixture(scope="session")
-def shared_stripe(
-    migrated: str, stripe_running: Stripe, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Flask]:  # fmt: skip
+def shared_stripe(migrated: str, stripe_running: Stripe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     settings = {
-        "SANDBOX": False, "GATEWAY": "stripe", "STRIPE_API_URL": stripe_running.url,
-        "STRIPE_SECRET_KEY": stripe_server.SECRET_KEY, "STRIPE_WEBHOOK_SECRET": stripe_server.WEBHOOK_SECRET,
-        "SMTP_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "My Qlik <my-qlik@example.test>", "QLIK_API_KEY": "unused",
-    }  # fmt: skip
+        "SANDBOX": False,
+        "GATEWAY": "stripe",
+        "STRIPE_API_URL": stripe_running.url,
+        "STRIPE_SECRET_KEY": stripe_server.SECRET_KEY,
+        "STRIPE_WEBHOOK_SECRET": stripe_server.WEBHOOK_SECRET,
+        "SMTP_URL": "smtp://127.0.0.1:9",
+        "MAIL_FROM": "My Qlik <my-qlik@example.test>",
+        "QLIK_API_KEY": "unused",
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(adapters, "tenant_directory", lambda _config, clock: SandboxDirectory(clock))
         with running(migrated, tmp_path_factory.mktemp("stripe"), **settings) as app:

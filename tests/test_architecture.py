@@ -53,9 +53,11 @@ def test_only_create_app_names_the_real_adapters(path: Path) -> None:
     """And the sandbox's clock that of the machine, from which it sets its own."""
     named = {name for name in imports(path) if name.startswith("webapp.adapters")}
     clocks = {"", ".EASTERNMOST", ".at_place", ".machine_now"} if path == ROOT / "webapp/sandbox/clock.py" else set()
-    assert path.parent.name == "adapters" or path == ROOT / "webapp/__init__.py" or named <= {
-        f"webapp.adapters.clock{name}" for name in clocks
-    }  # fmt: skip
+    assert (
+        path.parent.name == "adapters"
+        or path == ROOT / "webapp/__init__.py"
+        or named <= {f"webapp.adapters.clock{name}" for name in clocks}
+    )
 
 
 def test_only_the_clock_reads_time() -> None:

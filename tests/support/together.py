@@ -1,0 +1,124 @@
+"""Several at once: threads with connections of their own, released together, or one stopped and overtaken."""
+
+import threading
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from flask import Flask
+from sqlalchemy import text
+
+from tests.support.moments import watched
+from webapp.db import NotFound, db
+from webapp.domain.subscription import Refusal
+from webapp.purchase import QuoteMoved
+
+Act = Callable[[], object]
+PATIENCE = 20.0  # seconds after which a thread is stuck, and the test fails
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+class Stop(NamedTuple):
+    """Which act is stopped, and at which of its moments (from 1)."""
+
+    act: int
+    moment: int
+
+
+class Overtaken:
+    """A thread that stops once, until the others are through or wait for it."""
+
+    def __init__(self, moment: int) -> None:
+        self.moment, self.reached, self.go_on = moment, threading.Event(), threading.Event()
+        self.thread: int | None = None
+        self.moments = count(1)
+
+    def __call__(self, moment: str) -> None:
+        if threading.get_ident() == self.thread and _may_stop(moment) and next(self.moments) == self.moment:
+            self.reached.set()
+            self.go_on.wait(PATIENCE)
+
+
+def _may_stop(moment: str) -> bool:
+    """SQLite has one writer: who stops inside its transaction is overtaken by nobody."""
+    return db.engine.dialect.name == "postgresql" or moment not in ("statement", "before commit")
+
+
+def answer(act: Act) -> object:
+    """What the caller is told: a value, or the name of the refusal. Any other exception is a defect."""
+    try:
+        return act()
+    except (Refusal, NotFound, QuoteMoved) as refusal:
+        return type(refusal).__name__
+
+
+def alone(app: Flask, act: Act) -> tuple[object, list[str]]:
+    """What an act answers by itself, and its moments at which it may be overtaken."""
+    seen: list[str] = []
+    with watched(app, seen.append, all_of_them=True):
+        told = answer(act)
+    db.session.remove()
+    return told, list(filter(_may_stop, seen))
+
+
+def together(app: Flask, acts: Sequence[Act], stop: Stop | None = None) -> list[object]:
+    """What each act answered, all begun at once; with `stop`, the others begin when that one has stopped.
+
+    Raises what an act raised that is no refusal.
+    """
+    db.session.remove()
+    answers: list[object] = [None] * len(acts)
+    overtaken = Overtaken(stop.moment if stop else 0)
+    start = threading.Barrier(len(acts) - bool(stop))
+
+    def run(number: int) -> None:
+        try:
+            if stop and stop.act == number:
+                overtaken.thread = threading.get_ident()
+            else:
+                if stop:
+                    overtaken.reached.wait(PATIENCE)
+                start.wait(PATIENCE)
+            with app.app_context():
+                answers[number] = answer(acts[number])
+        except BaseException as fault:
+            answers[number] = fault
+        if stop and stop.act == number:
+            overtaken.reached.set()  # even if it has fewer moments
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(acts))]
+    with watched(app, overtaken, all_of_them=True):
+        for thread in threads:
+            thread.start()
+        _let_go_on(overtaken, [thread for number, thread in enumerate(threads) if not stop or stop.act != number])
+        for thread in threads:
+            thread.join(PATIENCE)
+    assert not any(thread.is_alive() for thread in threads), "a thread is stuck"
+    for told in answers:
+        if isinstance(told, BaseException):
+            raise told
+    return [again(app, act, told) for act, told in zip(acts, answers, strict=True)]
+
+
+def _let_go_on(overtaken: Overtaken, others: Sequence[threading.Thread]) -> None:
+    """Lets the one that stopped go on when the others are through, or wait for what it holds."""
+    while any(thread.is_alive() for thread in others):
+        for thread in others:
+            thread.join(0.01)
+        if overtaken.reached.is_set() and _somebody_waits():
+            break
+    overtaken.go_on.set()
+
+
+def _somebody_waits() -> bool:
+    """For a lock; on SQLite nobody does, as who may be stopped holds none."""
+    if db.engine.dialect.name != "postgresql":
+        return False
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        return bool(connection.scalar(text(WAITING)))
+
+
+def again(app: Flask, act: Act, told: object) -> object:
+    """Who came while a payment was in flight was refused without any effect, and does it again as the page says."""
+    with app.app_context():
+        return answer(act) if told in ("PaymentPending", "CardInUse") else told

@@ -1,0 +1,89 @@
+"""What must be true of an account whatever happened to it, and its state without what differs from one to the next."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import select
+
+from tests.support import invariants
+from tests.support.world import state
+from webapp import billing, rollover, service
+from webapp.db import db
+from webapp.models import Account, Payment, Quote, Subscription
+from webapp.ports import ports
+from webapp.records import Invoice
+from webapp.sandbox.panel import _set_clock
+from webapp.sandbox.scenarios import Made
+from webapp.sandbox.tables import SandboxCharge
+
+
+def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name not in names}
+
+
+def truth(app: Flask, made: Made) -> dict[str, Any]:
+    """QA's state, in which two accounts with the same history are equal: no identifier, no time of day."""
+    told = state(app, made)
+    return {
+        "subscriptions": sorted((without(one, "id") for one in told["subscriptions"]), key=repr),
+        "cards": sorted((without(one, "id") for one in told["cards"]), key=repr),
+        "invoices": told["invoices"],
+        "payments": sorted((one["state"], one["amount"]) for one in told["payments"]),
+        "charges": sorted((one["state"], one["amount"]) for one in told["gateway"]["charges"]),
+        "messages": sorted((one["sent_at"][:10], one["subject"]) for one in told["messages"]),
+    }
+
+
+def later(made: Made, by: timedelta) -> None:
+    """The account's clock moves on and its sweep runs; none of its subscriptions fails."""
+    now = ports().clock.now(db.session.get_one(Account, made.account))
+    _set_clock(made.account, now + by)
+    assert rollover.sweep(made.account) == 0
+
+
+def check(made: Made, nothing_pending: bool = False) -> None:
+    """The invariants of money, periods, cards and invoice numbers, over everything that the account ever did."""
+    db.session.rollback()
+    invariants.check_quiet(made.account)
+    attempts = db.session.execute(
+        select(Payment, Quote)
+        .join(Quote, Quote.id == Payment.quote_id)
+        .join(Subscription, Subscription.id == Quote.subscription_id)
+        .where(Subscription.account_id == made.account)
+    ).all()
+    invoices = db.session.scalars(select(Invoice).where(Invoice.account_id == made.account)).all()
+    taken = db.session.scalars(
+        select(SandboxCharge).where(SandboxCharge.customer == made.account, SandboxCharge.state == "captured")
+    )
+    pending = {payment.key for payment, _ in attempts if payment.state == "pending"}
+    captured = {payment.key: payment.amount for payment, _ in attempts if payment.state == "captured"}
+    assert {one.payment_key: one.total for one in invoices if one.payment_key} == captured
+    assert {one.key: one.amount for one in taken if one.key not in pending} == captured
+    assert not (nothing_pending and pending)
+    _check_periods(made, [quote for payment, quote in attempts if payment.state == "captured"])
+    _check_numbers(invoices)
+    defaults = [is_default for _, is_default in billing.cards_of(made.account)]
+    assert sum(defaults) == (1 if defaults else 0)
+
+
+def _check_periods(made: Made, paid: list[Quote]) -> None:
+    """A quote and a period are paid once; what is paid is there, and not after an end."""
+    assert len({quote.id for quote in paid}) == len(paid)
+    renewals = [(quote.subscription_id, quote.ordinal) for quote in paid if quote.kind == "renewal"]
+    assert len(set(renewals)) == len(renewals)
+    for subscription in service.load_all(made.account):
+        facts = subscription.facts()
+        assert {ordinal for owner, ordinal in renewals if owner == subscription.id} <= set(facts.seats)
+        if facts.ended_on is not None:
+            assert facts.changes == ()
+            assert facts.boundary(facts.last_paid) < facts.ended_on
+
+
+def _check_numbers(invoices: Sequence[Invoice]) -> None:
+    """Without a gap within a year, and in the order of the dates."""
+    for year in {one.issued_on.year for one in invoices}:
+        numbered = sorted((one.number, one.issued_on) for one in invoices if one.issued_on.year == year)
+        assert [number for number, _ in numbered] == [f"MQ-{year}-{n:06d}" for n in range(1, len(numbered) + 1)]
+        assert [day for _, day in numbered] == sorted(day for _, day in numbered)

@@ -1,0 +1,122 @@
+"""Shorthand for the tests: what QA's contract does, from inside."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Flask
+from sqlalchemy import event, text, update
+
+from webapp import billing, purchase
+from webapp.db import Base, db, new_id, transaction
+from webapp.records import Invoice
+from webapp.sandbox.scenarios import Made
+
+LIST = "/billing/invoices"
+RETURN_URL = "http://localhost/back"
+
+
+def post(app: Flask, path: str, **form: object) -> Any:
+    """A sandbox route, answered in JSON."""
+    answer = app.test_client().post(f"/sandbox/accounts{path}", data=form, headers={"Accept": "application/json"})
+    assert answer.status_code in (200, 201), answer.text
+    return answer.json
+
+
+def state(app: Flask, made: Made) -> Any:
+    return app.test_client().get(f"/sandbox/accounts/{made.account}/state").json
+
+
+def subscription(made: Made) -> str:
+    found = made.subscriptions["business"]
+    assert found is not None
+    return found
+
+
+def quoted(app: Flask, made: Made, seats: int = 14) -> str:
+    """A quote with the default card chosen, ready to be paid."""
+    with app.test_request_context():
+        quote = purchase.quote_renewal(made.account, subscription(made), seats)
+        purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
+    return quote
+
+
+def pay(app: Flask, made: Made, quote: str, attempt: int = 1) -> str:
+    """What became of the attempt."""
+    with app.test_request_context():
+        return purchase.pay(made.account, subscription(made), quote, attempt, RETURN_URL).state
+
+
+def invoice_of(made: Made) -> Invoice:
+    db.session.rollback()
+    return billing.invoices_of(made.account)[0]
+
+
+def pdf_url(made: Made) -> str:
+    return f"{LIST}/{invoice_of(made).id}/download"
+
+
+def rewrite(made: Made, **told: Any) -> None:
+    """The invoice as if it had been issued with other words; the screens never do this."""
+    invoice = invoice_of(made)
+    snapshot = {name: told.get(name, value) for name, value in invoice.snapshot.items()}
+    with transaction() as session:
+        session.execute(update(Invoice).where(Invoice.id == invoice.id).values(snapshot=snapshot))
+
+
+def buyer(made: Made, **told: Any) -> dict[str, Any]:
+    return {**invoice_of(made).snapshot["buyer"], **told}
+
+
+def issue(made: Made, count: int, of: str | None = None, first_day: date = date(2020, 1, 1)) -> None:
+    """`count` past invoices like the account's own, two on each day."""
+    like = invoice_of(made)
+    columns = {
+        name: getattr(like, name) for name in ("issuer_id", "account_id", "currency", "net", "tax", "total", "snapshot")
+    }
+    with transaction() as session:
+        for n in range(count):
+            session.add(
+                Invoice(
+                    id=new_id(),
+                    subscription_id=of or subscription(made),
+                    number=f"OLD-{n:06d}",
+                    issued_on=first_day + timedelta(n // 2),
+                    **columns,
+                )
+            )
+
+
+def renew_url(made: Made) -> str:
+    return f"/subscriptions/{subscription(made)}/renew"
+
+
+def step(made: Made, quote: str, name: str) -> str:
+    return f"{renew_url(made)}/{quote}/{name}"
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """What the database is asked meanwhile."""
+    asked: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            asked.append(statement)
+
+    event.listen(db.engine, "before_cursor_execute", note)
+    try:
+        yield asked
+    finally:
+        event.remove(db.engine, "before_cursor_execute", note)
+
+
+def dump(counts: bool = False) -> dict[str, list[Any]]:
+    """Every row of every table, to show that nothing changed; with `counts`, how often something was tried, too."""
+    db.session.rollback()
+    return {
+        table.name: sorted(map(repr, db.session.execute(text(f'SELECT * FROM "{table.name}"')).all()))
+        for table in Base.metadata.sorted_tables
+        if counts or table.name != "rate_limit"
+    }
