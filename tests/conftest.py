@@ -1,9 +1,7 @@
 """An application on a database of its own for each test: the real migrations, the real sandbox adapters."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -11,10 +9,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
-from tests.servers import stripe_server
+from tests.servers import stripe_http, stripe_server
 from tests.servers.stripe_server import Stripe
 from tests.support import databases
-from webapp import adapters, auth, create_app
+from tests.support.application import begun_anew, new_app, running
+from tests.support.log_lines import Lines
+from tests.support.world import signed_in
+from webapp import adapters, auth
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -36,14 +37,10 @@ def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a database as the migrations make it, to copy from."""
     databases.hurry()
     with databases.fresh_database(tmp_path_factory.mktemp("migrated")) as url:
-        with _app(url).app_context():
+        with new_app(url).app_context():
             upgrade()
             db.engine.dispose()  # closes the write-ahead log into the file; nobody is connected to a template
         yield url
-
-
-def _app(url: str, **settings: Any) -> Flask:
-    return create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True, **settings})
 
 
 @pytest.fixture(scope="session")
@@ -59,41 +56,9 @@ def app(shared: Flask, migrated: str) -> Iterator[Flask]:
     yield from begun_anew(shared, migrated)
 
 
-def begun_anew(shared: Flask, migrated: str) -> Iterator[Flask]:
-    config, extensions = dict(shared.config), dict(shared.extensions)
-    databases.begin_anew(shared.config["SQLALCHEMY_DATABASE_URI"], migrated)
-    with shared.app_context():
-        yield shared
-        db.session.remove()
-        db.engine.dispose()
-    shared.config.clear()
-    shared.config.update(config)
-    shared.extensions.update(extensions)
-
-
-@contextmanager
-def running(migrated: str, folder: Path, **settings: Any) -> Iterator[Flask]:
-    """An application on a copy of that database, and its context."""
-    with databases.copied(migrated, folder) as url:
-        app = _app(url, WTF_CSRF_ENABLED=False, TESTING=False, **settings)
-        app.test_client_class = Browser
-        with app.app_context():
-            yield app
-            db.session.remove()
-            db.engine.dispose()
-
-
-class Browser(FlaskClient):
-    """Each request in a context of its own, as a server has it, and not in the test's."""
-
-    def open(self, *args: Any, **kwargs: Any) -> Any:
-        with self.application.app_context():
-            return super().open(*args, **kwargs)
-
-
 @pytest.fixture(scope="session")
 def stripe_running() -> Iterator[Stripe]:
-    with stripe_server.serving() as server:
+    with stripe_http.serving() as server:
         yield server
 
 
@@ -139,9 +104,9 @@ def client(app: Flask, business: Made) -> FlaskClient:
     return signed_in(app, business)
 
 
-def signed_in(app: Flask, made: Made) -> FlaskClient:
-    client = app.test_client()
-    client.set_cookie("locale", "en")
-    answer = client.post("/sign-in", data={"email": made.email, "password": made.password})
-    assert answer.status_code == 303
-    return client
+@pytest.fixture
+def log() -> Iterator[Lines]:
+    handler = Lines()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)

@@ -10,8 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.conftest import signed_in
-from tests.support.world import dump, post, state
+from tests.support.world import dump, post, signed_in, state
 from webapp import auth, passwords
 from webapp.access import PasswordReset
 from webapp.db import db, transaction

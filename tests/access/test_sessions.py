@@ -8,8 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.conftest import signed_in
-from tests.support.world import dump, statements
+from tests.support.world import dump, signed_in, statements
 from webapp import sessions
 from webapp.access import PasswordReset, RateLimit
 from webapp.db import db, transaction

@@ -7,8 +7,7 @@ from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import signed_in
-from tests.support.world import dump, subscription
+from tests.support.world import dump, signed_in, subscription
 from webapp import auth
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

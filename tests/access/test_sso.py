@@ -17,10 +17,9 @@ from joserfc.jwk import OctKey
 from sqlalchemy import update
 
 from e2e.portal import free_port
-from tests.conftest import signed_in
 from tests.servers.provider import OTHER_KEY, Provider, provider_of_our_own
 from tests.support.faces import provider as configured
-from tests.support.world import dump, subscription
+from tests.support.world import dump, signed_in, subscription
 from webapp import sso
 from webapp.db import db, transaction
 from webapp.models import Owner, OwnerSession

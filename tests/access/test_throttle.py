@@ -12,8 +12,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 from werkzeug.exceptions import TooManyRequests
 
-from tests.conftest import signed_in
-from tests.support.world import dump, quoted, renew_url, state, step
+from tests.support.world import dump, quoted, renew_url, signed_in, state, step
 from webapp import throttle
 from webapp.access import RateLimit
 from webapp.db import db, transaction

@@ -8,8 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.conftest import signed_in
-from tests.support.world import dump, pay, quoted, state
+from tests.support.world import dump, pay, quoted, signed_in, state
 from webapp.db import db
 from webapp.models import Account
 from webapp.records import Activity

@@ -8,8 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.conftest import signed_in
-from tests.support.world import dump, post, subscription
+from tests.support.world import dump, post, signed_in, subscription
 from webapp.db import db, transaction
 from webapp.models import Account, Subscription
 from webapp.records import Activity, Case, Message

@@ -104,7 +104,7 @@ def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
         "log-level": "warning",
         "backpressure": str(max(64, int(THREADS) * 16)),
     }
-    command = [sys.executable, "-m", "granian", "--factory", "tests.bench:peer"]
+    command = [sys.executable, "-m", "granian", "--factory", "tests.bench.cost_fragment:peer"]
     command += [f"--{name}={value}" for name, value in options.items()]
     env = environment(folder, PEER_BYTES=str(size))
     with (folder / "server.log").open("w") as log:

@@ -115,7 +115,7 @@ def a_year(size: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         env = environment(Path(folder)) | {"BENCH_YEAR": str(size)}
         with (Path(folder) / "told").open("w+") as told:
-            process = subprocess.Popen([sys.executable, "-m", "tests.bench_invoices"], cwd=ROOT, env=env, stdout=told)
+            process = subprocess.Popen([sys.executable, "-m", "tests.bench.invoices"], cwd=ROOT, env=env, stdout=told)
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = status
             told.seek(0)

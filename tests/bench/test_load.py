@@ -3,7 +3,7 @@
 import pytest
 
 from tests.bench import load as bench_load
-from tests.bench.load import Size
+from tests.bench.load_data import Size
 from tests.support.databases import POSTGRESQL
 
 pytestmark = [

@@ -12,8 +12,19 @@ from flask.testing import FlaskClient
 from pypdf import PdfReader
 from sqlalchemy import select, update
 
-from tests.conftest import signed_in
-from tests.support.world import LIST, buyer, dump, invoice_of, pay, pdf_url, post, quoted, rewrite, subscription
+from tests.support.world import (
+    LIST,
+    buyer,
+    dump,
+    invoice_of,
+    pay,
+    pdf_url,
+    post,
+    quoted,
+    rewrite,
+    signed_in,
+    subscription,
+)
 from webapp import documents
 from webapp.db import db, transaction
 from webapp.records import Invoice, InvoiceDocument

@@ -9,8 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, event, select, update
 
-from tests.conftest import signed_in
-from tests.support.world import LIST, issue, pay, pdf_url, post, quoted, rewrite, subscription
+from tests.support.world import LIST, issue, pay, pdf_url, post, quoted, rewrite, signed_in, subscription
 from webapp import billing, credit_notes
 from webapp.db import db, transaction
 from webapp.invoices import listed

@@ -19,10 +19,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from e2e.portal import running_portal
-from tests.conftest import signed_in
-from tests.pages.test_parallel import Browser
 from tests.support import databases
-from tests.support.world import buyer, dump, issue, pay, quoted, rewrite
+from tests.support.browsing import Browser
+from tests.support.world import buyer, dump, issue, pay, quoted, rewrite, signed_in
 from webapp import billing, create_app, credit_notes, documents, year
 from webapp.db import db, new_id, transaction
 from webapp.records import Invoice, InvoiceDocument

@@ -6,11 +6,11 @@ from dataclasses import replace
 import pytest
 from flask import Flask
 
-from tests.mail.test_outbox import mails_to
 from tests.servers.mailserver import Post, running
 from tests.servers.stripe_server import Stripe
 from tests.servers.tenantserver import KEY, Tenant, people, serving
 from tests.support.faces import provider
+from tests.support.outgoing import mails_to
 from webapp import doctor
 from webapp.adapters.qlik_cloud import QlikCloud
 from webapp.ports import ports

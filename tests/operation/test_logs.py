@@ -1,18 +1,16 @@
-"""What the log tells of requests and faults, and that it tells nothing personal."""
+"""What the log says of requests and faults, and that it holds nothing personal."""
 
 import json
-import logging
 import re
-from collections.abc import Iterator
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.conftest import signed_in
 from tests.support.faces import HX, walk
-from tests.support.world import post, step, subscription
+from tests.support.log_lines import Lines
+from tests.support.world import post, signed_in, step, subscription
 from webapp import logs
 from webapp.config import Misconfigured, check
 from webapp.db import db, transaction
@@ -20,29 +18,6 @@ from webapp.models import Owner
 from webapp.records import Message
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
-
-
-class Lines(logging.Handler):
-    """Every line as it would be printed, in both forms."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(logs.Json())
-        self.lines: list[str] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.lines += [self.format(record), logs.Readable("%(levelname)s %(name)s %(message)s").format(record)]
-
-    def told(self, event: str = "request") -> list[dict[str, object]]:
-        return [line for text in self.lines[::2] if (line := json.loads(text))["event"] == event]
-
-
-@pytest.fixture
-def log() -> Iterator[Lines]:
-    handler = Lines()
-    logging.getLogger().addHandler(handler)
-    yield handler
-    logging.getLogger().removeHandler(handler)
 
 
 @pytest.fixture

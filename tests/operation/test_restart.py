@@ -11,9 +11,8 @@ import pytest
 from flask import Flask
 
 from e2e.portal import ROOT, environment
-from tests.conftest import signed_in
 from tests.support.databases import POSTGRESQL, postgresql_stopped
-from tests.support.world import pay, quoted, state
+from tests.support.world import pay, quoted, signed_in, state
 from webapp.db import db, transaction
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

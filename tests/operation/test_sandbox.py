@@ -1,4 +1,4 @@
-"""QA's contract, route by route."""
+"""The sandbox's routes, which QA relies on, one by one."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from tests.support.world import dump, post, state, subscription
+from tests.support.world import CARD, card_page, dump, post, state, subscription
 from webapp import create_app
 from webapp.config import Misconfigured
 from webapp.db import transaction
@@ -171,16 +171,6 @@ def test_the_sandbox_never_runs_on_a_real_gateway() -> None:
         create_app({"SANDBOX": True, "GATEWAY": "stripe"})
 
 
-# Cards are entered on the gateway's page
-
-
-def card_page(client: FlaskClient) -> str:
-    return str(client.post("/billing/cards/new").headers["Location"]).removeprefix("http://localhost")
-
-
-CARD = {"number": "4242 4242 4242 4242", "expiry": "12/31", "code": "123", "holder": "Camille Martin"}
-
-
 def test_a_card_entered_there_is_saved_once(app: Flask, client: FlaskClient, business: Made) -> None:
     page = card_page(client)
     back = client.post(page, data=CARD | {"number": "5555555555554444"}).headers["Location"]
@@ -199,7 +189,7 @@ def test_a_visit_without_a_card_saves_nothing(app: Flask, client: FlaskClient, b
 
 
 def test_another_owner_cannot_take_the_card(app: Flask, client: FlaskClient) -> None:
-    from tests.conftest import signed_in
+    from tests.support.world import signed_in
 
     page = card_page(client)
     client.post(page, data=CARD)

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 
 from e2e.portal import ROOT, Sandbox, running_portal, token
-from tests.pages.test_parallel import Browser
+from tests.support.browsing import Browser
 from tests.support.databases import POSTGRESQL
 from tests.support.together import WAITING
 

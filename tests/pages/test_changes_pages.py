@@ -4,8 +4,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import signed_in
-from tests.support.world import dump, post, state, subscription
+from tests.support.world import dump, post, signed_in, state, subscription
 from webapp import service
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

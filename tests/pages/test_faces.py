@@ -14,9 +14,8 @@ from flask_babel import force_locale
 from html5lib import HTMLParser as StrictParser
 from sqlalchemy import select
 
-from tests.conftest import signed_in
 from tests.support.faces import HX, Face, gets, walk
-from tests.support.world import dump, subscription
+from tests.support.world import dump, signed_in, subscription
 from webapp import formats
 from webapp.bills import bill_of
 from webapp.db import db

@@ -10,9 +10,8 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from tests.conftest import signed_in
 from tests.support.faces import HX, STATUSES
-from tests.support.world import subscription
+from tests.support.world import signed_in, subscription
 from webapp.sandbox import scenarios
 
 # Mozilla's table of 2025 (MDN, "Tests & Scoring"): what is missing costs these points, what is there earns those.

@@ -8,8 +8,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.conftest import signed_in
-from tests.support.world import pay, quoted, state, subscription
+from tests.support.world import pay, quoted, signed_in, state, subscription
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 

@@ -7,15 +7,13 @@ from collections.abc import Iterator
 from flask import Flask
 from sqlalchemy import inspect, text
 
-from tests.conftest import signed_in
-from tests.operation.test_logs import Lines, log
-from tests.support.world import post, state, step, subscription
+from tests.support.log_lines import Lines
+from tests.support.world import post, signed_in, state, step, subscription
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import TEST_CARDS
 from webapp.sandbox.scenarios import Made
 
-__all__ = ["log"]
 DIGITS = re.compile(r"(?<![0-9a-fA-F.])\d(?:[ -]?\d){12,18}(?![0-9a-fA-F])")  # a longer run, or a letter: an id
 REAL = ("4111111111111111", "378282246310005", "30569309025904", "6011000990139424", "3530111333300000")  # none of ours
 

@@ -11,10 +11,8 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.exc import IntegrityError
 
 from e2e.portal import running_portal, token
-from tests.conftest import signed_in
-from tests.operation.test_sandbox import CARD, card_page
-from tests.pages.test_parallel import Browser
-from tests.support.world import dump, pay, post, quoted, state, subscription
+from tests.support.browsing import Browser
+from tests.support.world import CARD, card_page, dump, pay, post, quoted, signed_in, state, subscription
 from webapp import cards, purchase, service
 from webapp.db import NotFound, db, transaction
 from webapp.models import Card, DefaultCard, Payment, Quote

@@ -1,28 +1,14 @@
-"""What every payment gateway does: one suite over the sandbox's, and over Stripe's adapter against two servers."""
+"""What every payment gateway does: the sandbox's, and Stripe's adapter against two servers."""
 
 import re
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
-from typing import Any, Protocol
 
 import pytest
 from flask import Flask
-from sqlalchemy import select, update
-from sqlalchemy.orm import Session
 
-from e2e.portal import ROOT, free_port
-from tests.servers.stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
-from tests.support.world import quoted
-from webapp import purchase
-from webapp.adapters.stripe import StripeGateway
-from webapp.db import db, transaction
+from tests.support.gateways import AMOUNT, BACK, LACKING, World
 from webapp.domain.money import Money
-from webapp.models import Quote
 from webapp.ports import (
     ActionRequired,
     Cancelled,
@@ -31,172 +17,9 @@ from webapp.ports import (
     NewCard,
     Outcome,
     OutcomeUnknown,
-    PaymentGateway,
     Refunded,
-    ports,
 )
 from webapp.sandbox.scenarios import Made
-from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge
-
-AMOUNT = Money(48_960, "EUR")
-BACK = "http://localhost/back"
-LACKING = {  # what localstripe 1.15 does not have; the recorded server stands in for it
-    "card page": "it has no Checkout",
-    "bank's page": "it answers 3-D Secure with what Stripe.js wants, and with no address",
-    "keys": "it takes no notice of idempotency keys",
-    "silence": "it cannot be told to keep silent, nor to answer half",
-    "limits": "it refunds more than was paid",
-}
-
-
-class World(Protocol):
-    """A gateway, and what its customers and their banks do."""
-
-    gateway: PaymentGateway
-
-    def card(self, behaves: str = "accepted") -> str: ...
-    def enter(self, url: str) -> None: ...
-    def bank(self, url: str, confirmed: bool) -> None: ...
-    def silent(self, after: bool) -> None: ...
-    def captured(self) -> list[int]: ...
-
-
-class InSandbox(World):
-    def __init__(self, app: Flask, made: Made) -> None:
-        self.app, self.made, self.gateway = app, made, ports().gateway
-
-    def card(self, behaves: str = "accepted") -> str:
-        with transaction() as session:
-            card = SandboxCard(
-                customer=self.made.account,
-                behaviour=behaves,
-                brand="Visa",
-                last4="4242",
-                exp_year=2031,
-                exp_month=8,
-                holder="Camille Martin",
-            )
-            session.add(card)
-            session.flush()
-            return card.token
-
-    def _post(self, url: str, **form: str) -> None:
-        assert self.app.test_client().post(url.removeprefix("http://localhost"), data=form).status_code == 303
-
-    def enter(self, url: str) -> None:
-        self._post(url, number="4242 4242 4242 4242", expiry="08/31", code="123", holder="Camille Martin")
-
-    def bank(self, url: str, confirmed: bool) -> None:
-        self._post(url, answer="confirm" if confirmed else "refuse")
-
-    def silent(self, after: bool) -> None:
-        fault = "timeout_after_charge" if after else "timeout"
-        with transaction() as session:
-            session.execute(update(SandboxAccount).values(next_charge=fault))
-
-    def captured(self) -> list[int]:
-        with Session(db.engine) as session:
-            return list(session.scalars(select(SandboxCharge.amount).where(SandboxCharge.state == "captured")))
-
-
-class AtStripe(World):
-    """Stripe's adapter, and the server that answers in the API's published shapes."""
-
-    def __init__(self, server: Stripe, made: Made) -> None:
-        self.server = server
-        gateway = StripeGateway(SECRET_KEY, WEBHOOK_SECRET, server.url, timeout=(1, 0.5), retries=0)
-        self.gateway, self.customer = gateway, gateway.customer_of(made.account)
-
-    def card(self, behaves: str = "accepted") -> str:
-        return self.server.card(self.customer, behaves)
-
-    def enter(self, url: str) -> None:
-        self.server.enter_card(re.findall(r"cs_\w+", url)[0])
-
-    def bank(self, url: str, confirmed: bool) -> None:
-        self.server.authenticate(url, confirmed)
-
-    def silent(self, after: bool) -> None:
-        self.server.fail("silent_after" if after else "silent", "/confirm")
-
-    def captured(self) -> list[int]:
-        return self.server.captured()
-
-
-class AtLocalstripe(World):
-    """Stripe's adapter, and a server that others made."""
-
-    def __init__(self, url: str, made: Made) -> None:
-        gateway = StripeGateway("sk_test_12345", WEBHOOK_SECRET, url)
-        self.gateway, self.api, self.customer = gateway, gateway.api, gateway.customer_of(made.account)
-
-    def card(self, behaves: str = "accepted") -> str:
-        number = {"accepted": "4242424242424242", "card_declined": "4000000000000341"}[behaves]
-        card: Any = {"number": number, "exp_month": 8, "exp_year": 2031, "cvc": "123"}
-        made = self.api.payment_methods.create({"type": "card", "card": card})
-        return self.api.payment_methods.attach(made.id, {"customer": self.customer}).id
-
-    def enter(self, url: str) -> None:
-        raise NotImplementedError(LACKING["card page"])
-
-    def bank(self, url: str, confirmed: bool) -> None:
-        raise NotImplementedError(LACKING["bank's page"])
-
-    def silent(self, after: bool) -> None:
-        raise NotImplementedError(LACKING["silence"])
-
-    def captured(self) -> list[int]:
-        listed: Any = {"customer": self.customer, "limit": 100}
-        return [one.amount for one in self.api.payment_intents.list(listed) if one.status == "succeeded"]
-
-
-@pytest.fixture(scope="session")
-def localstripe() -> Iterator[str]:
-    """Its address; the process ends with the run."""
-    port = free_port()
-    server = subprocess.Popen([sys.executable, "-m", "tests.localstripe_server", str(port)], cwd=ROOT)
-    try:
-        for _ in range(400):
-            assert server.poll() is None, "localstripe did not start"
-            try:
-                socket.create_connection(("127.0.0.1", port), 5).close()
-            except OSError:
-                time.sleep(0.05)  # there is nothing to wait on but the port itself
-            else:
-                break
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait(10)
-
-
-@pytest.fixture(params=["sandbox", "stripe", "localstripe"])
-def world(request: pytest.FixtureRequest, app: Flask, business: Made) -> World:
-    match request.param:
-        case "sandbox":
-            return InSandbox(app, business)
-        case "stripe":
-            return AtStripe(request.getfixturevalue("stripe"), business)
-    for needed in request.node.iter_markers("needs"):
-        pytest.skip(f"localstripe: {LACKING[needed.args[0]]}")
-    return AtLocalstripe(request.getfixturevalue("localstripe"), business)
-
-
-@pytest.fixture
-def key(app: Flask, business: Made) -> Callable[[], str]:
-    """Keys of payments that the portal wrote down before it asks; what it makes of the answers is not looked at."""
-    quote = quoted(app, business)
-
-    def written() -> str:
-        with transaction() as session:
-            loaded = purchase.load_quote(business.account, str(business.subscriptions["business"]), quote)
-            payment = purchase.claim(loaded, datetime.now(UTC))
-            payment.state, payment.settled_at = "declined", payment.created_at
-            assert session.get_one(Quote, quote).money == AMOUNT
-            session.add(payment)
-            return payment.key
-
-    return written
 
 
 def charge(world: World, key: str, card: str, present: bool = True) -> Outcome:

@@ -7,8 +7,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.conftest import signed_in
-from tests.support.world import RETURN_URL, pay, post, quoted, renew_url, state, step
+from tests.support.world import RETURN_URL, pay, post, quoted, renew_url, signed_in, state, step
 from webapp import purchase
 from webapp.db import db, transaction
 from webapp.domain.subscription import (

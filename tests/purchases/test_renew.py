@@ -1,30 +1,24 @@
-"""Renew: what is accepted, what is refused, and that a refusal changes nothing."""
+"""Renew: what a paid renewal does, what is refused, and the cost that the page shows."""
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
-from sqlalchemy.exc import IntegrityError
 
-from tests.conftest import signed_in
-from tests.support.world import dump, pay, post, quoted, renew_url, state, statements, step, subscription
+from tests.support.world import dump, pay, post, quoted, renew_url, signed_in, state, statements, step, subscription
 from webapp import billing, purchase
-from webapp.db import db, new_id, transaction
+from webapp.db import db, transaction
 from webapp.domain.subscription import (
     AlreadyRenewed,
     CancellationOpen,
     PlanForbids,
 )
-from webapp.models import Account, Card, ChangeRow, Payment, PeriodRow, PriceList, Quote, Subscription
-from webapp.records import Invoice
+from webapp.models import Card, ChangeRow, Quote
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-# What a renewal does
 
 
 def test_a_paid_quote_is_the_period_the_invoice_and_the_receipt(app: Flask, business: Made) -> None:
@@ -89,9 +83,6 @@ def test_a_past_due_subscription_pays_the_owed_period(app: Flask, business: Made
         session.execute(update(SandboxCard).values(behaviour="accepted"))
     pay(app, business, quoted(app, business, 12))
     assert state(app, business)["subscriptions"][0]["periods"][-1]["start"] == "2027-02-15"
-
-
-# What is refused
 
 
 def open_change(made: Made, kind: str, seats: int | None) -> None:
@@ -193,216 +184,6 @@ def test_a_card_is_good_to_the_end_of_its_month(business: Made, app: Flask) -> N
     with transaction() as session:
         session.execute(update(Card).values(exp_year=2027, exp_month=1))
     assert pay(app, business, quote) == "captured"
-
-
-# Quotes that moved
-
-
-def moved(client: FlaskClient, made: Made, quote: str, attempt: int = 1) -> str:
-    before = state_of_money()
-    answer = client.post(step(made, quote, "pay"), data={"attempt": attempt})
-    assert answer.status_code == 409
-    assert state_of_money() == before
-    return answer.text
-
-
-def state_of_money() -> dict[str, object]:
-    return {table: rows for table, rows in dump().items() if table in ("payment", "period", "invoice")}
-
-
-def test_an_expired_quote_is_409_with_a_fresh_overview(app: Flask, client: FlaskClient, business: Made) -> None:
-    quote = quoted(app, business)
-    post(app, f"/{business.account}/clock", advance="PT30M")
-    page = moved(client, business, quote)
-    assert "The quote had expired" in page
-    fresh = db.session.scalars(select(Quote.id).where(Quote.id != quote)).one()
-    assert step(business, fresh, "pay") in page
-    assert client.post(step(business, fresh, "pay"), data={"attempt": 1}).status_code == 303
-
-
-def test_a_quote_lives_until_just_before_thirty_minutes(app: Flask, business: Made) -> None:
-    quote = quoted(app, business)
-    post(app, f"/{business.account}/clock", advance="PT29M50S")
-    assert pay(app, business, quote) == "captured"
-
-
-def test_a_price_that_moved_is_409_with_the_difference(app: Flask, client: FlaskClient, business: Made) -> None:
-    quote = quoted(app, business, 14)
-    with transaction() as session:
-        dearer = PriceList(id=new_id(), currency="EUR", rows=[[None, 3100]])
-        session.add(dearer)
-        session.flush()
-        session.execute(update(Subscription).values(price_list_id=dearer.id))
-    page = moved(client, business, quote)
-    assert "from €408.00 to €434.00" in page
-    assert "from €489.60 to €520.80" in page
-
-
-def test_a_tax_that_moved_is_409_with_the_difference(app: Flask, client: FlaskClient, business: Made) -> None:
-    quote = quoted(app, business, 14)
-    with transaction() as session:
-        session.execute(update(Account).values(country="DE", vat_number="DE136695976"))
-    assert "The tax goes from €81.60 to €0.00" in moved(client, business, quote)
-
-
-def test_more_active_users_than_quoted_seats_is_409(app: Flask, client: FlaskClient, business: Made) -> None:
-    quote = quoted(app, business, 14)
-    post(app, f"/{business.account}/users", active=15)
-    post(app, f"/{business.account}/clock", advance="PT2M")
-    assert "The tenant has 15 active users" in moved(client, business, quote)
-
-
-def test_more_active_users_within_the_quoted_seats_is_no_obstacle(app: Flask, business: Made) -> None:
-    quote = quoted(app, business, 14)
-    post(app, f"/{business.account}/users", active=14)
-    post(app, f"/{business.account}/clock", advance="PT2M")
-    assert pay(app, business, quote) == "captured"
-
-
-def test_a_card_that_is_gone_is_409_at_the_payment_page(app: Flask, client: FlaskClient) -> None:
-    made = scenarios.make("business-two-cards")
-    client = signed_in(app, made)
-    with app.test_request_context():
-        quote = purchase.quote_renewal(made.account, subscription(made), 14)
-        purchase.choose_card(made.account, subscription(made), quote, made.cards[1])
-    with transaction() as session:
-        session.delete(session.get_one(Card, made.cards[1]))
-    assert "Choose a payment method." in moved(client, made, quote)
-
-
-def test_a_second_quote_for_a_period_that_is_paid_is_409(app: Flask, client: FlaskClient, business: Made) -> None:
-    first, second = quoted(app, business), quoted(app, business, 20)
-    pay(app, business, first)
-    assert "already renewed" in moved(client, business, second)
-
-
-def test_a_boundary_that_passed_is_a_fresh_quote_for_what_is_owed(
-    app: Flask, client: FlaskClient, business: Made
-) -> None:
-    quote = quoted(app, business)
-    post(app, f"/{business.account}/clock", to="2027-02-20T09:00:00")
-    assert "The quote had expired" in moved(client, business, quote)
-
-
-# What holds on every route
-
-
-def test_a_get_changes_nothing(app: Flask, client: FlaskClient, business: Made) -> None:
-    quote = quoted(app, business)
-    before = dump()
-    for path in (
-        "/",
-        "/subscriptions",
-        f"/subscriptions/{subscription(business)}",
-        renew_url(business),
-        "/billing",
-        f"{renew_url(business)}?seats=99&step=1",
-        step(business, quote, "payment"),
-        "/billing/invoices",
-        step(business, quote, "overview"),
-        step(business, quote, "receipt"),
-        "/contact",
-        "/sandbox",
-        step(business, quote, "authentication"),
-    ):
-        assert client.get(path).status_code < 400, path
-    assert dump() == before
-
-
-def test_another_accounts_things_are_404_like_those_that_never_were(
-    app: Flask, client: FlaskClient, business: Made
-) -> None:
-    mine, theirs = quoted(app, business), scenarios.make("business")
-    foreign = quoted(app, theirs)
-    invoice = db.session.scalars(select(Invoice.id).where(Invoice.account_id == theirs.account)).first()
-    before = dump()
-    for there, quote in (
-        (subscription(theirs), foreign),
-        (subscription(business), foreign),
-        (subscription(theirs), mine),
-        ("never", "never"),
-    ):
-        base = f"/subscriptions/{there}/renew/{quote}"
-        for name in ("payment", "overview", "receipt", "authentication", "authenticated"):
-            assert client.get(f"{base}/{name}").status_code == 404
-        for name in ("payment", "payment/new-card", "pay", "reconcile", "abandon"):
-            assert client.post(f"{base}/{name}").status_code == 404
-    for there in (subscription(theirs), "never"):
-        assert client.get(f"/subscriptions/{there}").status_code == 404
-        assert client.get(f"/subscriptions/{there}/renew").status_code == 404
-        assert client.get(f"/subscriptions/{there}/renew?seats=3", headers=HX).status_code == 404
-        assert client.post(f"/subscriptions/{there}/renew", data={"seats": "14"}).status_code == 404
-    assert client.get(f"/billing/invoices/{invoice}").status_code == 404
-    assert client.get("/billing/cards/return?reference=never").status_code == 404
-    assert dump() == before
-
-
-@pytest.mark.service
-def test_the_schema_refuses_a_second_charge(app: Flask, business: Made) -> None:
-    """Whatever the code does: an unrefused attempt a quote, a payment in flight a subscription."""
-    quote = quoted(app, business)
-    pay(app, business, quote)
-    copies = (
-        Payment(key="x.2", quote_id=quote, attempt=2, state="captured", settled_at=business.now, **_paid(business)),
-        PeriodRow(
-            subscription_id=subscription(business), ordinal=6, seats=3, price_list_id=_price_list(), source="paid"
-        ),
-    )
-    for copy in copies:
-        with pytest.raises(IntegrityError), transaction() as session:
-            session.add(copy)
-    other = quoted_anyway(business)
-    with transaction() as session:
-        session.add(Payment(key="a.1", quote_id=other[0], attempt=1, state="pending", **_paid(business)))
-    with pytest.raises(IntegrityError), transaction() as session:
-        session.add(Payment(key="b.1", quote_id=other[1], attempt=1, state="pending", **_paid(business)))
-
-
-def quoted_anyway(made: Made) -> list[str]:
-    quote = db.session.scalars(select(Quote)).first()
-    assert quote is not None
-    columns = {c.key: getattr(quote, c.key) for c in Quote.__mapper__.column_attrs if c.key != "id"}
-    copies = [Quote(id=new_id(), **columns) for _ in range(2)]
-    with transaction() as session:
-        session.add_all(copies)
-    return [copy.id for copy in copies]
-
-
-def _paid(made: Made) -> dict[str, object]:
-    return {
-        "subscription_id": subscription(made),
-        "amount": 1,
-        "currency": "EUR",
-        "card_token": "t",
-        "card_brand": "Visa",
-        "card_last4": "4242",
-        "created_at": made.now,
-    }
-
-
-def _price_list() -> str:
-    return db.session.scalars(select(PriceList.id)).first() or ""
-
-
-@pytest.mark.service
-def test_the_gateway_is_never_asked_while_a_transaction_is_open(
-    app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    from webapp.ports import ports
-
-    quote, seen = quoted(app, business), []
-    for name in ("charge", "find", "cancel"):
-        real = getattr(ports().gateway, name)
-
-        def asked(*args: object, real: object = real) -> object:
-            seen.append(db.session().in_transaction())
-            return real(*args)  # type: ignore[operator]
-
-        monkeypatch.setattr(ports().gateway, name, asked)
-    post(app, f"/{business.account}/gateway", next="timeout")
-    pay(app, business, quote)
-    post(app, f"/{business.account}/clock", advance="PT1M")
-    assert seen == [False, False, False]
 
 
 @pytest.mark.service

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import pytest
 from flask import Flask
 
-from tests.purchases.test_gateway_contract import AMOUNT, BACK, key
 from tests.servers.stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
+from tests.support.gateways import AMOUNT, BACK
 from webapp.adapters import stripe_words
 from webapp.adapters.stripe import StripeGateway
 from webapp.db import db
@@ -16,7 +16,6 @@ from webapp.ports import Cancelled, Captured, Declined, OutcomeUnknown, Refunded
 from webapp.sandbox.scenarios import Made
 from webapp.sentences import DECLINES
 
-__all__ = ["key"]
 Key = Callable[[], str]
 
 

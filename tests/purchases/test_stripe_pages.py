@@ -1,96 +1,22 @@
-"""The portal as an owner meets it where Stripe is the gateway: each page and way back, and what is kept."""
+"""The portal as an owner meets it where Stripe is the gateway: each page, each way back, and what is stored."""
 
 import logging
 import re
-from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.conftest import signed_in
 from tests.servers.stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
-from tests.support.world import dump, renew_url, subscription
+from tests.support.stripe_owner import Owner
+from tests.support.world import dump, signed_in, subscription
 from webapp import rollover
 from webapp.adapters.clock import machine_now
-from webapp.adapters.stripe import StripeGateway
 from webapp.db import db
-from webapp.models import Card, Payment, PeriodRow
+from webapp.models import Payment
 from webapp.records import Invoice, Message
 from webapp.sandbox import scenarios
-from webapp.sandbox.scenarios import Made
-
-
-class Owner:
-    """An owner in a browser, outside the sandbox, whose cards are at Stripe."""
-
-    def __init__(self, app: Flask, stripe: Stripe, scenario: str = "business") -> None:
-        self.app, self.stripe = app, stripe
-        self.made: Made = scenarios.make(scenario, now=machine_now())
-        self.client: FlaskClient = signed_in(app, self.made)
-
-    def follow(self, answer: Any) -> str:
-        """Where a redirect leads, without the host."""
-        assert answer.status_code == 303, answer.text
-        where = urlsplit(answer.headers["Location"])
-        return where.path + (f"?{where.query}" if where.query else "")
-
-    def quoted(self) -> str:
-        """The address of the payment page for 14 seats."""
-        return self.follow(self.client.post(renew_url(self.made), data={"seats": 14}))
-
-    def enters_card(self, at: str, behaves: str = "accepted", **card: str) -> str:
-        """To Checkout and back; where that leads."""
-        answer = self.client.post(f"{at}/new-card" if at.endswith("payment") else at)
-        session = re.findall(r"^https://checkout\.stripe\.com/c/pay/(\w+)", answer.headers["Location"])[0]
-        self.stripe.enter_card(session, behaves, **card)
-        back = urlsplit(self.stripe.sessions[session]["success_url"])
-        return self.follow(self.client.get(f"{back.path}?{back.query}"))
-
-    def newest_card(self) -> str:
-        db.session.rollback()
-        newest = select(Card.id).where(Card.token.like("pm_%")).order_by(Card.added_at.desc())
-        found = db.session.scalars(newest).first() or ""
-        db.session.rollback()
-        return found
-
-    def pays(self, behaves: str = "accepted") -> str:
-        """All the way to Pay, with a card that is entered on the way; where that leads."""
-        payment = self.quoted()
-        assert self.enters_card(payment, behaves) == payment
-        card = self.newest_card()
-        assert re.search(rf'value="{card}"[^>]*checked|checked[^>]*value="{card}"', self.client.get(payment).text)
-        overview = self.follow(self.client.post(payment, data={"card": card}))
-        assert "Visa ••••\u00a04242" in self.client.get(overview).text
-        return self.follow(self.client.post(overview.replace("overview", "pay"), data={"attempt": 1, "card": card}))
-
-    def payments(self) -> list[str]:
-        db.session.rollback()
-        return list(db.session.scalars(select(Payment.state).order_by(Payment.created_at, Payment.key)))
-
-    def renewals(self) -> int:
-        """Periods that were paid in the portal, each with its invoice."""
-        periods = db.session.scalars(select(PeriodRow)).all()
-        issued = db.session.scalars(select(Invoice).where(Invoice.payment_key.is_not(None))).all()
-        assert len(periods) - 6 in (len(issued), len(issued) - 1)
-        return len(issued)
-
-
-@pytest.fixture
-def owner(stripe_app: Flask, stripe: Stripe) -> Owner:
-    return Owner(stripe_app, stripe)
-
-
-@pytest.fixture
-def quick(stripe_app: Flask, stripe: Stripe) -> None:
-    """A gateway that gives up sooner."""
-    gateway = StripeGateway(SECRET_KEY, WEBHOOK_SECRET, stripe.url, timeout=(1, 0.3), retries=0)
-    found = stripe_app.extensions["ports"]
-    stripe_app.extensions["ports"] = replace(found, gateway=gateway, notifier=gateway)
-    return
 
 
 def test_a_renewal_with_a_card_that_is_entered_at_stripe(owner: Owner, stripe: Stripe) -> None:

@@ -14,18 +14,16 @@ import stripe as sdk
 from flask import Flask
 from sqlalchemy import event, select, update
 
-from tests.conftest import signed_in
-from tests.purchases.test_stripe_pages import Owner, owner, quick
 from tests.servers.stripe_server import WEBHOOK_SECRET, Stripe
 from tests.servers.stripe_shapes import Shape
-from tests.support.world import dump
+from tests.support.stripe_owner import Owner
+from tests.support.world import dump, signed_in
 from webapp import credit_notes
 from webapp.adapters.clock import machine_now
 from webapp.db import db, transaction
 from webapp.models import Card, Payment
 from webapp.records import Invoice, Notification, Refund
 
-__all__ = ["owner", "quick"]
 HERE = "/webhooks/stripe"
 
 

@@ -8,9 +8,8 @@ import pytest
 from flask import Flask, current_app
 from sqlalchemy import func, select, update
 
-from tests.conftest import signed_in
-from tests.mail.test_mails import kinds
-from tests.support.world import post, statements, subscription
+from tests.support.mails import kinds
+from tests.support.world import post, signed_in, statements, subscription
 from webapp import billing, cards, rollover, service
 from webapp.db import db, transaction
 from webapp.models import Account, Payment, PriceList, Subscription

@@ -15,7 +15,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.conftest import running
+from tests.support.application import running
 from tests.support.together import Act, Stop, again, alone, together
 from tests.support.truth import check, later, truth
 from tests.support.world import RETURN_URL, post, quoted, subscription

@@ -9,9 +9,19 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.conftest import signed_in
-from tests.subscriptions.test_explanations import words
-from tests.support.world import RETURN_URL, dump, pay, post, quoted, renew_url, state, step, subscription
+from tests.support.world import (
+    RETURN_URL,
+    dump,
+    pay,
+    post,
+    quoted,
+    renew_url,
+    signed_in,
+    state,
+    step,
+    subscription,
+    words,
+)
 from webapp import purchase, rollover, service
 from webapp.db import db, transaction
 from webapp.domain.subscription import ActiveUsersUnknown

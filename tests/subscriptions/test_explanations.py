@@ -8,8 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
-from tests.conftest import signed_in
-from tests.support.world import dump, pay, post, quoted, statements, subscription
+from tests.support.world import dump, pay, post, quoted, signed_in, statements, subscription, words
 from webapp import service
 from webapp.db import transaction
 from webapp.models import Account, DefaultCard, Owner, PriceList, Subscription
@@ -17,12 +16,6 @@ from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-def words(text: str) -> str:
-    """What is read of a page, in one line, with plain spaces."""
-    text = re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.S)
-    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("&#39;", "'").split())
 
 
 def page(client: FlaskClient, made: Made, locale: str = "en", name: str = "") -> str:

@@ -1,11 +1,13 @@
 """Shorthand for the tests: what QA's contract does, from inside."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from typing import Any
 
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import event, text, update
 
 from webapp import billing, purchase
@@ -55,6 +57,10 @@ def invoice_of(made: Made) -> Invoice:
 
 def pdf_url(made: Made) -> str:
     return f"{LIST}/{invoice_of(made).id}/download"
+
+
+def xml_url(made: Made) -> str:
+    return pdf_url(made).replace("/download", "/xml")
 
 
 def rewrite(made: Made, **told: Any) -> None:
@@ -120,3 +126,25 @@ def dump(counts: bool = False) -> dict[str, list[Any]]:
         for table in Base.metadata.sorted_tables
         if counts or table.name != "rate_limit"
     }
+
+
+def card_page(client: FlaskClient) -> str:
+    return str(client.post("/billing/cards/new").headers["Location"]).removeprefix("http://localhost")
+
+
+CARD = {"number": "4242 4242 4242 4242", "expiry": "12/31", "code": "123", "holder": "Camille Martin"}
+
+
+def words(text: str) -> str:
+    """What is read of a page, in one line, with plain spaces."""
+    text = re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.S)
+    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("&#39;", "'").split())
+
+
+def signed_in(app: Flask, made: Made) -> FlaskClient:
+    """The owner's client, reading English."""
+    client = app.test_client()
+    client.set_cookie("locale", "en")
+    answer = client.post("/sign-in", data={"email": made.email, "password": made.password})
+    assert answer.status_code == 303
+    return client

