@@ -36,7 +36,7 @@ def batch(number: int, runs: int, steps: int) -> Ran:
     """The lives of one seed, on a database of their own."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"SANDBOX": "1", "INSTANCE_DIR": folder}
-        from tests.soak.test_life import MIXED, Life, machine, still
+        from tests.soak.life import MIXED, Life, machine, still
         from webapp import create_app
         from webapp.db import db
 
