@@ -1,4 +1,8 @@
-"""`make bench`: what the cost fragment, asked at every click, costs; numbers beside their aims, and no verdict."""
+"""`make bench`: the time, queries and bytes of the cost fragment, which is fetched at every click of + or −.
+
+It prints numbers beside their aims and judges nothing. FRAGMENT_ROUNDS, FRAGMENT_REQUESTS, FRAGMENT_WARM_UP,
+FRAGMENT_CALLS, FRAGMENT_SLICES and FRAGMENT_SLICE_MS make it shorter or longer.
+"""
 
 import os
 import re
@@ -23,6 +27,7 @@ from sqlalchemy import event
 from werkzeug.test import create_environ, run_wsgi_app
 
 from e2e.portal import ROOT, Sandbox, environment, free_port, running_portal, token
+from tests.bench.sizes import number
 from tests.support.world import quoted, subscription
 from webapp import create_app, service
 from webapp.cli import serve
@@ -35,8 +40,10 @@ SERVED = {str(option.name): str(option.default) for option in serve.params}  # a
 WORKERS, THREADS = SERVED["workers"], SERVED["threads"]
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 COMPRESSED = {"Accept-Encoding": "br, gzip"}
-ROUNDS, REQUESTS, WARM_UP, CALLS = 5, 600, 100, 2000
-CLIENTS, SLICES, SLICE = 4, 5, 1.0  # seconds; servers take turns, so that a slow moment of the machine hits them all
+ROUNDS, REQUESTS = number("FRAGMENT_ROUNDS", 5), number("FRAGMENT_REQUESTS", 600)
+WARM_UP, CALLS = number("FRAGMENT_WARM_UP", 100), number("FRAGMENT_CALLS", 2000)
+CLIENTS, SLICES = 4, number("FRAGMENT_SLICES", 5)  # servers take turns, so a slow moment of the machine hits all
+SLICE = number("FRAGMENT_SLICE_MS", 1000) / 1000  # seconds
 RESOURCE = re.compile(r'<(?:link|script|img)\b[^>]*?\b(?:href|src)="(?!data:)([^"]+)"')
 
 
@@ -118,8 +125,8 @@ def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
             server.wait(20)
 
 
-def connect(server: Sandbox) -> HTTPConnection:
-    return HTTPConnection(server.url.removeprefix("http://"), timeout=30)
+def connect(url: str) -> HTTPConnection:
+    return HTTPConnection(url.removeprefix("http://"), timeout=30)
 
 
 def compare(portal: Sandbox, bare: Sandbox, asked: Asked) -> None:
@@ -132,7 +139,7 @@ def compare(portal: Sandbox, bare: Sandbox, asked: Asked) -> None:
 
 
 def _round(portal: Sandbox, bare: Sandbox, asked: Asked) -> tuple[tuple[float, float], tuple[float, float]]:
-    with closing(connect(portal)) as ours, closing(connect(bare)) as theirs:
+    with closing(connect(portal.url)) as ours, closing(connect(bare.url)) as theirs:
         pairs = [(timed(ours, asked), timed(theirs, asked)) for _ in range(WARM_UP + REQUESTS)][WARM_UP:]
     return p50_p99([pair[0] for pair in pairs]), p50_p99([pair[1] for pair in pairs])
 
@@ -227,7 +234,7 @@ def count_statements(app: Flask, client: FlaskClient, asked: Asked, made: Made) 
 
 def fetched(server: Sandbox, asked: Asked) -> tuple[int, int]:
     """Bytes of the answer's body and of the whole answer, compressed where the portal compresses."""
-    with closing(connect(server)) as connection:
+    with closing(connect(server.url)) as connection:
         response, body = get(connection, asked.path, asked.headers)
     headers = "".join(f"{name}: {value}\r\n" for name, value in response.getheaders())
     return len(body), len("HTTP/1.1 200 OK\r\n") + len(headers) + len("\r\n") + len(body)
@@ -243,11 +250,11 @@ def first_view(portal: Sandbox, client: FlaskClient, path: str, headers: dict[st
 # Threads.
 
 
-def hammer(server: Sandbox, asked: Asked) -> list[float]:
+def hammer(url: str, asked: Asked) -> list[float]:
     """One client for one slice; it connects anew now and then, as a connection stays with one worker."""
     end, times = perf_counter() + SLICE, list[float]()
     while perf_counter() < end:
-        with closing(connect(server)) as connection:
+        with closing(connect(url)) as connection:
             connection.connect()
             for _ in range(25):
                 times.append(timed(connection, asked))
@@ -261,7 +268,7 @@ def try_threads(portals: dict[str, Sandbox], asked: Asked) -> None:
     with ProcessPoolExecutor(CLIENTS) as pool:  # processes: a client must not wait for another client's lock
         for _ in range(SLICES + 1):
             for threads, portal in portals.items():
-                found = pool.map(hammer, [portal] * CLIENTS, [asked] * CLIENTS)
+                found = pool.map(hammer, [portal.url] * CLIENTS, [asked] * CLIENTS)
                 slices[threads].append([taken for times in found for taken in times])
     for threads, (_warm_up, *measured) in slices.items():
         rate, p99 = median(len(times) / SLICE for times in measured), median(p50_p99(times)[1] for times in measured)

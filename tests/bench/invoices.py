@@ -1,5 +1,7 @@
-"""`make bench`: the list of 100 invoices and of a million on PostgreSQL, choice by choice; how fast documents are made;
-and the memory that a year of 100 and of 5,000 documents takes on its way.
+"""`make bench`: the list of 100 invoices and of a million on PostgreSQL, filter by filter; then the speed and
+the memory of a year's archive with 100 and with 5,000 documents.
+
+INVOICES_SIZES ("100 1000000"), INVOICES_YEARS ("100 5000") and INVOICES_TIMES (calls of each list) change the sizes.
 """
 
 import os
@@ -19,6 +21,7 @@ from flask import Flask
 from flask_migrate import upgrade
 
 from e2e.portal import ROOT, environment
+from tests.bench.sizes import number, numbers
 from tests.support.databases import new_postgresql
 from webapp import create_app, invoices
 from webapp.db import db, new_id, transaction
@@ -26,9 +29,9 @@ from webapp.records import Invoice
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
-SIZES = (100, 1_000_000)
-YEARS = (100, 5_000)
-TIMES = 100
+SIZES = numbers("INVOICES_SIZES", 100, 1_000_000)
+YEARS = numbers("INVOICES_YEARS", 100, 5_000)
+TIMES = number("INVOICES_TIMES", 100)
 # A million like the account's own: over ten years, one in fifty credited (each third of them in part), and their notes.
 FILL = """
 INSERT INTO invoice (id, issuer_id, account_id, subscription_id, kind, credits_id, number, number_key, purchase_order,
@@ -96,7 +99,7 @@ def timed(app: Flask, account: str, asked: dict[str, str]) -> tuple[float, int]:
 
 
 def the_list(folder: Path) -> None:
-    print("The list of an account's invoices on PostgreSQL, median ms of 100 calls", flush=True)
+    print(f"The list of an account's invoices on PostgreSQL, median ms of {TIMES} calls", flush=True)
     apps = [filled(new_postgresql(), folder, size) for size in SIZES]
     for name in choices(apps[0][1]):
         calls = [(app, made.account, choices(made)[name]) for app, made in apps]

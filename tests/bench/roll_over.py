@@ -1,5 +1,7 @@
-"""`make bench`: how many subscriptions a second are rolled over on PostgreSQL, beside a naked loop of SQL that writes
-the same rows and commits as often; and the memory that it takes.
+"""`make bench`: how many subscriptions a second are rolled over on PostgreSQL, and with how much memory.
+
+A bare loop of SQL writes the same rows and commits as often, for comparison. ROLL_OVER_SIZES ("1000 10000"): how many
+subscriptions are rolled over.
 """
 
 import os
@@ -20,13 +22,14 @@ from psycopg.types.json import Json
 from sqlalchemy import Table, insert, select
 
 from e2e.portal import ROOT, environment
+from tests.bench.sizes import numbers
 from tests.support.databases import database_name, new_postgresql
 from webapp import create_app
 from webapp.db import Base, db, transaction
 from webapp.sandbox import scenarios
 from webapp.sandbox.tables import SandboxAccount
 
-SIZES = (1_000, 10_000)
+SIZES = numbers("ROLL_OVER_SIZES", 1_000, 10_000)
 COPIED = (
     "account",
     "owner",
@@ -91,12 +94,12 @@ def roll_over(url: str, folder: Path) -> tuple[float, float]:
     return count / seconds, used.ru_maxrss / 1024
 
 
-def naked(url: str, like: str) -> float:
+def bare_loop(url: str, like: str) -> float:
     """Subscriptions a second of a loop that locks, inserts and commits as the sweep does, and computes nothing."""
     with psycopg.connect(like, row_factory=dict_row) as connection:
-        one = connection.execute("SELECT * FROM payment LIMIT 1").fetchone()
-        assert one
-        rows = {name: _written(connection, name, one) for name in WRITTEN}
+        payment = connection.execute("SELECT * FROM payment LIMIT 1").fetchone()
+        assert payment
+        rows = {table: _written_with(connection, table, payment) for table in WRITTEN}
     with psycopg.connect(url) as portal, psycopg.connect(url) as gateway:
         ids = portal.execute("SELECT id, account_id FROM subscription").fetchall()
         start = perf_counter()
@@ -105,7 +108,10 @@ def naked(url: str, like: str) -> float:
         return len(ids) / (perf_counter() - start)
 
 
-def _written(connection: psycopg.Connection[dict[str, Any]], table: str, one: dict[str, Any]) -> dict[str, Any]:
+def _written_with(
+    connection: psycopg.Connection[dict[str, Any]], table: str, payment: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """The rows of a table that one roll-over wrote: one each, and a mail to each reader."""
     where = {
         "quote": "id = %(quote_id)s",
         "payment": "key = %(key)s",
@@ -115,34 +121,44 @@ def _written(connection: psycopg.Connection[dict[str, Any]], table: str, one: di
         "activity": "subscription_id = %(subscription_id)s",
         "message": "account_id = (SELECT account_id FROM subscription WHERE id = %(subscription_id)s)",
     }[table]
-    (row,) = connection.execute(f"SELECT * FROM {table} WHERE {where}".encode(), one).fetchall()
-    return {name: Json(value) if isinstance(value, dict | list) else value for name, value in row.items()}
+    rows = connection.execute(f"SELECT * FROM {table} WHERE {where}".encode(), payment).fetchall()
+    assert len(rows) == 1 or (table == "message" and rows)
+    return [
+        {name: Json(value) if isinstance(value, dict | list) else value for name, value in row.items()} for row in rows
+    ]
 
 
 def _roll_over_one(
     portal: psycopg.Connection[Any],
     gateway: psycopg.Connection[Any],
-    rows: dict[str, dict[str, Any]],
+    rows: dict[str, list[dict[str, Any]]],
     whose: dict[str, Any],
     number: int,
 ) -> None:
     quote, key = f"{number:020d}", f"{number:020d}.1"
     lock = b"SELECT * FROM subscription WHERE id = %(subscription_id)s FOR NO KEY UPDATE"
     portal.execute(lock, whose)
-    _insert(portal, "quote", rows["quote"] | whose | {"id": quote, "card_id": None})
+    _insert(portal, "quote", rows["quote"][0] | whose | {"id": quote, "card_id": None})
     pending = {"state": "pending", "settled_at": None}
-    _insert(portal, "payment", rows["payment"] | whose | {"key": key, "quote_id": quote} | pending)
+    _insert(portal, "payment", rows["payment"][0] | whose | {"key": key, "quote_id": quote} | pending)
     portal.commit()
-    _insert(gateway, "sandbox_charge", rows["sandbox_charge"] | {"key": key})
+    _insert(gateway, "sandbox_charge", rows["sandbox_charge"][0] | {"key": key})
     gateway.commit()
     portal.execute(lock, whose)
     portal.execute("UPDATE payment SET state = 'captured', settled_at = created_at WHERE key = %s", (key,))
-    _insert(portal, "period", rows["period"] | whose)
+    _insert(portal, "period", rows["period"][0] | whose)
     portal.execute("UPDATE invoice_counter SET last_number = last_number + 1")
     named = {"id": quote, "number": f"MQ-2027-1{number:05d}", "payment_key": key}
-    _insert(portal, "invoice", rows["invoice"] | whose | named)
-    _insert(portal, "message", rows["message"] | whose | {"id": quote, "about": quote})
-    _insert(portal, "activity", {name: value for name, value in rows["activity"].items() if name != "id"} | whose)
+    _insert(portal, "invoice", rows["invoice"][0] | whose | named)
+    for index, message in enumerate(rows["message"]):
+        name = f"{number:018d}.{index}"
+        _insert(
+            portal,
+            "message",
+            message | whose | {"id": name, "about": name, "attached_id": message["attached_id"] and quote},
+        )
+    activity = {name: value for name, value in rows["activity"][0].items() if name != "id"}
+    _insert(portal, "activity", activity | whose)
     portal.commit()
 
 
@@ -161,7 +177,7 @@ NOT_THERE = {
 
 
 def main() -> None:
-    print("Roll-over on PostgreSQL, and a naked loop of SQL: subscriptions a second, ratio, peak memory", flush=True)
+    print("Roll-over on PostgreSQL, and a bare loop of SQL: subscriptions a second, ratio, peak memory", flush=True)
     peaks = []
     for size in SIZES:
         with tempfile.TemporaryDirectory() as name:
@@ -169,7 +185,7 @@ def main() -> None:
             populate(url, size, folder)
             copy = new_postgresql(database_name(url))
             rate, peak = roll_over(url, folder)
-            bare = naked(copy, url)
+            bare = bare_loop(copy, url)
             peaks.append(peak)
             told = f"{rate:,.0f}/s  {bare:,.0f}/s  {rate / bare:.2f} (aim ≥ 0.5)  {peak:.0f} MB"
             print(f"  {size:>6,}: {told}", flush=True)
