@@ -36,9 +36,9 @@ def mails(app: Flask, made: Made) -> list[dict[str, str]]:
 def link(app: Flask, made: Made) -> str:
     """Asked for, and out of the last mail."""
     assert ask(app, made.email).status_code == 303
-    found = re.search(r"http://127\.0\.0\.1:8000(/password/reset/[\w-]+)", mails(app, made)[-1]["text"])
-    assert found
-    return found[1]
+    match = re.search(r"http://127\.0\.0\.1:8000(/password/reset/[\w-]+)", mails(app, made)[-1]["text"])
+    assert match
+    return match[1]
 
 
 def follow(app: Flask, address: str) -> FlaskClient:
@@ -165,7 +165,7 @@ def test_a_link_used_by_two_at_once_sets_one_password(app: Flask, business: Made
         )
     assert sorted(answer.status_code for answer in answers) == [303, 410, 410, 410]
     won = next(n for n, answer in enumerate(answers) if answer.status_code == 303)
-    assert [enter(app, business, one) for one in new] == [303 if n == won else 422 for n in range(4)]
+    assert [enter(app, business, password) for password in new] == [303 if n == won else 422 for n in range(4)]
 
 
 def test_a_password_that_is_changed_ends_the_links_that_were_sent(app: Flask, business: Made) -> None:
@@ -177,7 +177,7 @@ def test_a_password_that_is_changed_ends_the_links_that_were_sent(app: Flask, bu
 def test_an_email_of_nobody_is_answered_alike_and_mails_nobody(app: Flask, business: Made) -> None:
     known, unknown = ask(app, business.email), ask(app, "nobody@example.test")
     assert (known.status_code, known.headers["Location"]) == (unknown.status_code, unknown.headers["Location"])
-    assert [len(one.headers.getlist("Set-Cookie")) for one in (known, unknown)] == [1, 1]
+    assert [len(answer.headers.getlist("Set-Cookie")) for answer in (known, unknown)] == [1, 1]
     rows = dump()
     assert len(rows["message"]) == 1
     assert len(rows["password_reset"]) == 2  # the same work
@@ -191,9 +191,9 @@ def test_the_token_is_kept_as_its_hash_and_the_link_begins_at_the_public_address
     app.test_client().post(
         "/password/forgotten", data={"email": f" {business.email.upper()} "}, base_url="http://localhost"
     )
-    found = re.search(r"https://portal\.example\.test/at/password/reset/([\w-]+)", mails(app, business)[-1]["text"])
-    assert found
-    assert found[1] not in repr(dump()["password_reset"])
+    match = re.search(r"https://portal\.example\.test/at/password/reset/([\w-]+)", mails(app, business)[-1]["text"])
+    assert match
+    assert match[1] not in repr(dump()["password_reset"])
 
 
 def test_a_link_is_mailed_in_the_language_of_its_owner(app: Flask, business: Made) -> None:
@@ -286,4 +286,4 @@ def test_a_link_ends_the_session_of_whoever_used_the_browser(app: Flask, busines
     copy.set_cookie("my_qlik", cookie.value)
     client.get(link(app, business))
     assert client.post("/password/reset", data={"new": NEW, "again": NEW}).status_code == 303
-    assert [one.get("/billing").status_code for one in (client, copy)] == [303, 303]
+    assert [browser.get("/billing").status_code for browser in (client, copy)] == [303, 303]

@@ -43,8 +43,8 @@ def age(seen: timedelta, began: timedelta | None = None) -> None:
         session.execute(update(OwnerSession).values(last_seen_at=now - seen, created_at=now - (began or seen)))
 
 
-def told(client: FlaskClient) -> str:
-    """What a request is told at the sign-in page where it is sent."""
+def sign_in_page_after(client: FlaskClient) -> str:
+    """The sign-in page to which a request without a session is sent."""
     sent = client.get("/billing")
     assert sent.headers["Location"] == "/sign-in?next=/billing"
     return str(client.get(sent.headers["Location"]).text)
@@ -62,7 +62,7 @@ def test_a_session_that_is_not_used_for_an_hour_ends_and_says_so(app: Flask, cli
     age(timedelta(minutes=59))
     assert client.get("/billing").status_code == 200
     age(timedelta(minutes=60))
-    assert "it was not used for 60 minutes" in told(client)
+    assert "it was not used for 60 minutes" in sign_in_page_after(client)
     assert client.post("/contact", data={"message": "x" * 20}).status_code == 303
     page = client.get("/sign-in").text
     assert "it was not used for 60 minutes" in page
@@ -75,7 +75,7 @@ def test_a_session_in_use_ends_after_twelve_hours(client: FlaskClient) -> None:
     age(timedelta(), timedelta(hours=12) - timedelta(seconds=30))
     assert client.get("/billing").status_code == 200
     age(timedelta(), timedelta(hours=12))
-    assert "Your session has ended. Sign in to come back to where you were." in told(client)
+    assert "Your session has ended. Sign in to come back to where you were." in sign_in_page_after(client)
 
 
 def test_that_it_is_used_is_written_once_in_a_minute(client: FlaskClient) -> None:
@@ -88,7 +88,7 @@ def test_that_it_is_used_is_written_once_in_a_minute(client: FlaskClient) -> Non
     with statements() as asked:
         for _ in range(3):
             client.get("/subscriptions")
-    assert sum(one.startswith("UPDATE") for one in asked) == 1
+    assert sum(statement.startswith("UPDATE") for statement in asked) == 1
     after = dump(counts=True)
     assert {table for table in after if after[table] != before[table]} == {"owner_session"}
     assert ports().clock.system_now() - rows()[0].last_seen_at < timedelta(seconds=30)
@@ -132,7 +132,7 @@ def test_a_session_that_is_ended_elsewhere_is_sent_to_sign_in_with_the_reason(ap
     assert ended
     for _ in range(2):  # twice changes nothing
         assert client.post(ended[1]).status_code == 303
-    assert "This session was ended from another one of yours." in told(other)
+    assert "This session was ended from another one of yours." in sign_in_page_after(other)
     assert client.get("/billing").status_code == 200
     assert "Safari" not in client.get("/sessions").text
 
@@ -142,7 +142,7 @@ def test_every_other_session_can_be_ended_at_once(app: Flask, business: Made) ->
     others = [signed_in(app, business) for _ in range(2)]
     client = signed_in(app, business)
     assert client.post("/sessions/end-others").status_code == 303
-    assert [one.get("/billing").status_code for one in (*others, client, stranger)] == [303, 303, 200, 200]
+    assert [browser.get("/billing").status_code for browser in (*others, client, stranger)] == [303, 303, 200, 200]
     assert "/sessions/end-others" not in client.get("/sessions").text
 
 

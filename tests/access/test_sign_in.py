@@ -19,9 +19,9 @@ def sign_in(client: FlaskClient, email: str, password: str, **form: str):  # typ
 
 
 def cookie(client: FlaskClient) -> str:
-    found = client.get_cookie("my_qlik")
-    assert found is not None
-    return found.value
+    cookie = client.get_cookie("my_qlik")
+    assert cookie is not None
+    return cookie.value
 
 
 def test_a_stranger_is_sent_to_sign_in_and_back(app: Flask, business: Made) -> None:

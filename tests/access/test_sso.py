@@ -53,8 +53,8 @@ def _patient() -> Any:
 
 @pytest.fixture
 def provider(app: Flask) -> Iterator[Provider]:
-    with provider_of_our_own() as found, configured(app, found.issuer):
-        yield found
+    with provider_of_our_own() as provider, configured(app, provider.issuer):
+        yield provider
 
 
 def begin(app: Flask, target: str = "") -> tuple[FlaskClient, str]:
@@ -71,16 +71,16 @@ def come_back(app: Flask, provider: Provider, target: str = "") -> tuple[FlaskCl
 
 
 def cookie(client: FlaskClient) -> str:
-    found = client.get_cookie("my_qlik")
-    return found.value if found else ""
+    cookie = client.get_cookie("my_qlik")
+    return cookie.value if cookie else ""
 
 
 def agree(location: str, sub: str, **form: str) -> str:
     """Signs in at oidc-provider-mock; the way back."""
     answer = requests.post(location, data={"sub": sub, **form}, allow_redirects=False, timeout=10)
-    found = urlsplit(answer.headers["Location"])
-    assert found.path == BACK
-    return f"{found.path}?{found.query}"
+    address = urlsplit(answer.headers["Location"])
+    assert address.path == BACK
+    return f"{address.path}?{address.query}"
 
 
 def test_an_owner_signs_in_and_out_at_a_provider(app: Flask, business: Made, issuer: str) -> None:
@@ -89,9 +89,9 @@ def test_an_owner_signs_in_and_out_at_a_provider(app: Flask, business: Made, iss
     asked = f"/subscriptions/{subscription(business)}/renew?seats=14"
     with configured(app, issuer):
         client, location = begin(app, asked)
-        told = parse_qs(urlsplit(location).query)
-        assert (told["code_challenge_method"], told["response_type"]) == (["S256"], ["code"])
-        assert told["redirect_uri"] == ["http://localhost" + BACK]
+        query = parse_qs(urlsplit(location).query)
+        assert (query["code_challenge_method"], query["response_type"]) == (["S256"], ["code"])
+        assert query["redirect_uri"] == ["http://localhost" + BACK]
         way_back = agree(location, "camille")
         begun = cookie(client)
         back = client.get(way_back)
@@ -255,7 +255,7 @@ def test_a_provider_that_is_silent_is_given_up(
 
 
 def test_a_provider_that_calls_itself_otherwise_is_not_trusted(app: Flask, provider: Provider) -> None:
-    provider.told = {"issuer": "https://another.example.test"}
+    provider.metadata = {"issuer": "https://another.example.test"}
     assert app.test_client().get(START).status_code == 502
 
 
@@ -273,7 +273,7 @@ def test_a_sign_out_ends_here_if_the_provider_cannot_end_it_there(
     provider.claims = {"email": business.email}
     client, _ = come_back(app, provider)
     assert client.post("/sign-out").headers["Location"] == "/sign-in"  # it publishes no such page
-    provider.told = {"end_session_endpoint": f"{provider.issuer}/end"}
+    provider.metadata = {"end_session_endpoint": f"{provider.issuer}/end"}
     sso.init(app)
     by_password = signed_in(app, business)
     assert by_password.post("/sign-out").headers["Location"] == "/sign-in"
@@ -287,7 +287,7 @@ def test_an_id_token_goes_with_its_session(app: Flask, business: Made, provider:
     owner = signed_in(app, business)
     owner.post("/sessions/end-others")
     db.session.rollback()
-    assert [one.id_token for one in db.session.query(OwnerSession) if one.ended] == [None]
+    assert [session.id_token for session in db.session.query(OwnerSession) if session.ended] == [None]
 
 
 def test_without_local_passwords_the_provider_is_the_only_way_in(

@@ -151,7 +151,7 @@ def test_cards_and_payments_are_begun_so_often_by_an_account(
     pay = step(business, quote, "pay")
     form = {"attempt": "1", "card": business.cards[0]}
     assert [client.post(pay, data=form).status_code for _ in range(11)] == [303] * 10 + [429]
-    assert [one["state"] for one in state(app, business)["payments"]].count("captured") == 1
+    assert [payment["state"] for payment in state(app, business)["payments"]].count("captured") == 1
     other = signed_in(app, scenarios.make("business"))
     assert other.post("/billing/cards/new").status_code == 303
 
@@ -160,7 +160,7 @@ def test_cards_and_payments_are_begun_so_often_by_an_account(
 def test_counts_at_once_are_all_counted(app: Flask) -> None:
     db.session.remove()
 
-    def one(_n: int) -> bool:
+    def guess(_n: int) -> bool:
         with app.test_request_context():
             try:
                 throttle.count("guess", "somebody")
@@ -169,7 +169,7 @@ def test_counts_at_once_are_all_counted(app: Flask) -> None:
             return True
 
     with ThreadPoolExecutor(6) as pool:
-        assert sum(pool.map(one, range(12))) == 5
+        assert sum(pool.map(guess, range(12))) == 5
     db.session.rollback()
     assert db.session.scalars(select(RateLimit.hits)).one() == 12
 
@@ -202,14 +202,14 @@ def test_only_trusted_proxies_tell_where_a_request_is_from(
 
     settings = {name: app.config[name] for name in ("SQLALCHEMY_DATABASE_URI", "SECRET_KEY", "SANDBOX")}
     proxied = create_app({**settings, "TRUSTED_PROXIES": proxies, "WTF_CSRF_ENABLED": False})
-    form, told = {"email": business.email, "password": "wrong"}, []
+    form, codes = {"email": business.email, "password": "wrong"}, []
     for n in range(6):
         headers = {"X-Forwarded-For": f"203.0.113.{n}, 198.51.100.{n}"}
-        told.append(proxied.test_client().post("/sign-in", data=form, headers=headers).status_code)
+        codes.append(proxied.test_client().post("/sign-in", data=form, headers=headers).status_code)
     with proxied.app_context():
         db.session.remove()
         db.engine.dispose()
-    assert told == statuses
+    assert codes == statuses
 
 
 def test_a_device_is_remembered_for_a_few_owners_alone(app: Flask) -> None:
@@ -217,9 +217,9 @@ def test_a_device_is_remembered_for_a_few_owners_alone(app: Flask) -> None:
     owners = [scenarios.make("business") for _ in range(7)]
     for made in owners:
         assert guess(client, made.email, made.password).status_code == 303
-    found = client.get_cookie("my_qlik_device")
-    assert found
-    assert len(found.value) < 400
+    cookie = client.get_cookie("my_qlik_device")
+    assert cookie
+    assert len(cookie.value) < 400
     with transaction() as session:
         session.execute(update(RateLimit).values(hits=1000))
     assert guess(client, owners[-1].email, owners[-1].password).status_code == 303

@@ -59,8 +59,8 @@ def test_both_plans_change_it_and_see_it(app: Flask, scenario: str) -> None:
     answer = save(client, city="Villeurbanne", purchase_order="BC-2027-118", document_locale="en")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     page = client.get("/billing").text
-    for told in ("Villeurbanne", "BC-2027-118", "English", "up to date"):
-        assert told in page
+    for text in ("Villeurbanne", "BC-2027-118", "English", "up to date"):
+        assert text in page
     form = client.get(URL).text
     assert 'value="Villeurbanne"' in form
     assert '<option selected value="en">' in form
@@ -70,10 +70,10 @@ def test_only_what_changed_is_told_to_the_activity(client: FlaskClient, business
     save(client)
     save(client, **GERMAN)
     db.session.rollback()
-    told = db.session.scalars(select(Activity).where(Activity.account_id == business.account)).all()[-1]
-    assert (told.what, told.by) == ("billing_information_changed", "Camille Martin")
-    assert told.before == {"country": "FR", "siren": "900300401", "vat_number": "FR41900300401"}
-    assert told.after == {"country": "DE", "siren": None, "vat_number": "DE136695976"}
+    changes = db.session.scalars(select(Activity).where(Activity.account_id == business.account)).all()[-1]
+    assert (changes.what, changes.by) == ("billing_information_changed", "Camille Martin")
+    assert changes.before == {"country": "FR", "siren": "900300401", "vat_number": "FR41900300401"}
+    assert changes.after == {"country": "DE", "siren": None, "vat_number": "DE136695976"}
 
 
 def test_saving_what_is_there_already_writes_nothing(client: FlaskClient) -> None:
@@ -211,16 +211,16 @@ def test_hostile_text_is_text(app: Flask, client: FlaskClient, business: Made) -
 def test_future_invoices_use_it_and_issued_ones_do_not(app: Flask, client: FlaskClient, business: Made) -> None:
     save(client, legal_name="Beaumont GmbH", purchase_order="BC-1", **GERMAN)
     pay(app, business, quoted(app, business))
-    told = state(app, business)["invoices"]
-    assert [invoice["tax"] for invoice in told[-2:]] == [7_080, 0]
-    first, last = [client.get(link).text for link in sorted_links(client, told)]
+    invoices = state(app, business)["invoices"]
+    assert [invoice["tax"] for invoice in invoices[-2:]] == [7_080, 0]
+    first, last = [client.get(link).text for link in sorted_links(client, invoices)]
     assert "Ateliers Beaumont SARL" in first
     assert "Beaumont GmbH" in last
 
 
-def sorted_links(client: FlaskClient, told: list[dict[str, Any]]) -> list[str]:
+def sorted_links(client: FlaskClient, refusal: list[dict[str, Any]]) -> list[str]:
     page = client.get("/billing/invoices").text
-    return [page.split(f">{invoice['number']}<")[0].rsplit('href="', 1)[1].rstrip('"') for invoice in told[-2:]]
+    return [page.split(f">{invoice['number']}<")[0].rsplit('href="', 1)[1].rstrip('"') for invoice in refusal[-2:]]
 
 
 @pytest.mark.parametrize(

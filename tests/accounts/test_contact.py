@@ -36,8 +36,8 @@ def test_a_message_is_a_case_a_mail_and_an_activity(client: FlaskClient, busines
     mail = db.session.scalars(select(Message)).one()
     assert mail.recipient == "sophie.laurent@example.test"
     assert mail.subject == f"Dossier {case.number} : Renouvellement – Ateliers Beaumont SARL".replace(" :", "\u00a0:")
-    for told in (case.number, business.email, "Qlik Sense Business", f"> {MESSAGE}"):
-        assert told in mail.body
+    for text in (case.number, business.email, "Qlik Sense Business", f"> {MESSAGE}"):
+        assert text in mail.body
     row = db.session.scalars(select(Activity).order_by(Activity.id.desc()).limit(1)).one()
     assert (row.what, row.by, row.subscription_id) == ("case_opened", "Camille Martin", subscription(business))
     assert row.after == {"number": case.number, "subject": "renewal"}
@@ -49,8 +49,8 @@ def test_the_page_gives_the_number_and_lists_the_cases(client: FlaskClient, busi
     page = client.get("/contact").text
     assert f"Your case number is {case.number}." in page
     row = page.split('<th scope="row">')[1]
-    for told in (case.number, "15\u00a0January\u00a02027", "Renewal", "Qlik Sense Business"):
-        assert told in row
+    for text in (case.number, "15\u00a0January\u00a02027", "Renewal", "Qlik Sense Business"):
+        assert text in row
     assert "Your case number is" not in client.get("/contact").text
 
 

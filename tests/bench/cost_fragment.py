@@ -76,8 +76,8 @@ def timed(server: HTTPConnection, asked: Asked) -> float:
 
 
 def p50_p99(times: Sequence[float]) -> tuple[float, float]:
-    found = quantiles(times, n=100)
-    return found[49], found[98]
+    percentiles = quantiles(times, n=100)
+    return percentiles[49], percentiles[98]
 
 
 # The peer: what Flask and Jinja cost by themselves.
@@ -117,9 +117,9 @@ def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
     with (folder / "server.log").open("w") as log:
         server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
         try:
-            found = Sandbox(f"http://127.0.0.1:{port}", folder, dict(os.environ))
-            found.wait(server)
-            yield found
+            server_at = Sandbox(f"http://127.0.0.1:{port}", folder, dict(os.environ))
+            server_at.wait(server)
+            yield server_at
         finally:
             server.terminate()
             server.wait(20)
@@ -133,8 +133,8 @@ def compare(portal: Sandbox, bare: Sandbox, asked: Asked) -> None:
     """Both are asked in turn within one run, so that the machine's moods cancel out in the ratio."""
     rounds = [_round(portal, bare, asked) for _ in range(ROUNDS)]
     for index, (name, aim) in enumerate((("p50", "1.5"), ("p99", "2.5"))):
-        ours, theirs = (median(found[who][index] for found in rounds) for who in (0, 1))
-        ratio = median(found[0][index] / found[1][index] for found in rounds)
+        ours, theirs = (median(times[who][index] for times in rounds) for who in (0, 1))
+        ratio = median(times[0][index] / times[1][index] for times in rounds)
         row(f"{name}: fragment, peer, ratio", f"{ours:.2f} ms  {theirs:.2f} ms  {ratio:.2f}", f"aim ≤ {aim}")
 
 
@@ -188,9 +188,9 @@ def pieces(app: Flask, asked: Asked) -> dict[str, float]:
         for name, (owner, attribute) in parts.items():
             stack.enter_context(patch.object(owner, attribute, watch(name, getattr(owner, attribute))))
         total = whole(app, asked)
-    found = {name: taken / (CALLS + WARM_UP) * 1e6 for name, taken in spent.items()}
-    top = sum(taken for name, taken in found.items() if not name.startswith("of these"))
-    return {**found, "the rest: routing, contexts, the view": total - top}
+    means = {name: taken / (CALLS + WARM_UP) * 1e6 for name, taken in spent.items()}
+    top = sum(taken for name, taken in means.items() if not name.startswith("of these"))
+    return {**means, "the rest: routing, contexts, the view": total - top}
 
 
 def break_down(app: Flask, asked: Asked, size: int) -> None:
@@ -242,7 +242,7 @@ def fetched(server: Sandbox, asked: Asked) -> tuple[int, int]:
 
 def first_view(portal: Sandbox, client: FlaskClient, path: str, headers: dict[str, str]) -> None:
     """A browser's first visit: the page and every file that its HTML names."""
-    files = [unescape(found) for found in RESOURCE.findall(client.get(path).text)]
+    files = [unescape(address) for address in RESOURCE.findall(client.get(path).text)]
     sent = sum(fetched(portal, Asked(address, headers))[1] for address in (path, *files))
     row(f"{path}: bytes, requests", f"{sent / 1000:.1f} kB  {1 + len(files)}", "aim ≤ 30 kB, ≤ 5")
 
@@ -268,8 +268,8 @@ def try_threads(portals: dict[str, Sandbox], asked: Asked) -> None:
     with ProcessPoolExecutor(CLIENTS) as pool:  # processes: a client must not wait for another client's lock
         for _ in range(SLICES + 1):
             for threads, portal in portals.items():
-                found = pool.map(hammer, [portal.url] * CLIENTS, [asked] * CLIENTS)
-                slices[threads].append([taken for times in found for taken in times])
+                answers = pool.map(hammer, [portal.url] * CLIENTS, [asked] * CLIENTS)
+                slices[threads].append([taken for times in answers for taken in times])
     for threads, (_warm_up, *measured) in slices.items():
         rate, p99 = median(len(times) / SLICE for times in measured), median(p50_p99(times)[1] for times in measured)
         row(f"{threads} threads", f"{rate:.0f} requests/s  {p99:.1f} ms", "the default" if threads == THREADS else "")

@@ -105,27 +105,27 @@ def the_list(folder: Path) -> None:
         calls = [(app, made.account, choices(made)[name]) for app, made in apps]
         times: list[list[tuple[float, int]]] = [[] for _ in calls]
         for _ in range(TIMES):  # by turns, so that what else the machine does falls on both
-            for call, found in zip(calls, times, strict=True):
-                found.append(timed(*call))
-        small, large = (median(took for took, _ in found) for found in times)
-        rows = " and ".join(str(found[0][1]) for found in times)
-        told = f"{small:.2f}  {large:.2f}  {large / small:.2f} (aim ≤ 1.15 for as many rows: {rows})"
-        print(f"  {name:<24}{told}", flush=True)
+            for call, measured in zip(calls, times, strict=True):
+                measured.append(timed(*call))
+        small, large = (median(took for took, _ in measured) for measured in times)
+        rows = " and ".join(str(measured[0][1]) for measured in times)
+        line = f"{small:.2f}  {large:.2f}  {large / small:.2f} (aim ≤ 1.15 for as many rows: {rows})"
+        print(f"  {name:<24}{line}", flush=True)
 
 
 def a_year(size: int) -> tuple[float, float]:
     """Peak MB of a process that sends a year of so many documents, none of them made, and documents a second."""
     with tempfile.TemporaryDirectory() as folder:
         env = environment(Path(folder)) | {"BENCH_YEAR": str(size)}
-        with (Path(folder) / "told").open("w+") as told:
-            process = subprocess.Popen([sys.executable, "-m", "tests.bench.invoices"], cwd=ROOT, env=env, stdout=told)
+        with (Path(folder) / "output").open("w+") as output:
+            process = subprocess.Popen([sys.executable, "-m", "tests.bench.invoices"], cwd=ROOT, env=env, stdout=output)
             _, status, used = os.wait4(process.pid, 0)
             process.returncode = status
-            told.seek(0)
-            found = re.fullmatch(r"([\d.]+)\n", told.read())
+            output.seek(0)
+            match = re.fullmatch(r"([\d.]+)\n", output.read())
     assert status == 0
-    assert found
-    return used.ru_maxrss / 1024, float(found[1])
+    assert match
+    return used.ru_maxrss / 1024, float(match[1])
 
 
 def send_a_year(size: int) -> None:
@@ -159,10 +159,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         the_list(Path(folder))
     print("A year on its way, no document made before: peak MB, documents a second", flush=True)
-    found = [a_year(size) for size in YEARS]
-    for size, (peak, rate) in zip(YEARS, found, strict=True):
+    years = [a_year(size) for size in YEARS]
+    for size, (peak, rate) in zip(YEARS, years, strict=True):
         print(f"  {size:>6,}: {peak:.0f} MB  {rate:.0f}/s", flush=True)
-    print(f"  memory of the larger to the smaller: {found[1][0] / found[0][0]:.2f} (aim ≤ 1.1)", flush=True)
+    print(f"  memory of the larger to the smaller: {years[1][0] / years[0][0]:.2f} (aim ≤ 1.1)", flush=True)
 
 
 if __name__ == "__main__":

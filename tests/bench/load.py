@@ -117,12 +117,12 @@ def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
             }
             for name, storm in storms.items():
                 with storm as times:
-                    told = load(pool, portal, mine, size, full / 2)
-                lost = check(app, mine, told.receipts)
-                wrong += told.faults + [f"{lost} payments lost"] * bool(lost)
-                ends = p99(told.fragments), p99(told.pages)
+                    seen = load(pool, portal, mine, size, full / 2)
+                lost = check(app, mine, seen.receipts)
+                wrong += seen.faults + [f"{lost} payments lost"] * bool(lost)
+                ends = p99(seen.fragments), p99(seen.pages)
                 seen = f"{ends[0]:.0f} ms {ends[0] / light:.1f}  {ends[1]:.0f} ms {ends[1] / heavy:.1f}"
-                said = f"{len(told.receipts)} paid, {lost} lost, {told.retried} retried, {len(told.faults)} not healed"
+                said = f"{len(seen.receipts)} paid, {lost} lost, {seen.retried} retried, {len(seen.faults)} not healed"
                 row(f"  {name} ({times[0]} times): p99 ÷ idle p50", seen, ("aim ≤ 8   " if times == [0] else "") + said)
     return wrong
 
@@ -146,8 +146,8 @@ def roll_over(url: str, size: Size, folder: Path) -> list[str]:
         failed = sum(sweep.wait() != 0 for sweep in sweeps)
         took = perf_counter() - start
         with psycopg.connect(copy) as connection:
-            found = connection.execute(b"SELECT count(*) FROM invoice WHERE payment_key IS NOT NULL").fetchone()
-        renewed = found[0] if found else 0
+            row_of_count = connection.execute(b"SELECT count(*) FROM invoice WHERE payment_key IS NOT NULL").fetchone()
+        renewed = row_of_count[0] if row_of_count else 0
         drop_postgresql(copy)
         if renewed != due or failed:
             wrong.append(f"{renewed} of {due} renewed, {failed} sweeps failed")

@@ -33,7 +33,7 @@ class Owner:
 
 
 @dataclass
-class Told:
+class Seen:
     """What clients saw: latencies in ms, from when the request was due; faults that no retry healed; receipts."""
 
     fragments: list[float] = field(default_factory=list)
@@ -50,7 +50,7 @@ class Client:
     """One browser, that tries again what failed, as its owner would."""
 
     def __init__(self, address: str, owner: Owner | None = None, seats: int = 0) -> None:
-        self.address, self.owner, self.seats, self.told = address, owner, seats, Told()
+        self.address, self.owner, self.seats, self.seen = address, owner, seats, Seen()
         self.connection: HTTPConnection | None = None
 
     def ask(
@@ -67,9 +67,9 @@ class Client:
             except (OSError, HTTPException) as fault:
                 said = type(fault).__name__
             self._close()
-            self.told.retried += 1
+            self.seen.retried += 1
             sleep(PAUSE)
-        self.told.faults.append(f"{said} at {method} {path}")
+        self.seen.faults.append(f"{said} at {method} {path}")
         return 0, "", ""
 
     def _once(
@@ -104,7 +104,7 @@ class Client:
         self.ask("POST", payment, {"card": self.owner.card, **csrf})
         _, receipt, _ = self.ask("POST", payment.replace("/payment", "/pay"), {"attempt": "1", **csrf})
         if receipt.endswith("/receipt"):
-            self.told.receipts.append(receipt.split("/")[-2])
+            self.seen.receipts.append(receipt.split("/")[-2])
 
 
 def signed_in(address: str, made: Made, email: str, subscription: str, account: str, card: str) -> Owner:
@@ -146,7 +146,7 @@ def owners(portal: Sandbox, made: Made, url: str, count: int) -> list[Owner]:
     return [signed_in(address, made, *row) for row in rows]
 
 
-def browse(address: str, mine: Sequence[Owner], seed: int, rate: float, seconds: float) -> Told:
+def browse(address: str, mine: Sequence[Owner], seed: int, rate: float, seconds: float) -> Seen:
     """Pages, fragments and purchases: so many a second, or (0) one after the other. In a process of its own.
 
     An owner does one thing at a time and keeps no other owner waiting. `seed`: each hundred is a phase, which begins
@@ -165,7 +165,7 @@ def browse(address: str, mine: Sequence[Owner], seed: int, rate: float, seconds:
             if not rate:
                 job.result()
             asked += 1
-    return sum_of([client.told for client in clients])
+    return sum_of([client.seen for client in clients])
 
 
 def visit(idle: "SimpleQueue[Client]", what: float, which: float, due: float) -> None:
@@ -176,16 +176,16 @@ def visit(idle: "SimpleQueue[Client]", what: float, which: float, due: float) ->
         client.pay()  # three requests, which are not among the times
     elif what < 0.6:
         client.ask("GET", f"{here}/renew?seats={12 + int(which * 48)}", part=True)
-        client.told.fragments.append((perf_counter() - due) * 1000)
+        client.seen.fragments.append((perf_counter() - due) * 1000)
     else:
         pages = ("/subscriptions", "/billing", here, "/billing/invoices")
         client.ask("GET", pages[int(which * len(pages))])
-        client.told.pages.append((perf_counter() - due) * 1000)
+        client.seen.pages.append((perf_counter() - due) * 1000)
     idle.put(client)
 
 
-def sum_of(parts: Iterable[Told]) -> Told:
-    total = Told()
+def sum_of(parts: Iterable[Seen]) -> Seen:
+    total = Seen()
     for part in parts:
         total.fragments += part.fragments
         total.pages += part.pages
@@ -195,7 +195,7 @@ def sum_of(parts: Iterable[Told]) -> Told:
     return total
 
 
-def load(pool: ProcessPoolExecutor, portal: Sandbox, mine: list[Owner], size: Size, rate: float) -> Told:
+def load(pool: ProcessPoolExecutor, portal: Sandbox, mine: list[Owner], size: Size, rate: float) -> Seen:
     """All clients at once; `rate` is of all together, 0: as fast as answers come."""
     address, count = portal.url.removeprefix("http://"), size.clients
     shares = [mine[number::count] for number in range(count)]

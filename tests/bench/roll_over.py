@@ -81,12 +81,12 @@ def _copy(row: dict[str, Any], number: int, shared: set[str]) -> dict[str, Any]:
 def roll_over(url: str, folder: Path) -> tuple[float, float]:
     """Subscriptions a second as the command itself tells, and its peak memory in MB."""
     command = [sys.executable, "-m", "flask", "--app", "webapp", "roll-over"]
-    with (folder / "told").open("w+") as told:
-        process = subprocess.Popen(command, cwd=ROOT, env=environment(folder, DATABASE_URL=url), stdout=told)
+    with (folder / "output").open("w+") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=environment(folder, DATABASE_URL=url), stdout=output)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = status
-        told.seek(0)
-        summary = re.fullmatch(r"([\d,]+) subscriptions in ([\d,.]+) s: ([\d,]+) renewed\.\n", told.read())
+        output.seek(0)
+        summary = re.fullmatch(r"([\d,]+) subscriptions in ([\d,.]+) s: ([\d,]+) renewed\.\n", output.read())
     assert status == 0
     assert summary, "every subscription, and nothing else"
     count, seconds, renewed = (float(part.replace(",", "")) for part in summary.groups())
@@ -187,8 +187,8 @@ def main() -> None:
             rate, peak = roll_over(url, folder)
             bare = bare_loop(copy, url)
             peaks.append(peak)
-            told = f"{rate:,.0f}/s  {bare:,.0f}/s  {rate / bare:.2f} (aim ≥ 0.5)  {peak:.0f} MB"
-            print(f"  {size:>6,}: {told}", flush=True)
+            line = f"{rate:,.0f}/s  {bare:,.0f}/s  {rate / bare:.2f} (aim ≥ 0.5)  {peak:.0f} MB"
+            print(f"  {size:>6,}: {line}", flush=True)
     print(f"  memory of the larger to the smaller: {peaks[1] / peaks[0]:.2f} (aim ≤ 1.1)", flush=True)
 
 

@@ -19,7 +19,7 @@ def test_no_acknowledged_payment_is_lost_and_every_fault_heals(
     monkeypatch.setattr(bench_load, "LAPSE", 0.8)
     size = Size(subscriptions=20, invoices=200, owners=4, clients=2, seconds=2.5, processes=(2,))
     assert bench_load.report(size) == []
-    told = capsys.readouterr().out
-    assert "20 in " in told
-    assert "server restarted (0 times)" not in told
-    assert "PostgreSQL restarted (0 times)" not in told
+    report = capsys.readouterr().out
+    assert "20 in " in report
+    assert "server restarted (0 times)" not in report
+    assert "PostgreSQL restarted (0 times)" not in report

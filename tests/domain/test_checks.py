@@ -26,14 +26,14 @@ def checks(
     return renewal_checks(facts, today, card, country, number)
 
 
-def wrong(found: list[Check]) -> list[tuple[Point, Verdict, Remedy | None]]:
-    return [(one.point, one.verdict, one.remedy) for one in found if one.verdict is not Verdict.OK]
+def wrong(shown: list[Check]) -> list[tuple[Point, Verdict, Remedy | None]]:
+    return [(check.point, check.verdict, check.remedy) for check in shown if check.verdict is not Verdict.OK]
 
 
 def test_all_is_in_order_and_says_when_the_card_is_charged() -> None:
-    found = checks()
-    assert wrong(found) == []
-    assert [one.point for one in found] == [
+    shown = checks()
+    assert wrong(shown) == []
+    assert [check.point for check in shown] == [
         Point.CHARGE,
         Point.PAYMENT,
         Point.CARD,
@@ -42,21 +42,21 @@ def test_all_is_in_order_and_says_when_the_card_is_charged() -> None:
         Point.SEATS,
         Point.TAX,
     ]
-    assert found[0].day == date(2027, 2, 15)
+    assert shown[0].day == date(2027, 2, 15)
 
 
 def test_no_card_is_a_problem_and_nothing_more_is_said_of_it() -> None:
-    found = checks(card=None)
-    assert wrong(found) == [(Point.CARD, Verdict.PROBLEM, Remedy.CARDS)]
-    assert {Point.EXPIRY, Point.REFUSAL}.isdisjoint(one.point for one in found)
+    shown = checks(card=None)
+    assert wrong(shown) == [(Point.CARD, Verdict.PROBLEM, Remedy.CARDS)]
+    assert {Point.EXPIRY, Point.REFUSAL}.isdisjoint(check.point for check in shown)
 
 
 @pytest.mark.parametrize(
     ("until", "expired"), [(date(2027, 2, 15), True), (date(2027, 2, 16), False), (date(2027, 2, 1), True)]
 )
 def test_a_card_is_to_be_good_on_the_day_of_the_charge(until: date, expired: bool) -> None:
-    found = wrong(checks(card=CardFacts(until, refused=False)))
-    assert found == ([(Point.EXPIRY, Verdict.PROBLEM, Remedy.CARDS)] if expired else [])
+    shown = wrong(checks(card=CardFacts(until, refused=False)))
+    assert shown == ([(Point.EXPIRY, Verdict.PROBLEM, Remedy.CARDS)] if expired else [])
 
 
 def test_a_card_that_was_refused_last_time_is_a_problem() -> None:
@@ -65,13 +65,13 @@ def test_a_card_that_was_refused_last_time_is_a_problem() -> None:
 
 @pytest.mark.parametrize(("active", "few"), [(12, False), (13, True)])
 def test_more_active_users_than_seats_are_a_warning_as_the_number_is_kept(active: int, few: bool) -> None:
-    found = wrong(checks(replace(FACTS, active_users=active)))
-    assert found == ([(Point.SEATS, Verdict.WARNING, Remedy.ADD)] if few else [])
+    shown = wrong(checks(replace(FACTS, active_users=active)))
+    assert shown == ([(Point.SEATS, Verdict.WARNING, Remedy.ADD)] if few else [])
 
 
 def test_a_reduction_below_the_active_users_is_undone_rather_than_added_to() -> None:
-    found = wrong(checks(replace(FACTS, active_users=9, changes=(REDUCTION,))))
-    assert found == [(Point.SEATS, Verdict.WARNING, Remedy.UNDO_REDUCTION)]
+    shown = wrong(checks(replace(FACTS, active_users=9, changes=(REDUCTION,))))
+    assert shown == [(Point.SEATS, Verdict.WARNING, Remedy.UNDO_REDUCTION)]
 
 
 def test_while_a_payment_is_pending_seats_cannot_be_added() -> None:
@@ -94,20 +94,20 @@ def test_while_a_payment_is_pending_seats_cannot_be_added() -> None:
     ],
 )
 def test_a_vat_number_is_wanted_where_it_decides_the_tax(country: str, number: TaxNumber, wanted: bool) -> None:
-    found = wrong(checks(country=country, number=number))
-    assert found == ([(Point.TAX, Verdict.WARNING, Remedy.BILLING_INFORMATION)] if wanted else [])
+    shown = wrong(checks(country=country, number=number))
+    assert shown == ([(Point.TAX, Verdict.WARNING, Remedy.BILLING_INFORMATION)] if wanted else [])
 
 
 def test_a_cancellation_is_all_that_matters() -> None:
-    found = checks(replace(FACTS, changes=(CANCELLATION,)), card=None)
-    assert found == [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, date(2027, 2, 15))]
+    shown = checks(replace(FACTS, changes=(CANCELLATION,)), card=None)
+    assert shown == [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, date(2027, 2, 15))]
 
 
 def test_what_is_owed_is_charged_at_the_next_attempt_on_which_the_card_is_to_be_good() -> None:
     owed = replace(FACTS, refused=2, refused_on=date(2027, 2, 16))
-    found = checks(owed, date(2027, 2, 17), CardFacts(date(2027, 2, 18), refused=False))
-    assert found[0] == Check(Point.CHARGE, Verdict.WARNING, Remedy.RENEW, date(2027, 2, 18))
-    assert (Point.EXPIRY, Verdict.PROBLEM, Remedy.CARDS) in wrong(found)
+    shown = checks(owed, date(2027, 2, 17), CardFacts(date(2027, 2, 18), refused=False))
+    assert shown[0] == Check(Point.CHARGE, Verdict.WARNING, Remedy.RENEW, date(2027, 2, 18))
+    assert (Point.EXPIRY, Verdict.PROBLEM, Remedy.CARDS) in wrong(shown)
 
 
 def test_a_lapsed_subscription_is_charged_no_more() -> None:
@@ -152,6 +152,6 @@ def test_a_remedy_stands_exactly_where_something_is_wrong(
         active_users=active,
         changes=tuple(changes),
     )
-    found = checks(facts, today, card, country, number)
-    assert all((one.remedy is None) == (one.verdict is Verdict.OK) for one in found)
-    assert len({one.point for one in found}) == len(found)
+    shown = checks(facts, today, card, country, number)
+    assert all((check.remedy is None) == (check.verdict is Verdict.OK) for check in shown)
+    assert len({check.point for check in shown}) == len(shown)

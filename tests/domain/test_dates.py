@@ -84,7 +84,7 @@ def test_a_clock_that_is_moved_past_midnight_stops_there(
     made = scenarios.make("business", datetime.fromisoformat(f"{day}T09:00"), zone)
     post(app, f"/{made.account}/clock", to=(utc(instant) + timedelta(hours=36)).isoformat())
     assert paid(made) == [("captured", date.fromisoformat(issued_on))]
-    assert [one.created_at for one in db.session.scalars(select(Payment))] == [utc(instant)]
+    assert [payment.created_at for payment in db.session.scalars(select(Payment))] == [utc(instant)]
 
 
 def quote(made: Made, kind: str) -> Quote:
@@ -123,9 +123,9 @@ def test_a_quote_is_over_after_half_an_hour_and_an_addition_at_midnight_at_the_l
     app: Flask, zone: str, kind: str, asked: str, over: str
 ) -> None:
     made = scenarios.make("business", utc(asked), zone)
-    found = quote(made, kind)
-    key = found.id
-    assert found.expires_at == utc(over)
+    bought = quote(made, kind)
+    key = bought.id
+    assert bought.expires_at == utc(over)
     panel._set_clock(made.account, utc(over))
     with pytest.raises(QuoteMoved) as moved:
         pay(app, made, key)

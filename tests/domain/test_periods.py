@@ -32,9 +32,9 @@ def test_a_boundary_is_the_anchors_day_or_the_months_last(anchor: date, months: 
 
 @given(dates, terms, st.integers(0, 400))
 def test_periods_tile(anchor: date, months: int, n: int) -> None:
-    one, following = period(anchor, months, n), period(anchor, months, n + 1)
-    assert one.start < one.end == following.start
-    assert one.days == (one.end - one.start).days >= 28
+    current, following = period(anchor, months, n), period(anchor, months, n + 1)
+    assert current.start < current.end == following.start
+    assert current.days == (current.end - current.start).days >= 28
 
 
 @given(dates, terms, st.integers(0, 40_000))
@@ -65,14 +65,14 @@ def test_the_day_before_the_anchor_is_before_the_first_period() -> None:
 
 def by_day(anchor: date, months: int, first: date, last: date) -> list[date]:
     """The boundaries from `first` to `last`, met while walking the calendar a day at a time."""
-    found, day = [], first
+    boundaries, day = [], first
     while day <= last:
         tomorrow = day + timedelta(days=1)
         last_of_shorter_month = tomorrow.day == 1 and day.day < anchor.day
         if (day.month - anchor.month) % months == 0 and (day.day == anchor.day or last_of_shorter_month):
-            found.append(day)
+            boundaries.append(day)
         day = tomorrow
-    return found
+    return boundaries
 
 
 MONTH_ENDS = [date(2027, 1, day) for day in (28, 29, 30, 31)] + [date(2028, 2, 29), date(2027, 4, 30)]
@@ -112,8 +112,8 @@ def test_a_day_however_far_from_the_anchor_lies_in_the_period_that_is_found_for_
     anchor: date, day: date, months: int
 ) -> None:
     assume(min(anchor.year, day.year) > 1 and max(anchor.year, day.year) < 9998)
-    found = period(anchor, months, ordinal_on(anchor, months, day))
-    assert found.start <= day < found.end
+    covering = period(anchor, months, ordinal_on(anchor, months, day))
+    assert covering.start <= day < covering.end
 
 
 @pytest.mark.parametrize("n", [-24_313, 95_676, 10**9, -(10**9)])

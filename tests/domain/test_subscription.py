@@ -174,7 +174,7 @@ def test_each_command_in_each_state(state: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("check", "facts", "told"),
+    ("check", "facts", "carried"),
     [
         (renewal_target, replace(FACTS, reseller="Acme"), {"reseller": "Acme"}),
         (renewal_target, replace(FACTS, changes=(at(CANCELLATION, 2),)), {"ends_on": date(2027, 3, 15)}),
@@ -184,9 +184,9 @@ def test_each_command_in_each_state(state: str) -> None:
     ],
 )
 def test_a_refusal_carries_what_its_sentence_says(
-    check: Callable[..., object], facts: Facts, told: dict[str, object]
+    check: Callable[..., object], facts: Facts, carried: dict[str, object]
 ) -> None:
-    assert vars(refusal(check, facts, TODAY)) == told
+    assert vars(refusal(check, facts, TODAY)) == carried
 
 
 def test_refusals_that_other_modules_raise_carry_what_their_sentences_say() -> None:

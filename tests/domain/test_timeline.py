@@ -16,12 +16,12 @@ FACTS = Facts(Plan.BUSINESS, anchor=date(2026, 8, 15), months=1, seats=dict.from
 REDUCTION, CANCELLATION = Change(ChangeKind.REDUCTION, 8, 6), Change(ChangeKind.CANCELLATION, None, 6)
 
 
-def told(found: Iterable[Planned]) -> list[tuple[str, str]]:
-    return [(one.day.isoformat(), one.kind.value) for one in found]
+def days_and_kinds(steps: Iterable[Planned]) -> list[tuple[str, str]]:
+    return [(step.day.isoformat(), step.kind.value) for step in steps]
 
 
 def test_a_monthly_subscription_tells_three_renewals_each_after_its_mail() -> None:
-    assert told(planned(FACTS, TODAY)) == [
+    assert days_and_kinds(planned(FACTS, TODAY)) == [
         ("2027-02-08", "notice"),
         ("2027-02-15", "renewal"),
         ("2027-03-08", "notice"),
@@ -33,7 +33,7 @@ def test_a_monthly_subscription_tells_three_renewals_each_after_its_mail() -> No
 
 def test_an_annual_one_tells_one_renewal_and_its_two_mails() -> None:
     annual = replace(FACTS, months=12, anchor=date(2027, 1, 15), seats={0: 12})
-    assert told(planned(annual, TODAY)) == [
+    assert days_and_kinds(planned(annual, TODAY)) == [
         ("2027-12-16", "notice"),
         ("2028-01-08", "notice"),
         ("2028-01-15", "renewal"),
@@ -41,12 +41,12 @@ def test_an_annual_one_tells_one_renewal_and_its_two_mails() -> None:
 
 
 def test_a_mail_that_went_is_not_to_come() -> None:
-    assert told(planned(FACTS, date(2027, 2, 9)))[0] == ("2027-02-15", "renewal")
+    assert days_and_kinds(planned(FACTS, date(2027, 2, 9)))[0] == ("2027-02-15", "renewal")
 
 
 def test_a_reduction_comes_before_the_renewal_that_it_lessens() -> None:
-    found = planned(replace(FACTS, changes=(REDUCTION,)), TODAY)
-    assert [one for one in found if one.day == date(2027, 2, 15)] == [
+    steps = planned(replace(FACTS, changes=(REDUCTION,)), TODAY)
+    assert [step for step in steps if step.day == date(2027, 2, 15)] == [
         Planned(date(2027, 2, 15), Kind.REDUCTION, 8),
         Planned(date(2027, 2, 15), Kind.RENEWAL, 8),
     ]
@@ -59,21 +59,21 @@ def test_a_cancellation_is_all_that_is_to_come_even_over_a_reduction() -> None:
 
 
 def test_a_period_that_is_paid_ahead_begins_before_the_next_renewal() -> None:
-    found = planned(replace(FACTS, seats={**FACTS.seats, 6: 14}), TODAY)
-    assert found[0] == Planned(date(2027, 2, 15), Kind.PERIOD, 14)
-    assert told(found)[1:3] == [("2027-03-08", "notice"), ("2027-03-15", "renewal")]
+    steps = planned(replace(FACTS, seats={**FACTS.seats, 6: 14}), TODAY)
+    assert steps[0] == Planned(date(2027, 2, 15), Kind.PERIOD, 14)
+    assert days_and_kinds(steps)[1:3] == [("2027-03-08", "notice"), ("2027-03-15", "renewal")]
 
 
 def test_the_card_that_expires_is_told_on_its_last_day_if_it_is_still_to_be_charged() -> None:
-    assert told(planned(FACTS, TODAY, date(2027, 2, 1)))[0] == ("2027-01-31", "card_expires")
-    assert "card_expires" not in {kind for _, kind in told(planned(FACTS, TODAY, date(2030, 1, 1)))}
+    assert days_and_kinds(planned(FACTS, TODAY, date(2027, 2, 1)))[0] == ("2027-01-31", "card_expires")
+    assert "card_expires" not in {kind for _, kind in days_and_kinds(planned(FACTS, TODAY, date(2030, 1, 1)))}
     assert planned(replace(FACTS, changes=(CANCELLATION,)), TODAY, date(2027, 5, 1))[-1].kind is Kind.END
 
 
 def test_what_is_owed_is_tried_again_until_the_last_attempt() -> None:
     owed = replace(FACTS, refused=2, refused_on=date(2027, 2, 16))
-    found = planned(owed, date(2027, 2, 17))
-    assert [(one.day.day, one.kind.value, one.number) for one in found] == [
+    steps = planned(owed, date(2027, 2, 17))
+    assert [(step.day.day, step.kind.value, step.number) for step in steps] == [
         (18, "attempt", 3),
         (20, "attempt", 4),
         (22, "last_attempt", 5),
@@ -82,16 +82,16 @@ def test_what_is_owed_is_tried_again_until_the_last_attempt() -> None:
 
 def test_while_a_payment_is_pending_nothing_else_is_tried() -> None:
     owed = replace(FACTS, refused=2, refused_on=date(2027, 2, 16), payment_pending=True)
-    assert told(planned(owed, date(2027, 2, 17))) == [("2027-02-17", "pending")]
+    assert days_and_kinds(planned(owed, date(2027, 2, 17))) == [("2027-02-17", "pending")]
 
 
 def test_a_lapsed_subscription_ends_unless_it_is_renewed() -> None:
     lapsed = replace(FACTS, refused=5, refused_on=date(2027, 2, 22))
-    assert told(planned(lapsed, date(2027, 2, 25))) == [("2027-03-24", "lapse_end")]
+    assert days_and_kinds(planned(lapsed, date(2027, 2, 25))) == [("2027-03-24", "lapse_end")]
 
 
 def test_what_somebody_else_bills_has_neither_mail_nor_card() -> None:
-    kinds = {one.kind for one in planned(replace(FACTS, reseller="Nordlys Data"), TODAY, date(2027, 2, 1))}
+    kinds = {step.kind for step in planned(replace(FACTS, reseller="Nordlys Data"), TODAY, date(2027, 2, 1))}
     assert kinds == {Kind.EXTERNAL}
 
 
@@ -130,12 +130,12 @@ def test_it_is_ordered_begins_today_and_stops_at_an_end(
             if is_open
         ),
     )
-    found = planned(facts, today, today + timedelta(days=card))
-    days = [one.day for one in found]
+    steps = planned(facts, today, today + timedelta(days=card))
+    days = [step.day for step in steps]
     assert days == sorted(days)
-    assert all(today <= one for one in days)
-    assert len(found) <= MOST
-    kinds = [one.kind for one in found]
+    assert all(today <= day for day in days)
+    assert len(steps) <= MOST
+    kinds = [step.kind for step in steps]
     for end in {Kind.END, Kind.LAPSE_END} & set(kinds):
         assert kinds.index(end) == len(kinds) - 1
         assert Kind.RENEWAL not in kinds

@@ -46,7 +46,7 @@ def test_the_pdf_says_what_the_invoice_says(app: Flask, client: FlaskClient, bus
     assert answer.headers["Cache-Control"] == "no-store"
     assert answer.data.startswith(b"%PDF-")
     text = read(answer.data)
-    for told in (
+    for text_expected in (
         "Facture",
         "MQ-2027-000002",
         "15 janvier 2027",
@@ -73,7 +73,7 @@ def test_the_pdf_says_what_the_invoice_says(app: Flask, client: FlaskClient, bus
         "recouvrement : 40 €",
         "Pas d’escompte",
     ):
-        assert told in text, told
+        assert text_expected in text, text_expected
 
 
 def test_the_document_is_in_the_billing_language_whoever_reads(client: FlaskClient, business: Made) -> None:
@@ -85,8 +85,17 @@ def test_the_document_is_in_the_billing_language_whoever_reads(client: FlaskClie
     answer = reader.get(pdf_url(other))
     assert 'filename="invoice-MQ-2027-000001.pdf"' in answer.headers["Content-Disposition"]
     text = read(answer.data)
-    for told in ("Invoice", "Issue date", "15 January 2027", "€354.00", "VAT 20%", "€70.80", "€424.80", "PO-77"):
-        assert told in text, told
+    for text_expected in (
+        "Invoice",
+        "Issue date",
+        "15 January 2027",
+        "€354.00",
+        "VAT 20%",
+        "€70.80",
+        "€424.80",
+        "PO-77",
+    ):
+        assert text_expected in text, text_expected
     assert "Date d’émission" not in text
 
 
@@ -129,7 +138,7 @@ def test_every_download_is_the_same_bytes_even_if_the_account_moved(client: Flas
 def test_downloads_at_once_write_one_document(app: Flask, client: FlaskClient, business: Made) -> None:
     url, clients = pdf_url(business), [signed_in(app, business) for _ in range(4)]
     with ThreadPoolExecutor(4) as pool:
-        answers = list(pool.map(lambda one: one.get(url), clients))
+        answers = list(pool.map(lambda browser: browser.get(url), clients))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.data for answer in answers}) == 1
     db.session.rollback()

@@ -34,7 +34,7 @@ from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 
-def credited(made: Made, **told: Any) -> Invoice:
+def credited(made: Made, **content: Any) -> Invoice:
     """A credit note for all of the newest invoice."""
     invoice = invoice_of(made)
     note = Invoice(
@@ -51,7 +51,7 @@ def credited(made: Made, **told: Any) -> Invoice:
         net=invoice.net,
         tax=invoice.tax,
         total=invoice.total,
-        snapshot={**invoice.snapshot, **told},
+        snapshot={**invoice.snapshot, **content},
     )
     with transaction() as session:
         session.add(note)
@@ -64,7 +64,7 @@ def test_whatever_is_invoiced_the_document_holds_to_every_rule(app: Flask, busin
     for seed in range(first, first + 10):
         invoice, wanted = drawn(business, subscription(business), random.Random(seed))
         wrong[seed] = faults(invoice, wanted)
-    assert {seed: told for seed, told in wrong.items() if told} == {}
+    assert {seed: faults_found for seed, faults_found in wrong.items() if faults_found} == {}
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_each_line_is_for_its_own_period(app: Flask) -> None:
     client.post(f"{url}/{quote}/pay", data={"attempt": 1})
     xml = client.get(xml_url(made)).data
     days = etree.fromstring(xml).iter("{urn:un:unece:uncefact:data:standard:UnqualifiedDataType:100}DateTimeString")
-    assert [one.text for one in days if "Period" in one.getparent().getparent().tag] == [
+    assert [day.text for day in days if "Period" in day.getparent().getparent().tag] == [
         "20270115",
         "20270214",
         "20270215",

@@ -43,7 +43,7 @@ def test_a_spoilt_document_breaks_the_rule(app: Flask, business: Made, pattern: 
     pay(app, business, quoted(app, business, 14))
     xml = documents.xml_of(invoice_of(business))
     assert broken_rules(xml) == []
-    assert any(rule in told for told in broken_rules(spoilt(xml, pattern, by)))
+    assert any(rule in broken for broken in broken_rules(spoilt(xml, pattern, by)))
 
 
 def test_an_amount_that_the_oracle_does_not_find_is_a_fault(app: Flask, business: Made) -> None:
@@ -51,7 +51,7 @@ def test_an_amount_that_the_oracle_does_not_find_is_a_fault(app: Flask, business
     xml = documents.xml_of(invoice)
     assert wrong_amounts(xml, wanted) == []
     more = wanted._replace(total=wanted.total + Decimal("0.01"), lines=wanted.lines[:-1])
-    assert [told.split(":")[0] for told in wrong_amounts(xml, more)] == ["lines", "total", "paid"]
+    assert [fault.split(":")[0] for fault in wrong_amounts(xml, more)] == ["lines", "total", "paid"]
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ from webapp.sandbox.scenarios import Made
 def test_what_the_document_needs_is_frozen_when_it_is_issued(app: Flask, business: Made) -> None:
     pay(app, business, quoted(app, business, 14))
     kept = documents.pdf_of(invoice_of(business))
-    told = invoice_of(business).snapshot
-    assert {"legal_form", "share_capital", "register", "siren", "vat_number"} <= told["seller"].keys()
-    assert told["buyer"]["email"].startswith("compta-")
-    assert (told["paid_on"], told["card"]) == ("2027-01-15", {"brand": "Visa", "last4": "4242"})
-    assert told["late_payment"] == {"points": 10, "indemnity": 4000}
+    snapshot = invoice_of(business).snapshot
+    assert {"legal_form", "share_capital", "register", "siren", "vat_number"} <= snapshot["seller"].keys()
+    assert snapshot["buyer"]["email"].startswith("compta-")
+    assert (snapshot["paid_on"], snapshot["card"]) == ("2027-01-15", {"brand": "Visa", "last4": "4242"})
+    assert snapshot["late_payment"] == {"points": 10, "indemnity": 4000}
     with transaction() as session:
         session.execute(update(Account).values(legal_name="Another", billing_emails=["other@example.test"]))
         session.execute(update(Issuer).values(legal_name="Other", share_capital=1, register="Lyon", vat_on_debits=True))

@@ -29,8 +29,8 @@ def numbers(page: str, but: str = "") -> list[str]:
 
 def test_the_list_tells_of_each_invoice(client: FlaskClient, business: Made) -> None:
     page = client.get(LIST).text
-    for told in ("MQ-2027-000001", "15 January", "Qlik Sense Business", "12 seats", "€424.80", "Paid"):
-        assert told in page.replace("\u00a0", " ")
+    for text in ("MQ-2027-000001", "15 January", "Qlik Sense Business", "12 seats", "€424.80", "Paid"):
+        assert text in page.replace("\u00a0", " ")
     assert f'href="{pdf_url(business)}" aria-label="Download MQ-2027-000001"' in page
 
 
@@ -95,17 +95,17 @@ def test_another_accounts_subscription_chooses_nothing(client: FlaskClient) -> N
 @pytest.mark.service
 def test_fifty_a_page_newest_first_and_each_invoice_once(client: FlaskClient, business: Made) -> None:
     issue(business, 120)
-    found: list[str] = []
+    listed: list[str] = []
     url: str | None = LIST
     sizes = []
     while url:
         page = client.get(url).text
         sizes.append(len(numbers(page)))
-        found += numbers(page)
+        listed += numbers(page)
         link = re.search(r'href="([^"]+)">Older</a>', page)
         url = link[1].replace("&amp;", "&") if link else None
     assert sizes == [50, 50, 26]
-    assert found == [*OWN, *[f"OLD-{n:06d}" for n in reversed(range(120))]]
+    assert listed == [*OWN, *[f"OLD-{n:06d}" for n in reversed(range(120))]]
     assert ">Newest</a>" in page
 
 
@@ -131,39 +131,41 @@ def credited(app: Flask, made: Made) -> dict[str, Invoice]:
 
 @pytest.mark.service
 @pytest.mark.parametrize(
-    ("status", "found"),
+    ("status", "expected"),
     [("partly_credited", 1), ("credited", 1), ("credit_note", 2), ("paid", 6), ("", 10), ("never", 10)],
 )
 def test_the_list_is_narrowed_by_what_became_of_an_invoice(
-    app: Flask, client: FlaskClient, business: Made, status: str, found: int
+    app: Flask, client: FlaskClient, business: Made, status: str, expected: int
 ) -> None:
     documents_of = credited(app, business)
     shown = numbers(client.get(f"{LIST}?status={status}").text, but="muted")
-    assert len(shown) == found
-    kept = [number for number, one in documents_of.items() if status in ("", "never", one.status)]
+    assert len(shown) == expected
+    kept = [number for number, document in documents_of.items() if status in ("", "never", document.status)]
     assert shown == kept
 
 
 def test_a_credit_note_is_negative_and_linked_both_ways(app: Flask, client: FlaskClient, business: Made) -> None:
     documents_of = credited(app, business)
-    note = next(one for one in documents_of.values() if one.kind == "credit_note" and one.net == 1_000)
+    note = next(
+        document for document in documents_of.values() if document.kind == "credit_note" and document.net == 1_000
+    )
     invoice = db.session.get_one(Invoice, note.credits_id)
     page = client.get(LIST).text
-    for told in ("-€12.00", "Credit note", "Partly credited", "Credited"):
-        assert told in page
+    for text in ("-€12.00", "Credit note", "Partly credited", "Credited"):
+        assert text in page
     assert f'href="{LIST}/{invoice.id}">{invoice.number}</a></span>' in page
     there = client.get(f"{LIST}/{invoice.id}").text
     assert f'href="{LIST}/{note.id}">{note.number}</a>' in there
     assert f'href="{LIST}/{note.id}/download"' in there
     back = client.get(f"{LIST}/{note.id}").text
     assert f"<h1>Credit note {note.number}</h1>" in back
-    for told in (f'href="{LIST}/{invoice.id}">{invoice.number}</a>', "Geste commercial", "Refunded to Visa", "€12.00"):
-        assert told in back
+    for text in (f'href="{LIST}/{invoice.id}">{invoice.number}</a>', "Geste commercial", "Refunded to Visa", "€12.00"):
+        assert text in back
 
 
 @pytest.mark.service
 @pytest.mark.parametrize(
-    ("typed", "found"),
+    ("typed", "expected"),
     [
         ("MQ-2027-000001", ["MQ-2027-000001"]),
         ("mq-2027", ["MQ-2027-000001"]),
@@ -186,14 +188,14 @@ def test_a_credit_note_is_negative_and_linked_both_ways(app: Flask, client: Flas
     ],
 )
 def test_a_search_finds_the_beginning_of_a_number_or_an_order(
-    client: FlaskClient, typed: str, found: list[str]
+    client: FlaskClient, typed: str, expected: list[str]
 ) -> None:
     with transaction() as session:
         like = session.scalars(select(Invoice).where(Invoice.number == OWN[0])).one()
         like.purchase_order, like.order_key = "PO-77 /É 5", searched("PO-77 /É 5")
     page = client.get(f"{LIST}?search={typed}")
-    assert (page.status_code, numbers(page.text)) == (200, found)
-    assert ("Take away a filter, or type less." in page.text) == (not found)
+    assert (page.status_code, numbers(page.text)) == (200, expected)
+    assert ("Take away a filter, or type less." in page.text) == (not expected)
 
 
 @pytest.mark.service
@@ -221,17 +223,17 @@ def test_the_oldest_come_first_where_that_is_asked_and_all_pages_keep_the_choice
     client: FlaskClient, business: Made
 ) -> None:
     issue(business, 70)
-    found, url = [], f"{LIST}?order=oldest&year=2020&status=paid"
+    listed, url = [], f"{LIST}?order=oldest&year=2020&status=paid"
     page = client.get(url).text
     while True:
-        found += numbers(page)
+        listed += numbers(page)
         link = re.search(r'href="([^"]+)">Newer</a>', page)
         if not link:
             break
         for kept in ("order=oldest", "year=2020", "status=paid"):
             assert kept in link[1]
         page = client.get(link[1].replace("&amp;", "&")).text
-    assert found == [f"OLD-{n:06d}" for n in range(70)]
+    assert listed == [f"OLD-{n:06d}" for n in range(70)]
     assert ">Oldest</a>" in page
 
 
@@ -249,10 +251,10 @@ def test_choices_of_the_list_are_answered_from_an_index(app: Flask, business: Ma
     choices: dict[str, str] = {"year": "2026", "subscription": subscription(business), "status": "paid"}
     event.listen(db.engine, "before_cursor_execute", note)
     for count in range(4):
-        for some in combinations(choices, count):
+        for chosen in combinations(choices, count):
             for order in ("", "oldest"):
-                listed(business.account, {name: choices[name] for name in some} | {"order": order, "search": ""})
-                listed(business.account, {name: choices[name] for name in some} | {"before": "2026-10-01.M"})
+                listed(business.account, {name: choices[name] for name in chosen} | {"order": order, "search": ""})
+                listed(business.account, {name: choices[name] for name in chosen} | {"before": "2026-10-01.M"})
     listed(business.account, {"search": "42"})
     event.remove(db.engine, "before_cursor_execute", note)
     with db.engine.connect() as connection:

@@ -33,9 +33,9 @@ class GivenUp(Exception):
 def issue(made: Made, number: int, fate: str) -> str:
     """One transaction that numbers an invoice; `fate`: what becomes of it. Days are mixed, as clocks are."""
     with transaction() as session:
-        found = service.load(made.account, subscription(made))
-        now = ports().clock.now(found.account) + timedelta(days=number // 50 + number % 2)
-        issued = billing.issue_invoice(found, _bill(found, 0, 12), None, now)
+        loaded = service.load(made.account, subscription(made))
+        now = ports().clock.now(loaded.account) + timedelta(days=number // 50 + number % 2)
+        issued = billing.issue_invoice(loaded, _bill(loaded, 0, 12), None, now)
         session.flush()
         if fate == "given up":
             raise GivenUp

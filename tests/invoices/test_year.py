@@ -253,7 +253,7 @@ def test_memory_is_that_of_some_documents_and_not_of_the_year(app: Flask, busine
     db.session.rollback()
     ids = db.session.scalars(select(Invoice.id)).all()
     with transaction() as session:
-        session.add_all([InvoiceDocument(invoice_id=one, pdf=b"%PDF" * 100_000) for one in ids])
+        session.add_all([InvoiceDocument(invoice_id=invoice_id, pdf=b"%PDF" * 100_000) for invoice_id in ids])
     size = 0
     tracemalloc.start()
     try:
@@ -309,5 +309,5 @@ def test_words_of_the_customer_stand_in_the_journal_as_they_are(app: Flask, busi
 def test_the_sums_are_those_of_the_files(client: FlaskClient, credited: Made) -> None:
     archive = opened(client)
     for line in archive.read("MANIFEST.sha256").decode().splitlines():
-        told, name = line.split("  ")
-        assert hashlib.sha256(archive.read(name)).hexdigest() == told
+        digest, name = line.split("  ")
+        assert hashlib.sha256(archive.read(name)).hexdigest() == digest

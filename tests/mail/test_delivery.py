@@ -100,7 +100,7 @@ def test_a_refused_mail_does_not_hold_up_the_next_ones(office: int, post: Post, 
     bad = queued(business, recipient="two@example.test\r\nBcc: all@example.test")
     good = [queued(business) for _ in range(3)]
     assert outbox.send_due() == {"sent": 3, "given up": 1}
-    assert {stored_mail(one).delivery for one in good} == {"sent"}
+    assert {stored_mail(mail).delivery for mail in good} == {"sent"}
     assert stored_mail(bad).fault == "its headers cannot be written: the address is not valid"
 
 
@@ -112,7 +112,7 @@ def test_a_connection_that_breaks_off_after_the_last_byte_sends_again_under_the_
     post.drops = False
     clock.passes(timedelta(minutes=2))
     assert outbox.send_due() == {"sent": 1}
-    assert [one["Message-ID"] for one in post.taken] == [f"<{mail}@portal.example.test>"] * 2
+    assert [mail["Message-ID"] for mail in post.taken] == [f"<{mail}@portal.example.test>"] * 2
     assert post.taken[0]["Date"] == post.taken[1]["Date"]
 
 

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.service
 
 
 @pytest.mark.parametrize(
-    ("recipient", "told"),
+    ("recipient", "sent_to"),
     [
         ("reader@example.test", "reader@example.test"),
         ("a,b@example.test", '"a,b"@example.test'),
@@ -20,11 +20,11 @@ pytestmark = pytest.mark.service
     ],
 )
 def test_the_address_that_the_server_is_told(
-    office: int, post: Post, business: Made, recipient: str, told: str
+    office: int, post: Post, business: Made, recipient: str, sent_to: str
 ) -> None:
     queued(business, recipient=recipient)
     assert outbox.send_due() == {"sent": 1}
-    assert post.recipients == [told]
+    assert post.recipients == [sent_to]
 
 
 @pytest.mark.parametrize("international", [False, True])
@@ -42,7 +42,7 @@ def test_an_international_name_needs_a_server_that_takes_it(
 
 
 @pytest.mark.parametrize(
-    "told",
+    "content",
     [
         {"recipient": "nobody"},
         {"recipient": "@example.test"},
@@ -54,8 +54,8 @@ def test_an_international_name_needs_a_server_that_takes_it(
         {"reply_to": "a@example.test\r\nBcc: all@example.test"},
     ],
 )
-def test_no_line_is_added_to_the_headers(office: int, post: Post, business: Made, told: dict[str, str]) -> None:
-    mail = queued(business, **told)
+def test_no_line_is_added_to_the_headers(office: int, post: Post, business: Made, content: dict[str, str]) -> None:
+    mail = queued(business, **content)
     assert outbox.send_due() == {"given up": 1}
     assert (stored_mail(mail).fault or "").startswith("its headers cannot be written: ")
     assert post.taken == []

@@ -59,7 +59,7 @@ def lose_a_payment(app: Flask, made: Made) -> None:
     until(app, made, "2027-01-15T09:30:00")
 
 
-TOLD = [  # what happens twice, to which account, and the mails that come of it: kind and subject, fr and en
+EVENTS = [  # what happens twice, to which account, and the mails that come of it: kind and subject, fr and en
     ("business", renew, [("receipt", "Reçu de votre paiement", "Receipt for your payment")]),
     ("business", add, [("receipt", "Reçu de votre ajout de licences", "Receipt for the seats added")]),
     ("business", reduce, [("requested", "Votre demande de réduction est enregistrée", "Your reduction is requested")]),
@@ -97,14 +97,14 @@ TOLD = [  # what happens twice, to which account, and the mails that come of it:
 
 
 @pytest.mark.parametrize("locale", ["fr", "en"])
-@pytest.mark.parametrize(("scenario", "event", "told"), TOLD)
+@pytest.mark.parametrize(("scenario", "event", "expected"), EVENTS)
 def test_what_happens_twice_is_told_once_in_the_owners_language(
-    app: Flask, scenario: str, event: object, told: list[tuple[str, str, str]], locale: str
+    app: Flask, scenario: str, event: object, expected: list[tuple[str, str, str]], locale: str
 ) -> None:
     made = scenarios.make(scenario)
     read(made, locale)
     event(app, made)  # type: ignore[operator]
-    subjects = [(kind, fr if locale == "fr" else en) for kind, fr, en in told]
+    subjects = [(kind, fr if locale == "fr" else en) for kind, fr, en in expected]
     mails = sorted(sent(), key=lambda mail: mail.about)
     colon = "\u00a0: " if locale == "fr" else ": "
     assert [(mail.about.split("/")[0], mail.subject.replace("\u00a0", " ")) for mail in mails] == [
@@ -177,8 +177,8 @@ def test_every_owner_is_told_in_a_language_of_their_own(app: Flask, business: Ma
 def test_a_kind_is_never_written_twice_even_by_two_at_once(app: Flask, business: Made) -> None:
     from sqlalchemy.exc import IntegrityError
 
-    told = service.load(business.account, subscription(business))
-    twice = [mail for _ in range(2) for mail in notices.ended(told, business.now.date(), business.now)]
+    loaded = service.load(business.account, subscription(business))
+    twice = [mail for _ in range(2) for mail in notices.ended(loaded, business.now.date(), business.now)]
     with pytest.raises(IntegrityError), transaction() as session:
         session.add_all(twice)
     assert sent() == []

@@ -63,19 +63,19 @@ def test_a_setting_that_is_wrong_is_one_sentence_without_the_password(
 
 
 def test_the_command_says_what_became_of_the_mails(app: Flask, clock: MovableClock, post: Post, business: Made) -> None:
-    def told() -> tuple[int, str]:
+    def send_mail() -> tuple[int, str]:
         done = app.test_cli_runner().invoke(args=["send-mail"])
         return done.exit_code, "".join(line for line in done.output.splitlines(True) if "webapp.outbox" not in line)
 
-    assert told() == (1, "Error: SMTP_URL is not set: mails stay in the sandbox's panel.\n")
+    assert send_mail() == (1, "Error: SMTP_URL is not set: mails stay in the sandbox's panel.\n")
     with running(post) as port:
         mails_to(app, f"smtp://localhost:{port}")
-        assert told() == (0, "nothing was due\n")
+        assert send_mail() == (0, "nothing was due\n")
         queued(business)
-        assert told() == (0, "1 sent\n")
+        assert send_mail() == (0, "1 sent\n")
         queued(business)
         queued(business, recipient="nobody")
-        assert told() == (1, "1 sent, 1 given up\nError: 1 mails were not sent: the log says why.\n")
+        assert send_mail() == (1, "1 sent, 1 given up\nError: 1 mails were not sent: the log says why.\n")
 
 
 @pytest.mark.slow

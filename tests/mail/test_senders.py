@@ -26,7 +26,7 @@ pytestmark = pytest.mark.service
 
 
 class Watched:
-    """A mailer that tells when it sends and when it has; the real one does the rest."""
+    """A mailer that reports each sending before and after; the real one does the rest."""
 
     def __init__(self, mailer: Mailer, reached: Callable[[str], None]) -> None:
         self.sender, self.mailer, self.reached, self.greet = mailer.sender, mailer, reached, mailer.greet
@@ -35,12 +35,12 @@ class Watched:
     def sending(self) -> Iterator[Send]:
         with self.mailer.sending() as send:
 
-            def told(mail: EmailMessage, recipient: str) -> None:
+            def send_and_report(mail: EmailMessage, recipient: str) -> None:
                 self.reached("before send")
                 send(mail, recipient)
                 self.reached("after send")
 
-            yield told
+            yield send_and_report
 
 
 @contextmanager
@@ -91,7 +91,7 @@ def test_a_sender_that_dies_at_any_moment_loses_no_mail(
         outbox.send_due()
         assert stored_mail(mail).delivery == "sent"
         twice = sent_at <= die_at < marked_at
-        assert [one["Message-ID"] for one in post.taken] == [f"<{mail}@portal.example.test>"] * (1 + twice)
+        assert [sent_mail["Message-ID"] for sent_mail in post.taken] == [f"<{mail}@portal.example.test>"] * (1 + twice)
 
 
 def _dies(app: Flask, at: int) -> int:

@@ -55,11 +55,11 @@ def restored(file: Path, folder: Path) -> Iterator[Flask]:
 
 def test_a_copy_taken_while_payments_go_on_is_sound_and_holds_what_was_acknowledged(app: Flask, tmp_path: Path) -> None:
     made = [scenarios.make("business") for _ in range(OWNERS)]
-    quotes = [quoted(app, one) for one in made]
+    quotes = [quoted(app, account) for account in made]
     db.session.remove()
     acknowledged: Queue[str] = Queue()
 
-    def work(one: Made, quote: str) -> None:
+    def work(_number: Made, quote: str) -> None:
         with app.app_context():
             assert pay(app, one, quote) == "captured"
             acknowledged.put(quote)

@@ -34,7 +34,7 @@ def broken(app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_request_is_one_line(app: Flask, client: FlaskClient, business: Made, log: Lines) -> None:
     answer = client.get(f"/subscriptions/{subscription(business)}/renew?seats=14", headers=HX)
-    (line,) = log.told()
+    (line,) = log.of_event()
     took = line.pop("ms")
     assert isinstance(took, float)
     assert 0 < took < 10_000
@@ -73,7 +73,7 @@ def test_a_request_has_the_name_that_a_trusted_proxy_gave_it(
     app.config["REQUEST_ID_HEADER"] = header
     answer = app.test_client().get("/sign-in", headers={"X-Request-ID": given})
     assert (answer.headers["X-Request-ID"] == given) == kept
-    assert log.told()[0]["request_id"] == answer.headers["X-Request-ID"]
+    assert log.of_event()[0]["request_id"] == answer.headers["X-Request-ID"]
 
 
 def test_a_fault_of_ours_names_its_request_on_the_page_and_in_the_log(
@@ -113,8 +113,8 @@ def test_nothing_personal_is_told_whatever_an_owner_does(app: Flask, log: Lines)
     owner.post(step(made, quote, "pay"), data={"attempt": "1"})
     owner.get("/billing/invoices/\0")
     owner.get(f"/{made.email}")
-    assert len(log.told()) > 300
-    told = {row.recipient for row in db.session.scalars(select(Message))} | {made.email, made.password}
+    assert len(log.of_event()) > 300
+    about_people = {row.recipient for row in db.session.scalars(select(Message))} | {made.email, made.password}
     secrets = [
         "@example.test",
         "4242424242424242",
@@ -137,7 +137,7 @@ def test_nothing_personal_is_told_whatever_an_owner_does(app: Flask, log: Lines)
         "/subscriptions/",
         "csrf",
         "token",
-        *told,
+        *about_people,
     ]
     assert personal(log, secrets) == []
 
@@ -149,9 +149,9 @@ def test_what_an_exception_quotes_is_masked() -> None:
         "card 4242 4242 4242 4242",
         "got 'x y'",
     ):
-        told = logs.causes(ValueError(said))[0]
-        assert "…" in told
-        assert not any(secret in told for secret in ("Ann", "hunter2", "4242", "x y"))
+        cause = logs.causes(ValueError(said))[0]
+        assert "…" in cause
+        assert not any(secret in cause for secret in ("Ann", "hunter2", "4242", "x y"))
 
 
 def test_the_form_of_the_log_is_one_of_two(app: Flask) -> None:

@@ -54,7 +54,7 @@ def test_what_was_written_survives_down_and_up_again(tmp_path: Path) -> None:
         kept = select(Invoice.number, InvoiceDocument.pdf).join(InvoiceDocument)
         assert db.session.execute(kept).all() == [(number, b"%PDF")]
         signed_in = db.session.scalars(select(OwnerSession).order_by(OwnerSession.token_hash)).all()
-        assert [(one.owner_id, one.created_at, one.last_seen_at, one.ended) for one in signed_in] == [
+        assert [(row.owner_id, row.created_at, row.last_seen_at, row.ended) for row in signed_in] == [
             (owner_id, now, now, None)
         ] * 2
         db.session.remove()

@@ -26,9 +26,9 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "account.example.json"
 def document(app: Flask) -> dict[str, Any]:
     """The example, as if it were made this month; outside the sandbox."""
     app.config["SANDBOX"] = False
-    told: dict[str, Any] = json.loads(EXAMPLE.read_text())
-    told["subscriptions"][0]["anchor"] = ports().clock.system_now().date().replace(day=1).isoformat()
-    return told
+    content: dict[str, Any] = json.loads(EXAMPLE.read_text())
+    content["subscriptions"][0]["anchor"] = ports().clock.system_now().date().replace(day=1).isoformat()
+    return content
 
 
 def given(app: Flask, tmp_path: Path, document: object, *options: str, typed: str = "") -> Any:
@@ -65,7 +65,7 @@ def test_who_is_given_no_password_can_sign_in_with_none(app: Flask, tmp_path: Pa
 def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
     app: Flask, tmp_path: Path, document: dict[str, Any]
 ) -> None:
-    typed = "".join(f"{one}\n{one}\n" for one in ("short", "camille.martin", "a long password"))
+    typed = "".join(f"{password}\n{password}\n" for password in ("short", "camille.martin", "a long password"))
     done = given(app, tmp_path, document, "--passwords", typed=typed)
     assert done.exit_code == 0
     assert "12 characters or more" in done.output
@@ -174,8 +174,8 @@ def test_an_owner_is_added_to_an_account(app: Flask, business: Made) -> None:
     assert runner.invoke(args=[*command, business.account]).exit_code == 0
     again = runner.invoke(args=[*command, business.account])
     assert (again.exit_code, "is an owner's already" in again.output) == (1, True)
-    found = select(Owner.account_id).where(Owner.email == "zoe@example.test")
-    assert db.session.scalars(found).all() == [business.account]
+    query = select(Owner.account_id).where(Owner.email == "zoe@example.test")
+    assert db.session.scalars(query).all() == [business.account]
 
 
 def test_the_sandbox_makes_its_own_accounts(app: Flask, tmp_path: Path) -> None:

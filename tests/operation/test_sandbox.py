@@ -36,24 +36,28 @@ def test_a_fresh_account(app: Flask, scenario: str, business: bool, enterprise: 
     assert bool(made["subscriptions"]["business"]) == business
     assert bool(made["subscriptions"]["enterprise"]) == enterprise
     assert len(made["cards"]) == cards
-    told: Any = app.test_client().get(f"/sandbox/accounts/{made['account']}/state").json
-    assert set(told) == {"now", "subscriptions", "cards", "invoices", "payments", "gateway", "messages"}
-    assert (told["payments"], told["gateway"], told["messages"]) == ([], {"charges": [], "refunds": []}, [])
-    assert told["invoices"]
-    assert [card["default"] for card in told["cards"]] == [True, *[False] * (cards - 1)]
+    account_state: Any = app.test_client().get(f"/sandbox/accounts/{made['account']}/state").json
+    assert set(account_state) == {"now", "subscriptions", "cards", "invoices", "payments", "gateway", "messages"}
+    assert (account_state["payments"], account_state["gateway"], account_state["messages"]) == (
+        [],
+        {"charges": [], "refunds": []},
+        [],
+    )
+    assert account_state["invoices"]
+    assert [card["default"] for card in account_state["cards"]] == [True, *[False] * (cards - 1)]
 
 
 def test_invoices_of_the_past_are_numbered_in_date_order(app: Flask) -> None:
-    told = state(app, scenarios.make("both"))["invoices"]
-    assert [one["issued_on"] for one in told] == sorted(one["issued_on"] for one in told)
+    invoices = state(app, scenarios.make("both"))["invoices"]
+    assert [invoice["issued_on"] for invoice in invoices] == sorted(invoice["issued_on"] for invoice in invoices)
     for year in ("2026", "2027"):
-        numbers = [one["number"] for one in told if one["issued_on"].startswith(year)]
+        numbers = [invoice["number"] for invoice in invoices if invoice["issued_on"].startswith(year)]
         assert numbers == [f"MQ-{year}-{n:06d}" for n in range(1, len(numbers) + 1)]
 
 
 def test_the_state_of_the_business_subscription(app: Flask, business: Made) -> None:
-    found = state(app, business)["subscriptions"][0]
-    assert found | {"periods": []} == {
+    shown = state(app, business)["subscriptions"][0]
+    assert shown | {"periods": []} == {
         "id": subscription(business),
         "plan": "business",
         "status": "active",
@@ -64,8 +68,8 @@ def test_the_state_of_the_business_subscription(app: Flask, business: Made) -> N
         "periods": [],
         "changes": [],
     }
-    ends = [period["end"] for period in found["periods"]]
-    assert ends[:-1] == [period["start"] for period in found["periods"]][1:]
+    ends = [period["end"] for period in shown["periods"]]
+    assert ends[:-1] == [period["start"] for period in shown["periods"]][1:]
 
 
 def test_now_and_zone_are_the_testers_choice(app: Flask) -> None:
@@ -134,8 +138,8 @@ def test_a_browser_gets_the_panel_and_a_program_gets_json(app: Flask) -> None:
     assert (answer.status_code, answer.headers["Location"].startswith("/sandbox?account=")) == (303, True)
     page = client.get(answer.headers["Location"], headers=BROWSER)
     assert page.status_code == 200
-    for told in ("business-at-floor", "4242 4242 4242 4242", "timeout_after_charge", "@example.test"):
-        assert told in page.text
+    for word in ("business-at-floor", "4242 4242 4242 4242", "timeout_after_charge", "@example.test"):
+        assert word in page.text
     assert client.post("/sandbox/accounts", data={"scenario": "business"}).json
 
 

@@ -99,8 +99,8 @@ def test_a_sweep_that_is_told_to_stop_finishes_the_subscription_in_hand(portal: 
         sweep = subprocess.Popen(command, cwd=ROOT, env=portal.env, stdout=subprocess.PIPE, text=True)
         wait_until_held_up(portal)
         sweep.send_signal(signal.SIGTERM)
-    told, _ = sweep.communicate(timeout=30)
+    output, _ = sweep.communicate(timeout=30)
     assert sweep.returncode == 0
-    assert ": 1 renewed." in told
+    assert ": 1 renewed." in output
     with connected(portal) as connection:
         assert connection.execute("SELECT count(*) FROM sandbox_charge").fetchone() == (1,)

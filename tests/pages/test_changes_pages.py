@@ -56,8 +56,8 @@ def test_confirm_without_i_understand_is_422_and_changes_nothing(
 
 
 def test_confirmed_changes_answer_with_the_tile_or_a_redirect(app: Flask, client: FlaskClient, business: Made) -> None:
-    told = client.post(url(business, "reduce/confirm"), data={"seats": "8", "understood": "y"})
-    assert (told.status_code, told.headers["Location"]) == (303, "/subscriptions")
+    refusal = client.post(url(business, "reduce/confirm"), data={"seats": "8", "understood": "y"})
+    assert (refusal.status_code, refusal.headers["Location"]) == (303, "/subscriptions")
     on_page = HX | {"HX-Current-URL": "http://localhost/subscriptions"}
     answer = client.post(url(business, "cancel"), data={"understood": "y"}, headers=on_page)
     assert answer.headers["HX-Close-Dialog"] == "true"

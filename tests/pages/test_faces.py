@@ -58,7 +58,7 @@ class Words(HTMLParser):
 
     def __init__(self, markup: str) -> None:
         super().__init__()
-        self.told = [""]
+        self.texts = [""]
         self.silent: list[str] = []
         self.feed(markup)
 
@@ -66,18 +66,18 @@ class Words(HTMLParser):
         if tag in ("style", "script", "code", "pre"):
             self.silent.append(tag)
         if tag not in self.INLINE:
-            self.told.append("")
-        self.told[:0] = [value for name, value in attrs if name in READ and value]
+            self.texts.append("")
+        self.texts[:0] = [value for name, value in attrs if name in READ and value]
 
     def handle_endtag(self, tag: str) -> None:
         if tag in self.silent:
             self.silent.remove(tag)
         if tag not in self.INLINE:
-            self.told.append("")
+            self.texts.append("")
 
     def handle_data(self, data: str) -> None:
         if not self.silent:
-            self.told[-1] += re.sub(r"[ \n]+", " ", data)
+            self.texts[-1] += re.sub(r"[ \n]+", " ", data)
 
 
 @pytest.fixture(params=["fr", "en"])
@@ -92,9 +92,9 @@ def test_every_page_and_fragment_is_sound_and_reads_as_its_language_does(app: Fl
     faces = [
         face for face in faces if "/sandbox" not in face.what
     ]  # the testers' bench: codes, and mails in any language
-    told = [(face.what, text) for face in faces for text in Words(face.text).told] + list(_written(locale))
-    assert len(told) > 10_000
-    assert {fault for what, text in told for fault in _mistypeset(what, text, locale)} == set()
+    texts = [(face.what, text) for face in faces for text in Words(face.text).texts] + list(_written(locale))
+    assert len(texts) > 10_000
+    assert {fault for what, text in texts for fault in _mistypeset(what, text, locale)} == set()
 
 
 def _unsound(face: Face) -> Iterator[str]:
@@ -105,15 +105,15 @@ def _unsound(face: Face) -> Iterator[str]:
     reader = StrictParser()
     (reader.parse if face.whole else reader.parseFragment)(markup)
     ids = re.findall(r'\sid="([^"]*)"', face.text)
-    yield from (f"{face.what}: {code} {told} at {where}" for where, code, told in reader.errors)
-    yield from (f"{face.what}: {name} stands twice" for name in {one for one in ids if ids.count(one) > 1})
+    yield from (f"{face.what}: {code} {details} at {where}" for where, code, details in reader.errors)
+    yield from (f"{face.what}: {name} stands twice" for name in {name for name in ids if ids.count(name) > 1})
 
 
 def _written(locale: str) -> Iterator[tuple[str, str]]:
     """Subjects, texts and HTML of the mails so far, and every string of an invoice's PDF."""
     for mail in db.session.scalars(select(Message).where(~Message.about.startswith("document/"))):
         yield from ((f"mail {mail.about}", text) for text in (mail.subject, *mail.body.split("\n")))
-        yield from ((f"mail {mail.about}", text) for text in Words(mail.html).told)
+        yield from ((f"mail {mail.about}", text) for text in Words(mail.html).texts)
     for invoice in db.session.scalars(
         select(Invoice).where(Invoice.credits_id.is_(None)).order_by(Invoice.id).limit(20)
     ):
@@ -141,9 +141,9 @@ def test_every_sentence_is_translated_or_is_data(app: Flask) -> None:
         stepper._rendered.cache_clear()
     with app.test_request_context(headers={"Cookie": "locale=fr"}):
         names = set(formats.countries().values()) | set(get_month_names("wide", locale="fr").values())
-    left = {(face.what, text, word) for face in faces for text in Words(face.text).told for word in _unmarked(text)}
+    left = {(face.what, text, word) for face in faces for text in Words(face.text).texts for word in _unmarked(text)}
     assert any("⟦" in face.text for face in faces)
-    assert {found for found in left if found[2] not in names and found[1].strip() not in names} == set()
+    assert {fault for fault in left if fault[2] not in names and fault[1].strip() not in names} == set()
 
 
 def _unmarked(text: str) -> list[str]:
@@ -157,13 +157,13 @@ def _unmarked(text: str) -> list[str]:
 def test_an_error_says_what_happened_whether_anything_changed_and_a_way_on(
     app: Flask, locale: str, status: int
 ) -> None:
-    told = {"fr": r"[Rr]ien n’a été modifié|Aucun débit", "en": r"[Nn]othing was (changed|charged)"}
+    assurance = {"fr": r"[Rr]ien n’a été modifié|Aucun débit", "en": r"[Nn]othing was (changed|charged)"}
     for headers in ({}, HX):
         with app.test_request_context("/sign-in", headers={"Cookie": f"locale={locale}", **headers}):
             app.preprocess_request()
             answer = error_page(status)
         assert answer.status_code == status
-        assert re.search(told[locale], answer.get_data(as_text=True))
+        assert re.search(assurance[locale], answer.get_data(as_text=True))
         way_on = (
             r'href="/subscriptions"' if not headers else r'href="/subscriptions">(Recharger la page|Reload the page)'
         )
@@ -233,11 +233,11 @@ def test_the_accessibility_statement_is_linked_from_every_page(app: Flask, busin
             answer = browser.get(path, headers={"Accept-Language": "fr"})
             assert answer.status_code == 303 or 'href="/accessibility"' in answer.text
     statement = app.test_client().get("/accessibility").text
-    for told in (
+    for text in (
         "non conforme (non auditée)",
         "23\u00a0novembre\u00a02026",
         "mailto:",
         "Défenseur des droits",
         "axe-core",
     ):
-        assert told in statement
+        assert text in statement

@@ -51,7 +51,7 @@ def policy(header: str) -> dict[str, list[str]]:
     return {words[0]: words[1:] for part in header.split(";") if (words := part.split())}
 
 
-def found(headers: Any, text: str) -> Iterator[str]:
+def marks_of(headers: Any, text: str) -> Iterator[str]:
     """What of the table there is in an answer."""
     csp = policy(headers.get("Content-Security-Policy", ""))
     yield _policy(csp)
@@ -109,7 +109,7 @@ def _cookies(given: list[str]) -> Iterator[str]:
 
 
 def score(headers: Any, text: str = "") -> int:
-    marks = set(found(headers, text))
+    marks = set(marks_of(headers, text))
     reached = 100 + sum(points for name, points in PENALTIES.items() if name in marks)
     return max(0, reached) + (sum(BONUSES[name] for name in marks & BONUSES.keys()) if reached >= 90 else 0)
 
@@ -149,7 +149,7 @@ def test_every_route_earns_the_top_of_the_table_whole_and_as_a_fragment(https: F
                 seen.add(answer.status_code)
                 text = answer.text if answer.mimetype == "text/html" else ""
                 if score(answer.headers, text) != BEST:
-                    poor.append((method, path, set(found(answer.headers, text)) & PENALTIES.keys()))
+                    poor.append((method, path, set(marks_of(answer.headers, text)) & PENALTIES.keys()))
                 assert "unsafe" not in answer.headers["Content-Security-Policy"]
                 assert "Server" not in answer.headers
     assert poor == []
@@ -174,7 +174,7 @@ def test_every_error_earns_the_top_of_the_table(https: Flask, monkeypatch: pytes
 
 def test_the_language_is_kept_for_https_alone_whatever_the_proxy_tells(https: Flask) -> None:
     answer = https.test_client().post("/language", data={"locale": "en"})
-    (kept,) = (one for one in answer.headers.getlist("Set-Cookie") if one.startswith("locale="))
+    (kept,) = (cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("locale="))
     assert "Secure" in kept.split("; ")
 
 

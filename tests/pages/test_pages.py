@@ -36,11 +36,11 @@ class Outline(HTMLParser):
         self.feed(text)
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        found = dict(attrs)
-        self.ids += [found["id"]] if found.get("id") else []  # type: ignore[list-item]
+        attributes = dict(attrs)
+        self.ids += [attributes["id"]] if attributes.get("id") else []  # type: ignore[list-item]
         self.h1 += tag == "h1"
         if tag == "form":
-            self.forms.append(found)
+            self.forms.append(attributes)
 
 
 @pytest.mark.parametrize("path", PAGES)
@@ -130,7 +130,7 @@ def test_an_invoice_page_shows_what_was_charged(app: Flask, client: FlaskClient,
     link = re.search(r'href="(/billing/invoices/\w+)">' + number, receipt)
     assert link
     page = client.get(link[1]).text
-    for told in (
+    for text in (
         number,
         "€408.00",
         "€81.60",
@@ -139,7 +139,7 @@ def test_an_invoice_page_shows_what_was_charged(app: Flask, client: FlaskClient,
         "Visa ••••\u00a04242",
         "FR83900100207",
     ):
-        assert told in page
+        assert text in page
     assert number in client.get("/billing/invoices").text
 
 

@@ -43,7 +43,7 @@ def ids_of(app: Flask, made: Made) -> dict[str, object]:
     challenge = db.session.scalars(select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)).one()
     post(app, f"/{made.account}/gateway", next="decline")
     tenant = service.load(made.account, subscription(made)).tenant
-    ids = {
+    ids: dict[str, object] = {
         "account": made.account,
         "card_id": made.cards[0],
         "challenge": challenge,

@@ -50,7 +50,7 @@ def examples_of(refusal: type[Refusal]) -> Iterator[Refusal]:
         yield refusal()
         return
     parameters: list[Any] = list(signature(refusal).parameters.values())
-    choices = [EXAMPLES_BY_NAME.get(one.name) or EXAMPLES[one.annotation] for one in parameters]
+    choices = [EXAMPLES_BY_NAME.get(parameter.name) or EXAMPLES[parameter.annotation] for parameter in parameters]
     yield from (refusal(*arguments) for arguments in product(*choices))
 
 

@@ -23,10 +23,10 @@ def strings(message: Message) -> list[str]:
 
 
 def test_every_sentence_of_the_code_is_in_french(tmp_path: Path) -> None:
-    found = tmp_path / "found.pot"
-    command = ["-q", "extract", "-F", "babel.cfg", "-k", "lazy_gettext", "-o", str(found), "."]
+    catalogue = tmp_path / "found.pot"
+    command = ["-q", "extract", "-F", "babel.cfg", "-k", "lazy_gettext", "-o", str(catalogue), "."]
     subprocess.run([sys.executable, "-m", "babel.messages.frontend", *command], cwd=ROOT, check=True)
-    with found.open("rb") as file:
+    with catalogue.open("rb") as file:
         needed = {str(message.id) for message in read_po(file) if message.id}
     assert needed == {str(message.id) for message in entries()}
     assert [message.id for message in entries() if not all(strings(message)) or message.fuzzy] == []

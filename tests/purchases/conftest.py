@@ -81,5 +81,5 @@ def owner(stripe_app: Flask, stripe: Stripe) -> Owner:
 def quick(stripe_app: Flask, stripe: Stripe) -> None:
     """A gateway that gives up sooner."""
     gateway = StripeGateway(SECRET_KEY, WEBHOOK_SECRET, stripe.url, timeout=(1, 0.3), retries=0)
-    found = stripe_app.extensions["ports"]
-    stripe_app.extensions["ports"] = replace(found, gateway=gateway, notifier=gateway)
+    before = stripe_app.extensions["ports"]
+    stripe_app.extensions["ports"] = replace(before, gateway=gateway, notifier=gateway)

@@ -24,8 +24,8 @@ def luhn(number: str) -> bool:
     return sum(digit - 9 * (digit > 9) for digit in doubled) % 10 == 0
 
 
-def card_numbers(told: str) -> set[str]:
-    runs = (re.sub(r"[ -]", "", run) for run in DIGITS.findall(told))
+def card_numbers(text: str) -> set[str]:
+    runs = (re.sub(r"[ -]", "", run) for run in DIGITS.findall(text))
     return {run for run in runs if luhn(run)}
 
 

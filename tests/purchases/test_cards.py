@@ -47,7 +47,7 @@ def url(card_id: str, what: str) -> str:
     return f"/billing/cards/{card_id}/{what}"
 
 
-def told(made: Made) -> list[tuple[str, str | None, object, object]]:
+def activity_of(made: Made) -> list[tuple[str, str | None, object, object]]:
     """The account's activity: what, by whom, before and after."""
     db.session.rollback()
     rows = db.session.scalars(select(Activity).where(Activity.account_id == made.account).order_by(Activity.id))
@@ -119,7 +119,7 @@ def test_an_added_card_is_listed_told_of_and_no_default(app: Flask, owner: Flask
     assert "The card ending in 0341 is saved." in page
     owner.get(back.removeprefix("http://localhost"))
     assert listed(app, two) == [("4242", True), ("4444", False), ("0341", False)]
-    assert told(two) == [("card_added", "Camille Martin", {}, {"brand": "Visa", "last4": "0341"})]
+    assert activity_of(two) == [("card_added", "Camille Martin", {}, {"brand": "Visa", "last4": "0341"})]
 
 
 # Delete
@@ -144,7 +144,7 @@ def test_a_deleted_card_is_gone_here_and_at_the_gateway(
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     assert "The card ending in 4444 is deleted." in owner.get("/billing").text
     assert listed(app, made) == [("4242", True)]
-    assert told(made) == [("card_deleted", "Camille Martin", MASTERCARD, {})]
+    assert activity_of(made) == [("card_deleted", "Camille Martin", MASTERCARD, {})]
     db.session.rollback()
     assert db.session.get_one(SandboxCard, card_token).behaviour == "detached"
 
@@ -250,7 +250,7 @@ def test_the_new_default_is_first_and_renewals_are_charged_to_it(app: Flask, own
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     assert "The card ending in 4444 is now the default payment method." in owner.get("/billing").text
     assert listed(app, two) == [("4444", True), ("4242", False)]
-    assert told(two) == [("card_made_default", "Camille Martin", VISA, MASTERCARD)]
+    assert activity_of(two) == [("card_made_default", "Camille Martin", VISA, MASTERCARD)]
     post(app, f"/{two.account}/clock", to="2027-02-15T10:00:00")
     db.session.rollback()
     assert db.session.scalars(select(Payment.card_last4)).all() == ["4444"]
@@ -261,7 +261,7 @@ def test_making_the_default_twice_is_no_error_and_one_activity(app: Flask, owner
     for _ in range(2):
         assert owner.post(url(two.cards[1], "default")).status_code == 303
     assert listed(app, two) == [("4444", True), ("4242", False)]
-    assert len(told(two)) == 1
+    assert len(activity_of(two)) == 1
 
 
 # Every route

@@ -75,9 +75,9 @@ def test_all_that_is_left_goes_back_and_a_credit_note_says_so(app: Flask, busine
     assert note.snapshot["reason"] == "Geste commercial"
     assert {name: note.snapshot[name] for name in invoice.snapshot} == invoice.snapshot
     assert (invoice.credited, invoice.status) == (TOTAL, "credited")
-    told = state(app, business)
-    assert told["gateway"]["refunds"] == [{"key": refunds()[0].key, "amount": TOTAL}]
-    assert [one["kind"] for one in told["invoices"][-2:]] == ["invoice", "credit_note"]
+    account_state = state(app, business)
+    assert account_state["gateway"]["refunds"] == [{"key": refunds()[0].key, "amount": TOTAL}]
+    assert [invoice["kind"] for invoice in account_state["invoices"][-2:]] == ["invoice", "credit_note"]
     balanced(business)
 
 
@@ -86,7 +86,7 @@ def test_parts_come_to_the_invoice_to_the_cent_and_never_to_more(app: Flask, bus
         assert credit(app, business, paid, "--net", net)[0] == 0
     left = NET - 20_007
     assert credit(app, business, paid, "--net", str(left + 1))[0] == 1
-    partly = next(one for one in billing.invoices_of(business.account) if one.number == paid)
+    partly = next(document for document in billing.invoices_of(business.account) if document.number == paid)
     assert (partly.credited, partly.status) == (sum(note.total for note in notes()), "partly_credited")
     assert credit(app, business, paid)[0] == 0
     assert [note.net for note in notes()] == [1, 2, 3, 20_001, left]
@@ -299,11 +299,11 @@ def test_an_owner_who_is_a_billing_email_gets_one_mail_with_the_document(app: Fl
 def test_the_mail_is_in_the_language_of_the_documents(app: Flask, business: Made, paid: str) -> None:
     credit_notes.credit(business.account, paid, reason="Geste")
     mail = db.session.scalars(select(Message).where(Message.about.startswith("document/")).order_by(Message.subject))
-    subjects = [one.subject.replace("\u00a0", " ") for one in mail]
+    subjects = [name.subject.replace("\u00a0", " ") for name in mail]
     assert subjects == ["Avoir : MQ-2027-000003", "Facture : MQ-2027-000002"]
     (owner,) = db.session.scalars(select(Message).where(Message.about.startswith("credited/")))
-    for told in ("MQ-2027-000003", "MQ-2027-000002", "489,60", "Geste"):
-        assert told in owner.body, told
+    for text in ("MQ-2027-000003", "MQ-2027-000002", "489,60", "Geste"):
+        assert text in owner.body, text
 
 
 def test_the_panel_opens_the_document_of_a_mail(app: Flask, client: FlaskClient, business: Made, paid: str) -> None:
@@ -318,5 +318,5 @@ def test_the_panel_opens_the_document_of_a_mail(app: Flask, client: FlaskClient,
 def test_the_activity_tells_of_it(app: Flask, client: FlaskClient, business: Made, paid: str) -> None:
     credit_notes.credit(business.account, paid)
     page = client.get("/activity").text
-    for told in ("Credit note issued", "MQ-2027-000003", paid, "€489.60"):
-        assert told in page
+    for text in ("Credit note issued", "MQ-2027-000003", paid, "€489.60"):
+        assert text in page

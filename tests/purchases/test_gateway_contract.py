@@ -109,15 +109,15 @@ def test_a_challenge_that_was_cancelled_cannot_be_confirmed(world: World, key: K
 
 
 @pytest.mark.needs("silence")
-@pytest.mark.parametrize(("after", "found"), [(False, None), (True, Captured())])
-def test_silence_is_no_outcome(world: World, key: Key, after: bool, found: Outcome | None) -> None:
+@pytest.mark.parametrize(("after", "outcome"), [(False, None), (True, Captured())])
+def test_silence_is_no_outcome(world: World, key: Key, after: bool, outcome: Outcome | None) -> None:
     unknown, card = key(), world.card()
     world.silent(after)
     with pytest.raises(OutcomeUnknown):
         charge(world, unknown, card)
-    assert world.gateway.find(unknown) == found
-    assert world.gateway.cancel(unknown) == (found or Cancelled())
-    assert charge(world, unknown, card) == (found or Cancelled())
+    assert world.gateway.find(unknown) == outcome
+    assert world.gateway.cancel(unknown) == (outcome or Cancelled())
+    assert charge(world, unknown, card) == (outcome or Cancelled())
     assert world.captured() == ([48_960] if after else [])
 
 
@@ -138,16 +138,16 @@ def test_charges_at_once_with_one_key_are_one_charge(app: Flask, world: World, k
 def test_a_charge_and_its_cancellation_at_once_agree(app: Flask, world: World, key: Key) -> None:
     card = world.card()
 
-    def one(cancels: bool, paid: str) -> Outcome:
+    def cancel_or_charge(cancels: bool, paid: str) -> Outcome:
         with app.app_context():
             return world.gateway.cancel(paid) if cancels else charge(world, paid, card)
 
     for _ in range(5):
         paid = key()
         with ThreadPoolExecutor(4) as pool:
-            told = set(pool.map(one, (False, True, False, True), [paid] * 4))
-        assert told in ({Captured()}, {Cancelled()})
-        assert world.gateway.find(paid) in told
+            outcomes = set(pool.map(cancel_or_charge, (False, True, False, True), [paid] * 4))
+        assert outcomes in ({Captured()}, {Cancelled()})
+        assert world.gateway.find(paid) in outcomes
 
 
 def test_a_refund_is_made_once_for_a_key(world: World, key: Key) -> None:

@@ -32,12 +32,14 @@ def test_twenty_at_once_are_one_charge_and_one_receipt(sandbox: Sandbox, fault: 
     final = {owner.get(payment.replace("/payment", "/receipt"))[1].split("<main")[1]}
     if not fault:
         assert {page.split("<main")[1] for _, page in answers} == final
-    told = sandbox.state(account["account"])
-    assert [charge["state"] for charge in told["gateway"]["charges"]] == ["captured"]
-    assert [paid["state"] for paid in told["payments"]] == ["captured"]
-    assert [period["ordinal"] for period in told["subscriptions"][0]["periods"]] == list(range(7))
-    assert len(told["invoices"]) == 7
-    assert len({message["to"] for message in told["messages"]}) == len(told["messages"]) == 2  # owner, billing e-mail
+    account_state = sandbox.state(account["account"])
+    assert [charge["state"] for charge in account_state["gateway"]["charges"]] == ["captured"]
+    assert [paid["state"] for paid in account_state["payments"]] == ["captured"]
+    assert [period["ordinal"] for period in account_state["subscriptions"][0]["periods"]] == list(range(7))
+    assert len(account_state["invoices"]) == 7
+    assert (
+        len({message["to"] for message in account_state["messages"]}) == len(account_state["messages"]) == 2
+    )  # owner, billing e-mail
 
 
 def test_twenty_refusals_at_once_are_one_attempt(sandbox: Sandbox) -> None:
@@ -68,6 +70,6 @@ def test_two_quotes_at_once_pay_one_period(sandbox: Sandbox) -> None:
         owner.post(payment, card=account["cards"][0], **form)
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda payment: owner.post(payment.replace("/payment", "/pay"), attempt="1", **form), payments))
-    told = sandbox.state(account["account"])
-    assert len(told["gateway"]["charges"]) == 1
-    assert len(told["subscriptions"][0]["periods"]) == 7
+    account_state = sandbox.state(account["account"])
+    assert len(account_state["gateway"]["charges"]) == 1
+    assert len(account_state["subscriptions"][0]["periods"]) == 7

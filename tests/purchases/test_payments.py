@@ -40,9 +40,9 @@ def test_a_refused_payment_leaves_the_subscription_as_it_was(app: Flask, client:
     answer = client.post(step(business, quote, "pay"), data={"attempt": 1})
     assert answer.headers["Location"] == step(business, quote, "payment")
     assert "The bank declined the card." in client.get(answer.headers["Location"]).text
-    told = state(app, business)
-    assert (told["subscriptions"], told["invoices"], told["messages"]) == (*before, [])
-    assert [paid["state"] for paid in told["payments"]] == ["declined"]
+    account_state = state(app, business)
+    assert (account_state["subscriptions"], account_state["invoices"], account_state["messages"]) == (*before, [])
+    assert [paid["state"] for paid in account_state["payments"]] == ["declined"]
 
 
 def test_the_same_attempt_sent_again_is_not_a_second_charge(app: Flask, business: Made) -> None:
@@ -85,10 +85,10 @@ def test_an_unknown_outcome_stays_pending_until_the_gateway_is_asked(
         quoted(app, business, 20)
     assert client.get(renew_url(business)).status_code == 409
     post(app, f"/{business.account}/clock", advance="PT1M")
-    told = state(app, business)
-    assert [paid["state"] for paid in told["payments"]] == [afterwards]
-    assert [charge["state"] for charge in told["gateway"]["charges"]] == charges
-    assert len(told["subscriptions"][0]["periods"]) == (7 if charges else 6)
+    account_state = state(app, business)
+    assert [paid["state"] for paid in account_state["payments"]] == [afterwards]
+    assert [charge["state"] for charge in account_state["gateway"]["charges"]] == charges
+    assert len(account_state["subscriptions"][0]["periods"]) == (7 if charges else 6)
     if not charges:
         assert pay(app, business, quote, 2) == "captured"
 

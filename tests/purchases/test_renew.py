@@ -24,11 +24,11 @@ HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 def test_a_paid_quote_is_the_period_the_invoice_and_the_receipt(app: Flask, business: Made) -> None:
     quote = quoted(app, business, 14)
     assert pay(app, business, quote) == "captured"
-    told = state(app, business)
-    found = told["subscriptions"][0]
-    assert found["periods"][-1] == {"ordinal": 6, "seats": 14, "start": "2027-02-15", "end": "2027-03-15"}
-    assert (found["seats"], found["next_seats"], found["status"]) == (12, 14, "active")
-    assert told["invoices"][-1] == {
+    account_state = state(app, business)
+    shown = account_state["subscriptions"][0]
+    assert shown["periods"][-1] == {"ordinal": 6, "seats": 14, "start": "2027-02-15", "end": "2027-03-15"}
+    assert (shown["seats"], shown["next_seats"], shown["status"]) == (12, 14, "active")
+    assert account_state["invoices"][-1] == {
         "number": "MQ-2027-000002",
         "issued_on": "2027-01-15",
         "net": 40_800,
@@ -37,10 +37,10 @@ def test_a_paid_quote_is_the_period_the_invoice_and_the_receipt(app: Flask, busi
         "currency": "EUR",
         "kind": "invoice",
     }
-    assert told["payments"] == [{"key": f"{quote}.1", "state": "captured", "amount": 48_960}]
-    assert told["gateway"]["charges"] == [{"key": f"{quote}.1", "amount": 48_960, "state": "captured"}]
+    assert account_state["payments"] == [{"key": f"{quote}.1", "state": "captured", "amount": 48_960}]
+    assert account_state["gateway"]["charges"] == [{"key": f"{quote}.1", "amount": 48_960, "state": "captured"}]
     (billed,) = billing.account_of(business.account).billing_emails
-    assert sorted(message["to"] for message in told["messages"]) == sorted([business.email, billed])
+    assert sorted(message["to"] for message in account_state["messages"]) == sorted([business.email, billed])
 
 
 def test_quoted_charged_and_invoiced_are_one_amount_and_its_lines_add_up(app: Flask, business: Made) -> None:
@@ -49,15 +49,15 @@ def test_quoted_charged_and_invoiced_are_one_amount_and_its_lines_add_up(app: Fl
         quote = db.session.get_one(Quote, quoted(app, made, seats))
         total, lines, net = quote.total, quote.lines, quote.net
         pay(app, made, quote.id)
-        told = state(app, made)
-        assert total == told["gateway"]["charges"][0]["amount"] == told["invoices"][-1]["total"]
-        assert net == sum(line["amount"] for line in lines) == told["invoices"][-1]["net"]
+        account_state = state(app, made)
+        assert total == account_state["gateway"]["charges"][0]["amount"] == account_state["invoices"][-1]["total"]
+        assert net == sum(line["amount"] for line in lines) == account_state["invoices"][-1]["net"]
 
 
 def test_the_receipt_reads_the_owners_language(app: Flask, business: Made) -> None:
     signed_in(app, business).post("/language", data={"locale": "en"})
     pay(app, business, quoted(app, business))
-    (subject,) = [one["subject"] for one in state(app, business)["messages"] if one["to"] == business.email]
+    (subject,) = [mail["subject"] for mail in state(app, business)["messages"] if mail["to"] == business.email]
     assert subject == "Receipt for your payment: Qlik Sense Business"
 
 

@@ -141,8 +141,8 @@ def test_an_intent_that_was_made_and_never_confirmed_is_no_outcome(
 def test_the_bank_is_told_that_nobody_waits(gateway: StripeGateway, stripe: Stripe, customer: str, key: Key) -> None:
     for present in (True, False):
         gateway.charge(key(), stripe.card(customer), AMOUNT, BACK, present)
-    told = [asked.params["off_session"] for asked in stripe.asked if asked.path.endswith("/confirm")]
-    assert told == ["false", "true"]
+    off_session = [asked.params["off_session"] for asked in stripe.asked if asked.path.endswith("/confirm")]
+    assert off_session == ["false", "true"]
 
 
 def test_a_refund_that_is_on_its_way_is_asked_for_again(
@@ -161,7 +161,7 @@ def test_a_refund_that_is_on_its_way_is_asked_for_again(
 
 
 @pytest.mark.parametrize(
-    ("told", "code"),
+    ("sentence", "code"),
     [
         ("insufficient_funds", "insufficient_funds"),
         ("expired_card", "expired_card"),
@@ -176,10 +176,10 @@ def test_a_refund_that_is_on_its_way_is_asked_for_again(
     ],
 )
 def test_a_banks_reason_is_told_in_the_portals_words(
-    gateway: StripeGateway, stripe: Stripe, customer: str, key: Key, told: str, code: str
+    gateway: StripeGateway, stripe: Stripe, customer: str, key: Key, sentence: str, code: str
 ) -> None:
     refused = key()
-    assert gateway.charge(refused, stripe.card(customer, told), AMOUNT, BACK, True) == Declined(code)
+    assert gateway.charge(refused, stripe.card(customer, sentence), AMOUNT, BACK, True) == Declined(code)
     assert gateway.find(refused) == Declined(code)
 
 

@@ -128,8 +128,8 @@ def test_a_renewal_by_itself_charges_without_the_owner(
     owner.client.post(f"/billing/cards/{owner.newest_card()}/default")
     db.session.rollback()
     assert rollover.sweep(owner.made.account) == 0
-    told = [asked.params["off_session"] for asked in stripe.asked if asked.path.endswith("/confirm")]
-    assert (owner.payments(), told) == (states, ["true"] if behaves == "accepted" else ["true", "false"])
+    off_session = [asked.params["off_session"] for asked in stripe.asked if asked.path.endswith("/confirm")]
+    assert (owner.payments(), off_session) == (states, ["true"] if behaves == "accepted" else ["true", "false"])
     if behaves == "challenge":
         page = db.session.scalars(select(Payment.action_url)).one() or ""
         mails = db.session.scalars(select(Message.about)).all()

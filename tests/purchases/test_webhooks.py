@@ -33,9 +33,9 @@ def signed(body: str, secret: str = WEBHOOK_SECRET, age: int = 0) -> str:
     return header
 
 
-def tell(app: Flask, told: Shape | str, signature: str | None = None) -> int:
+def tell(app: Flask, content: Shape | str, signature: str | None = None) -> int:
     """Stripe's request, and the status of what is answered."""
-    body = told if isinstance(told, str) else json.dumps(told)
+    body = content if isinstance(content, str) else json.dumps(content)
     headers = {"Stripe-Signature": signed(body) if signature is None else signature}
     db.session.rollback()
     answer = app.test_client().post(HERE, data=body, content_type="application/json", headers=headers)
@@ -156,11 +156,11 @@ def test_one_about_what_is_not_ours_changes_nothing(
 def test_the_same_one_again_is_not_asked_about_again(
     stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape
 ) -> None:
-    told = stripe.event("payment_intent.requires_action", challenged)
+    notification = stripe.event("payment_intent.requires_action", challenged)
     stripe.asked.clear()
-    assert (tell(stripe_app, told), len(stripe.asked)) == (200, 1)
+    assert (tell(stripe_app, notification), len(stripe.asked)) == (200, 1)
     before = dump()
-    assert [tell(stripe_app, told) for _ in range(3)] == [200] * 3
+    assert [tell(stripe_app, notification) for _ in range(3)] == [200] * 3
     assert (dump(), len(stripe.asked), owner.payments()) == (before, 1, ["pending"])
 
 
@@ -171,15 +171,15 @@ def test_in_any_order_and_repeated_they_bring_about_one_renewal(
 ) -> None:
     before = dict(challenged)
     last = confirmed(stripe, challenged)
-    told = [
+    notifications = [
         stripe.event("payment_intent.created", before),
         stripe.event("payment_intent.requires_action", before),
         stripe.event("payment_intent.payment_failed", before | {"status": "requires_payment_method"}),
         stripe.event("payment_intent.canceled", before | {"status": "canceled"}),
         last,
     ] * 2
-    Random(seed).shuffle(told)
-    assert {tell(stripe_app, one) for one in told} == {200}
+    Random(seed).shuffle(notifications)
+    assert {tell(stripe_app, notification) for notification in notifications} == {200}
     assert (owner.payments(), owner.renewals(), stripe.captured()) == (["captured"], 1, [48_960])
 
 
@@ -203,11 +203,11 @@ def test_several_at_once_bring_about_one_renewal(
 def test_nothing_is_held_of_the_database_while_it_makes_the_portal_ask(
     stripe_app: Flask, stripe: Stripe, challenged: Shape
 ) -> None:
-    told, held = confirmed(stripe, challenged), []
+    notification, held = confirmed(stripe, challenged), []
     db.session.rollback()
     pool = db.engine.pool
     stripe.during = lambda: held.append(pool.checkedout())  # type: ignore[attr-defined]
-    assert (tell(stripe_app, told), held) == (200, [0])
+    assert (tell(stripe_app, notification), held) == (200, [0])
 
 
 @pytest.mark.usefixtures("quick")
@@ -215,10 +215,10 @@ def test_nothing_is_held_of_the_database_while_it_makes_the_portal_ask(
 def test_while_stripe_does_not_answer_it_is_to_be_sent_again(
     stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape, fault: str
 ) -> None:
-    told = confirmed(stripe, challenged)
+    notification = confirmed(stripe, challenged)
     stripe.fail(fault, "/payment_intents")
-    assert (tell(stripe_app, told), owner.payments()) == (503, ["pending"])
-    assert (tell(stripe_app, told), owner.payments()) == (200, ["captured"])
+    assert (tell(stripe_app, notification), owner.payments()) == (503, ["pending"])
+    assert (tell(stripe_app, notification), owner.payments()) == (200, ["captured"])
 
 
 @pytest.fixture
@@ -239,11 +239,11 @@ def dying() -> Iterator[list[str]]:
 def test_a_death_before_it_is_remembered_does_the_work_once(
     stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape, dying: list[str]
 ) -> None:
-    told = confirmed(stripe, challenged)
+    notification = confirmed(stripe, challenged)
     dying.append("killed")
-    assert tell(stripe_app, told) == 500
+    assert tell(stripe_app, notification) == 500
     assert (owner.payments(), owner.renewals()) == (["captured"], 1)
-    assert tell(stripe_app, told) == 200
+    assert tell(stripe_app, notification) == 200
     assert (owner.payments(), owner.renewals()) == (["captured"], 1)
     assert len(dump()["notification"]) == 1
 

@@ -23,47 +23,47 @@ def until(app: Flask, made: Made, to: str) -> dict[str, object]:
     assert {name: rows for name, rows in dump().items() if name != "sandbox_account"} == {
         name: rows for name, rows in before.items() if name != "sandbox_account"
     }
-    found: dict[str, object] = state(app, made)["subscriptions"][0]
-    return found
+    tile: dict[str, object] = state(app, made)["subscriptions"][0]
+    return tile
 
 
 def charges(app: Flask, made: Made) -> list[tuple[int, str]]:
-    return [(one["amount"], one["state"]) for one in state(app, made)["payments"]]
+    return [(payment["amount"], payment["state"]) for payment in state(app, made)["payments"]]
 
 
 def subjects(app: Flask, made: Made) -> list[tuple[str, str]]:
-    return [(one["sent_at"][:10], one["subject"].split("\u00a0:")[0]) for one in state(app, made)["messages"]]
+    return [(mail["sent_at"][:10], mail["subject"].split("\u00a0:")[0]) for mail in state(app, made)["messages"]]
 
 
 def test_it_renews_itself_at_the_boundary(app: Flask, business: Made) -> None:
     assert until(app, business, "2027-02-14T23:59:00")["period_end"] == "2027-02-15"
-    told = until(app, business, "2027-02-15T00:00:00")
-    assert (told["status"], told["period_start"], told["seats"]) == ("active", "2027-02-15", 12)
+    tile = until(app, business, "2027-02-15T00:00:00")
+    assert (tile["status"], tile["period_start"], tile["seats"]) == ("active", "2027-02-15", 12)
     assert charges(app, business) == [(42_480, "captured")]
     assert state(app, business)["invoices"][-1]["issued_on"] == "2027-02-15"
 
 
 def test_missed_periods_are_caught_up_one_by_one(app: Flask, business: Made) -> None:
-    told = until(app, business, "2027-06-20T09:00:00")
-    assert [one["ordinal"] for one in told["periods"]] == list(range(11))  # type: ignore[attr-defined]
+    tile = until(app, business, "2027-06-20T09:00:00")
+    assert [period["ordinal"] for period in tile["periods"]] == list(range(11))  # type: ignore[attr-defined]
     assert charges(app, business) == [(42_480, "captured")] * 5
-    issued = [one["issued_on"] for one in state(app, business)["invoices"][-5:]]
+    issued = [invoice["issued_on"] for invoice in state(app, business)["invoices"][-5:]]
     assert issued == [f"2027-0{month}-15" for month in range(2, 7)]
 
 
 def test_a_reduction_is_applied_with_the_capture(app: Flask) -> None:
     made = scenarios.make("business-reduction-pending")
-    told = until(app, made, "2027-02-15T08:00:00")
-    assert (told["seats"], told["changes"][0]["state"]) == (8, "applied")  # type: ignore[index]
+    tile = until(app, made, "2027-02-15T08:00:00")
+    assert (tile["seats"], tile["changes"][0]["state"]) == (8, "applied")  # type: ignore[index]
     assert charges(app, made) == [(28_800, "captured")]
 
 
 def test_a_cancellation_ends_it_and_nothing_is_charged(app: Flask) -> None:
     made = scenarios.make("business-reduction-pending")
     service.cancel(made.account, subscription(made))
-    told = until(app, made, "2027-03-20T08:00:00")
-    assert told["status"] == "ended"
-    assert [one["state"] for one in told["changes"]] == ["superseded", "applied"]  # type: ignore[attr-defined]
+    tile = until(app, made, "2027-03-20T08:00:00")
+    assert tile["status"] == "ended"
+    assert [change["state"] for change in tile["changes"]] == ["superseded", "applied"]  # type: ignore[attr-defined]
     assert charges(app, made) == []
     assert subjects(app, made)[-1] == ("2027-02-15", "Votre abonnement est terminé")
 
@@ -87,8 +87,8 @@ def test_a_refused_card_is_tried_again_and_then_the_subscription_lapses_and_ends
         ("22", 5, "lapsed"),
         ("28", 5, "lapsed"),
     ):
-        told = until(app, business, f"2027-02-{day}T12:00:00")
-        assert (len(charges(app, business)), told["status"], told["seats"]) == (tries, status, 12), day
+        tile = until(app, business, f"2027-02-{day}T12:00:00")
+        assert (len(charges(app, business)), tile["status"], tile["seats"]) == (tries, status, 12), day
     assert until(app, business, "2027-03-23T23:00:00")["status"] == "lapsed"
     assert until(app, business, "2027-03-24T00:00:00")["status"] == "ended"
     refusals = [day for day, subject in subjects(app, business) if subject == "Votre paiement a été refusé"]
@@ -98,8 +98,8 @@ def test_a_refused_card_is_tried_again_and_then_the_subscription_lapses_and_ends
 def test_a_retry_that_works_pays_the_owed_period(app: Flask, business: Made) -> None:
     post(app, f"/{business.account}/gateway", next="decline")
     assert until(app, business, "2027-02-15T01:00:00")["status"] == "past_due"
-    told = until(app, business, "2027-02-16T01:00:00")
-    assert (told["status"], told["period_start"]) == ("active", "2027-02-15")
+    tile = until(app, business, "2027-02-16T01:00:00")
+    assert (tile["status"], tile["period_start"]) == ("active", "2027-02-15")
     assert [state for _, state in charges(app, business)] == ["declined", "captured"]
 
 
@@ -112,9 +112,9 @@ def test_a_lapsed_subscription_is_never_charged_and_renew_pays_the_days_left(app
     purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
     with app.test_request_context():
         purchase.pay(made.account, subscription(made), quote, 1, "http://localhost/back")
-    told = state(app, made)
+    account_state = state(app, made)
     net = (35_400 * 16 * 2 + 31) // (2 * 31)  # 20 January to 4 February of 31 days
-    assert (told["subscriptions"][0]["status"], told["invoices"][-1]["net"]) == ("active", net)
+    assert (account_state["subscriptions"][0]["status"], account_state["invoices"][-1]["net"]) == ("active", net)
 
 
 def test_no_card_and_an_expired_card_count_as_refusals(app: Flask) -> None:
@@ -129,9 +129,9 @@ def test_an_unknown_outcome_waits_and_is_charged_once(app: Flask, business: Made
     post(app, f"/{business.account}/gateway", next=fault)
     post(app, f"/{business.account}/clock", to="2027-02-15T00:00:05")
     post(app, f"/{business.account}/clock", advance="PT1M")
-    told = state(app, business)
-    assert told["subscriptions"][0]["period_start"] == "2027-02-15"
-    assert [one["state"] for one in told["gateway"]["charges"]] == ["captured"]
+    account_state = state(app, business)
+    assert account_state["subscriptions"][0]["period_start"] == "2027-02-15"
+    assert [charge["state"] for charge in account_state["gateway"]["charges"]] == ["captured"]
 
 
 def test_a_challenge_that_nobody_answers_is_a_refusal(app: Flask, business: Made) -> None:
@@ -158,15 +158,15 @@ def test_an_annual_notice_is_sent_thirty_and_seven_days_ahead(app: Flask) -> Non
 @pytest.mark.parametrize("scenario", ["enterprise", "third-party"])
 def test_what_somebody_else_bills_goes_on_without_a_payment(app: Flask, scenario: str) -> None:
     made = scenarios.make(scenario)
-    told = until(app, made, "2029-03-01T09:00:00")
-    assert told["status"] == "active"
+    tile = until(app, made, "2029-03-01T09:00:00")
+    assert tile["status"] == "active"
     assert charges(app, made) == []
 
 
 def test_the_end_of_the_month_comes_back(app: Flask) -> None:
     made = scenarios.make("month-end")
-    told = until(app, made, "2027-05-05T09:00:00")
-    starts = [one["start"] for one in told["periods"]][-4:]  # type: ignore[attr-defined]
+    tile = until(app, made, "2027-05-05T09:00:00")
+    starts = [period["start"] for period in tile["periods"]][-4:]  # type: ignore[attr-defined]
     assert starts == ["2027-01-31", "2027-02-28", "2027-03-31", "2027-04-30"]
 
 

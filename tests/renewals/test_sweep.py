@@ -127,15 +127,15 @@ def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_
 
 
 def states() -> dict[str, int]:
-    found = db.session.execute(select(Payment.state, func.count()).group_by(Payment.state))
-    return {row[0]: row[1] for row in found}
+    counts = db.session.execute(select(Payment.state, func.count()).group_by(Payment.state))
+    return {row[0]: row[1] for row in counts}
 
 
 def test_the_command_tells_what_was_done(app: Flask, due: list[Made]) -> None:
-    told = app.test_cli_runner().invoke(args=["roll-over"])
-    assert told.exit_code == 0
-    assert told.output.startswith("7 subscriptions in ")
-    assert told.output.endswith(" s: 7 renewed.\n")
+    command = app.test_cli_runner().invoke(args=["roll-over"])
+    assert command.exit_code == 0
+    assert command.output.startswith("7 subscriptions in ")
+    assert command.output.endswith(" s: 7 renewed.\n")
     assert app.test_cli_runner().invoke(args=["roll-over"]).output.endswith(" s: nothing was due.\n")
 
 
@@ -143,10 +143,10 @@ def test_one_bad_subscription_is_reported_and_the_others_are_rolled_over(
     app: Flask, due: list[Made], caplog: pytest.LogCaptureFixture
 ) -> None:
     breaks(due[3])
-    told = app.test_cli_runner().invoke(args=["roll-over"])
-    assert told.exit_code == 1
-    assert "6 renewed, 1 failed." in told.output
-    assert "1 subscriptions were not rolled over" in told.output
+    command = app.test_cli_runner().invoke(args=["roll-over"])
+    assert command.exit_code == 1
+    assert "6 renewed, 1 failed." in command.output
+    assert "1 subscriptions were not rolled over" in command.output
     assert f"subscription {subscription(due[3])} was not rolled over" in caplog.text
     assert renewals() == 6
 
@@ -169,7 +169,7 @@ def test_a_payment_that_stays_pending_for_a_day_is_for_a_person_in_the_log_and_o
     assert reported() == []
     assert key not in client.get(receipt).text
     pass_time(timedelta(hours=1))
-    (found,) = reported()
-    assert found.startswith(f"payment {key} has been pending for 1 day, ")
-    assert found.endswith(": look it up at the gateway")
+    (report,) = reported()
+    assert report.startswith(f"payment {key} has been pending for 1 day, ")
+    assert report.endswith(": look it up at the gateway")
     assert key in client.get(receipt).text

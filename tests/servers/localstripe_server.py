@@ -16,21 +16,21 @@ def bridge() -> Any:
     intent, error = resources.PaymentIntent, resources.UserError
     create, confirm, every = intent._api_create.__func__, intent._api_confirm.__func__, intent._api_list_all.__func__
 
-    def created(cls: Any, allowed_payment_method_types: object = None, **told: Any) -> Any:
-        return create(cls, **told)
+    def created(cls: Any, allowed_payment_method_types: object = None, **params: Any) -> Any:
+        return create(cls, **params)
 
-    def confirmed(cls: Any, id: str, payment_method: str, **_told: Any) -> Any:  # noqa: A002  localstripe's name
-        found = cls._api_retrieve(id)
+    def confirmed(cls: Any, id: str, payment_method: str, **_params: Any) -> Any:  # noqa: A002  localstripe's name
+        made = cls._api_retrieve(id)
         method = resources.PaymentMethod._api_retrieve(payment_method)
-        if method.customer != found.customer:
+        if method.customer != made.customer:
             raise error(400, "This PaymentMethod was detached from its customer.")
-        found.payment_method = payment_method
+        made.payment_method = payment_method
         return confirm(cls, id)
 
-    def listed(cls: Any, url: str, customer: str, **told: Any) -> Any:
-        found = every(cls, url, **told)
-        found._list = [one for one in found._list if one.customer == customer]
-        return found
+    def listed(cls: Any, url: str, customer: str, **params: Any) -> Any:
+        page = every(cls, url, **params)
+        page._list = [made for made in page._list if made.customer == customer]
+        return page
 
     intent._api_create, intent._api_list_all = classmethod(created), classmethod(listed)
     replaced = {"/v1/payment_intents/{id}/confirm": classmethod(confirmed).__get__(None, intent)}

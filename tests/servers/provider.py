@@ -25,7 +25,7 @@ class Provider:
         self.claims: dict[str, Any] = {}
         self.userinfo: dict[str, Any] = {}
         self.broken: dict[str, int] = {}
-        self.told: dict[str, Any] = {}
+        self.metadata: dict[str, Any] = {}
         self.key: RSAKey | OctKey = KEY
         self.header: dict[str, Any] = {"alg": "RS256", "kid": "one"}
         self.asked: dict[str, str] = {}  # what the browser was sent with
@@ -66,7 +66,7 @@ class Provider:
             "token_endpoint": f"{self.issuer}/token",
             "userinfo_endpoint": f"{self.issuer}/userinfo",
             "id_token_signing_alg_values_supported": ["RS256"],
-            **self.told,
+            **self.metadata,
         }
         if path == "/token":
             return self.token(form)
@@ -99,12 +99,12 @@ class Provider:
 
 @contextmanager
 def provider_of_our_own() -> Iterator[Provider]:
-    found = Provider()
-    thread = threading.Thread(target=found.server.serve_forever, args=(0.01,))
+    provider = Provider()
+    thread = threading.Thread(target=provider.server.serve_forever, args=(0.01,))
     thread.start()
     try:
-        yield found
+        yield provider
     finally:
-        found.server.shutdown()
-        found.server.server_close()
+        provider.server.shutdown()
+        provider.server.server_close()
         thread.join()

@@ -26,16 +26,16 @@ FAULTS = {  # what is answered instead; a fault of Stripe's own is kept under th
 
 def decoded(form: str) -> Shape:
     """`a[b]=c` as a dictionary in one, `a[0]=c` as a list."""
-    told: Shape = {}
+    params: Shape = {}
     for name, value in parse_qsl(form, keep_blank_values=True):
         outer, _, inner = name.partition("[")
         if not inner:
-            told[outer] = value
+            params[outer] = value
         elif inner.rstrip("]").isdigit():
-            told.setdefault(outer, []).append(value)
+            params.setdefault(outer, []).append(value)
         else:
-            told.setdefault(outer, {})[inner.rstrip("]")] = value
-    return told
+            params.setdefault(outer, {})[inner.rstrip("]")] = value
+    return params
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -56,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         asked = Asked(self.command, path, decoded(form), self.headers.get("Idempotency-Key"))
         stripe.asked.append(asked)
         stripe.during()
-        fault = next((found for found in stripe.faults if f"{self.command} {path}".endswith(found[0])), None)
+        fault = next((ordered for ordered in stripe.faults if f"{self.command} {path}".endswith(ordered[0])), None)
         if fault:
             stripe.faults.remove(fault)
         how, released = fault[1] if fault else "", stripe.released

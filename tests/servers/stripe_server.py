@@ -31,8 +31,8 @@ class Asked(NamedTuple):
 class Refused(Exception):
     """An answer that is an error."""
 
-    def __init__(self, status: int, told: Shape) -> None:
-        self.answer = status, told
+    def __init__(self, status: int, body: Shape) -> None:
+        self.answer = status, body
 
 
 def invalid(message: str, code: str | None = None, **more: Any) -> Refused:
@@ -128,14 +128,16 @@ class Stripe:
     def _done(self, asked: Asked) -> Answer:
         for pattern, names, allowed, do in ROUTES:
             method, _, path = pattern.partition(" ")
-            found = re.fullmatch(path, asked.path)
-            if found and method == asked.method:
+            match = re.fullmatch(path, asked.path)
+            if match and method == asked.method:
                 unknown = {name.partition("[")[0] for name in asked.params} - allowed
                 if unknown:
-                    told = invalid(f"Received unknown parameter: {unknown}", "parameter_unknown", param=min(unknown))
-                    return told.answer
+                    unknown_parameter = invalid(
+                        f"Received unknown parameter: {unknown}", "parameter_unknown", param=min(unknown)
+                    )
+                    return unknown_parameter.answer
                 try:
-                    return 200, do(self, *found.groups(), asked.params)
+                    return 200, do(self, *match.groups(), asked.params)
                 except Refused as refused:
                     return refused.answer
                 except KeyError as missing:
@@ -143,67 +145,67 @@ class Stripe:
                     return 404, shapes.error("invalid_request_error", "resource_missing", message, param="id")
         return 404, shapes.error("invalid_request_error", None, f"Unrecognized request URL ({asked.path}).")
 
-    def _customer(self, told: Shape) -> Shape:
+    def _customer(self, params: Shape) -> Shape:
         named = f"cus_{next(self.numbers):014}"
-        self.customers[named] = shapes.customer(named, told)
+        self.customers[named] = shapes.customer(named, params)
         return self.customers[named]
 
-    def _session(self, told: Shape) -> Shape:
-        if "allowed_payment_method_types" not in told and "currency" not in told:
+    def _session(self, params: Shape) -> Shape:
+        if "allowed_payment_method_types" not in params and "currency" not in params:
             raise invalid("currency is required", "parameter_missing", param="currency")
-        assert told["customer"] in self.customers
+        assert params["customer"] in self.customers
         named = f"cs_test_a1{next(self.numbers):056}"
-        self.sessions[named] = shapes.checkout_session(named, told)
+        self.sessions[named] = shapes.checkout_session(named, params)
         return self.sessions[named]
 
-    def _show_session(self, named: str, told: Shape) -> Shape:
+    def _show_session(self, named: str, params: Shape) -> Shape:
         page = dict(self.sessions[named])
-        if told.get("expand") == ["setup_intent.payment_method"] and page["setup_intent"]:
+        if params.get("expand") == ["setup_intent.payment_method"] and page["setup_intent"]:
             setup = dict(self.setups[page["setup_intent"]])
             setup["payment_method"] = self.methods.get(setup["payment_method"])
             page["setup_intent"] = setup
         return page
 
-    def _show_method(self, named: str, _told: Shape) -> Shape:
+    def _show_method(self, named: str, _params: Shape) -> Shape:
         return self.methods[named]
 
-    def _detach(self, named: str, _told: Shape) -> Shape:
+    def _detach(self, named: str, _params: Shape) -> Shape:
         if self.methods[named]["customer"] is None:
             raise invalid("The payment method you provided is not attached to a customer so detachment is impossible.")
         self.methods[named]["customer"] = None
         return self.methods[named]
 
-    def _intent(self, told: Shape) -> Shape:
-        assert told["customer"] in self.customers
-        if int(told["amount"]) < 50:
+    def _intent(self, params: Shape) -> Shape:
+        assert params["customer"] in self.customers
+        if int(params["amount"]) < 50:
             raise invalid("Amount must be at least €0.50 eur", "amount_too_small", param="amount")
         named = f"pi_{next(self.numbers):024}"
-        self.intents[named] = shapes.payment_intent(named, told)
+        self.intents[named] = shapes.payment_intent(named, params)
         return self.intents[named]
 
-    def _show_intent(self, named: str, _told: Shape) -> Shape:
+    def _show_intent(self, named: str, _params: Shape) -> Shape:
         return self.intents[named]
 
-    def _change_intent(self, named: str, told: Shape) -> Shape:
-        self.intents[named]["metadata"] |= told["metadata"]
+    def _change_intent(self, named: str, params: Shape) -> Shape:
+        self.intents[named]["metadata"] |= params["metadata"]
         return self.intents[named]
 
-    def _intents(self, told: Shape) -> Shape:
+    def _intents(self, params: Shape) -> Shape:
         rows = [
             intent
             for intent in reversed(self.intents.values())
-            if intent["customer"] == told.get("customer", intent["customer"])
+            if intent["customer"] == params.get("customer", intent["customer"])
         ]
-        return self._page("/v1/payment_intents", rows, told)
+        return self._page("/v1/payment_intents", rows, params)
 
-    def _page(self, url: str, rows: list[Shape], told: Shape) -> Shape:
+    def _page(self, url: str, rows: list[Shape], params: Shape) -> Shape:
         ids = [row["id"] for row in rows]
-        since = ids.index(told["starting_after"]) + 1 if "starting_after" in told else 0
-        until = since + int(told.get("limit", 10))
+        since = ids.index(params["starting_after"]) + 1 if "starting_after" in params else 0
+        until = since + int(params.get("limit", 10))
         return shapes.listed(url, rows[since:until], until < len(rows))
 
-    def _confirm(self, named: str, told: Shape) -> Shape:
-        intent, method = self.intents[named], self.methods[told["payment_method"]]
+    def _confirm(self, named: str, params: Shape) -> Shape:
+        intent, method = self.intents[named], self.methods[params["payment_method"]]
         if intent["status"] not in ("requires_payment_method", "requires_confirmation"):
             message = f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}."
             raise invalid(message, "payment_intent_unexpected_state", payment_intent=intent)
@@ -212,13 +214,13 @@ class Stripe:
                 "The provided PaymentMethod was previously used … or was detached from a Customer. It may not be used."
             )
             raise invalid(message, None)
-        behaves, absent = self.behaviours[method["id"]], told.get("off_session") == "true"
+        behaves, absent = self.behaviours[method["id"]], params.get("off_session") == "true"
         if behaves == "accepted":
             intent["payment_method"] = method["id"]
             return self._succeed(intent)
         if behaves == "challenge" and not absent:
             intent.update(status="requires_action", payment_method=method["id"], last_payment_error=None)
-            intent["next_action"] = shapes.redirect(intent, told["return_url"])
+            intent["next_action"] = shapes.redirect(intent, params["return_url"])
             return intent
         intent["last_payment_error"] = shapes.declined(
             "authentication_required" if behaves == "challenge" else behaves, method
@@ -230,7 +232,7 @@ class Stripe:
         intent["last_payment_error"] = None
         return intent
 
-    def _cancel(self, named: str, _told: Shape) -> Shape:
+    def _cancel(self, named: str, _params: Shape) -> Shape:
         intent = self.intents[named]
         if intent["status"] in ("succeeded", "canceled", "processing"):
             message = f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}."
@@ -238,20 +240,20 @@ class Stripe:
         intent.update(status="canceled", canceled_at=1795450100, next_action=None)
         return intent
 
-    def _refund(self, told: Shape) -> Shape:
-        intent = self.intents[told["payment_intent"]]
+    def _refund(self, params: Shape) -> Shape:
+        intent = self.intents[params["payment_intent"]]
         gone = sum(row["amount"] for row in self.refunds.values() if row["payment_intent"] == intent["id"])
         if gone == intent["amount"]:
             raise invalid("Charge ch_1 has already been refunded.", "charge_already_refunded")
-        if int(told["amount"]) > intent["amount"] - gone:
+        if int(params["amount"]) > intent["amount"] - gone:
             raise invalid("Refund amount is greater than unrefunded amount on charge", None, param="amount")
         named = f"re_{next(self.numbers):024}"
-        self.refunds[named] = shapes.refund(named, told, intent, self.refund_status)
+        self.refunds[named] = shapes.refund(named, params, intent, self.refund_status)
         return self.refunds[named]
 
-    def _refunds(self, told: Shape) -> Shape:
-        rows = [row for row in reversed(self.refunds.values()) if row["payment_intent"] == told["payment_intent"]]
-        return self._page("/v1/refunds", rows, told)
+    def _refunds(self, params: Shape) -> Shape:
+        rows = [row for row in reversed(self.refunds.values()) if row["payment_intent"] == params["payment_intent"]]
+        return self._page("/v1/refunds", rows, params)
 
 
 def _names(params: Any) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 Shape = dict[str, Any]
 
 
-def customer(named: str, told: Shape) -> Shape:
+def customer(named: str, params: Shape) -> Shape:
     return {
         "id": named,
         "object": "customer",
@@ -20,8 +20,8 @@ def customer(named: str, told: Shape) -> Shape:
         "email": None,
         "invoice_prefix": "0759376C",
         "livemode": False,
-        "metadata": told.get("metadata", {}),
-        "name": told.get("name"),
+        "metadata": params.get("metadata", {}),
+        "name": params.get("name"),
         "next_invoice_sequence": 1,
         "phone": None,
         "preferred_locales": [],
@@ -74,30 +74,30 @@ def payment_method(named: str, owner: str | None, brand: str, last4: str, holder
     }
 
 
-def checkout_session(named: str, told: Shape) -> Shape:
+def checkout_session(named: str, params: Shape) -> Shape:
     return {
         "id": named,
         "object": "checkout.session",
         "amount_subtotal": None,
         "amount_total": None,
-        "cancel_url": told.get("cancel_url"),
-        "client_reference_id": told.get("client_reference_id"),
+        "cancel_url": params.get("cancel_url"),
+        "client_reference_id": params.get("client_reference_id"),
         "created": 1795450000,
         "currency": None,
-        "customer": told.get("customer"),
+        "customer": params.get("customer"),
         "customer_details": None,
         "expires_at": 1795536400,
         "livemode": False,
-        "locale": told.get("locale"),
+        "locale": params.get("locale"),
         "metadata": {},
-        "mode": told["mode"],
+        "mode": params["mode"],
         "payment_intent": None,
         "payment_method_types": ["card"],
         "payment_status": "no_payment_required",
         "setup_intent": None,
         "status": "open",
         "submit_type": None,
-        "success_url": told.get("success_url"),
+        "success_url": params.get("success_url"),
         "ui_mode": "hosted_page",
         "url": f"https://checkout.stripe.com/c/pay/{named}#fid1d2BpamRhQ2prcSc",
     }
@@ -129,11 +129,11 @@ def setup_intent(named: str, owner: str | None, method: str | None, status: str)
     }
 
 
-def payment_intent(named: str, told: Shape) -> Shape:
+def payment_intent(named: str, params: Shape) -> Shape:
     return {
         "id": named,
         "object": "payment_intent",
-        "amount": int(told["amount"]),
+        "amount": int(params["amount"]),
         "amount_capturable": 0,
         "amount_details": {"tip": {}},
         "amount_received": 0,
@@ -145,13 +145,13 @@ def payment_intent(named: str, told: Shape) -> Shape:
         "client_secret": f"{named}_secret_YrKJ",
         "confirmation_method": "automatic",
         "created": 1795450000,
-        "currency": told["currency"],
-        "customer": told["customer"],
+        "currency": params["currency"],
+        "customer": params["customer"],
         "description": None,
         "last_payment_error": None,
         "latest_charge": None,
         "livemode": False,
-        "metadata": told.get("metadata", {}),
+        "metadata": params.get("metadata", {}),
         "next_action": None,
         "on_behalf_of": None,
         "payment_method": None,
@@ -180,11 +180,11 @@ def redirect(intent: Shape, return_url: str) -> Shape:
     return {"redirect_to_url": {"return_url": return_url, "url": page}, "type": "redirect_to_url"}
 
 
-def refund(named: str, told: Shape, intent: Shape, status: str) -> Shape:
+def refund(named: str, params: Shape, intent: Shape, status: str) -> Shape:
     return {
         "id": named,
         "object": "refund",
-        "amount": int(told["amount"]),
+        "amount": int(params["amount"]),
         "balance_transaction": "txn_1",
         "charge": intent["latest_charge"],
         "created": 1795450000,
@@ -193,7 +193,7 @@ def refund(named: str, told: Shape, intent: Shape, status: str) -> Shape:
             "card": {"reference": None, "reference_status": "pending", "type": "refund"},
             "type": "card",
         },
-        "metadata": told.get("metadata", {}),
+        "metadata": params.get("metadata", {}),
         "payment_intent": intent["id"],
         "reason": None,
         "receipt_number": None,
@@ -216,7 +216,7 @@ def declined(decline_code: str, method: Shape) -> Shape:
     """As `error` of an answer 402, and as `last_payment_error` of the intent."""
     own = ("expired_card", "incorrect_cvc", "processing_error", "authentication_required")
     code = decline_code if decline_code in own else "card_declined"
-    told = error(
+    body = error(
         "card_error",
         code,
         "Your card was declined.",
@@ -226,14 +226,14 @@ def declined(decline_code: str, method: Shape) -> Shape:
         payment_method=method,
         advice_code="try_again_later",
     )
-    kept: Shape = told["error"]
+    kept: Shape = body["error"]
     return kept
 
 
 def unauthenticated(method: Shape) -> Shape:
     message = "The provided PaymentMethod has failed authentication."
-    told = error("invalid_request_error", "payment_intent_authentication_failure", message, payment_method=method)
-    kept: Shape = told["error"]
+    body = error("invalid_request_error", "payment_intent_authentication_failure", message, payment_method=method)
+    kept: Shape = body["error"]
     return kept
 
 

@@ -59,8 +59,8 @@ class Tenant:
             return Answer(401, b"{}")
         self.tokens.append(f"token-{len(self.tokens) + 1}")
         self.good = {self.tokens[-1]}
-        told = {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": self.lifetime}
-        return Answer(200, json.dumps(told).encode())
+        token = {"access_token": self.tokens[-1], "token_type": "Bearer", "expires_in": self.lifetime}
+        return Answer(200, json.dumps(token).encode())
 
 
 @contextmanager

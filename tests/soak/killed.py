@@ -199,7 +199,7 @@ def begin(app: Flask, story: Story) -> tuple[Made, Any]:
     return made, given
 
 
-def found(app: Flask, made: Made) -> str:
+def outcome_of(app: Flask, made: Made) -> str:
     """What is made of the account a minute later, and after the bank's patience; and rolling over again is nothing."""
     for passed, over in ((MINUTE, False), (CHALLENGE_OVER, True)):
         later(made, passed)
@@ -207,9 +207,9 @@ def found(app: Flask, made: Made) -> str:
     before = dump()
     assert rollover.sweep(made.account) == 0
     assert dump() == before
-    told = truth(app, made)
-    kept = {name: told[name] for name in ("subscriptions", "cards", "invoices")}
-    kept["captured"] = [amount for state, amount in told["charges"] if state == "captured"]
+    account_state = truth(app, made)
+    kept = {name: account_state[name] for name in ("subscriptions", "cards", "invoices")}
+    kept["captured"] = [amount for state, amount in account_state["charges"] if state == "captured"]
     return json.dumps(kept)
 
 
@@ -232,7 +232,7 @@ class Killing:
             with watched(self.app, reached):
                 for step in STORIES[name].steps[:steps]:
                     step(self.app, made, given)
-            self.endings[name, steps] = found(self.app, made)
+            self.endings[name, steps] = outcome_of(self.app, made)
         return self.endings[name, steps]
 
     def draws(self, among: Sequence[str] = tuple(STORIES)) -> Iterator[tuple[str, int]]:
@@ -246,7 +246,7 @@ class Killing:
         """The step that died is done or not done, and those before it are done; AssertionError otherwise."""
         made, given = begin(self.app, STORIES[name])
         death = perform(self.app, STORIES[name], made, given, at)
-        ended, status = apart(self.app, lambda out: _say(out, found(self.app, made)))
+        ended, status = apart(self.app, lambda out: _say(out, outcome_of(self.app, made)))
         assert status == 0, f"{name}, {at}: {death}\n{ended}"
         done, not_done = min(death.steps + 1, len(STORIES[name].steps)), death.steps
         if ended != self.ending(name, done):

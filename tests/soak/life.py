@@ -55,13 +55,15 @@ class Life(Purchases, Requests, Time):
         billed = [(row.issued_on, row.net, row.tax) for row in rows.invoices if row.payment_key]
         assert billed == model.invoices
         noted = Counter((row.issued_on, row.net, row.tax) for row in rows.notes)
-        assert noted == Counter((one.day, one.net, one.tax) for one in model.credits if one.state == "made")
-        assert Counter(row.state for row in rows.refunds) == Counter(one.state for one in model.credits)
-        given_back = Counter(one.net + one.tax for one in model.credits if one.bank == "made")
+        assert noted == Counter(
+            (credit.day, credit.net, credit.tax) for credit in model.credits if credit.state == "made"
+        )
+        assert Counter(row.state for row in rows.refunds) == Counter(credit.state for credit in model.credits)
+        given_back = Counter(credit.net + credit.tax for credit in model.credits if credit.bank == "made")
         assert Counter(row.amount for row in rows.given_back) == given_back
         for row in (*rows.invoices, *rows.notes):
-            told = {name: value for name, value in row._mapping.items() if name not in ("credited", "status")}
-            assert self.issued.setdefault(row.number, repr(told)) == repr(told), "an issued invoice never changes"
+            content = {name: value for name, value in row._mapping.items() if name not in ("credited", "status")}
+            assert self.issued.setdefault(row.number, repr(content)) == repr(content), "an issued invoice never changes"
         mails = Counter(about.split("/")[0] for about in rows.mails)
         assert mails == +model.mails, (mails - model.mails, model.mails - mails)
         assert set(rows.cards) == {card.id for card in model.cards if not card.gone}
@@ -69,9 +71,9 @@ class Life(Purchases, Requests, Time):
         self.tile_is_as_the_model_says()
 
     def tile_is_as_the_model_says(self) -> None:
-        model, told = self.model, service.summary(service.load(self.account, self.subscription))
-        facts = told.subscription.facts()
-        assert (told.status, told.seats, told.next_seats) == (
+        model, tile = self.model, service.summary(service.load(self.account, self.subscription))
+        facts = tile.subscription.facts()
+        assert (tile.status, tile.seats, tile.next_seats) == (
             model.status,
             model.seats[model.current],
             model.next_seats,
@@ -79,9 +81,9 @@ class Life(Purchases, Requests, Time):
         assert (facts.anchor, facts.ended_on) == (model.anchor, model.ended_on)
         for n in (*model.seats, model.last + 1):
             assert (facts.period(n).start, facts.period(n).end) == (model.start(n), model.start(n + 1)), "periods tile"
-        assert told.period.ordinal == model.current
+        assert tile.period.ordinal == model.current
         assert facts.active_users == model.known
-        assert (told.pending is None) == (model.pending is None)
+        assert (tile.pending is None) == (model.pending is None)
         db.session.remove()
 
     def teardown(self) -> None:

@@ -114,7 +114,7 @@ class LifeBase(RuleBasedStateMachine):
         with patch.dict(scenarios.SCENARIOS, life=story):
             made = scenarios.make("life", now, zone)
         self.account = made.account
-        self.subscription = next(one for one in made.subscriptions.values() if one)
+        self.subscription = next(subscription_id for subscription_id in made.subscriptions.values() if subscription_id)
         row = invariants.read(self.account).subscription
         n = 0
         while boundary(row.anchor, months, n + 1) <= day:
@@ -140,10 +140,10 @@ class LifeBase(RuleBasedStateMachine):
 
     def both(self, command: str, model: Callable[[], Any], portal: Callable[[], Any]) -> tuple[Any, Any]:
         """Asks the model and the portal; they answer or refuse alike, and a refusal writes nothing."""
-        told = got = None
+        by_model = got = None
         expected = answer = "accepted"
         try:
-            told = model()
+            by_model = model()
         except Refused as no:
             expected = str(no)
         with self.writing() as written:
@@ -157,7 +157,7 @@ class LifeBase(RuleBasedStateMachine):
             assert written <= {"subscription"} | ({"quote"} if answer == "QuoteMoved" else set()), written
         if isinstance(got, purchase.QuoteMoved):
             self.model.quotes[-1].id = got.fresh
-        return told, got
+        return by_model, got
 
     @contextmanager
     def writing(self) -> Iterator[set[str]]:
@@ -165,8 +165,8 @@ class LifeBase(RuleBasedStateMachine):
         written: set[str] = set()
 
         def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
-            found = re.match(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM) "?(\w+)', statement)
-            written.update(found.groups() if found else ())
+            match = re.match(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM) "?(\w+)', statement)
+            written.update(match.groups() if match else ())
             written.discard("quiet")  # what sweeps leave for each other tells nothing of a subscription
 
         event.listen(db.engine, "before_cursor_execute", note)

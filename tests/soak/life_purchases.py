@@ -33,12 +33,12 @@ class Purchases(LifeBase):
 
     def paid(self, quote: Quote, attempt: int, shown: Card | None) -> None:
         card = shown.id if shown else None
-        told, got = self.both(
+        by_model, got = self.both(
             "pay",
             lambda: self.model.pay(quote, attempt, shown),
             lambda: purchase.pay(self.account, self.subscription, quote.id, attempt, BACK, card).state,
         )
-        assert isinstance(got, Exception) or told == got
+        assert isinstance(got, Exception) or by_model == got
 
     def chosen(self, quote: Quote, card: Card | None) -> None:
         self.both(
@@ -126,9 +126,9 @@ class Purchases(LifeBase):
         number = [row.number for row in invariants.read(self.account).invoices if row.payment_key][invoice]
         if fault:
             self.arm(fault)
-        told, got = self.both(
+        by_model, got = self.both(
             "credit",
             lambda: self.model.credit(invoice, part),
             lambda: credit_notes.credit(self.account, number, part).state,
         )
-        assert isinstance(got, Exception) or told == got
+        assert isinstance(got, Exception) or by_model == got

@@ -163,8 +163,8 @@ class Model(Payments):
         if self.default and (due.year, due.month) > self.default.expires:
             notices["card_expires"] = id(self.default)
         for kind, which in notices.items():
-            if ahead and (kind, self.last + 1, which) not in self.told:
-                self.told.add((kind, self.last + 1, which))
+            if ahead and (kind, self.last + 1, which) not in self.announced:
+                self.announced.add((kind, self.last + 1, which))
                 self.mails[kind] += 1
 
     def _waits(self) -> bool:

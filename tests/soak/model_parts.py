@@ -99,7 +99,7 @@ class Quote:
 
     @property
     def unrefused(self) -> Attempt | None:
-        return next((one for one in self.attempts if one.state in ("pending", "captured")), None)
+        return next((attempt for attempt in self.attempts if attempt.state in ("pending", "captured")), None)
 
 
 @dataclass(eq=False)

@@ -91,16 +91,16 @@ class Payments(State):
 
     def credit(self, invoice: int, net: int | None) -> str:
         """The parts' taxes are such that their sum is the tax on the sum of the parts."""
-        ours = [one for one in self.credits if one.invoice == invoice and one.state != "refused"]
-        waiting = next((one for one in ours if one.state == "pending"), None)
+        ours = [credit for credit in self.credits if credit.invoice == invoice and credit.state != "refused"]
+        waiting = next((credit for credit in ours if credit.state == "pending"), None)
         if waiting is None:
             _, whole, tax = self.invoices[invoice]
-            before = sum(one.net for one in ours)
+            before = sum(credit.net for credit in ours)
             net = whole - before if net is None else net
             if not 0 < net <= whole - before:
                 raise Refused("NotCredited")
             rate = half_up(tax * 100, whole)
-            taxed = half_up((before + net) * rate, 100) - sum(one.tax for one in ours)
+            taxed = half_up((before + net) * rate, 100) - sum(credit.tax for credit in ours)
             waiting = Credit(invoice, net, taxed)
             self.credits.append(waiting)
         elif net not in (None, waiting.net):

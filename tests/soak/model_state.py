@@ -38,7 +38,7 @@ class State:
     invoices: list[tuple[date, int, int]] = field(default_factory=list)  # day, net, tax
     credits: list["Credit"] = field(default_factory=list)
     mails: Counter[str] = field(default_factory=Counter)
-    told: set[object] = field(default_factory=set)
+    announced: set[object] = field(default_factory=set)
     refusals: list[date] = field(default_factory=list)  # of the sweep, for the first period that is not paid
     ended_on: date | None = None
 

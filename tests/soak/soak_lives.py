@@ -66,19 +66,19 @@ def main(runs: int, steps: int, first: int) -> int:
     print(f"soak: {runs} runs of up to {steps} steps, SEED={first}", flush=True)
     sizes = [min(BATCH, runs - done) for done in range(0, runs, BATCH)]
     with multiprocessing.get_context("spawn").Pool(os.cpu_count(), maxtasksperchild=5) as pool:
-        for one in pool.imap_unordered(a_batch, ((first + i, size, steps) for i, size in enumerate(sizes))):
-            ran.append(one)
+        for finished in pool.imap_unordered(a_batch, ((first + i, size, steps) for i, size in enumerate(sizes))):
+            ran.append(finished)
             if ran[-1].failure:
                 failures += 1
                 print(f"--- seed {ran[-1].seed}: make soak RUNS={BATCH} STEPS={steps} SEED={ran[-1].seed}")
                 print(ran[-1].failure, flush=True)
-    answers = sum((one.tally for one in ran), Counter[tuple[str, str]]())
+    answers = sum((batch_run.tally for batch_run in ran), Counter[tuple[str, str]]())
     totals = Counter[str]()
     for (command, _), count in answers.items():
         totals[command] += count
     for command, count in totals.most_common():
-        told = sorted(((n, answer) for (name, answer), n in answers.items() if name == command), reverse=True)
-        print(f"  {command:<18}{count:>8}   ", ", ".join(f"{answer} {n}" for n, answer in told))
+        by_answer = sorted(((n, answer) for (name, answer), n in answers.items() if name == command), reverse=True)
+        print(f"  {command:<18}{count:>8}   ", ", ".join(f"{answer} {n}" for n, answer in by_answer))
     took, steps_run = perf_counter() - since, totals["step"]
     print(
         f"{totals['begin']} runs, {steps_run} steps, {failures} failures, {took:.0f} s, {steps_run / took:.0f} steps/s"

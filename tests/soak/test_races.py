@@ -49,10 +49,10 @@ def nothing(_app: Flask, _made: Made) -> None:
 
 def on_the_day(_app: Flask, made: Made) -> list[str]:
     """The first day that is not paid; the subscriptions for which that is so."""
-    found = service.load_all(made.account)
-    facts = found[0].facts()
+    loaded = service.load_all(made.account)
+    facts = loaded[0].facts()
     _set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
-    return [one.id for one in found]
+    return [subscription_row.id for subscription_row in loaded]
 
 
 def open_request(made: Made) -> str:
@@ -260,11 +260,11 @@ def one_after_another(app: Flask, scene: Scene) -> tuple[set[str], dict[Stop, st
     endings, met = set(), {}
     orders = {tuple(scene.acts[number] for number in order): order for order in permutations(range(len(scene.acts)))}
     for order in orders.values():
-        one, answers = stage(app, scene), {}
+        staged, answers = stage(app, scene), {}
         for number in order:
-            answers[number], found = alone(app, one.acts[number])
-            met.update({Stop(number, at): moment for at, moment in enumerate(found, 1)})
-        endings.add(one.ended(scene, [again(app, act, answers[number]) for number, act in enumerate(one.acts)]))
+            answers[number], moments = alone(app, staged.acts[number])
+            met.update({Stop(number, at): moment for at, moment in enumerate(moments, 1)})
+        endings.add(staged.ended(scene, [again(app, act, answers[number]) for number, act in enumerate(staged.acts)]))
     return endings, met
 
 
@@ -282,6 +282,6 @@ def test_at_once_ends_as_one_after_another(app: Flask, name: str) -> None:
     scene = SCENES[name]
     endings, met = one_after_another(app, scene)
     for stop in stops(scene, met, name):
-        one = stage(app, scene)
-        ended = one.ended(scene, together(app, one.acts, stop))
+        staged = stage(app, scene)
+        ended = staged.ended(scene, together(app, staged.acts, stop))
         assert ended in endings, f"{stop}, {stop and met[stop]}"

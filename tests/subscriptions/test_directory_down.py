@@ -111,18 +111,21 @@ def test_an_automatic_renewal_goes_by_what_was_told_last(app: Flask) -> None:
     directory(app, made, "down")
     post(app, f"/{made.account}/users", active=3)
     post(app, f"/{made.account}/clock", to="2027-02-15T00:05:00")
-    told = state(app, made)
-    assert (told["subscriptions"][0]["period_start"], told["subscriptions"][0]["seats"]) == ("2027-02-15", 8)
-    assert told["payments"][0]["state"] == "captured"
+    account_state = state(app, made)
+    assert (account_state["subscriptions"][0]["period_start"], account_state["subscriptions"][0]["seats"]) == (
+        "2027-02-15",
+        8,
+    )
+    assert account_state["payments"][0]["state"] == "captured"
     stored = service.load(made.account, subscription(made))
     assert (stored.active_users, stored.active_users_as_of.month) == (11, 1)
-    assert [mail for mail in told["messages"] if "Utilisateurs actifs\u00a0: 11" in mail["text"]]
+    assert [mail for mail in account_state["messages"] if "Utilisateurs actifs\u00a0: 11" in mail["text"]]
 
 
 def test_a_sweep_asks_no_more_tenants_once_three_in_a_row_did_not_answer(app: Flask) -> None:
     made = [scenarios.make("business") for _ in range(5)]
-    for one in made:
-        directory(app, one, "down")
+    for change in made:
+        directory(app, change, "down")
     with transaction() as session:
         for account in session.scalars(select(SandboxAccount)):
             account.set_to += timedelta(days=31)
@@ -133,8 +136,8 @@ def test_a_sweep_asks_no_more_tenants_once_three_in_a_row_did_not_answer(app: Fl
 
 
 def test_both_can_be_set_at_once_and_a_slip_changes_nothing(app: Flask, business: Made) -> None:
-    told = post(app, f"/{business.account}/users", active=9, directory="down")
-    assert set(told) == {"active", "seen_at"}
+    user_count = post(app, f"/{business.account}/users", active=9, directory="down")
+    assert set(user_count) == {"active", "seen_at"}
     with pytest.raises(ActiveUsersUnknown):
         quoted(app, business)
     directory(app, business, "up")

@@ -147,7 +147,7 @@ def open_change(made: Made, kind: str) -> str:
 
 
 def changes(app: Flask, made: Made) -> list[tuple[str, str]]:
-    return [(one["kind"], one["state"]) for one in state(app, made)["subscriptions"][0]["changes"]]
+    return [(change["kind"], change["state"]) for change in state(app, made)["subscriptions"][0]["changes"]]
 
 
 def test_undo_restores_what_was_there(app: Flask, business: Made) -> None:
@@ -163,8 +163,8 @@ def test_undoing_a_cancellation_keeps_the_reduction_under_it(app: Flask) -> None
     cancel(made)
     assert state(app, made)["subscriptions"][0]["next_seats"] is None
     service.withdraw(made.account, here(made), open_change(made, "cancellation"))
-    told = state(app, made)["subscriptions"][0]
-    assert (told["status"], told["next_seats"]) == ("active", 8)
+    tile = state(app, made)["subscriptions"][0]
+    assert (tile["status"], tile["next_seats"]) == ("active", 8)
     assert changes(app, made) == [("reduction", "open"), ("cancellation", "withdrawn")]
 
 
@@ -212,8 +212,8 @@ def test_undo_does_not_ask_the_price_list(app: Flask) -> None:
 
 def test_cancelling_what_is_past_due_ends_it_at_once(app: Flask) -> None:
     made = ended(app)
-    told = state(app, made)
-    assert told["subscriptions"][0]["status"] == "ended"
+    account_state = state(app, made)
+    assert account_state["subscriptions"][0]["status"] == "ended"
     post(app, f"/{made.account}/clock", advance="P60D")
     assert state(app, made)["payments"] == []
 
@@ -224,10 +224,14 @@ def test_added_seats_are_charged_for_the_days_left(app: Flask, business: Made) -
     purchase.choose_card(business.account, here(business), quote, business.cards[0])
     with app.test_request_context():
         purchase.pay(business.account, here(business), quote, 1, "http://localhost/back")
-    told = state(app, business)
+    account_state = state(app, business)
     net = (2 * 2700 * 21 * 2 + 31) // (2 * 31)  # 25 January to 14 February of 31 days, half up
-    assert told["invoices"][-1]["net"] == net == told["gateway"]["charges"][0]["amount"] - told["invoices"][-1]["tax"]
-    assert (told["subscriptions"][0]["seats"], told["subscriptions"][0]["next_seats"]) == (14, 14)
+    assert (
+        account_state["invoices"][-1]["net"]
+        == net
+        == account_state["gateway"]["charges"][0]["amount"] - account_state["invoices"][-1]["tax"]
+    )
+    assert (account_state["subscriptions"][0]["seats"], account_state["subscriptions"][0]["next_seats"]) == (14, 14)
 
 
 def test_added_seats_raise_a_next_period_that_is_paid_already(app: Flask) -> None:

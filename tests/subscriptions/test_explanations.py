@@ -57,8 +57,8 @@ def page(client: FlaskClient, made: Made, locale: str = "en", name: str = "") ->
 def test_the_stepper_explains_its_cost_and_its_floor(
     client: FlaskClient, business: Made, locale: str, sentences: tuple[str, ...]
 ) -> None:
-    told = page(client, business, locale, "/renew?seats=14")
-    assert [sentence for sentence in sentences if sentence not in told] == []
+    text = page(client, business, locale, "/renew?seats=14")
+    assert [sentence for sentence in sentences if sentence not in text] == []
 
 
 def test_the_picture_says_in_words_what_it_shows(client: FlaskClient, business: Made) -> None:
@@ -140,10 +140,10 @@ def test_a_refused_card_is_told_on_the_tile_with_the_way_to_another(app: Flask) 
     client = signed_in(app, made)
     tile = client.get("/subscriptions").text
     assert "The bank refused the default card when it was last charged. Payment & billing" in words(tile)
-    told = page(client, made)
-    assert "15 January 2027 Payment refused €424.80 incl. VAT · Visa 0341 · The bank declined the card." in told
-    assert "Attempt 2 to charge the renewal" in told
-    assert "Last attempt: if it is refused, the subscription lapses" in told
+    text = page(client, made)
+    assert "15 January 2027 Payment refused €424.80 incl. VAT · Visa 0341 · The bank declined the card." in text
+    assert "Attempt 2 to charge the renewal" in text
+    assert "Last attempt: if it is refused, the subscription lapses" in text
 
 
 def test_too_many_users_and_a_lost_vat_number_are_warned_of(app: Flask, business: Made) -> None:
@@ -151,10 +151,10 @@ def test_too_many_users_and_a_lost_vat_number_are_warned_of(app: Flask, business
         session.execute(update(Subscription).values(active_users=13))
         session.execute(update(Account).values(country="DE", vat_number=None))
     client = signed_in(app, business)
-    told = page(client, business)
-    assert "Probably, with something to watch." in told
-    assert "13 active users for 12 seats" in told
-    assert "There is no VAT number: French VAT is charged. Change billing information" in told
+    text = page(client, business)
+    assert "Probably, with something to watch." in text
+    assert "13 active users for 12 seats" in text
+    assert "There is no VAT number: French VAT is charged. Change billing information" in text
     assert f"/subscriptions/{subscription(business)}/add?seats=13" in client.get("/subscriptions").text
 
 
@@ -190,19 +190,19 @@ def test_twelve_of_many_documents_are_told(app: Flask) -> None:
 
 def test_what_others_bill_tells_its_periods_and_no_check(app: Flask) -> None:
     made = scenarios.make("third-party")
-    told = page(signed_in(app, made), made)
-    assert "Renewal by Nordlys Data: 12 seats" in told
-    assert "A period begins: 12 seats" in told
-    assert "Will my renewal succeed?" not in told
+    text = page(signed_in(app, made), made)
+    assert "Renewal by Nordlys Data: 12 seats" in text
+    assert "A period begins: 12 seats" in text
+    assert "Will my renewal succeed?" not in text
 
 
 def test_what_the_owner_did_and_paid_is_in_the_past(app: Flask, business: Made) -> None:
     service.reduce(business.account, subscription(business), 8)
     pay(app, business, quoted(app, business, 14))
-    told = page(signed_in(app, business), business)
-    assert "Reduction requested: 12 → 8 seats" in told
-    assert "Renewal paid: 14 seats €489.60 incl. VAT · Visa •••• 4242 · MQ-2027-000002" in told
-    assert "15 February 2027 A paid period begins: 14 seats" in told
+    text = page(signed_in(app, business), business)
+    assert "Reduction requested: 12 → 8 seats" in text
+    assert "Renewal paid: 14 seats €489.60 incl. VAT · Visa •••• 4242 · MQ-2027-000002" in text
+    assert "15 February 2027 A paid period begins: 14 seats" in text
 
 
 def test_a_mail_that_went_out_is_in_the_past_once_however_many_owners_got_it(app: Flask) -> None:
@@ -210,6 +210,6 @@ def test_a_mail_that_went_out_is_in_the_past_once_however_many_owners_got_it(app
     with transaction() as session:
         session.add(Owner(account_id=made.account, name="Alix", email="alix@example.test", password_hash="!"))
     post(app, f"/{made.account}/clock", to="2027-02-09T09:00:00")
-    told = page(signed_in(app, made), made).partition("What happened")[2]
-    assert told.count("8 February 2027 Mail: the renewal is 7 days ahead") == 1
-    assert told.count("Mail: the card expires before the renewal") == 1
+    text = page(signed_in(app, made), made).partition("What happened")[2]
+    assert text.count("8 February 2027 Mail: the renewal is 7 days ahead") == 1
+    assert text.count("Mail: the card expires before the renewal") == 1

@@ -159,7 +159,7 @@ def test_pages_that_do_not_end_are_refused(tenant: Tenant, ask: Ask, monkeypatch
 
 
 @pytest.mark.parametrize(
-    ("told", "waited"),
+    ("seconds", "waited"),
     [
         ("2", 2.0),
         ("", 1.0),
@@ -171,18 +171,18 @@ def test_pages_that_do_not_end_are_refused(tenant: Tenant, ask: Ask, monkeypatch
     ],
 )
 def test_a_busy_tenant_is_asked_again_when_it_says(
-    tenant: Tenant, ask: Ask, slept: list[float], told: str, waited: float
+    tenant: Tenant, ask: Ask, slept: list[float], seconds: str, waited: float
 ) -> None:
-    tenant.instead = [Answer(429, headers={"Retry-After": told} if told else {})]
+    tenant.instead = [Answer(429, headers={"Retry-After": seconds} if seconds else {})]
     assert ask().active_users(TENANT).active == 5
     assert slept == [waited]
 
 
-@pytest.mark.parametrize("told", ["9", "86400", "999999", format_datetime(NOW + timedelta(hours=1), usegmt=True)])
+@pytest.mark.parametrize("seconds", ["9", "86400", "999999", format_datetime(NOW + timedelta(hours=1), usegmt=True)])
 def test_nobody_waits_for_a_tenant_that_is_busy_for_long(
-    tenant: Tenant, ask: Ask, slept: list[float], told: str
+    tenant: Tenant, ask: Ask, slept: list[float], seconds: str
 ) -> None:
-    tenant.instead = [Answer(429, headers={"Retry-After": told})]
+    tenant.instead = [Answer(429, headers={"Retry-After": seconds})]
     assert "is busy for" in refused(ask())
     assert (slept, len(tenant.asked)) == ([], 1)
 
@@ -252,8 +252,8 @@ def test_all_the_pages_together_have_their_time(tenant: Tenant, ask: Ask, monkey
 # The settings
 
 
-def given(**told: str) -> dict[str, str]:
-    return {"QLIK_API_KEY": "", "QLIK_CLIENT_ID": "", "QLIK_CLIENT_SECRET": "", **told}
+def given(**settings: str) -> dict[str, str]:
+    return {"QLIK_API_KEY": "", "QLIK_CLIENT_ID": "", "QLIK_CLIENT_SECRET": "", **settings}
 
 
 def test_the_settings_give_a_key_a_key_for_each_tenant_or_a_client() -> None:

@@ -36,20 +36,20 @@ def faults(invoice: Invoice, wanted: Wanted) -> list[str]:
 
 def broken_rules(xml: bytes) -> list[str]:
     """What the schema and the two schematrons, of the norm and of France, say against it."""
-    found = []
+    wrong = []
     try:
         facturx.xml_check_xsd(etree.fromstring(xml), flavor="factur-x", level="en16931")
     except Exception as fault:
-        found.append(f"XSD: {fault}")
+        wrong.append(f"XSD: {fault}")
     processor, sheets = _compiled()
     source = processor.parse_xml(xml_text=xml.decode())
     for sheet in sheets:
         answer = etree.fromstring(sheet.transform_to_string(xdm_node=source).encode())
         if answer.find(f"{SVRL}fired-rule") is None:
-            found.append("no rule was asked")
+            wrong.append("no rule was asked")
         for failed in answer.iter(f"{SVRL}failed-assert", f"{SVRL}successful-report"):
-            found.append(" ".join("".join(failed.itertext()).split()))
-    return found
+            wrong.append(" ".join("".join(failed.itertext()).split()))
+    return wrong
 
 
 @cache
@@ -62,11 +62,11 @@ def _compiled() -> tuple[Any, list[Any]]:
 def amounts_of(xml: bytes) -> dict[str, str]:
     """The totals that the data tell, by the names of their elements."""
     totals = next(etree.fromstring(xml).iter(f"{RAM}SpecifiedTradeSettlementHeaderMonetarySummation"))
-    return {str(one.tag).removeprefix(RAM): str(one.text) for one in totals}
+    return {str(total.tag).removeprefix(RAM): str(total.text) for total in totals}
 
 
 def wrong_amounts(xml: bytes, wanted: Wanted) -> list[str]:
-    tree, told = etree.fromstring(xml), amounts_of(xml)
+    tree, totals = etree.fromstring(xml), amounts_of(xml)
     numbers = ("BilledQuantity", "ChargeAmount", "LineTotalAmount")
     lines = [
         tuple(Decimal(line.findtext(f".//{RAM}{name}")) for name in numbers)
@@ -80,44 +80,51 @@ def wrong_amounts(xml: bytes, wanted: Wanted) -> list[str]:
         ("category", tax.findtext(f"{RAM}CategoryCode"), wanted.category),
         ("rate", tax.findtext(f"{RAM}RateApplicablePercent"), {"S": "20.00", "AE": "0.00", "O": None}[wanted.category]),
         ("base", Decimal(tax.findtext(f"{RAM}BasisAmount")), wanted.net),
-        ("net", Decimal(told["TaxBasisTotalAmount"]), wanted.net),
-        ("tax", Decimal(told["TaxTotalAmount"]), wanted.tax),
-        ("total", Decimal(told["GrandTotalAmount"]), wanted.total),
-        ("paid", Decimal(told["TotalPrepaidAmount"]), wanted.total),
-        ("due", Decimal(told["DuePayableAmount"]), Decimal(0)),
+        ("net", Decimal(totals["TaxBasisTotalAmount"]), wanted.net),
+        ("tax", Decimal(totals["TaxTotalAmount"]), wanted.tax),
+        ("total", Decimal(totals["GrandTotalAmount"]), wanted.total),
+        ("paid", Decimal(totals["TotalPrepaidAmount"]), wanted.total),
+        ("due", Decimal(totals["DuePayableAmount"]), Decimal(0)),
     ]
-    return [f"{name}: {found}, not {right}" for name, found, right in pairs if found != right]
+    return [f"{name}: {shown}, not {right}" for name, shown, right in pairs if shown != right]
 
 
 def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
     """What keeps the PDF from being PDF/A-3b and Factur-X, as far as its structure tells."""
     reader = PdfReader(BytesIO(pdf), strict=True)
     root: Any = reader.trailer["/Root"]
-    files = [one.get_object() for one in root.get("/AF", [])]
+    files = [file.get_object() for file in root.get("/AF", [])]
     names = root.get("/Names", {}).get("/EmbeddedFiles", {}).get("/Names", [])
     metadata = root["/Metadata"].get_data()
     described = etree.fromstring(re.sub(rb"<\?xpacket.*?\?>", b"", metadata))
-    told = {(one.prefix, etree.QName(one).localname): one.text for one in described.iter()}
-    fx = tuple(told.get(("fx", name)) for name in ("DocumentType", "DocumentFileName", "Version", "ConformanceLevel"))
-    schemas = [one.text for one in described.iter() if etree.QName(one).localname == "namespaceURI"]
-    intents = [one.get_object() for one in root.get("/OutputIntents", [])]
+    metadata_texts = {(element.prefix, etree.QName(element).localname): element.text for element in described.iter()}
+    fx = tuple(
+        metadata_texts.get(("fx", name)) for name in ("DocumentType", "DocumentFileName", "Version", "ConformanceLevel")
+    )
+    schemas = [element.text for element in described.iter() if etree.QName(element).localname == "namespaceURI"]
+    intents = [intent.get_object() for intent in root.get("/OutputIntents", [])]
     everything: list[Any] = [reader.get_object(number) for number in range(1, int(str(reader.trailer["/Size"])))]
-    dictionaries = [one for one in everything if hasattr(one, "get")]
-    fonts = [one for one in dictionaries if one.get("/Type") == "/FontDescriptor"]
-    data = [one["/EF"]["/F"].get_object() for one in files]
+    dictionaries = [thing for thing in everything if hasattr(thing, "get")]
+    fonts = [dictionary for dictionary in dictionaries if dictionary.get("/Type") == "/FontDescriptor"]
+    data = [file["/EF"]["/F"].get_object() for file in files]
     checks = {
-        "XMP: PDF/A-3b": (told.get(("pdfaid", "part")), told.get(("pdfaid", "conformance"))) != ("3", "B"),
+        "XMP: PDF/A-3b": (metadata_texts.get(("pdfaid", "part")), metadata_texts.get(("pdfaid", "conformance")))
+        != ("3", "B"),
         "XMP: Factur-X": fx != FACTUR_X,
         "XMP: its schema": FACTUR_X_SPACE not in schemas or f'xmlns:fx="{FACTUR_X_SPACE}"'.encode() not in metadata,
         "XMP is compressed": "/Filter" in root["/Metadata"],
-        "one file": [one["/UF"] for one in files] != ["factur-x.xml"] or names[:1] != ["factur-x.xml"],
-        "relationship": [one["/AFRelationship"] for one in files] != ["/Alternative"],
-        "type of the file": [(one["/Subtype"], "/ModDate" in one["/Params"]) for one in data] != [("/text/xml", True)],
-        "bytes of the file": [one.get_data() for one in data] != [xml],
-        "output intent": [one["/S"] for one in intents] != ["/GTS_PDFA1"] or "/DestOutputProfile" not in intents[0],
-        "fonts embedded": not fonts or not all({"/FontFile2", "/FontFile3"} & set(one) for one in fonts),
+        "one file": [file["/UF"] for file in files] != ["factur-x.xml"] or names[:1] != ["factur-x.xml"],
+        "relationship": [file["/AFRelationship"] for file in files] != ["/Alternative"],
+        "type of the file": [(stream["/Subtype"], "/ModDate" in stream["/Params"]) for stream in data]
+        != [("/text/xml", True)],
+        "bytes of the file": [stream.get_data() for stream in data] != [xml],
+        "output intent": [intent["/S"] for intent in intents] != ["/GTS_PDFA1"]
+        or "/DestOutputProfile" not in intents[0],
+        "fonts embedded": not fonts or not all({"/FontFile2", "/FontFile3"} & set(font) for font in fonts),
         "tagged and in a language": not root["/MarkInfo"]["/Marked"] or "/Lang" not in root,
-        "scripts": any(one.get("/S") in ("/JavaScript", "/Launch") or "/JS" in one for one in dictionaries)
+        "scripts": any(
+            dictionary.get("/S") in ("/JavaScript", "/Launch") or "/JS" in dictionary for dictionary in dictionaries
+        )
         or "/OpenAction" in root
         or "/AA" in root,
         "encryption": "/Encrypt" in reader.trailer,

@@ -83,7 +83,7 @@ class Owner:
         self.faces.append(Face(what, text, "<!doctype" in text))
         return text
 
-    def found(self, pattern: str, text: str) -> str:
+    def matched(self, pattern: str, text: str) -> str:
         link = re.search(pattern, text)
         assert link, pattern
         return link[1].replace("&amp;", "&")
@@ -92,7 +92,7 @@ class Owner:
         """The address of a purchase that stands at its overview."""
         here = f"/subscriptions/{subscription(self.made)}/{procedure}"
         payment = self.show(here, {"seats": seats})
-        base = self.found(rf'action="({here}/\w+)/payment"', payment)
+        base = self.matched(rf'action="({here}/\w+)/payment"', payment)
         self.show(base + "/payment", {})
         self.show(base + "/payment", {"card": self.made.cards[0]})
         return base
@@ -171,7 +171,7 @@ def _pay(owner: Owner, app: Flask) -> None:
     owner.show(base + "/payment", {"card": owner.made.cards[0]})
     post(app, f"/{owner.made.account}/gateway", next="challenge")
     bank = owner.show(base + "/pay", {"attempt": 2, "card": owner.made.cards[0]})
-    owner.show(owner.found(r'href="[^"]*?(/sandbox/gateway/challenges/[^"]+)"', bank))
+    owner.show(owner.matched(r'href="[^"]*?(/sandbox/gateway/challenges/[^"]+)"', bank))
     owner.show(base + "/abandon", {})
     owner.show(base + "/payment", {"card": owner.made.cards[0]})
     post(app, f"/{owner.made.account}/gateway", next="timeout_after_charge")
@@ -180,7 +180,8 @@ def _pay(owner: Owner, app: Flask) -> None:
     owner.show(base + "/reconcile", {})
     owner.show("/subscriptions")
     owner.show(
-        "/sandbox/tenants/" + owner.found(r"/sandbox/tenants/([^\"?]+)", owner.show(base.rsplit("/", 2)[0] + "/reduce"))
+        "/sandbox/tenants/"
+        + owner.matched(r"/sandbox/tenants/([^\"?]+)", owner.show(base.rsplit("/", 2)[0] + "/reduce"))
     )
     entry = owner.browser.post("/billing/cards/new").headers["Location"].removeprefix("http://localhost")
     owner.show(entry)
@@ -188,7 +189,7 @@ def _pay(owner: Owner, app: Flask) -> None:
     post(app, f"/{owner.made.account}/clock", advance="P40D")
     owner.show("/activity")
     panel = owner.show(f"/sandbox?account={owner.made.account}")
-    owner.show(owner.found(r'"(/sandbox/messages/\w+)"', panel))
+    owner.show(owner.matched(r'"(/sandbox/messages/\w+)"', panel))
 
 
 def _ask(owner: Owner) -> None:
@@ -242,7 +243,7 @@ def _come_in(owner: Owner) -> None:
     owner.show("/sessions/end-others", {})
     for email in ("", owner.made.email):
         owner.show("/password/forgotten", {"email": email})
-    link = owner.found(r"/password/reset/([\w-]+)", state(owner.app, owner.made)["messages"][-1]["text"])
+    link = owner.matched(r"/password/reset/([\w-]+)", state(owner.app, owner.made)["messages"][-1]["text"])
     owner.show(f"/password/reset/{link}")
     owner.show("/password/reset", {"new": "x"})
     owner.show("/password/reset", dict(good))

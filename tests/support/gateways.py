@@ -127,4 +127,4 @@ class AtLocalstripe(World):
 
     def captured(self) -> list[int]:
         listed: Any = {"customer": self.customer, "limit": 100}
-        return [one.amount for one in self.api.payment_intents.list(listed) if one.status == "succeeded"]
+        return [intent.amount for intent in self.api.payment_intents.list(listed) if intent.status == "succeeded"]

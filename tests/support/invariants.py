@@ -61,7 +61,7 @@ def read(account: str) -> Rows:
         list(db.session.execute(paid.where(p.subscription_id == subscription.id))),
         [row for row in documents if row.kind == "invoice"],
         [row for row in documents if row.kind == "credit_note"],
-        [row for one in documents for row in _all(Refund, invoice_id=one.id)],
+        [row for document in documents for row in _all(Refund, invoice_id=document.id)],
         _all(SandboxCharge, customer=account),
         [row for row in _all(SandboxRefund, customer=account) if row.state == "made"],
         [row.id for row in _all(Card, account_id=account)],

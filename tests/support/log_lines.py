@@ -17,5 +17,5 @@ class Lines(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.lines += [self.format(record), logs.Readable("%(levelname)s %(name)s %(message)s").format(record)]
 
-    def told(self, event: str = "request") -> list[dict[str, object]]:
+    def of_event(self, event: str = "request") -> list[dict[str, object]]:
         return [line for text in self.lines[::2] if (line := json.loads(text))["event"] == event]

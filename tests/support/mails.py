@@ -17,8 +17,8 @@ def sent(kind: str = "") -> list[Message]:
     """The mails of a kind, such as `receipt`, the oldest first; without one, all but those to billing e-mails."""
     db.session.rollback()
     these = Message.about.startswith(kind) if kind else ~Message.about.startswith("document/")
-    found = select(Message).where(these).order_by(Message.sent_at, Message.about)
-    return list(db.session.scalars(found))
+    query = select(Message).where(these).order_by(Message.sent_at, Message.about)
+    return list(db.session.scalars(query))
 
 
 def kinds() -> list[str]:
@@ -62,8 +62,8 @@ def parsed(mail: Message) -> Words:
 
 
 def said_in_html(mail: Message) -> set[str]:
-    found = parsed(mail)
-    return {part for part in [*found.words, *found.links] if part}
+    words = parsed(mail)
+    return {part for part in [*words.words, *words.links] if part}
 
 
 def says_the_same_twice(mail: Message, colon: str) -> bool:

@@ -14,7 +14,7 @@ from webapp.db import db
 from webapp.ports import PaymentGateway
 
 Reached = Callable[[str], None]
-Told = tuple[Any, str, Callable[..., None]]  # an event of SQLAlchemy: of what, its name, who listens
+Listener = tuple[Any, str, Callable[..., None]]  # an event of SQLAlchemy: of what, its name, who listens
 CALLS = ("begin_card_setup", "complete_card_setup", "detach", "charge", "find", "cancel")
 
 
@@ -38,29 +38,29 @@ class Watched:
 @contextmanager
 def watched(app: Flask, reached: Reached, *, all_of_them: bool = False) -> Iterator[None]:
     """Calls `reached` at each moment, in the thread that meets with it; `all_of_them`: around each statement, too."""
-    told: list[Told] = []
+    listeners: list[Listener] = []
     if all_of_them:
-        told.append((db.engine.pool, "checkout", lambda *_: reached("before begin")))
-        told.append((db.engine, "after_cursor_execute", lambda *_: reached("statement")))
-    with commits_watched(app, reached, told, gateway=Watched(app.extensions["ports"].gateway, reached)):
+        listeners.append((db.engine.pool, "checkout", lambda *_: reached("before begin")))
+        listeners.append((db.engine, "after_cursor_execute", lambda *_: reached("statement")))
+    with commits_watched(app, reached, listeners, gateway=Watched(app.extensions["ports"].gateway, reached)):
         yield
 
 
 @contextmanager
-def commits_watched(app: Flask, reached: Reached, more: Iterable[Told] = (), **watchers: Any) -> Iterator[None]:
+def commits_watched(app: Flask, reached: Reached, more: Iterable[Listener] = (), **watchers: Any) -> Iterator[None]:
     """Around each commit, and whatever `more` listens to; `watchers` stand before the ports that they name."""
     real = app.extensions["ports"]
-    told: list[Told] = [
+    listeners: list[Listener] = [
         (db.engine, "commit", lambda _: reached("before commit")),
         (Session, "after_commit", lambda _: reached("after commit")),
         *more,
     ]
-    for target, name, listener in told:
+    for target, name, listener in listeners:
         event.listen(target, name, listener)
     app.extensions["ports"] = replace(real, **watchers)
     try:
         yield
     finally:
         app.extensions["ports"] = real
-        for target, name, listener in told:
+        for target, name, listener in listeners:
             event.remove(target, name, listener)

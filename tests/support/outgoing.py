@@ -34,7 +34,7 @@ def mails_to(app: Flask, url: str, timeout: float = 5) -> None:
     app.extensions["ports"] = replace(ports(), mailer=Smtp(parse_relay(url), FROM, timeout))
 
 
-def queued(made: Made, recipient: str = "reader@example.test", **told: object) -> str:
+def queued(made: Made, recipient: str = "reader@example.test", **content: object) -> str:
     """A mail in the outbox; its id."""
     words = {"subject": "Reçu", "body": "Bonjour,\nvoilà.\n", "html": "<p>Bonjour</p>"}
     with transaction() as session:
@@ -44,7 +44,7 @@ def queued(made: Made, recipient: str = "reader@example.test", **told: object) -
             recipient=recipient,
             about=f"test/{new_id()}",
             sent_at=made.now,
-            **words | told,
+            **words | content,
         )
         session.add(message)
         return message.id

@@ -47,9 +47,9 @@ class Owner:
     def newest_card(self) -> str:
         db.session.rollback()
         newest = select(Card.id).where(Card.token.like("pm_%")).order_by(Card.added_at.desc())
-        found = db.session.scalars(newest).first() or ""
+        card_id = db.session.scalars(newest).first() or ""
         db.session.rollback()
-        return found
+        return card_id
 
     def pays(self, behaves: str = "accepted") -> str:
         """All the way to Pay, with a card that is entered on the way; where that leads."""

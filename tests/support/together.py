@@ -56,9 +56,9 @@ def alone(app: Flask, act: Act) -> tuple[object, list[str]]:
     """What an act answers by itself, and its moments at which it may be overtaken."""
     seen: list[str] = []
     with watched(app, seen.append, all_of_them=True):
-        told = answer(act)
+        answered = answer(act)
     db.session.remove()
-    return told, list(filter(_may_stop, seen))
+    return answered, list(filter(_may_stop, seen))
 
 
 def together(app: Flask, acts: Sequence[Act], stop: Stop | None = None) -> list[object]:
@@ -94,10 +94,10 @@ def together(app: Flask, acts: Sequence[Act], stop: Stop | None = None) -> list[
         for thread in threads:
             thread.join(PATIENCE)
     assert not any(thread.is_alive() for thread in threads), "a thread is stuck"
-    for told in answers:
-        if isinstance(told, BaseException):
-            raise told
-    return [again(app, act, told) for act, told in zip(acts, answers, strict=True)]
+    for answered in answers:
+        if isinstance(answered, BaseException):
+            raise answered
+    return [again(app, act, answered) for act, answered in zip(acts, answers, strict=True)]
 
 
 def _let_go_on(overtaken: Overtaken, others: Sequence[threading.Thread]) -> None:
@@ -118,7 +118,7 @@ def _somebody_waits() -> bool:
         return bool(connection.scalar(text(WAITING)))
 
 
-def again(app: Flask, act: Act, told: object) -> object:
+def again(app: Flask, act: Act, answered: object) -> object:
     """Who came while a payment was in flight was refused without any effect, and does it again as the page says."""
     with app.app_context():
-        return answer(act) if told in ("PaymentPending", "CardInUse") else told
+        return answer(act) if answered in ("PaymentPending", "CardInUse") else answered

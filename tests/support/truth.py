@@ -25,14 +25,14 @@ def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 def truth(app: Flask, made: Made) -> dict[str, Any]:
     """QA's state, in which two accounts with the same history are equal: no identifier, no time of day."""
-    told = state(app, made)
+    account_state = state(app, made)
     return {
-        "subscriptions": sorted((without(one, "id") for one in told["subscriptions"]), key=repr),
-        "cards": sorted((without(one, "id") for one in told["cards"]), key=repr),
-        "invoices": told["invoices"],
-        "payments": sorted((one["state"], one["amount"]) for one in told["payments"]),
-        "charges": sorted((one["state"], one["amount"]) for one in told["gateway"]["charges"]),
-        "messages": sorted((one["sent_at"][:10], one["subject"]) for one in told["messages"]),
+        "subscriptions": sorted((without(row, "id") for row in account_state["subscriptions"]), key=repr),
+        "cards": sorted((without(card, "id") for card in account_state["cards"]), key=repr),
+        "invoices": account_state["invoices"],
+        "payments": sorted((payment["state"], payment["amount"]) for payment in account_state["payments"]),
+        "charges": sorted((charge["state"], charge["amount"]) for charge in account_state["gateway"]["charges"]),
+        "messages": sorted((mail["sent_at"][:10], mail["subject"]) for mail in account_state["messages"]),
     }
 
 
@@ -59,8 +59,8 @@ def check(made: Made, nothing_pending: bool = False) -> None:
     )
     pending = {payment.key for payment, _ in attempts if payment.state == "pending"}
     captured = {payment.key: payment.amount for payment, _ in attempts if payment.state == "captured"}
-    assert {one.payment_key: one.total for one in invoices if one.payment_key} == captured
-    assert {one.key: one.amount for one in taken if one.key not in pending} == captured
+    assert {invoice.payment_key: invoice.total for invoice in invoices if invoice.payment_key} == captured
+    assert {charge.key: charge.amount for charge in taken if charge.key not in pending} == captured
     assert not (nothing_pending and pending)
     _check_periods(made, [quote for payment, quote in attempts if payment.state == "captured"])
     _check_numbers(invoices)
@@ -83,7 +83,7 @@ def _check_periods(made: Made, paid: list[Quote]) -> None:
 
 def _check_numbers(invoices: Sequence[Invoice]) -> None:
     """Without a gap within a year, and in the order of the dates."""
-    for year in {one.issued_on.year for one in invoices}:
-        numbered = sorted((one.number, one.issued_on) for one in invoices if one.issued_on.year == year)
+    for year in {invoice.issued_on.year for invoice in invoices}:
+        numbered = sorted((invoice.number, invoice.issued_on) for invoice in invoices if invoice.issued_on.year == year)
         assert [number for number, _ in numbered] == [f"MQ-{year}-{n:06d}" for n in range(1, len(numbered) + 1)]
         assert [day for _, day in numbered] == sorted(day for _, day in numbered)

@@ -31,9 +31,9 @@ def state(app: Flask, made: Made) -> Any:
 
 
 def subscription(made: Made) -> str:
-    found = made.subscriptions["business"]
-    assert found is not None
-    return found
+    subscription_id = made.subscriptions["business"]
+    assert subscription_id is not None
+    return subscription_id
 
 
 def quoted(app: Flask, made: Made, seats: int = 14) -> str:
@@ -63,16 +63,16 @@ def xml_url(made: Made) -> str:
     return pdf_url(made).replace("/download", "/xml")
 
 
-def rewrite(made: Made, **told: Any) -> None:
+def rewrite(made: Made, **content: Any) -> None:
     """The invoice as if it had been issued with other words; the screens never do this."""
     invoice = invoice_of(made)
-    snapshot = {name: told.get(name, value) for name, value in invoice.snapshot.items()}
+    snapshot = {name: content.get(name, value) for name, value in invoice.snapshot.items()}
     with transaction() as session:
         session.execute(update(Invoice).where(Invoice.id == invoice.id).values(snapshot=snapshot))
 
 
-def buyer(made: Made, **told: Any) -> dict[str, Any]:
-    return {**invoice_of(made).snapshot["buyer"], **told}
+def buyer(made: Made, **content: Any) -> dict[str, Any]:
+    return {**invoice_of(made).snapshot["buyer"], **content}
 
 
 def issue(made: Made, count: int, of: str | None = None, first_day: date = date(2020, 1, 1)) -> None:
