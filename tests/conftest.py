@@ -1,4 +1,4 @@
-"""An application on a database of its own for each test: the real migrations, the real sandbox adapters."""
+"""Fixtures for all tests: an application with a fresh database for each test, migrated, in the sandbox."""
 
 import logging
 from collections.abc import Iterator
@@ -27,32 +27,32 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX", "1")
         patch.setenv("INSTANCE_DIR", str(tmp_path_factory.mktemp("instance")))
-        for module in (auth, scenarios):  # what makes a stolen hash dear makes each test's account dear, too
+        for module in (auth, scenarios):  # a cheap hash: accounts are made in nearly every test
             patch.setattr(module, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a database as the migrations make it, to copy from."""
+    """The address of a freshly migrated database, to copy from."""
     databases.hurry()
     with databases.fresh_database(tmp_path_factory.mktemp("migrated")) as url:
         with new_app(url).app_context():
             upgrade()
-            db.engine.dispose()  # closes the write-ahead log into the file; nobody is connected to a template
+            db.engine.dispose()  # merges the write-ahead log; nothing may be connected to a template
         yield url
 
 
 @pytest.fixture(scope="session")
 def shared(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """One application for all tests: what it compiles of templates and statements serves them all."""
+    """One application for all tests, as compiled templates and statements are expensive."""
     with running(migrated, tmp_path_factory.mktemp("shared")) as app:
         yield app
 
 
 @pytest.fixture
 def app(shared: Flask, migrated: str) -> Iterator[Flask]:
-    """On a database and with settings that begin anew."""
+    """The shared application with a fresh database and its original settings."""
     yield from begun_anew(shared, migrated)
 
 
@@ -64,7 +64,7 @@ def stripe_running() -> Iterator[Stripe]:
 
 @pytest.fixture
 def stripe(stripe_running: Stripe) -> Stripe:
-    """A small Stripe on loopback, with nothing in it."""
+    """The small Stripe on loopback, emptied."""
     stripe_running.reset()
     return stripe_running
 
@@ -89,7 +89,7 @@ def shared_stripe(migrated: str, stripe_running: Stripe, tmp_path_factory: pytes
 
 @pytest.fixture
 def stripe_app(shared_stripe: Flask, stripe: Stripe, migrated: str) -> Iterator[Flask]:
-    """The portal outside the sandbox, with Stripe as its gateway and tenants that tests command."""
+    """The portal outside the sandbox, with Stripe as its gateway and the sandbox's tenants."""
     yield from begun_anew(shared_stripe, migrated)
 
 

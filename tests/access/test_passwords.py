@@ -1,4 +1,4 @@
-"""Local passwords: changed by their owner, or set anew by a link that is mailed and works once."""
+"""Passwords: changed by their owner, or reset through a mailed link that works once."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ def mails(app: Flask, made: Made) -> list[dict[str, str]]:
 
 
 def link(app: Flask, made: Made) -> str:
-    """Asked for, and out of the last mail."""
+    """Asks for a reset link and reads it from the last mail."""
     assert ask(app, made.email).status_code == 303
     match = re.search(r"http://127\.0\.0\.1:8000(/password/reset/[\w-]+)", mails(app, made)[-1]["text"])
     assert match
@@ -147,7 +147,7 @@ def test_a_link_works_for_thirty_minutes_of_the_machines_time(
     app: Flask, business: Made, minutes: int, status: int
 ) -> None:
     opened = follow(app, link(app, business))
-    post(app, f"/{business.account}/clock", advance="P2D")  # the account's own clock is another
+    post(app, f"/{business.account}/clock", advance="P2D")  # which is not the account's own clock
     with transaction() as session:
         row = session.scalars(select(PasswordReset)).one()
         row.created_at -= timedelta(minutes=minutes)
@@ -180,7 +180,7 @@ def test_an_email_of_nobody_is_answered_alike_and_mails_nobody(app: Flask, busin
     assert [len(answer.headers.getlist("Set-Cookie")) for answer in (known, unknown)] == [1, 1]
     rows = dump()
     assert len(rows["message"]) == 1
-    assert len(rows["password_reset"]) == 2  # the same work
+    assert len(rows["password_reset"]) == 2  # both cases do the same work
     assert mails(app, business)[0]["subject"] == f"Définir un nouveau mot de passe : {business.email}".replace(
         " :", "\u00a0:"
     )
@@ -249,7 +249,7 @@ def test_a_copy_of_the_cookie_opens_nothing_after_the_password_is_changed(
 
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, app: Flask, address: str) -> None:
-    """While the next password is looked at, the owner sets another one by a link."""
+    """While the next password is checked, the owner resets it through a link."""
     opened, verified = follow(app, address), auth.verified
 
     def looked_at(password_hash: str, password: str) -> bool:
@@ -279,7 +279,7 @@ def test_an_old_password_replaces_none_that_is_newer(
 
 
 def test_a_link_ends_the_session_of_whoever_used_the_browser(app: Flask, business: Made) -> None:
-    """It is signed out, and so is a copy of its cookie."""
+    """The browser is signed out, and a copy of its cookie is worthless."""
     client = signed_in(app, scenarios.make("business"))
     cookie, copy = client.get_cookie("my_qlik"), app.test_client()
     assert cookie

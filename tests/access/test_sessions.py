@@ -1,4 +1,4 @@
-"""A session's life: idle and absolute ends, what is written of it, and the page where its owner ends it."""
+"""Sessions: idle and absolute expiry, what is stored, and the page where the owner ends them."""
 
 import re
 from datetime import timedelta
@@ -37,7 +37,7 @@ def rows() -> list[OwnerSession]:
 
 
 def age(seen: timedelta, began: timedelta | None = None) -> None:
-    """Every session was last used, and began, so long ago."""
+    """Makes every session older: last used `seen` ago, begun `began` ago."""
     now = ports().clock.system_now()
     with transaction() as session:
         session.execute(update(OwnerSession).values(last_seen_at=now - seen, created_at=now - (began or seen)))
@@ -107,7 +107,7 @@ def test_the_page_lists_the_owners_sessions_and_no_others(app: Flask, business: 
     assert "<form" not in own
     age(timedelta(hours=1))
     age_of_none = signed_in(app, business).get("/sessions").text
-    assert "Safari" not in age_of_none  # over
+    assert "Safari" not in age_of_none  # expired
 
 
 @pytest.mark.parametrize(

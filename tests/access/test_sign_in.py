@@ -52,7 +52,7 @@ def test_the_way_back_stays_on_this_origin(app: Flask, business: Made, target: s
 
 
 def test_every_page_but_the_public_ones_wants_an_owner(app: Flask) -> None:
-    """Deny by default: a new route is closed until it says otherwise."""
+    """A new route needs a session unless it is marked public."""
     open_to_all = {endpoint for endpoint, view in app.view_functions.items() if getattr(view, "public", False)}
     assert {name for name in open_to_all if not name.startswith("sandbox")} == {
         "sign_in.page",

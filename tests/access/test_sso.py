@@ -1,4 +1,4 @@
-"""Single sign-on: with a provider that behaves, in a process of its own, and with one that does not."""
+"""Single sign-on with a well-behaved provider in its own process, and with one that misbehaves."""
 
 import json
 import os
@@ -30,7 +30,7 @@ START, BACK = "/sign-in/provider", "/sign-in/provider/callback"
 
 @pytest.fixture(scope="module")
 def issuer() -> Iterator[str]:
-    """oidc-provider-mock, as its command serves it."""
+    """The address of oidc-provider-mock, started by its own command."""
     port = free_port()
     command = [sys.executable, "-m", "oidc_provider_mock", "--port", str(port)]
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
@@ -76,7 +76,7 @@ def cookie(client: FlaskClient) -> str:
 
 
 def agree(location: str, sub: str, **form: str) -> str:
-    """Signs in at oidc-provider-mock; the way back."""
+    """Signs in at oidc-provider-mock; returns the callback's address."""
     answer = requests.post(location, data={"sub": sub, **form}, allow_redirects=False, timeout=10)
     address = urlsplit(answer.headers["Location"])
     assert address.path == BACK
@@ -107,7 +107,7 @@ def test_an_owner_signs_in_and_out_at_a_provider(app: Flask, business: Made, iss
         assert ended["id_token_hint"][0].count(".") == 2
         assert requests.get(gone.headers["Location"], timeout=10).status_code == 200
         assert client.get("/subscriptions").status_code == 303
-        client.set_cookie("my_qlik", begun)  # the same answer again: the provider knows that its code was used
+        client.set_cookie("my_qlik", begun)  # the callback again: its code was already used
         before = dump()
         replayed = client.get(way_back)
         assert (replayed.status_code, "out of date" in replayed.text) == (400, True)
@@ -272,7 +272,7 @@ def test_a_sign_out_ends_here_if_the_provider_cannot_end_it_there(
 ) -> None:
     provider.claims = {"email": business.email}
     client, _ = come_back(app, provider)
-    assert client.post("/sign-out").headers["Location"] == "/sign-in"  # it publishes no such page
+    assert client.post("/sign-out").headers["Location"] == "/sign-in"  # the provider does not publish one
     provider.metadata = {"end_session_endpoint": f"{provider.issuer}/end"}
     sso.init(app)
     by_password = signed_in(app, business)
@@ -325,7 +325,7 @@ def test_an_old_session_of_a_provider_ends_as_any_other(app: Flask, business: Ma
 def test_an_email_that_only_looks_like_an_owners_signs_nobody_in(
     app: Flask, business: Made, provider: Provider
 ) -> None:
-    """The sign of the kelvin in small is the letter k: a mailbox of somebody else."""
+    """The kelvin sign in lower case is the letter k, but the mailbox is another person's."""
     with transaction() as session:
         session.execute(update(Owner).values(email="frank@example.test"))
     provider.claims = {"email": "fran\u212a@example.test"}

@@ -1,4 +1,4 @@
-"""Limits to guessing and asking: counted in the database, over processes, and never a lock that somebody else turns."""
+"""Rate limits: counted in the database for all processes, and no attacker can lock an owner out."""
 
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -34,7 +34,7 @@ def guesses(app: Flask, email: str, count: int, address: str = "192.0.2.1") -> l
 
 
 def pass_time(by: timedelta) -> None:
-    """As if every window had begun so much earlier."""
+    """Moves the start of every window back by that long."""
     with transaction() as session:
         for row in session.scalars(select(RateLimit)):
             row.ends_at -= by
@@ -61,17 +61,17 @@ def test_the_sixth_wrong_guess_waits_and_is_told_how_long(app: Flask, business: 
 
 
 def test_somebody_elses_guesses_keep_no_owner_out(app: Flask, business: Made) -> None:
-    """Neither from where the owner is, nor in a browser that the owner signed in with."""
+    """Not even guesses from the owner's own address, in a browser that the owner has used."""
     known = app.test_client()
     assert guess(known, business.email, business.password, "198.51.100.7").status_code == 303
     known.post("/sign-out")
     assert 429 in guesses(app, business.email, 6)
     assert guess(app.test_client(), business.email, business.password, "203.0.113.9").status_code == 303
-    for n in range(25):  # from many addresses, until the e-mail itself is counted out
+    for n in range(25):  # from many addresses, until the limit of the e-mail address is reached
         guesses(app, business.email, 5, f"203.0.113.{n + 10}")
     assert guess(app.test_client(), business.email, business.password, "203.0.113.200").status_code == 429
     assert guess(known, business.email, business.password, "192.0.2.1").status_code == 303
-    anew = app.test_client()  # a new browser meanwhile: by a link to the owner's own mail
+    anew = app.test_client()  # a new browser gets in through a link in the owner's mail
     anew.post("/password/forgotten", data={"email": business.email})
     link = re.search(r"/password/reset/[\w-]+", state(app, business)["messages"][-1]["text"])
     assert link
@@ -91,7 +91,7 @@ def test_one_address_alone_does_not_use_up_what_an_email_is_allowed(app: Flask, 
 def test_a_known_browser_guesses_no_more_than_ten_times(app: Flask, business: Made) -> None:
     known = signed_in(app, business)
     assert [guess(known, business.email).status_code for _ in range(11)] == [422] * 10 + [429]
-    other = scenarios.make("business")  # of which this browser knows nothing
+    other = scenarios.make("business")  # this browser has not seen any of them
     assert [guess(known, other.email).status_code for _ in range(6)] == [422] * 5 + [429]
 
 
@@ -226,7 +226,7 @@ def test_a_device_is_remembered_for_a_few_owners_alone(app: Flask) -> None:
 
 
 def test_ipv4_on_a_socket_for_both_is_not_one_address(app: Flask, business: Made) -> None:
-    """Else anybody's guesses would use up what all the others are allowed."""
+    """Otherwise all IPv4 clients would share one limit."""
     assert guesses(app, business.email, 6, "::ffff:192.0.2.1") == [422] * 5 + [429]
     assert guesses(app, business.email, 1, "192.0.2.1") == [429]
     assert guesses(app, business.email, 1, "::ffff:203.0.113.9") == [422]

@@ -1,4 +1,4 @@
-"""Billing information: what is accepted, what is refused at its field, and what a change brings."""
+"""Billing information: what is accepted, what is refused at its field, and what follows from a change."""
 
 from datetime import timedelta
 from typing import Any
@@ -41,7 +41,7 @@ def save(client: FlaskClient, **changed: str) -> Any:
 
 
 def refused(client: FlaskClient, field: str, sentence: str, **changed: str) -> None:
-    """422 with the sentence in the summary and at the field, and nothing written."""
+    """Expects 422, the sentence in the summary and at the field, and an unchanged database."""
     before = dump()
     answer = save(client, **changed)
     assert answer.status_code == 422

@@ -26,7 +26,7 @@ WATCH = """() => {
 
 
 def first_view(page: Page, url: str) -> tuple[int, int]:
-    """Bytes transferred, and requests, of a page that was never seen before."""
+    """Bytes and requests of a page's first visit."""
     network = page.context.new_cdp_session(page)
     weights: list[int] = []
     network.send("Network.enable")
@@ -38,13 +38,13 @@ def first_view(page: Page, url: str) -> tuple[int, int]:
 
 
 def interactions(page: Page) -> dict[str, Any]:
-    """How long after each click of + the next frame was shown (ms), and by how much the page moved by itself."""
+    """Milliseconds from each click of + to the next frame, and the layout shift."""
     page.evaluate(WATCH)
     name = re.compile("|".join(re.escape(LABELS[locale]["Increase"]) for locale in LABELS))
     for _ in range(CLICKS):
         with page.expect_response("**/renew?*"):
             page.get_by_role("button", name=name).click()
-        page.wait_for_timeout(150)  # an owner who clicks fast clicks five times a second
+        page.wait_for_timeout(150)  # a fast owner clicks five times a second
     measured: dict[str, Any] = page.evaluate("new Promise(done => setTimeout(() => done({took, shifted}), 200))")
     return measured
 
@@ -54,7 +54,7 @@ def main() -> None:
     print(f"In Chromium, {SLOWER}× slower:")
     with running_portal() as portal, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**options)  # type: ignore[arg-type]
-        page = browser.new_page(locale="fr-FR", service_workers="block")  # which would answer unseen
+        page = browser.new_page(locale="fr-FR", service_workers="block")  # its answers would not be counted
         account = portal.account("business")
         page.goto(f"{portal.url}/sign-in")
         page.locator("[name=email]").fill(account["email"])
@@ -67,7 +67,7 @@ def main() -> None:
         measured = interactions(page)
         browser.close()
     row("first view: kB, requests", f"{weight / 1000:.1f}  {requests}", "aim ≤ 30, ≤ 5")
-    # What took less than 16 ms is not reported by the browser.
+    # The browser does not report interactions under 16 ms.
     took = measured["took"] or [16]
     row("interaction to next paint: median, worst", f"{median(took):.0f}  {max(took):.0f} ms", "aim ≤ 50")
     row("layout shift", f"{measured['shifted']:.4f}", "aim 0")

@@ -69,7 +69,7 @@ def get(server: HTTPConnection, path: str, headers: dict[str, str]) -> tuple[HTT
 
 
 def timed(server: HTTPConnection, asked: Asked) -> float:
-    """Milliseconds, over a connection that is kept."""
+    """Milliseconds of one request over an open connection."""
     start = perf_counter()
     get(server, asked.path, asked.headers)
     return (perf_counter() - start) * 1000
@@ -80,11 +80,11 @@ def p50_p99(times: Sequence[float]) -> tuple[float, float]:
     return percentiles[49], percentiles[98]
 
 
-# The peer: what Flask and Jinja cost by themselves.
+# The peer: a bare Flask application with one Jinja template.
 
 
 def peer(size: int = 0) -> Flask:
-    """Answers every path with as many bytes as the fragment has."""
+    """Answers every path with as many bytes as the fragment."""
     app = Flask("peer")
     size = size or int(os.environ["PEER_BYTES"])
     frame = "<p>{{ seats }} {{ path }}</p>"
@@ -101,7 +101,7 @@ def peer(size: int = 0) -> Flask:
 
 @contextmanager
 def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
-    """In a process of its own, with the settings of `flask serve`."""
+    """The peer in its own process, with the settings of `flask serve`."""
     port = str(free_port())
     options = {
         "interface": "wsgi",
@@ -130,7 +130,7 @@ def connect(url: str) -> HTTPConnection:
 
 
 def compare(portal: Sandbox, bare: Sandbox, asked: Asked) -> None:
-    """Both are asked in turn within one run, so that the machine's moods cancel out in the ratio."""
+    """Both answer in turn, so that the machine's load affects both and the ratio stays fair."""
     rounds = [_round(portal, bare, asked) for _ in range(ROUNDS)]
     for index, (name, aim) in enumerate((("p50", "1.5"), ("p99", "2.5"))):
         ours, theirs = (median(times[who][index] for times in rounds) for who in (0, 1))
@@ -144,11 +144,11 @@ def _round(portal: Sandbox, bare: Sandbox, asked: Asked) -> tuple[tuple[float, f
     return p50_p99([pair[0] for pair in pairs]), p50_p99([pair[1] for pair in pairs])
 
 
-# Where the time goes, in process.
+# Where the time goes inside the process.
 
 
 def whole(app: Flask, asked: Asked) -> float:
-    """Microseconds of one request, on average, with no network and no server."""
+    """Average microseconds of one request, without network and server."""
     environ = create_environ(asked.path, headers=asked.headers)
     for _ in range(WARM_UP):
         assert run_wsgi_app(app, environ, buffered=True)[1] == "200 OK"
@@ -159,7 +159,7 @@ def whole(app: Flask, asked: Asked) -> float:
 
 
 def pieces(app: Flask, asked: Asked) -> dict[str, float]:
-    """The same of each part, timed inside whole requests: by itself, a part runs on what the one before has cached."""
+    """Average microseconds of each part, timed inside whole requests, as parts share caches."""
     with app.app_context():
         dialect = db.engine.dialect
     parts: dict[str, tuple[object, str]] = {
@@ -206,8 +206,8 @@ def break_down(app: Flask, asked: Asked, size: int) -> None:
 
 @contextmanager
 def statements(app: Flask) -> Iterator[list[str]]:
-    """What was asked of the database. Our own BEGIN passes the event and is left out; COMMIT, ROLLBACK and the
-    PRAGMAs of a new connection go straight to the driver and never pass it."""
+    """Collects the statements, without our own BEGIN. COMMIT, ROLLBACK and a new connection's PRAGMAs never
+    pass the event."""
     asked: list[str] = []
 
     def heard(_connection: object, _cursor: object, statement: str, *_: object) -> None:
@@ -233,7 +233,7 @@ def count_statements(app: Flask, client: FlaskClient, asked: Asked, made: Made) 
 
 
 def fetched(server: Sandbox, asked: Asked) -> tuple[int, int]:
-    """Bytes of the answer's body and of the whole answer, compressed where the portal compresses."""
+    """Bytes of the body and of the whole answer, compressed where the portal compresses."""
     with closing(connect(server.url)) as connection:
         response, body = get(connection, asked.path, asked.headers)
     headers = "".join(f"{name}: {value}\r\n" for name, value in response.getheaders())
@@ -251,7 +251,7 @@ def first_view(portal: Sandbox, client: FlaskClient, path: str, headers: dict[st
 
 
 def hammer(url: str, asked: Asked) -> list[float]:
-    """One client for one slice; it connects anew now and then, as a connection stays with one worker."""
+    """One client during one slice. It reconnects now and then, because a connection stays with one worker."""
     end, times = perf_counter() + SLICE, list[float]()
     while perf_counter() < end:
         with closing(connect(url)) as connection:
@@ -265,7 +265,7 @@ def hammer(url: str, asked: Asked) -> list[float]:
 
 def try_threads(portals: dict[str, Sandbox], asked: Asked) -> None:
     slices: dict[str, list[list[float]]] = {threads: [] for threads in portals}
-    with ProcessPoolExecutor(CLIENTS) as pool:  # processes: a client must not wait for another client's lock
+    with ProcessPoolExecutor(CLIENTS) as pool:  # processes, as threads would wait for each other's interpreter lock
         for _ in range(SLICES + 1):
             for threads, portal in portals.items():
                 answers = pool.map(hammer, [portal.url] * CLIENTS, [asked] * CLIENTS)
@@ -276,7 +276,7 @@ def try_threads(portals: dict[str, Sandbox], asked: Asked) -> None:
 
 
 def sign_in(app: Flask, made: Made) -> FlaskClient:
-    """Through the form, with its CSRF token."""
+    """Signs in through the form, with its CSRF token."""
     client = app.test_client()
     form = {"csrf_token": token(client.get("/sign-in").text), "email": made.email, "password": made.password}
     assert client.post("/sign-in", data=form).status_code == 303
@@ -318,7 +318,7 @@ def main() -> None:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         shared = {"INSTANCE_DIR": str(folder), "DATABASE_URL": f"sqlite:///{folder / 'portal.sqlite3'}"}
-        portals = {  # one database and one secret for all, so that one session is good everywhere
+        portals = {  # they share a database and a secret, so one session works everywhere
             threads: stack.enter_context(running_portal(WORKERS=WORKERS, THREADS=threads, **shared))
             for threads in sorted({"1", "2", "4", THREADS}, key=int)
         }

@@ -32,7 +32,7 @@ from webapp.sandbox.scenarios import Made
 SIZES = numbers("INVOICES_SIZES", 100, 1_000_000)
 YEARS = numbers("INVOICES_YEARS", 100, 5_000)
 TIMES = number("INVOICES_TIMES", 100)
-# A million like the account's own: over ten years, one in fifty credited (each third of them in part), and their notes.
+# Copies of the account's invoice over ten years; one in fifty is credited (a third of these in part), with its note.
 FILL = """
 INSERT INTO invoice (id, issuer_id, account_id, subscription_id, kind, credits_id, number, number_key, purchase_order,
     order_key, issued_on, currency, net, tax, total, credited, status, snapshot)
@@ -72,7 +72,7 @@ def filled(url: str, folder: Path, size: int) -> tuple[Flask, Made]:
 
 
 def choices(made: Made) -> dict[str, dict[str, str]]:
-    """What is asked of the list. The deep page begins in the middle of all."""
+    """The filters of the list, by name. The deep page begins in the middle of all invoices."""
     ours = {"subscription": made.subscriptions["business"] or ""}
     return {
         "first page": {},
@@ -91,7 +91,7 @@ def choices(made: Made) -> dict[str, dict[str, str]]:
 
 
 def timed(app: Flask, account: str, asked: dict[str, str]) -> tuple[float, int]:
-    """Milliseconds of one call, in a session of its own, and the rows that it gave."""
+    """Milliseconds of one call in its own session, and the number of rows."""
     with app.app_context():
         start = perf_counter()
         page = invoices.listed(account, asked)
@@ -104,7 +104,7 @@ def the_list(folder: Path) -> None:
     for name in choices(apps[0][1]):
         calls = [(app, made.account, choices(made)[name]) for app, made in apps]
         times: list[list[tuple[float, int]]] = [[] for _ in calls]
-        for _ in range(TIMES):  # by turns, so that what else the machine does falls on both
+        for _ in range(TIMES):  # in turn, so that other load on the machine affects both
             for call, measured in zip(calls, times, strict=True):
                 measured.append(timed(*call))
         small, large = (median(took for took, _ in measured) for measured in times)
@@ -114,7 +114,7 @@ def the_list(folder: Path) -> None:
 
 
 def a_year(size: int) -> tuple[float, float]:
-    """Peak MB of a process that sends a year of so many documents, none of them made, and documents a second."""
+    """Peak MB of a process that makes and sends a year's documents, and documents a second."""
     with tempfile.TemporaryDirectory() as folder:
         env = environment(Path(folder)) | {"BENCH_YEAR": str(size)}
         with (Path(folder) / "output").open("w+") as output:
@@ -129,7 +129,7 @@ def a_year(size: int) -> tuple[float, float]:
 
 
 def send_a_year(size: int) -> None:
-    """In a process of its own: prints documents a second."""
+    """Runs in its own process: prints documents a second."""
     from webapp import billing, year
 
     app = create_app()

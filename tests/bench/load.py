@@ -31,12 +31,12 @@ from tests.support.databases import database_name, drop_postgresql, new_postgres
 from webapp.db import db
 from webapp.sandbox.scenarios import Made
 
-LAPSE = 5.0  # seconds between two restarts
+LAPSE = 5.0  # seconds between restarts
 
 
 @contextmanager
 def every(lapse: float, act: Any) -> Iterator[list[int]]:
-    """Does it again and again until the block ends; how often."""
+    """Repeats `act` every `lapse` seconds until the block ends; yields how often."""
     over, done = Event(), [0]
 
     def again() -> None:
@@ -59,7 +59,7 @@ def restart_database() -> None:
 
 
 def check(app: Flask, mine: list[Owner], receipts: list[str]) -> int:
-    """How many acknowledged payments the database does not know; AssertionError where an account is not sound."""
+    """The number of acknowledged payments that the database lacks. AssertionError: an account is inconsistent."""
     with (
         app.app_context(),
         psycopg.connect(app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")) as connection,
@@ -76,7 +76,7 @@ def check(app: Flask, mine: list[Owner], receipts: list[str]) -> int:
 
 
 def sound(account: str) -> None:
-    """Captures are invoices, one for a quote, as charged. The numbers are shared by all accounts here."""
+    """Each capture has one invoice of the same amount. Invoice numbers are not checked: all accounts share them."""
     rows = invariants.read(account)
     captured = {row.key: row.amount for row in rows.paid if row.state == "captured"}
     waiting = {row.key for row in rows.paid if row.state == "pending"}
@@ -94,7 +94,7 @@ def p99(times: Sequence[float]) -> float:
 
 
 def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
-    """Prints, and gives what was wrong: payments that were lost, and faults that stayed."""
+    """Prints the measurements; returns what was wrong: lost payments, and faults that no retry healed."""
     wrong: list[str] = []
     app = opened(url, folder)
     for processes in size.processes:
@@ -117,18 +117,19 @@ def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
             }
             for name, storm in storms.items():
                 with storm as times:
-                    seen = load(pool, portal, mine, size, full / 2)
-                lost = check(app, mine, seen.receipts)
-                wrong += seen.faults + [f"{lost} payments lost"] * bool(lost)
-                ends = p99(seen.fragments), p99(seen.pages)
+                    outcome = load(pool, portal, mine, size, full / 2)
+                lost = check(app, mine, outcome.receipts)
+                wrong += outcome.faults + [f"{lost} payments lost"] * bool(lost)
+                ends = p99(outcome.fragments), p99(outcome.pages)
                 seen = f"{ends[0]:.0f} ms {ends[0] / light:.1f}  {ends[1]:.0f} ms {ends[1] / heavy:.1f}"
-                said = f"{len(seen.receipts)} paid, {lost} lost, {seen.retried} retried, {len(seen.faults)} not healed"
+                said = f"{len(outcome.receipts)} paid, {lost} lost, {outcome.retried} retried, "
+                said += f"{len(outcome.faults)} not healed"
                 row(f"  {name} ({times[0]} times): p99 ÷ idle p50", seen, ("aim ≤ 8   " if times == [0] else "") + said)
     return wrong
 
 
 def roll_over(url: str, size: Size, folder: Path) -> list[str]:
-    """Prints how many subscriptions a second so many processes roll over together, of all that they look at."""
+    """Prints how many subscriptions a second 1, 2 and 4 processes roll over together."""
     wrong, due = [], min(size.due, size.subscriptions)
     for processes in size.processes:
         copy = new_postgresql(database_name(url))
@@ -136,7 +137,7 @@ def roll_over(url: str, size: Size, folder: Path) -> list[str]:
         env, start = environment(folder, DATABASE_URL=copy), perf_counter()
         subprocess.run(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, check=True)
         first = perf_counter() - start
-        with psycopg.connect(copy) as connection:  # their day comes
+        with psycopg.connect(copy) as connection:  # makes them due
             which = "(SELECT id FROM subscription ORDER BY id LIMIT %s)"
             for table, column, key in (("subscription", "anchor", "id"), ("quiet", "until", "subscription_id")):
                 sooner = f"UPDATE {table} SET {column} = {column} - 31 WHERE {key} IN {which}"

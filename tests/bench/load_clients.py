@@ -17,13 +17,13 @@ from tests.bench.load_data import Size
 from webapp.sandbox.scenarios import Made
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial", "Accept-Encoding": "br, gzip"}
-RETRIES, PAUSE = 40, 0.25  # seconds between two tries of what failed: ten seconds in all
+RETRIES, PAUSE = 40, 0.25  # seconds between two retries: ten seconds in all
 PHASES = count_from(0)
 
 
 @dataclass(frozen=True)
 class Owner:
-    """A signed-in owner: what a request needs."""
+    """A signed-in owner: what the requests need."""
 
     subscription: str
     account: str
@@ -34,7 +34,7 @@ class Owner:
 
 @dataclass
 class Seen:
-    """What clients saw: latencies in ms, from when the request was due; faults that no retry healed; receipts."""
+    """What clients saw: latencies in ms since the request was due, faults that no retry healed, and receipts."""
 
     fragments: list[float] = field(default_factory=list)
     pages: list[float] = field(default_factory=list)
@@ -47,7 +47,7 @@ Answer = tuple[int, str, str]
 
 
 class Client:
-    """One browser, that tries again what failed, as its owner would."""
+    """One browser that retries what failed, as its owner would."""
 
     def __init__(self, address: str, owner: Owner | None = None, seats: int = 0) -> None:
         self.address, self.owner, self.seats, self.seen = address, owner, seats, Seen()
@@ -56,7 +56,7 @@ class Client:
     def ask(
         self, method: str, path: str, form: dict[str, str] | None = None, part: bool = False
     ) -> tuple[int, str, str]:
-        """Status, where it leads to, and the page; a fault that no retry heals is noted, and answered with 0."""
+        """The status, the redirect's address and the page; status 0 after a fault that no retry healed."""
         said = ""
         for _ in range(RETRIES):
             try:
@@ -94,7 +94,7 @@ class Client:
             self.connection = None
 
     def pay(self) -> None:
-        """From the stepper to the receipt: a seat is added, which can be done again and again."""
+        """Adds a seat, from the stepper to the receipt; this can be repeated without end."""
         assert self.owner
         self.seats += 1
         csrf, here = {"csrf_token": self.owner.csrf}, f"/subscriptions/{self.owner.subscription}/add"
@@ -147,10 +147,10 @@ def owners(portal: Sandbox, made: Made, url: str, count: int) -> list[Owner]:
 
 
 def browse(address: str, mine: Sequence[Owner], seed: int, rate: float, seconds: float) -> Seen:
-    """Pages, fragments and purchases: so many a second, or (0) one after the other. In a process of its own.
+    """Pages, fragments and purchases at `rate` a second; 0: one after the other. Runs in its own process.
 
-    An owner does one thing at a time and keeps no other owner waiting. `seed`: each hundred is a phase, which begins
-    above the seats that the ones before can have reached.
+    An owner does one thing at a time, without keeping other owners waiting. Each hundred of `seed` is a phase; its
+    numbers of seats begin above those that earlier phases can have reached.
     """
     chance, idle, start, asked = Random(seed), SimpleQueue[Client](), perf_counter(), 0
     clients = [Client(address, owner, seats=20 + 500 * (seed // 100)) for owner in mine]
@@ -173,7 +173,7 @@ def visit(idle: "SimpleQueue[Client]", what: float, which: float, due: float) ->
     assert client.owner
     here = f"/subscriptions/{client.owner.subscription}"
     if what < 0.05:
-        client.pay()  # three requests, which are not among the times
+        client.pay()  # its three requests are not timed
     elif what < 0.6:
         client.ask("GET", f"{here}/renew?seats={12 + int(which * 48)}", part=True)
         client.seen.fragments.append((perf_counter() - due) * 1000)
@@ -196,7 +196,7 @@ def sum_of(parts: Iterable[Seen]) -> Seen:
 
 
 def load(pool: ProcessPoolExecutor, portal: Sandbox, mine: list[Owner], size: Size, rate: float) -> Seen:
-    """All clients at once; `rate` is of all together, 0: as fast as answers come."""
+    """All clients at once; `rate` is their total, and 0 means as fast as answers come."""
     address, count = portal.url.removeprefix("http://"), size.clients
     shares = [mine[number::count] for number in range(count)]
     seeds = range(100 * next(PHASES), 200_000)

@@ -40,7 +40,7 @@ class Size:
 
 
 def populate(url: str, size: Size, folder: Path) -> Made:
-    """Accounts of one issuer, each with one subscription and its share of the invoices; the first one was made."""
+    """Copies a first account with its subscription, and gives each subscription its share of the invoices."""
     app = opened(url, folder)
     with app.app_context():
         upgrade()
@@ -76,7 +76,7 @@ def opened(url: str, folder: Path) -> Flask:
 
 
 def _multiply(connection: "psycopg.Connection[Any]", name: str, times: int) -> None:
-    """Each row of the table so many times over, inside the server: what names something gets a number."""
+    """Copies each row so many times inside the server; identifiers in the copies get a number."""
     table = Base.metadata.tables[name]
     row = connection.execute(f"SELECT * FROM {name} LIMIT 1".encode()).fetchone()
     assert row
@@ -87,7 +87,7 @@ def _multiply(connection: "psycopg.Connection[Any]", name: str, times: int) -> N
     columns = {}
     for column, value in zip([column.name for column in table.columns], row, strict=True):
         if column == "id" and not isinstance(value, str):
-            continue  # the database numbers it
+            continue  # the database assigns it
         if isinstance(value, str) and value not in kept and NAME.fullmatch(value):
             columns[column] = (
                 f"'x' || lpad(to_hex(n), 5, '0') || substr({column}, 7)" if len(value) == 20 else f"n || {column}"

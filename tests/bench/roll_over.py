@@ -46,7 +46,7 @@ NAME = re.compile(r"[0-9a-f]{20}|sao-.*|business-.*")
 
 
 def populate(url: str, size: int, folder: Path) -> None:
-    """`size` accounts of one issuer, each with one subscription whose renewal is due."""
+    """Makes `size` accounts of one issuer, each with one subscription whose renewal is due."""
     with patch.dict(os.environ, environment(folder, DATABASE_URL=url), clear=True):
         app = create_app()
     with app.app_context():
@@ -70,7 +70,7 @@ def _rows(table: Table) -> list[dict[str, Any]]:
 
 
 def _copy(row: dict[str, Any], number: int, shared: set[str]) -> dict[str, Any]:
-    """The row of another account: what names something gets a number."""
+    """The row for another account: identifiers get a number."""
     copy = {name: value for name, value in row.items() if name != "id" or isinstance(value, str)}
     for name, value in copy.items():
         if isinstance(value, str) and value not in shared and NAME.fullmatch(value):
@@ -79,7 +79,7 @@ def _copy(row: dict[str, Any], number: int, shared: set[str]) -> dict[str, Any]:
 
 
 def roll_over(url: str, folder: Path) -> tuple[float, float]:
-    """Subscriptions a second as the command itself tells, and its peak memory in MB."""
+    """Subscriptions a second as the command reports, and its peak memory in MB."""
     command = [sys.executable, "-m", "flask", "--app", "webapp", "roll-over"]
     with (folder / "output").open("w+") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=environment(folder, DATABASE_URL=url), stdout=output)

@@ -1,4 +1,4 @@
-"""A short time under load on PostgreSQL, with the server and the database restarted: nothing is lost, all heals."""
+"""A short load on PostgreSQL while server and database restart: no payment is lost, and every fault heals."""
 
 import pytest
 

@@ -1,7 +1,7 @@
-"""How well the tests guard the rules of the business: each small change to `webapp/domain` should fail one of them.
+"""Mutation tests: each small change to `webapp/domain` should make a test fail.
 
-`make mutate` prints what was killed of what was made, by module, and each change that survived. mutmut leaves out
-what has a decorator and what stands outside functions; the tests spell those constants out.
+`make mutate` prints the number of caught changes by module, and each change that no test caught. mutmut changes neither
+decorated functions nor constants; the tests write the values of these constants out.
 """
 
 import json
@@ -10,8 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-MUTANTS = Path("mutants")  # as mutmut names it; what it remembers in there outlives a change of the tests
-SURVIVED = {0, 5, 33}  # pytest passed, found no test, or mutmut knew of none; all else, time-outs too, is a kill
+MUTANTS = Path("mutants")  # mutmut's folder, deleted first as its results are stale after a change of the tests
+SURVIVED = {0, 5, 33}  # passed, no test found, or none known to mutmut; any other status counts as caught
 
 
 def mutmut(*arguments: str) -> str:

@@ -1,4 +1,4 @@
-"""« Will my renewal succeed? »: each point alone, and its remedy."""
+""" "Will my renewal succeed?": each check by itself, and its remedy."""
 
 from dataclasses import replace
 from datetime import date

@@ -1,6 +1,6 @@
-"""Days begin and end at midnight where the account is: at both ends of the earth and on the nights that clocks change.
+"""Days begin and end at midnight in the account's time zone, also on the nights when clocks change.
 
-The machine's time stands still in these tests, so that an instant is exact; expectations are in UTC, counted by hand.
+The machine's time is fixed in these tests, so that instants are exact; expectations are in UTC, counted by hand.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -34,13 +34,13 @@ def utc(text: str) -> datetime:
 
 
 def sweep_at(made: Made, to: datetime) -> int:
-    """One sweep at this very instant; how many subscriptions failed."""
+    """Sweeps at exactly this instant; returns how many subscriptions failed."""
     panel._set_clock(made.account, to)
     return rollover.sweep(made.account)
 
 
 def paid(made: Made) -> list[tuple[str, date]]:
-    """The payments so far, and the day of each one's invoice."""
+    """The payments so far, with the day of each invoice."""
     db.session.rollback()
     query = select(Payment.state, Invoice.issued_on).join(Invoice, Invoice.payment_key == Payment.key)
     rows = db.session.execute(query.where(Invoice.account_id == made.account).order_by(Invoice.number))

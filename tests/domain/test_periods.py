@@ -15,7 +15,7 @@ terms = st.sampled_from([1, 12])
 
 
 def by_walking(anchor: date, months: int, n: int) -> date:
-    """The same boundary, found by counting months one at a time."""
+    """The boundary, found by counting months one at a time."""
     year, month = anchor.year, anchor.month
     for _ in range(months * n):
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
@@ -64,7 +64,7 @@ def test_the_day_before_the_anchor_is_before_the_first_period() -> None:
 
 
 def by_day(anchor: date, months: int, first: date, last: date) -> list[date]:
-    """The boundaries from `first` to `last`, met while walking the calendar a day at a time."""
+    """The boundaries from `first` to `last`, found by walking the calendar day by day."""
     boundaries, day = [], first
     while day <= last:
         tomorrow = day + timedelta(days=1)

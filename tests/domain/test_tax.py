@@ -65,7 +65,9 @@ def test_vat_is_rounded_once_on_the_total(nets: list[int], cents: int) -> None:
 @given(LINES)
 def test_twenty_per_cent_is_a_fifth_to_the_nearest_cent(nets: list[int]) -> None:
     billed = amounts(nets, Treatment.STANDARD)
-    assert abs(5 * billed.tax - sum(nets)) <= 2  # a fifth of a cent is never a half: there is one nearest
+    assert (
+        abs(5 * billed.tax - sum(nets)) <= 2
+    )  # a fifth of a cent is never exactly half, so the nearest cent is unique
 
 
 @pytest.mark.parametrize("which", [Treatment.REVERSE_CHARGE, Treatment.OUTSIDE_EU])

@@ -1,4 +1,4 @@
-"""What is to come of a subscription: in order, from today, and nothing after an end."""
+"""The planned events of a subscription: in order, from today, and none after its end."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -112,7 +112,7 @@ def test_it_is_ordered_begins_today_and_stops_at_an_end(
     months: int, day: int, refused: int, reduces: bool, cancels: bool, pending: bool, card: int
 ) -> None:
     today = date(2027, 1, 31) + timedelta(days=day)
-    refused = refused if today >= boundary(date(2027, 1, 31), months, 2) else 0  # only what is owed is tried
+    refused = refused if today >= boundary(date(2027, 1, 31), months, 2) else 0  # only the owed period is tried
     facts = Facts(
         Plan.BUSINESS,
         anchor=date(2027, 1, 31),

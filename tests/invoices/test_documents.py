@@ -1,4 +1,4 @@
-"""The document of an invoice: a PDF that is made once, from what was frozen."""
+"""The PDF of an invoice: made once, from the invoice's frozen snapshot."""
 
 import logging
 import random
@@ -33,7 +33,7 @@ from webapp.sandbox.scenarios import Made
 
 
 def read(pdf: bytes) -> str:
-    """The text of a PDF, every kind of space as one plain space."""
+    """The text of a PDF, with every kind of space as a plain space."""
     text = "".join(page.extract_text() for page in PdfReader(BytesIO(pdf)).pages)
     return re.sub(r"\s+", " ", text.replace("\u200b", ""))
 

@@ -35,7 +35,7 @@ from webapp.sandbox.scenarios import Made
 
 
 def credited(made: Made, **content: Any) -> Invoice:
-    """A credit note for all of the newest invoice."""
+    """Adds a credit note for the whole of the newest invoice."""
     invoice = invoice_of(made)
     note = Invoice(
         id=new_id(),

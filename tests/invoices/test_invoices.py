@@ -1,4 +1,4 @@
-"""The list of invoices and credit notes: what narrows it, its search and its pages."""
+"""The list of invoices and credit notes: filters, search and pages."""
 
 import re
 from itertools import combinations
@@ -18,11 +18,11 @@ from webapp.records import Invoice, searched
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
-OWN = ["MQ-2027-000001", *[f"MQ-2026-{n:06d}" for n in (5, 4, 3, 2, 1)]]  # those of a fresh account
+OWN = ["MQ-2027-000001", *[f"MQ-2026-{n:06d}" for n in (5, 4, 3, 2, 1)]]  # the invoices of a fresh account
 
 
 def numbers(page: str, but: str = "") -> list[str]:
-    """Of the documents in the list; `but`: not those that a credit note refers to."""
+    """The numbers of the documents in the list, without those that a credit note refers to."""
     page = re.sub(rf'<span class="{but}">.*?</span>', "", page) if but else page
     return re.findall(r'href="/billing/invoices/\w+">([^<]+)</a>', page)
 

@@ -1,4 +1,4 @@
-"""Two hundred invoices at once on PostgreSQL, some given up and some killed: the numbers have no gap all the same."""
+"""Two hundred invoices at once on PostgreSQL, some rolled back and some killed: the numbers have no gap."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +47,7 @@ def issue(made: Made, number: int, fate: str) -> str:
 
 
 def race(app: Flask, made: Made) -> list[str]:
-    """What each said: its number, or how it ended."""
+    """What each process reported: its number, or how it ended."""
     chance, turn = random.Random(7), count()
     fates = [chance.choice(("kept", "kept", "given up", "killed")) for _ in range(RACERS)]
 

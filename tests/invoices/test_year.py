@@ -1,4 +1,4 @@
-"""The accountant's year: one file with every document, a journal and a manifest, made on the way to its reader."""
+"""The year's archive for the accountant: every document, a journal and a manifest, made while it is sent."""
 
 import csv
 import hashlib
@@ -33,7 +33,7 @@ ZIP = "/billing/invoices/2027.zip"
 
 @pytest.fixture
 def credited(app: Flask, business: Made) -> Made:
-    """Two invoices of 2027, of which one was credited in part."""
+    """Makes two invoices of 2027, one of them credited in part."""
     assert pay(app, business, quoted(app, business, 14)) == "captured"
     credit_notes.credit(business.account, "MQ-2027-000002", 1_000)
     return business
@@ -134,7 +134,7 @@ HOSTILE = ["../../etc/passwd", "/etc/passwd", "C:\\a", "a\nb  c", "-rf", "é\x00
 
 @pytest.mark.parametrize("number", HOSTILE)
 def test_a_hostile_number_is_a_harmless_name(client: FlaskClient, business: Made, number: str) -> None:
-    number = number.replace("\x00", "\x01")  # which no database of ours would keep
+    number = number.replace("\x00", "\x01")  # no database of ours accepts it
     with transaction() as session:
         session.execute(update(Invoice).where(Invoice.number == "MQ-2027-000001").values(number=number))
     archive = opened(client)
@@ -192,7 +192,7 @@ def test_no_transaction_is_open_while_it_is_sent(app: Flask, credited: Made) -> 
 
 
 def broken(made: Made) -> None:
-    """The last of the year's documents can never be made."""
+    """Makes the year's last document impossible to make."""
     like = named(made)["MQ-2027-000001"]
     columns: dict[str, Any] = {
         name: getattr(like, name) for name in ("issuer_id", "account_id", "subscription_id", "currency", "net", "tax")
@@ -248,7 +248,7 @@ def test_the_server_breaks_off_where_the_archive_does(tmp_path: Path) -> None:
 
 
 def test_memory_is_that_of_some_documents_and_not_of_the_year(app: Flask, business: Made) -> None:
-    """`make bench` measures the whole process, and makes the documents."""
+    """`make bench` measures the whole process with documents that are not made yet."""
     issue(business, 40)
     db.session.rollback()
     ids = db.session.scalars(select(Invoice.id)).all()

@@ -25,7 +25,7 @@ def post() -> Post:
 
 @pytest.fixture
 def office(app: Flask, clock: MovableClock, post: Post) -> Iterator[int]:
-    """A mail server that the portal knows; its port."""
+    """A mail server that the portal uses; yields its port."""
     with running(post) as port:
         mails_to(app, f"smtp://localhost:{port}")
         yield port

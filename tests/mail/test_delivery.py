@@ -38,7 +38,7 @@ def test_a_mail_arrives_as_it_is_stored_with_its_document(app: Flask, office: in
         assert mail["Date"].datetime == row.sent_at.replace(microsecond=0)
         assert mail["Auto-Submitted"] == "auto-generated"
         assert (row.delivery, row.attempts, row.fault) == ("sent", 1, None)
-        if row.attached_id is None:  # to the owner, who reads it in the portal
+        if row.attached_id is None:  # the owner reads the document in the portal
             assert list(mail.iter_attachments()) == []
             continue
         (attached,) = mail.iter_attachments()

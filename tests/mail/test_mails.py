@@ -59,7 +59,7 @@ def lose_a_payment(app: Flask, made: Made) -> None:
     until(app, made, "2027-01-15T09:30:00")
 
 
-EVENTS = [  # what happens twice, to which account, and the mails that come of it: kind and subject, fr and en
+EVENTS = [  # account, event (done twice), and its mails: kind, subject in French, subject in English
     ("business", renew, [("receipt", "Reçu de votre paiement", "Receipt for your payment")]),
     ("business", add, [("receipt", "Reçu de votre ajout de licences", "Receipt for the seats added")]),
     ("business", reduce, [("requested", "Votre demande de réduction est enregistrée", "Your reduction is requested")]),
@@ -155,7 +155,7 @@ def test_what_is_refused_tells_nothing(app: Flask) -> None:
 
 
 def test_a_request_and_its_mail_are_one_transaction(app: Flask, business: Made) -> None:
-    """A mail that cannot be written takes the request back with it."""
+    """If the mail cannot be written, the request is rolled back."""
     with transaction() as session:
         session.execute(update(Account).values(legal_name="x"))
         session.execute(update(Owner).values(locale="xx-nowhere"))

@@ -57,7 +57,7 @@ def test_no_card_is_told_of_where_none_is_charged(app: Flask, scenario: str) -> 
 
 def test_more_active_users_than_seats_at_the_boundary_are_told_once(app: Flask) -> None:
     made = scenarios.make("business-reduction-pending")
-    post(app, f"/{made.account}/users", active=11)  # since nobody looked: the sweep has to ask
+    post(app, f"/{made.account}/users", active=11)  # the sweep asks the tenant, as no page did
     until(app, made, "2027-02-15T00:05:00")
     until(app, made, "2027-03-14T09:00:00")
     (mail,) = sent("over_seats")

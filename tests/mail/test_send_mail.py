@@ -82,6 +82,6 @@ def test_the_command_says_what_became_of_the_mails(app: Flask, clock: MovableClo
 def test_the_server_has_a_sender_beside_it(post: Post) -> None:
     with running(post) as port, running_portal(SMTP_URL=f"smtp://localhost:{port}", SWEEP_EVERY="1") as portal:
         account = portal.account("business")
-        portal.clock(account["account"], to="2027-02-10T09:00:00")  # the notice of the renewal
+        portal.clock(account["account"], to="2027-02-10T09:00:00")  # on this day the renewal's notice is sent
         assert post.arrived.wait(60)
     assert post.taken[0]["To"] == account["email"]

@@ -53,7 +53,7 @@ def watched(app: Flask, reached: Callable[[str], None]) -> Iterator[None]:
 
 def test_no_transaction_is_open_while_the_mail_server_is_spoken_to(app: Flask, office: int, business: Made) -> None:
     open_ones: list[bool] = []
-    assert pay(app, business, quoted(app, business)) == "captured"  # with a document, which is made on the way
+    assert pay(app, business, quoted(app, business)) == "captured"  # its document is made while the mail is sent
     with watched(app, lambda moment: open_ones.append(db.session().in_transaction()) if "send" in moment else None):
         assert outbox.send_due() == {"sent": 2}
     assert open_ones == [False] * 4
@@ -86,7 +86,7 @@ def test_a_sender_that_dies_at_any_moment_loses_no_mail(
         mail = queued(business)
         post.taken.clear()
         assert os.WTERMSIG(_dies(app, die_at)) == signal.SIGKILL
-        outbox.send_due()  # beside a claim that may stand
+        outbox.send_due()  # the dead sender's claim may still hold
         clock.passes(outbox.CLAIM)
         outbox.send_due()
         assert stored_mail(mail).delivery == "sent"
@@ -95,7 +95,7 @@ def test_a_sender_that_dies_at_any_moment_loses_no_mail(
 
 
 def _dies(app: Flask, at: int) -> int:
-    """Sends in a process that is killed at that moment; its wait status."""
+    """Sends in a process that is killed at that moment; returns its wait status."""
 
     def work(_out: int) -> None:
         met = count(1)

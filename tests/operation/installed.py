@@ -1,4 +1,4 @@
-"""`make wheel`: a wheel, installed where there is nothing else, migrates, makes an account and serves a page."""
+"""`make wheel`: installs the wheel in an empty environment, migrates, makes an account and fetches pages."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ def main(wheel: str) -> None:
         folder = Path(name)
         venv.create(folder / "venv", with_pip=True)
         programs = folder / "venv" / "bin"
-        # What is locked, and the wheel by itself: as an image is made.
+        # The locked packages first, then the wheel alone, as the image does.
         locked = ["--require-hashes", "-r", str(ROOT / "requirements.lock")]
         for arguments in (locked, ["--no-deps", str(Path(wheel).resolve())]):
             pip = [str(programs / "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]

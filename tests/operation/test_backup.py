@@ -1,4 +1,4 @@
-"""A copy that is taken while payments go on can be restored elsewhere, and holds all that was acknowledged before."""
+"""A backup taken during payments can be restored elsewhere, and holds all that was acknowledged before it."""
 
 import subprocess
 from collections.abc import Iterator
@@ -25,7 +25,7 @@ OWNERS, BEFORE = 8, 3
 
 
 def copy(app: Flask, file: Path) -> None:
-    """As the README says."""
+    """Makes a backup as the README says."""
     if POSTGRESQL:
         url = app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")
         subprocess.run([server().bin_path / "pg_dump", "--format=custom", f"--file={file}", url], check=True)
@@ -36,7 +36,7 @@ def copy(app: Flask, file: Path) -> None:
 
 @contextmanager
 def restored(file: Path, folder: Path) -> Iterator[Flask]:
-    """A portal on what was restored in a new place."""
+    """A portal on the backup, restored in a new place."""
     url = new_postgresql() if POSTGRESQL else f"sqlite:///{folder / 'restored.sqlite3'}"
     if POSTGRESQL:
         command = [server().bin_path / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", file]
@@ -59,9 +59,9 @@ def test_a_copy_taken_while_payments_go_on_is_sound_and_holds_what_was_acknowled
     db.session.remove()
     acknowledged: Queue[str] = Queue()
 
-    def work(_number: Made, quote: str) -> None:
+    def work(account: Made, quote: str) -> None:
         with app.app_context():
-            assert pay(app, one, quote) == "captured"
+            assert pay(app, account, quote) == "captured"
             acknowledged.put(quote)
 
     with ThreadPoolExecutor(1) as pool:

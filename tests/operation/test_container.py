@@ -1,4 +1,4 @@
-"""The image and the services, as far as they can be read: what they may do, what they are made of, and no secret."""
+"""The image and the compose file, read as text: privileges, packages, and no secret."""
 
 import ast
 import json

@@ -1,4 +1,4 @@
-"""What `flask doctor` says of the parts outside: each answers or is silent, as a real one does."""
+"""`flask doctor` and outside services, each of which answers or is silent."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -39,7 +39,7 @@ def test_the_mail_server_is_greeted(app: Flask) -> None:
 
 
 def test_the_provider_is_asked_for_its_description(app: Flask) -> None:
-    with provider(app, "http://127.0.0.1:9"):  # where nobody listens
+    with provider(app, "http://127.0.0.1:9"):  # nothing listens there
         assert said("sign-in provider") == (
             "OIDC_ISSUER (http://127.0.0.1:9) does not describe itself (unreachable): check it."
         )

@@ -22,7 +22,7 @@ from webapp.sandbox.scenarios import Made
 
 @pytest.fixture
 def broken(app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The contact page fails while it holds what nobody should read."""
+    """Makes the contact page fail with personal data in its hands."""
 
     def page() -> str:
         with transaction() as session:

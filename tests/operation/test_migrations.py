@@ -1,4 +1,4 @@
-"""The migrations make from nothing, and back, exactly the schema of the models."""
+"""The migrations make exactly the schema of the models, and can be undone."""
 
 from pathlib import Path
 

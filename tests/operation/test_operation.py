@@ -1,4 +1,4 @@
-"""What an operator asks: `flask doctor`, the probes, and secrets that stay secret."""
+"""For operators: `flask doctor`, the probes, and secrets that do not leak."""
 
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def test_the_doctor_finds_nothing_in_a_sandbox_as_it_starts(app: Flask) -> None:
 
 
 def real(app: Flask, **settings: object) -> None:
-    """Settings as they are outside the sandbox, where all is well."""
+    """Complete settings for outside the sandbox."""
     app.config.update(
         {"SANDBOX": False, "PUBLIC_URL": "https://my.test", "TRUSTED_HOSTS": ["my.test"], "DEBUG": False} | settings
     )

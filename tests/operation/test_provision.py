@@ -1,4 +1,4 @@
-"""Accounts from a file: whole or not at all, and each fault a sentence with its place."""
+"""Accounts from a file: all or nothing, and each fault is a sentence that names its place."""
 
 import json
 from copy import deepcopy
@@ -24,7 +24,7 @@ EXAMPLE = Path(__file__).resolve().parents[2] / "account.example.json"
 
 @pytest.fixture
 def document(app: Flask) -> dict[str, Any]:
-    """The example, as if it were made this month; outside the sandbox."""
+    """The example account, dated this month, outside the sandbox."""
     app.config["SANDBOX"] = False
     content: dict[str, Any] = json.loads(EXAMPLE.read_text())
     content["subscriptions"][0]["anchor"] = ports().clock.system_now().date().replace(day=1).isoformat()

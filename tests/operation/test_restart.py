@@ -1,4 +1,4 @@
-"""PostgreSQL restarts under the portal: what comes after finds it again, and nothing need be restarted for it."""
+"""PostgreSQL restarts under a running portal: later requests reconnect, and nothing else is restarted."""
 
 import subprocess
 import sys

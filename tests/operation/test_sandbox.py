@@ -127,7 +127,7 @@ def test_the_clock_moves_one_account_and_only_forward(app: Flask, business: Made
         ({"to": "2027-01-31T09:00:00"}, "2027-01-31T09:00"),
         ({"advance": "P1DT2H"}, "2027-02-01T11:00"),
     ):
-        now = post(app, f"/{business.account}/clock", **asked)["now"]  # it ticks meanwhile
+        now = post(app, f"/{business.account}/clock", **asked)["now"]  # the clock keeps running
         assert (now.startswith(answered), now.endswith("+01:00")) == (True, True)
     assert state(app, other)["now"].startswith("2027-01-15T09:00")
 

@@ -1,4 +1,4 @@
-"""`make run`'s commands: a fault at the start is one clear sentence, and a second start keeps the data."""
+"""The commands of `make run`: a fault is one clear sentence, and a second start keeps the data."""
 
 import os
 import socket
@@ -46,7 +46,7 @@ def test_a_port_that_is_taken(env: dict[str, str]) -> None:
     assert f"127.0.0.1:{env['PORT']} cannot be used" in one_sentence(done.stderr)
 
 
-REAL = {  # outside the sandbox; no key of these is anybody's
+REAL = {  # outside the sandbox; the keys are made up
     "SANDBOX": "0",
     "SECRET_KEY": "x" * 32,
     "GATEWAY": "stripe",

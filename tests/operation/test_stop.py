@@ -1,6 +1,6 @@
-"""The server and the sweep are told to end while they have something in hand: it is finished, and nothing is begun.
+"""The server and the sweep get SIGTERM during their work: they finish what they began, and begin nothing new.
 
-On PostgreSQL, where a row that is held stops a process exactly there, and the database tells that it waits.
+Only on PostgreSQL: a locked row stops a process at an exact point, and the database shows that it waits.
 """
 
 import signal
@@ -38,7 +38,7 @@ def portal(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
 
 @contextmanager
 def held(portal: Sandbox, rows: str) -> Iterator["psycopg.Connection[Any]"]:
-    """Nobody else changes these rows, nor refers to them, until the block ends or a rollback."""
+    """Locks these rows until the block ends or a rollback: nobody else can change or reference them."""
     with connected(portal) as connection:
         connection.execute(f"SELECT * FROM {rows} FOR UPDATE".encode())
         yield connection
@@ -49,10 +49,10 @@ def connected(portal: Sandbox) -> "psycopg.Connection[Any]":
 
 
 def wait_until_held_up(portal: Sandbox) -> None:
-    """Until somebody waits for a row."""
+    """Waits until another process waits for a row."""
     end = monotonic() + PATIENCE
     with connected(portal) as connection:
-        connection.autocommit = True  # in a transaction the view would stand still
+        connection.autocommit = True  # inside a transaction the view would not change
         while connection.execute(WAITING.encode()).fetchone() == (0,):
             assert monotonic() < end, "nobody waits"
 
@@ -83,7 +83,7 @@ def test_a_request_in_flight_is_answered_when_the_server_is_told_to_stop(portal:
         with_page = answer.exception(20)
     with connected(portal) as connection:
         assert connection.execute("SELECT count(*) FROM owner_session").fetchone() == (1,), "it signed in"
-    # The page that the answer leads to is a new request, which a server that stops need not take.
+    # The redirect would be a new request, which a stopping server need not accept.
     assert with_page is None or "refused" in str(with_page) or "reset" in str(with_page)
     assert portal.server.wait(20) == 0
     assert not any(lives(pid) for pid in processes)
@@ -95,7 +95,7 @@ def test_a_sweep_that_is_told_to_stop_finishes_the_subscription_in_hand(portal: 
     with connected(portal) as connection:
         connection.execute("UPDATE sandbox_account SET set_to = set_to + %s", (timedelta(days=31),))
     command = [sys.executable, "-m", "flask", "--app", "webapp", "roll-over", "--threads", "1"]
-    with held(portal, "card"):  # which the first payment refers to
+    with held(portal, "card"):  # the first payment references it
         sweep = subprocess.Popen(command, cwd=ROOT, env=portal.env, stdout=subprocess.PIPE, text=True)
         wait_until_held_up(portal)
         sweep.send_signal(signal.SIGTERM)

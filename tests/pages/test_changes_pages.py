@@ -1,4 +1,4 @@
-"""The pages of add, reduce, cancel, undo and activity: bad input, other people's things, GETs that write nothing."""
+"""The pages of add, reduce, cancel, undo and activity: bad input, other accounts' ids, and reads that write nothing."""
 
 import pytest
 from flask import Flask

@@ -25,8 +25,8 @@ from webapp.views import stepper
 from webapp.views.errors import error_page
 from webapp.wording import page_of
 
-READ = ("alt", "aria-label", "aria-description", "placeholder", "title")  # attributes that are read out
-# What is not a language's: names, codes and addresses of the scenarios.
+READ = ("alt", "aria-label", "aria-description", "placeholder", "title")  # attributes that screen readers read
+# Text of no language: names, codes and addresses of the scenarios.
 DATA = re.compile(
     r"[\w.+-]+@[\w.-]+|[\w-]+\.example\.test|\b[A-Z]+-[\w-]*\d[\w-]*|\bC-\w{8}\b|\b[A-Z]{2}\d{11}\b|\(FR\)|"
     r"My Qlik Démonstration SAS|Ateliers Beaumont SARL|8 quai des Analyses|12 rue de la Facture|\d{5} (Paris|Lyon)|"
@@ -40,7 +40,7 @@ WRONG = {
 
 
 class Marks(NullTranslations):
-    """A language whose every sentence stands between ⟦ and ⟧, so that one that is not translated stands out."""
+    """A language that puts every translated sentence between ⟦ and ⟧, so untranslated ones stand out."""
 
     def gettext(self, message: str) -> str:
         return f"⟦{message}⟧"
@@ -52,7 +52,7 @@ class Marks(NullTranslations):
 
 
 class Words(HTMLParser):
-    """What a reader is told, block by block: text, and the attributes that are read out; code is data."""
+    """The words of a page, block by block: text and the attributes that are read out, without code."""
 
     INLINE = frozenset({"a", "strong", "small", "span", "em", "option", "label", "code"}) - {"option", "label"}
 
@@ -91,15 +91,15 @@ def test_every_page_and_fragment_is_sound_and_reads_as_its_language_does(app: Fl
     assert [fault for face in faces for fault in _unsound(face)] == []
     faces = [
         face for face in faces if "/sandbox" not in face.what
-    ]  # the testers' bench: codes, and mails in any language
+    ]  # the sandbox's pages show codes, and mails in any language
     texts = [(face.what, text) for face in faces for text in Words(face.text).texts] + list(_written(locale))
     assert len(texts) > 10_000
     assert {fault for what, text in texts for fault in _mistypeset(what, text, locale)} == set()
 
 
 def _unsound(face: Face) -> Iterator[str]:
-    """What a strict reader of HTML finds, and ids that stand twice."""
-    # Rows alone are sound where they are put: into the body of a table.
+    """The errors of a strict HTML parser, and duplicate ids."""
+    # Bare table rows are valid where they are inserted: in a table's body.
     rows = r'<hx-partial hx-target="#(?:tiers|then)">(.*?)</hx-partial>'
     markup = re.sub(rows, r"<table><tbody>\1</table>", face.text, flags=re.DOTALL)
     reader = StrictParser()
@@ -110,7 +110,7 @@ def _unsound(face: Face) -> Iterator[str]:
 
 
 def _written(locale: str) -> Iterator[tuple[str, str]]:
-    """Subjects, texts and HTML of the mails so far, and every string of an invoice's PDF."""
+    """The subjects, texts and HTML of all mails, and every string of some invoices' PDFs."""
     for mail in db.session.scalars(select(Message).where(~Message.about.startswith("document/"))):
         yield from ((f"mail {mail.about}", text) for text in (mail.subject, *mail.body.split("\n")))
         yield from ((f"mail {mail.about}", text) for text in Words(mail.html).texts)
@@ -135,7 +135,7 @@ def test_every_sentence_is_translated_or_is_data(app: Flask) -> None:
     stepper._rendered.cache_clear()
     try:
         cache.update({(locale, "messages"): Marks() for locale in ("fr", "en")})
-        faces = [face for face in walk(app, "fr")[0] if "/sandbox?" not in face.what]  # the testers' bench speaks codes
+        faces = [face for face in walk(app, "fr")[0] if "/sandbox?" not in face.what]  # the sandbox's pages show codes
     finally:
         cache.clear()
         stepper._rendered.cache_clear()
@@ -147,7 +147,7 @@ def test_every_sentence_is_translated_or_is_data(app: Flask) -> None:
 
 
 def _unmarked(text: str) -> list[str]:
-    """The words of two letters and more that no catalogue gave and that are no data."""
+    """Words of two letters or more that are neither translated nor data."""
     while (outside := re.sub(r"⟦[^⟦⟧]*⟧", "", text)) != text:
         text = outside
     return re.findall(r"[^\W\d_]{2,}", DATA.sub("", text))

@@ -1,4 +1,4 @@
-"""The headers of every answer, scored as Mozilla's HTTP Observatory scores a site."""
+"""The headers of every answer, scored like Mozilla's HTTP Observatory."""
 
 import re
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from tests.support.faces import HX, STATUSES
 from tests.support.world import signed_in, subscription
 from webapp.sandbox import scenarios
 
-# Mozilla's table of 2025 (MDN, "Tests & Scoring"): what is missing costs these points, what is there earns those.
-# Bonuses count from 90 on. Redirections from http and preloading are the proxy's and the operator's.
+# Mozilla's table of 2025 (MDN, "Tests & Scoring"): points lost for what is missing, and earned for what is there.
+# Bonuses count from 90 points on. Redirection from http and preloading are left to the proxy.
 PENALTIES = {
     "no policy": -25,
     "unsafe script": -20,
@@ -41,7 +41,7 @@ BONUSES = {
     "referrer private": 5,
     "frame-ancestors": 5,
 }
-BEST = 100 + sum(BONUSES.values()) - BONUSES["policy"]  # of the two bonuses for a policy, the better one
+BEST = 100 + sum(BONUSES.values()) - BONUSES["policy"]  # only the better of the two bonuses for a policy
 BROAD = {"*", "http:", "https:", "'unsafe-inline'", "data:"}
 HALF_A_YEAR = 15_768_000
 PRIVATE = {"no-referrer", "same-origin", "strict-origin", "strict-origin-when-cross-origin"}
@@ -52,7 +52,7 @@ def policy(header: str) -> dict[str, list[str]]:
 
 
 def marks_of(headers: Any, text: str) -> Iterator[str]:
-    """What of the table there is in an answer."""
+    """The entries of the table that apply to an answer."""
     csp = policy(headers.get("Content-Security-Policy", ""))
     yield _policy(csp)
     yield from _cookies(headers.getlist("Set-Cookie"))
@@ -105,7 +105,7 @@ def _cookies(given: list[str]) -> Iterator[str]:
         if cookie["samesite"] not in ("Strict", "Lax"):
             yield "SameSite neither Strict nor Lax"
     if all(cookie["secure"] and cookie["httponly"] and cookie["samesite"] for cookie in cookies):
-        yield "cookies Secure, HttpOnly, SameSite"  # a site without cookies has no such bonus: the portal has them
+        yield "cookies Secure, HttpOnly, SameSite"  # only a site with cookies earns this
 
 
 def score(headers: Any, text: str = "") -> int:
@@ -121,7 +121,7 @@ def https(app: Flask) -> Flask:
 
 
 def addresses(app: Flask) -> Iterator[tuple[str, str]]:
-    """Each route and method, with a subscription of the account, a file that exists and other ids that do not."""
+    """Each route and method; the subscription and the file exist, the other ids do not."""
     made = scenarios.make("business")
     values = {"subscription_id": subscription(made), "filename": "app.css", "account": made.account, "year": 2026}
 
@@ -198,6 +198,6 @@ def test_the_score_notices_what_is_missing(https: Flask) -> None:
 
 @pytest.mark.parametrize("path", ["/static/nothing.css", "/static/../x"])
 def test_an_error_among_the_static_files_is_kept_nowhere(client: FlaskClient, path: str) -> None:
-    """Its page names the owner, and proxies like to keep what ends so."""
+    """The error page names the owner, and proxies often cache such addresses."""
     answer = client.get(path)
     assert (answer.status_code, answer.headers["Cache-Control"]) == (404, "no-store")

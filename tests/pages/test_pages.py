@@ -1,4 +1,4 @@
-"""What holds for every page: headers, errors as pages and as fragments, invoices, and the first view's weight."""
+"""What holds for every page: headers, errors as pages and fragments, invoices, and the weight of a first visit."""
 
 import re
 from html.parser import HTMLParser
@@ -26,7 +26,7 @@ HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 class Outline(HTMLParser):
-    """Ids, headings and forms of a page."""
+    """The ids, headings and forms of a page."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ def test_a_method_that_does_not_fit_is_405(client: FlaskClient) -> None:
 
 
 def test_the_first_view_is_light(client: FlaskClient) -> None:
-    """30 kB and five requests, as a browser transfers them."""
+    """At most 30 kB and five requests, as a browser transfers them."""
     squeezed = {"Accept-Encoding": "br, gzip"}
     page = client.get("/subscriptions", headers=squeezed)
     linked = re.findall(r'(?:href|src)="(/static/[^"]+)"', client.get("/subscriptions").text)

@@ -25,7 +25,7 @@ from webapp.sandbox.scenarios import Made
 
 @pytest.fixture(scope="session")
 def localstripe() -> Iterator[str]:
-    """Its address; the process ends with the run."""
+    """The address of localstripe, which runs until the tests end."""
     port = free_port()
     server = subprocess.Popen([sys.executable, "-m", "tests.servers.localstripe_server", str(port)], cwd=ROOT)
     try:
@@ -34,7 +34,7 @@ def localstripe() -> Iterator[str]:
             try:
                 socket.create_connection(("127.0.0.1", port), 5).close()
             except OSError:
-                time.sleep(0.05)  # there is nothing to wait on but the port itself
+                time.sleep(0.05)  # the open port is its only sign of life
             else:
                 break
         yield f"http://127.0.0.1:{port}"
@@ -57,7 +57,7 @@ def world(request: pytest.FixtureRequest, app: Flask, business: Made) -> World:
 
 @pytest.fixture
 def key(app: Flask, business: Made) -> Callable[[], str]:
-    """Keys of payments that the portal wrote down before it asks; what it makes of the answers is not looked at."""
+    """Makes keys of payments that the portal has stored before it asks the gateway."""
     quote = quoted(app, business)
 
     def written() -> str:
@@ -79,7 +79,7 @@ def owner(stripe_app: Flask, stripe: Stripe) -> Owner:
 
 @pytest.fixture
 def quick(stripe_app: Flask, stripe: Stripe) -> None:
-    """A gateway that gives up sooner."""
+    """Gives the gateway a short timeout and no retries."""
     gateway = StripeGateway(SECRET_KEY, WEBHOOK_SECRET, stripe.url, timeout=(1, 0.3), retries=0)
     before = stripe_app.extensions["ports"]
     stripe_app.extensions["ports"] = replace(before, gateway=gateway, notifier=gateway)

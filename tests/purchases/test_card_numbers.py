@@ -1,4 +1,4 @@
-"""No card number stays anywhere: not in a log line, a cell of the database, or a page, whatever became of the card."""
+"""No card number is kept anywhere: not in a log line, the database or a page, whether or not the card was accepted."""
 
 import logging
 import re
@@ -14,12 +14,20 @@ from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import TEST_CARDS
 from webapp.sandbox.scenarios import Made
 
-DIGITS = re.compile(r"(?<![0-9a-fA-F.])\d(?:[ -]?\d){12,18}(?![0-9a-fA-F])")  # a longer run, or a letter: an id
-REAL = ("4111111111111111", "378282246310005", "30569309025904", "6011000990139424", "3530111333300000")  # none of ours
+DIGITS = re.compile(
+    r"(?<![0-9a-fA-F.])\d(?:[ -]?\d){12,18}(?![0-9a-fA-F])"
+)  # longer runs and runs beside a letter are ids
+REAL = (
+    "4111111111111111",
+    "378282246310005",
+    "30569309025904",
+    "6011000990139424",
+    "3530111333300000",
+)  # cards that the sandbox does not know
 
 
 def luhn(number: str) -> bool:
-    """Whether the digits check as those of a card do."""
+    """Whether the digits pass the check of card numbers."""
     doubled = [int(digit) * (1 + place % 2) for place, digit in enumerate(reversed(number))]
     return sum(digit - 9 * (digit > 9) for digit in doubled) % 10 == 0
 
@@ -30,7 +38,7 @@ def card_numbers(text: str) -> set[str]:
 
 
 def cells() -> Iterator[tuple[str, str]]:
-    """Every cell of every table, as text."""
+    """Every value of every table, as text."""
     db.session.rollback()
     for table in inspect(db.engine).get_table_names():
         for row in db.session.execute(text(f'SELECT * FROM "{table}"')).mappings():
@@ -38,13 +46,15 @@ def cells() -> Iterator[tuple[str, str]]:
 
 
 def enter(app: Flask, made: Made, number: str, shown: list[str], **also: str) -> str:
-    """A visit to the gateway's card page; where it led."""
+    """Enters a card on the gateway's page; returns where that leads."""
     owner = signed_in(app, made)
     entry = owner.post("/billing/cards/new").headers["Location"].removeprefix("http://localhost")
     form = {"number": number, "expiry": "12/39", "code": "123", "holder": "Camille Martin", **also}
     answer = owner.post(entry, data=form)
     for page in (answer.text, owner.get(entry, buffered=True).text):
-        shown.append(re.sub(r"<(details|table|ul|dl)\b.*?</\1>", "", page, flags=re.DOTALL))  # the list of test cards
+        shown.append(
+            re.sub(r"<(details|table|ul|dl)\b.*?</\1>", "", page, flags=re.DOTALL)
+        )  # the page lists the test cards
     shown.append(str(answer.headers))
     if answer.status_code == 303:
         back = answer.headers["Location"].removeprefix("http://localhost")
@@ -64,7 +74,7 @@ def use(app: Flask, made: Made, shown: list[str], seats: int) -> None:
 
 def test_no_card_number_is_in_any_log_cell_or_page_after_every_flow_of_a_card(app: Flask, log: Lines) -> None:
     shown: list[str] = []
-    logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)  # more than anyone would log
+    logging.getLogger("sqlalchemy.engine").setLevel(logging.INFO)  # longer than any log line
     try:
         for number, (behaviour, _) in TEST_CARDS.items():
             made = scenarios.make("business")

@@ -48,7 +48,7 @@ def url(card_id: str, what: str) -> str:
 
 
 def activity_of(made: Made) -> list[tuple[str, str | None, object, object]]:
-    """The account's activity: what, by whom, before and after."""
+    """The account's activity: what was done, by whom, and the values before and after."""
     db.session.rollback()
     rows = db.session.scalars(select(Activity).where(Activity.account_id == made.account).order_by(Activity.id))
     return [(row.what, row.by, row.before, row.after) for row in rows]
@@ -90,7 +90,7 @@ def test_an_account_without_a_card_is_told_what_to_do(app: Flask, client: FlaskC
 def test_a_card_that_ends_before_the_next_charge_is_flagged(
     owner: FlaskClient, two: Made, year: int, month: int, sentence: str | None
 ) -> None:
-    """The renewal is on 15 February 2027; the tile says the same of the default card."""
+    """The renewal is on 15 February 2027. The tile shows the same warning for the default card."""
     expire(two.cards[0], year, month)
     page = owner.get("/billing").text
     assert [text in page for text in ("This card has expired", "expires before")] == [
@@ -196,7 +196,7 @@ def test_the_default_card_is_kept_and_the_way_on_is_another_default(owner: Flask
         assert 'class="button" href="/billing"' in answer.text
         assert 'action="/billing/cards/' not in answer.text
     assert dump() == before
-    with pytest.raises(IntegrityError), transaction() as session:  # whatever the code does
+    with pytest.raises(IntegrityError), transaction() as session:  # the schema alone forbids it
         session.execute(delete(Card).where(Card.id == two.cards[0]))
 
 
@@ -304,7 +304,7 @@ def test_the_next_charge_is_the_first_unpaid_day_of_what_renews_itself(app: Flas
 
 
 def test_delete_and_default_at_once_leave_exactly_one_default() -> None:
-    """Whichever wins, through the running server: the new default is kept, or the deleted card is not made one."""
+    """On the running server, one of the two wins: the card becomes the default and stays, or it is deleted."""
     with running_portal(THREADS="4") as sandbox, ThreadPoolExecutor(4) as pool:
         for _ in range(3):
             account = sandbox.account("business-two-cards")

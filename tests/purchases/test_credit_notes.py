@@ -1,4 +1,4 @@
-"""Refunds and credit notes: money goes back once, and a credit note says so, whatever stops on the way."""
+"""Refunds and credit notes: money goes back once, with one credit note, even if a process stops on the way."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -28,7 +28,7 @@ NET, TAX, TOTAL = 40_800, 8_160, 48_960  # of 14 seats
 
 @pytest.fixture
 def paid(app: Flask, business: Made) -> str:
-    """The number of an invoice that was paid through the gateway."""
+    """Pays a renewal; returns the number of its invoice."""
     assert pay(app, business, quoted(app, business, 14)) == "captured"
     return "MQ-2027-000002"
 
@@ -225,7 +225,7 @@ class Killed(BaseException):
 
 @contextmanager
 def killed_at(commit: int) -> Iterator[None]:
-    """The process ends as it is about to make its nth commit, the gateway's own ones included."""
+    """Ends the process just before its nth commit, the gateway's commits included."""
     count = 0
 
     def on_commit(_connection: Any) -> None:
@@ -240,7 +240,7 @@ def killed_at(commit: int) -> Iterator[None]:
     finally:
         event.remove(db.engine, "commit", on_commit)
         db.session.remove()
-        db.engine.dispose()  # its connections end with it
+        db.engine.dispose()  # its connections end with the process
 
 
 @pytest.mark.parametrize("commit", [1, 2, 3])
@@ -261,7 +261,7 @@ def test_killed_at_any_commit_the_money_goes_back_once(
     balanced(business)
 
 
-# Who hears of it
+# Who is informed
 
 
 def mailed() -> list[tuple[str, str, str | None]]:

@@ -48,7 +48,7 @@ def test_a_refusal_is_told_the_same_each_time_it_is_asked_for(world: World, key:
     refused, card = key(), world.card("card_declined")
     assert [charge(world, refused, card, present) for _ in range(2)] == [Declined("card_declined")] * 2
     assert world.gateway.find(refused) == Declined("card_declined")
-    assert charge(world, refused, world.card()) == Declined("card_declined")  # another card is for another key
+    assert charge(world, refused, world.card()) == Declined("card_declined")  # a key stands for one card
     assert world.captured() == []
 
 
@@ -203,7 +203,7 @@ def test_a_card_that_was_entered_can_be_charged(world: World, business: Made, ke
 
 
 def test_what_localstripe_lacks_is_still_needed() -> None:
-    """A reason that no test gives any more is taken off the list."""
+    """Each reason must still be used by a test."""
     with open(__file__, encoding="utf-8") as file:
         given = set(re.findall(r'mark\.needs\("(.+?)"\)\n', file.read()))
     assert given == set(LACKING)

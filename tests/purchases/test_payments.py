@@ -1,4 +1,4 @@
-"""Paying: again, with another card, when the bank refuses, asks, or keeps silent."""
+"""Payments: repeated, with another card, refused, challenged by the bank, or unanswered."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -128,7 +128,7 @@ def test_3d_secure(app: Flask, client: FlaskClient, business: Made, said: str, e
     page = client.get(step(business, quote, "authentication"))
     assert bank in page.text
     client.post(bank, data={"answer": said})
-    for _ in range(2):  # coming back is idempotent
+    for _ in range(2):  # returning twice is idempotent
         client.get(step(business, quote, "authenticated"))
     assert [paid["state"] for paid in state(app, business)["payments"]] == [expected]
     assert len(state(app, business)["subscriptions"][0]["periods"]) == (7 if expected == "captured" else 6)
@@ -173,7 +173,7 @@ def test_paying_again_after_the_quote_is_over_charges_nothing_more(app: Flask, b
     quote = quoted(app, business)
     post(app, f"/{business.account}/gateway", next="timeout")
     assert pay(app, business, quote) == "pending"
-    with transaction() as session:  # the clock ticks on, and nothing sweeps
+    with transaction() as session:  # the clock moves on without a sweep
         session.execute(update(SandboxAccount).values(set_to=business.now + timedelta(hours=3)))
     assert pay(app, business, quote) == "cancelled"
     assert state(app, business)["gateway"]["charges"] == []

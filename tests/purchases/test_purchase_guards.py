@@ -67,7 +67,7 @@ def test_another_accounts_things_are_404_like_those_that_never_were(
 
 @pytest.mark.service
 def test_the_schema_refuses_a_second_charge(app: Flask, business: Made) -> None:
-    """Whatever the code does: an unrefused attempt a quote, a payment in flight a subscription."""
+    """The schema allows one unrefused attempt per quote and one pending payment per subscription."""
     quote = quoted(app, business)
     pay(app, business, quote)
     copies = (

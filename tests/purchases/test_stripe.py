@@ -1,4 +1,4 @@
-"""What is Stripe's own: keys that are forgotten, faults that are kept, errors that are no refusals, and no secret."""
+"""Stripe's own behaviour: expired keys, repeated faults, errors that are no refusals, and secrets that do not leak."""
 
 import logging
 from collections.abc import Callable
@@ -112,7 +112,7 @@ def test_the_library_asks_once_more_by_itself_and_charges_once(
 def test_a_fault_that_stripe_repeats_for_a_key_does_not_keep_a_payment_waiting(
     gateway: StripeGateway, stripe: Stripe, customer: str, key: Key
 ) -> None:
-    """It answers a key as it did the first time, faults included, for a day."""
+    """For a day, Stripe repeats its first answer to a key, faults included."""
     unknown, card = key(), stripe.card(customer)
     stripe.fail("500", "POST /v1/payment_intents")
     for _ in range(2):
@@ -128,7 +128,7 @@ def test_a_fault_that_stripe_repeats_for_a_key_does_not_keep_a_payment_waiting(
 def test_an_intent_that_was_made_and_never_confirmed_is_no_outcome(
     gateway: StripeGateway, stripe: Stripe, customer: str, key: Key
 ) -> None:
-    """The portal died between the two calls."""
+    """The portal died between creating and confirming the intent."""
     begun, card = key(), stripe.card(customer)
     stripe.fail("dropped", "/confirm")
     with pytest.raises(OutcomeUnknown):

@@ -1,4 +1,4 @@
-"""What Stripe tells of its own accord: it makes the portal ask, and never decides."""
+"""Stripe's webhooks: they make the portal ask the API, and never decide by themselves."""
 
 import json
 import logging
@@ -34,7 +34,7 @@ def signed(body: str, secret: str = WEBHOOK_SECRET, age: int = 0) -> str:
 
 
 def tell(app: Flask, content: Shape | str, signature: str | None = None) -> int:
-    """Stripe's request, and the status of what is answered."""
+    """Sends a webhook as Stripe does; returns the status of the answer."""
     body = content if isinstance(content, str) else json.dumps(content)
     headers = {"Stripe-Signature": signed(body) if signature is None else signature}
     db.session.rollback()
@@ -45,7 +45,7 @@ def tell(app: Flask, content: Shape | str, signature: str | None = None) -> int:
 
 @pytest.fixture
 def challenged(owner: Owner, stripe: Stripe) -> Shape:
-    """An intent whose owner is on the bank's page."""
+    """An intent whose owner has been sent to the bank's page."""
     assert owner.pays("challenge").endswith("/authentication")
     (intent,) = stripe.intents.values()
     return intent
@@ -66,7 +66,7 @@ def test_a_payment_is_settled_though_the_browser_never_comes_back(
 
 
 def test_one_that_lies_changes_nothing(stripe_app: Flask, stripe: Stripe, challenged: Shape, owner: Owner) -> None:
-    """Rightly signed, and not what Stripe answers when it is asked."""
+    """The signature is right, but Stripe's API says otherwise."""
     lie = stripe.event("payment_intent.succeeded", challenged | {"status": "succeeded", "amount_received": 48_960})
     assert tell(stripe_app, lie) == 200
     assert (owner.payments(), owner.renewals()) == (["pending"], 0)
@@ -223,7 +223,7 @@ def test_while_stripe_does_not_answer_it_is_to_be_sent_again(
 
 @pytest.fixture
 def dying() -> Iterator[list[str]]:
-    """The process dies before it remembers a notification, as often as there is something in the list."""
+    """The process dies before it stores a notification, once for each entry of the list."""
     deaths: list[str] = []
 
     def die(*_: Any) -> None:
@@ -255,7 +255,7 @@ def test_a_card_is_saved_though_the_browser_never_comes_back_and_once_if_it_does
     owner.client.post(f"{payment}/new-card")
     (page,) = stripe.sessions.values()
     assert tell(stripe_app, stripe.event("checkout.session.completed", page)) == 200
-    assert owner.newest_card() == ""  # none was entered yet, whatever was told
+    assert owner.newest_card() == ""  # no card was entered yet, whatever the webhook said
     stripe.enter_card(page["id"])
     assert tell(stripe_app, stripe.event("checkout.session.completed", page)) == 200
     card = owner.newest_card()

@@ -1,4 +1,4 @@
-"""Boundaries: ends, reductions, automatic renewal, refusals and retries, lapse, notices; and again is once."""
+"""Rolling over: ends, reductions, automatic renewals, retries, lapses and notices; repeating changes nothing."""
 
 import pytest
 from flask import Flask
@@ -16,7 +16,7 @@ pytestmark = pytest.mark.service
 
 
 def until(app: Flask, made: Made, to: str) -> dict[str, object]:
-    """Moves the clock and shows the first subscription; rolling over again changes nothing."""
+    """Moves the clock and returns the first subscription's state; a second sweep changes nothing."""
     post(app, f"/{made.account}/clock", to=to)
     before = dump()
     assert rollover.sweep() == 0

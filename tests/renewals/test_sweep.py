@@ -1,4 +1,4 @@
-"""The sweep over many subscriptions: in pages, on several threads, around a silent gateway, and what it tells."""
+"""The sweep over many subscriptions: in pages, on several threads, with a silent gateway, and its report."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -26,14 +26,14 @@ MONTH = timedelta(days=31)
 
 @pytest.fixture
 def due(app: Flask) -> list[Made]:
-    """Seven subscriptions whose renewal is due and was not swept."""
+    """Makes seven subscriptions whose renewal is due."""
     made = [scenarios.make("business") for _ in range(7)]
     pass_time(MONTH)
     return made
 
 
 def pass_time(gone: timedelta) -> None:
-    """For everybody; the panel would sweep on the way."""
+    """Moves every account's clock without a sweep, which the panel would run."""
     db.session.rollback()
     with transaction() as session:
         for account in session.scalars(select(SandboxAccount)):
@@ -49,7 +49,7 @@ def renewals() -> int:
 
 
 def breaks(made: Made) -> None:
-    """Its price list cannot be read."""
+    """Makes its price list unreadable."""
     with transaction() as session:
         session.add(PriceList(id="bad", currency="EUR", rows=[[5, 1]]))
         session.flush()
@@ -73,7 +73,7 @@ def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Ma
         assert swept() == Done()
     assert not any("FROM period" in statement for statement in asked)
     pass_time(timedelta(days=21))
-    assert (swept(), kinds().count("renewal")) == (Done(seen=7), 7)  # a week ahead
+    assert (swept(), kinds().count("renewal")) == (Done(seen=7), 7)  # a week before the renewal
     assert swept() == Done()
 
 
@@ -93,7 +93,7 @@ def expiring_default(made: Made) -> None:
 
 def another_owner(made: Made) -> None:
     asked = ["add-owner", "--account", made.account, "--email", "second@example.test", "--name", "Sacha"]
-    with patch.dict(current_app.config, SANDBOX=False):  # which makes its owners itself
+    with patch.dict(current_app.config, SANDBOX=False):  # this act makes its own owners
         assert current_app.test_cli_runner().invoke(args=asked).exit_code == 0
 
 
@@ -114,9 +114,9 @@ def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_
 ) -> None:
     for made in due:
         post(app, f"/{made.account}/gateway", next="down")
-    assert swept() == Done(seen=7, silent=3)  # three payments begun, and no more
+    assert swept() == Done(seen=7, silent=3)  # it begins three payments and stops
     pass_time(timedelta(minutes=1))
-    assert swept() == Done(seen=7, silent=6)  # asked for, and three more begun
+    assert swept() == Done(seen=7, silent=6)  # it asks for these, and begins three more
     for made in due:
         post(app, f"/{made.account}/gateway", next="")
     pass_time(timedelta(minutes=1))

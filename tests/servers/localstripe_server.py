@@ -1,7 +1,7 @@
-"""localstripe 1.15, made by others and run as a process of its own on loopback: a second opinion on how Stripe behaves.
+"""localstripe 1.15 on loopback, in its own process: a second opinion on how Stripe behaves.
 
-It speaks an older version of the API. What stands between it and the SDK's version is bridged here, and nothing else:
-an intent is confirmed with a card and a way back, lists are of a customer, and types of payment methods are allowed.
+It speaks an older version of the API. Only the differences from the SDK's version are bridged here: an intent is
+confirmed with a card and a return address, lists are by customer, and types of payment methods are accepted.
 """
 
 import sys
@@ -34,7 +34,7 @@ def bridge() -> Any:
 
     intent._api_create, intent._api_list_all = classmethod(created), classmethod(listed)
     replaced = {"/v1/payment_intents/{id}/confirm": classmethod(confirmed).__get__(None, intent)}
-    app = server.web.Application(middlewares=server.app.middlewares[:2])  # the third writes to disk
+    app = server.web.Application(middlewares=server.app.middlewares[:2])  # the third middleware writes to disk
     for route in server.app.router.routes():
         path = route.resource.canonical if route.resource else ""
         handler = server.api_extra(replaced[path], path) if path in replaced else route.handler

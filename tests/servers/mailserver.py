@@ -1,4 +1,4 @@
-"""A mail server on loopback that takes mails, or fails in the ways that real ones do."""
+"""A mail server on loopback that accepts mails, or fails as real ones do."""
 
 import asyncio
 import ssl
@@ -27,7 +27,7 @@ USER, PASSWORD = "portal", "s3cret@mail"
 
 
 class Post:
-    """What it took, and how it answers each command; `holds`: it never answers DATA; `drops`: nor does it stay."""
+    """Accepted mails, and answers to commands. `holds`: never answers DATA; `drops`: then cuts the connection."""
 
     def __init__(self) -> None:
         self.taken: list[EmailMessage] = []
@@ -72,9 +72,9 @@ class Post:
 
 @contextmanager
 def running(post: Post, **how: Any) -> Iterator[int]:
-    """The port on which it listens, until the block ends."""
+    """Runs the server until the block ends; yields its port."""
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that it signs people in without TLS is what some tests are about
+        warnings.simplefilter("ignore")  # it warns about sign-in without TLS, which some tests need
         controller = Controller(post, hostname="127.0.0.1", port=free_port(), authenticator=post.authenticate, **how)
         controller.start()
         try:
@@ -84,7 +84,7 @@ def running(post: Post, **how: Any) -> Iterator[int]:
 
 
 def certificate(folder: Path) -> tuple[ssl.SSLContext, Path]:
-    """A server's, for localhost, and the file that makes it trusted."""
+    """A server's TLS context for localhost, and the certificate file to trust."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
     names = [x509.DNSName("localhost"), x509.IPAddress(ip_address("127.0.0.1"))]

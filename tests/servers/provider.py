@@ -1,4 +1,4 @@
-"""A small identity provider that answers as a test tells it to; oidc-provider-mock is the well-behaved one."""
+"""A small identity provider that misbehaves on demand; oidc-provider-mock is the well-behaved one."""
 
 import hashlib
 import json
@@ -18,8 +18,9 @@ KEY, OTHER_KEY = (RSAKey.generate_key(2048, {"kid": "one"}) for _ in range(2))
 
 
 class Provider:
-    """`claims` are laid over those of the ID token, None takes one away; `on_token` is called while a code is
-    exchanged; `broken` names the paths that fail."""
+    """`claims` replace those of the ID token, and None removes one; `on_token` is called while a code is exchanged;
+    `broken` names the paths that fail.
+    """
 
     def __init__(self) -> None:
         self.claims: dict[str, Any] = {}
@@ -28,14 +29,14 @@ class Provider:
         self.metadata: dict[str, Any] = {}
         self.key: RSAKey | OctKey = KEY
         self.header: dict[str, Any] = {"alg": "RS256", "kid": "one"}
-        self.asked: dict[str, str] = {}  # what the browser was sent with
+        self.asked: dict[str, str] = {}  # the query with which the browser arrived
         self.calls: list[str] = []
         self.on_token: Callable[[], object] = lambda: None
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.issuer = f"http://127.0.0.1:{self.server.server_port}"
 
     def go(self, location: str) -> dict[str, str]:
-        """As a browser that signs in there: the state and a code."""
+        """Signs in there as a browser does; returns the state and a code."""
         self.asked = {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
         return {"state": self.asked["state"], "code": "code"}
 

@@ -11,7 +11,7 @@ from tests.servers import stripe_shapes as shapes
 from tests.servers.stripe_server import SECRET_KEY, Asked, Stripe
 from tests.servers.stripe_shapes import Shape
 
-FAULTS = {  # what is answered instead; a fault of Stripe's own is kept under the idempotency key
+FAULTS = {  # answers that replace the real one; a 500 is stored under the idempotency key
     "500": (500, shapes.error("api_error", None, "Something went wrong on Stripe's end.")),
     "429": (429, shapes.error("invalid_request_error", "rate_limit", "Request rate limit exceeded.")),
     "409": (409, shapes.error("invalid_request_error", "lock_timeout", "This object cannot be accessed right now.")),
@@ -25,7 +25,7 @@ FAULTS = {  # what is answered instead; a fault of Stripe's own is kept under th
 
 
 def decoded(form: str) -> Shape:
-    """`a[b]=c` as a dictionary in one, `a[0]=c` as a list."""
+    """The form's fields: `a[b]=c` becomes a dictionary, `a[0]=c` a list."""
     params: Shape = {}
     for name, value in parse_qsl(form, keep_blank_values=True):
         outer, _, inner = name.partition("[")
@@ -41,7 +41,7 @@ def decoded(form: str) -> Shape:
 class Handler(BaseHTTPRequestHandler):
     stripe: Stripe
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # the body would wait 40 ms for the head to be acknowledged
+    disable_nagle_algorithm = True  # otherwise the body waits 40 ms for the head's acknowledgement
 
     def log_message(self, *_: object) -> None: ...
 
@@ -70,7 +70,7 @@ class Handler(BaseHTTPRequestHandler):
         elif how not in ("silent", "dropped"):
             said = stripe.answer(asked)
         if how.startswith("silent"):
-            released.wait(10)  # the client gives up first
+            released.wait(10)  # longer than the client's timeout
         if how.startswith("silent") or how == "dropped":
             self.close_connection = True
             return
@@ -85,7 +85,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def serving() -> Iterator[Stripe]:
-    """One that runs until the block ends."""
+    """Runs the small Stripe until the block ends."""
     stripe = Stripe()
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"stripe": stripe}))
     server.daemon_threads = True

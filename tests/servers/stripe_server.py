@@ -29,7 +29,7 @@ class Asked(NamedTuple):
 
 
 class Refused(Exception):
-    """An answer that is an error."""
+    """Ends a request with an error."""
 
     def __init__(self, status: int, body: Shape) -> None:
         self.answer = status, body
@@ -40,7 +40,7 @@ def invalid(message: str, code: str | None = None, **more: Any) -> Refused:
 
 
 class Stripe:
-    """What it keeps, and what tests do to it. `during`: called before each answer."""
+    """The stored objects, and what tests do. `during` is called before each answer."""
 
     def __init__(self) -> None:
         self.lock, self.released = threading.RLock(), threading.Event()
@@ -67,7 +67,7 @@ class Stripe:
     # What a test does.
 
     def fail(self, how: str, at: str = "", times: int = 1) -> None:
-        """The next calls whose method and path end so: "silent", "silent_after", "dropped", or a key of FAULTS."""
+        """Makes the next calls to paths that end so fail: "silent", "silent_after", "dropped", or a key of FAULTS."""
         self.faults += [(at, how)] * times
 
     def card(self, owner: str | None, behaves: str = "accepted", brand: str = "visa", last4: str = "4242") -> str:
@@ -77,7 +77,7 @@ class Stripe:
         return named
 
     def enter_card(self, session: str, behaves: str = "accepted", **card: str) -> str:
-        """What the owner does on Checkout's page."""
+        """Enters a card on Checkout's page, as the owner does."""
         page = self.sessions[session]
         token = self.card(page["customer"], behaves, **card)
         named = f"seti_{next(self.numbers):024}"
@@ -86,7 +86,7 @@ class Stripe:
         return token
 
     def authenticate(self, page: str, confirmed: bool) -> None:
-        """What the owner says on the bank's page."""
+        """Answers on the bank's page, as the owner does."""
         intent = self.intents[re.findall(r"payment_intent=(pi_\w+)", page)[0]]
         if intent["status"] != "requires_action":
             return
@@ -99,11 +99,11 @@ class Stripe:
             intent["last_payment_error"] = shapes.unauthenticated(method)
 
     def forget_keys(self) -> None:
-        """What Stripe does after a day."""
+        """Forgets all idempotency keys, as Stripe does after a day."""
         self.kept.clear()
 
     def captured(self) -> list[int]:
-        """Cents of each charge that was made."""
+        """The amount of each charge, in cents."""
         return [intent["amount"] for intent in self.intents.values() if intent["status"] == "succeeded"]
 
     def event(self, kind: str, about: Shape) -> Shape:

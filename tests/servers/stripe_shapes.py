@@ -1,4 +1,4 @@
-"""The shapes in which Stripe's API answers, as its reference publishes them; only ids and what a test is about vary."""
+"""The JSON shapes of Stripe's API, as in its reference; ids and what tests are about vary."""
 
 from typing import Any
 
@@ -172,7 +172,7 @@ def payment_intent(named: str, params: Shape) -> Shape:
 
 
 def redirect(intent: Shape, return_url: str) -> Shape:
-    """Where the bank asks who pays; the addresses are as long as real ones."""
+    """The redirect to the bank's page; its addresses are as long as real ones."""
     key = "pk_test_51" + "H" * 97
     query = f"merchant=acct_1032D82eZvKYlo2C&payment_intent={intent['id']}&payment_intent_client_secret="
     page = f"https://hooks.stripe.com/3d_secure_2/hosted?{query}{intent['client_secret']}&publishable_key={key}"
@@ -213,7 +213,7 @@ def error(kind: str, code: str | None, message: str, **more: Any) -> Shape:
 
 
 def declined(decline_code: str, method: Shape) -> Shape:
-    """As `error` of an answer 402, and as `last_payment_error` of the intent."""
+    """A declined card: the `error` of a 402 answer, and `last_payment_error` of the intent."""
     own = ("expired_card", "incorrect_cvc", "processing_error", "authentication_required")
     code = decline_code if decline_code in own else "card_declined"
     body = error(

@@ -1,4 +1,4 @@
-"""Tenants of Qlik Cloud on loopback: users by pages, keys and tokens, and the ways in which real ones fail."""
+"""Qlik Cloud tenants on loopback: pages of users, keys and tokens, and the failures of real tenants."""
 
 import json
 import threading
@@ -16,7 +16,7 @@ class Answer(NamedTuple):
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = {}  # noqa: RUF012  never written to
-    drips: bool = False  # a byte now and then, without end
+    drips: bool = False  # a slow answer that never ends
 
 
 def people(count: int) -> list[User]:
@@ -24,7 +24,7 @@ def people(count: int) -> list[User]:
 
 
 class Tenant:
-    """`users` are answered a page at a time; what is in `instead` is answered first, each once."""
+    """Answers `users` page by page; each answer in `instead` comes first, once."""
 
     def __init__(self, users: list[User]) -> None:
         self.users = users
@@ -65,13 +65,13 @@ class Tenant:
 
 @contextmanager
 def serving(tenant: Tenant) -> Iterator[str]:
-    """Its address, until the block ends."""
+    """Runs the server until the block ends; yields its address."""
 
     never = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        disable_nagle_algorithm = True  # the body would wait 40 ms for the head to be acknowledged
+        disable_nagle_algorithm = True  # otherwise the body waits 40 ms for the head's acknowledgement
 
         def do_GET(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
@@ -82,7 +82,7 @@ def serving(tenant: Tenant) -> Iterator[str]:
                 self.send_header(name, value)
             self.send_header("Content-Length", str(10**6 if answer.drips else len(answer.body)))
             self.end_headers()
-            with suppress(OSError):  # nobody waits for it any more
+            with suppress(OSError):  # the client has gone
                 self.wfile.write(answer.body)
                 while answer.drips:
                     self.wfile.write(b" ")

@@ -1,6 +1,6 @@
-"""Stories that a process is killed in, at any of its moments; and what a fresh one then finds.
+"""Stories during which a process is killed at any moment, and the state that the next process leaves.
 
-Each process is a fork of this warm one, with connections of its own: a kill costs a tenth of a second.
+Each process is a fork of this one, which is already warm, so a kill takes a tenth of a second.
 """
 
 import json
@@ -32,7 +32,7 @@ SCENARIOS = {"three": Scenario((BUSINESS,) * 3)}
 
 
 class Story(NamedTuple):
-    """What a process does, step by step, on an account of that scenario; `fault` is what the next charge does."""
+    """What a process does, step by step, on an account of `scenario`; `fault` is armed for the next charge."""
 
     scenario: str
     steps: Sequence[Step]
@@ -140,7 +140,7 @@ STORIES = {
 
 
 class Death(NamedTuple):
-    """How a run of a story ended: the moments that were met with, the steps that were acknowledged, how it died."""
+    """How a run ended: the moments it reached, the number of steps it finished, and whether it was killed."""
 
     moments: list[str]
     steps: int
@@ -148,9 +148,9 @@ class Death(NamedTuple):
 
 
 def apart(app: Flask, work: Callable[[int], None]) -> tuple[str, int]:
-    """Does the work in a process of its own; what it wrote to its descriptor, and its wait status."""
+    """Runs `work` in a forked process; returns what it wrote to its descriptor, and its wait status."""
     db.session.remove()
-    db.engine.dispose()  # no connection is shared with a fork
+    db.engine.dispose()  # a fork must not share connections
     read, write = os.pipe()
     child = os.fork()
     if child == 0:
@@ -169,7 +169,7 @@ def apart(app: Flask, work: Callable[[int], None]) -> tuple[str, int]:
 
 
 def perform(app: Flask, story: Story, made: Made, given: object, kill_at: int) -> Death:
-    """A story in a process of its own, which is killed at that moment."""
+    """Runs a story in its own process, which is killed at that moment."""
 
     def work(out: int) -> None:
         met = count(1)
@@ -200,7 +200,7 @@ def begin(app: Flask, story: Story) -> tuple[Made, Any]:
 
 
 def outcome_of(app: Flask, made: Made) -> str:
-    """What is made of the account a minute later, and after the bank's patience; and rolling over again is nothing."""
+    """The account's state after a minute and after the bank's time limit, once a further sweep changes nothing."""
     for passed, over in ((MINUTE, False), (CHALLENGE_OVER, True)):
         later(made, passed)
         check(made, nothing_pending=over)
@@ -214,19 +214,19 @@ def outcome_of(app: Flask, made: Made) -> str:
 
 
 class Killing:
-    """Kills stories at moments drawn at random, and compares how they end with the same stories left alone."""
+    """Kills stories at random moments, and compares how they end with the same stories left alone."""
 
     def __init__(self, app: Flask, seed: int, stories: Sequence[str] = tuple(STORIES)) -> None:
         self.app, self.chance = app, random.Random(seed)
         self.endings: dict[tuple[str, int], str] = {}
         self.moments: dict[str, list[str]] = {}
         scenarios.SCENARIOS.update(SCENARIOS)
-        for name in self.chance.sample(stories, len(stories)):  # which warms this process up, too
+        for name in self.chance.sample(stories, len(stories)):  # this also warms the process up before it forks
             self.moments[name] = []
             self.ending(name, len(STORIES[name].steps), self.moments[name].append)
 
     def ending(self, name: str, steps: int, reached: Reached = lambda _: None) -> str:
-        """How the story ends if it goes no further than so many of its steps, and nobody is killed."""
+        """How the story ends after its first `steps` steps, when nothing is killed."""
         if (name, steps) not in self.endings:
             made, given = begin(self.app, STORIES[name])
             with watched(self.app, reached):
@@ -236,14 +236,14 @@ class Killing:
         return self.endings[name, steps]
 
     def draws(self, among: Sequence[str] = tuple(STORIES)) -> Iterator[tuple[str, int]]:
-        """The kinds of moments in turn, each time in a story that has it, at one of its moments of that kind."""
+        """Takes the kinds of moments in turn, and draws a story and a moment of that kind."""
         kinds = sorted({moment for name in among for moment in self.moments[name]})
         for kind in cycle(self.chance.sample(kinds, len(kinds))):
             name = self.chance.choice([name for name in among if kind in self.moments[name]])
             yield name, self.chance.choice([n for n, moment in enumerate(self.moments[name], 1) if moment == kind])
 
     def kill(self, name: str, at: int) -> Death:
-        """The step that died is done or not done, and those before it are done; AssertionError otherwise."""
+        """Checks that the killed step is either done or not done, and that the steps before it are done."""
         made, given = begin(self.app, STORIES[name])
         death = perform(self.app, STORIES[name], made, given, at)
         ended, status = apart(self.app, lambda out: _say(out, outcome_of(self.app, made)))

@@ -96,7 +96,7 @@ class Life(Purchases, Requests, Time):
 
 
 def fast(app: Flask) -> Flask:
-    """What is lost when the machine stops does not matter here, so nothing waits for the disk."""
+    """Does not wait for the disk: this data need not survive a crash."""
     with app.app_context():
         if db.engine.dialect.name == "sqlite":
             event.listen(db.engine, "connect", lambda connection, _: connection.execute("PRAGMA synchronous=OFF"))
@@ -105,7 +105,7 @@ def fast(app: Flask) -> Flask:
 
 @contextmanager
 def still() -> Iterator[None]:
-    """The machine's time does not pass; the accounts' clocks are moved by the steps alone."""
+    """Stops the machine's time; only the steps move the accounts' clocks."""
     with (
         patch.object(clock, "machine_now", lambda: MACHINE_TIME),
         patch.object(panel, "machine_now", lambda: MACHINE_TIME),

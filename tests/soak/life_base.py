@@ -31,7 +31,7 @@ from webapp.sandbox.scenarios import Plot, Scenario
 from webapp.sandbox.tables import SandboxAccount
 
 BACK = "http://localhost/back"
-MACHINE_TIME = datetime(2026, 11, 1, tzinfo=UTC)  # stands still, so that a run depends on nothing but its steps
+MACHINE_TIME = datetime(2026, 11, 1, tzinfo=UTC)  # fixed, so that a run depends only on its steps
 PRICES = (
     ((10, 3000), (25, 2700), (50, 2400), (None, 2100)),
     ((5, 4100), (None, 3333)),
@@ -51,9 +51,9 @@ DAYS = (
 )
 BUYERS = (("FR", "FR41900300401"), ("DE", ""), ("DE", "DE136695976"), ("US", ""))
 TREATMENT = {"FR": "standard", "DE": "reverse_charge", "US": "outside_eu"}
-seats = st.sampled_from((-40, -11, -4, -2, -1, 0, 1, 1, 2, 3, 9, 40))  # more than were confirmed last
+seats = st.sampled_from((-40, -11, -4, -2, -1, 0, 1, 1, 2, 3, 9, 40))  # how many more seats than confirmed last
 faults = st.sampled_from((None, None, None, None, *FAULTS))
-indexes = st.sampled_from((0, 0, 0, 1, 2, 3, 4, 5))  # which of several, the latest first
+indexes = st.sampled_from((0, 0, 0, 1, 2, 3, 4, 5))  # an index from the end: 0 is the latest
 
 
 def nth(things: list[Any], n: int) -> Any:
@@ -61,7 +61,7 @@ def nth(things: list[Any], n: int) -> Any:
 
 
 class LifeBase(RuleBasedStateMachine):
-    """`app` has a migrated database; `tally` counts, over all runs, what was answered to each command."""
+    """`app` has a migrated database; `tally` counts the answers to each command over all runs."""
 
     app: Flask
     tally: ClassVar[Counter[tuple[str, str]]] = Counter()
@@ -139,7 +139,7 @@ class LifeBase(RuleBasedStateMachine):
         self.tally["begin", f"{plan} {months}"] += 1
 
     def both(self, command: str, model: Callable[[], Any], portal: Callable[[], Any]) -> tuple[Any, Any]:
-        """Asks the model and the portal; they answer or refuse alike, and a refusal writes nothing."""
+        """Gives a command to the model and to the portal: both accept or refuse alike, and a refusal writes nothing."""
         by_model = got = None
         expected = answer = "accepted"
         try:
@@ -161,13 +161,13 @@ class LifeBase(RuleBasedStateMachine):
 
     @contextmanager
     def writing(self) -> Iterator[set[str]]:
-        """The tables that are written meanwhile; each command is a request of its own."""
+        """Collects the tables that are written; ends the database session, as each command is a request."""
         written: set[str] = set()
 
         def note(_c: Any, _cursor: Any, statement: str, *_: Any) -> None:
             match = re.match(r'\s*(?:INSERT INTO|UPDATE|DELETE FROM) "?(\w+)', statement)
             written.update(match.groups() if match else ())
-            written.discard("quiet")  # what sweeps leave for each other tells nothing of a subscription
+            written.discard("quiet")  # the sweep's own notes are no state of the subscription
 
         event.listen(db.engine, "before_cursor_execute", note)
         try:

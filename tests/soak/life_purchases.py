@@ -75,7 +75,7 @@ class Purchases(LifeBase):
     @precondition(lambda self: self.model.quotes)
     @rule(n=indexes, again=indexes, seen=st.sampled_from((None, 0, 1)))
     def pay(self, n: int, again: int, seen: int | None) -> None:
-        """The newest quote or an old one; the attempt that is next, or one that was sent before."""
+        """Pays the newest quote or an old one; with the next attempt, or an earlier one again."""
         quote = nth(self.model.quotes, n)
         attempt = max(1, len(quote.attempts) + 1 - again % 3)
         self.paid(quote, attempt, quote.card if seen is None else nth(self.model.cards, seen))
@@ -83,7 +83,7 @@ class Purchases(LifeBase):
     @precondition(lambda self: self.model.quotes)
     @rule(n=indexes)
     def come_back(self, n: int) -> None:
-        """From the bank's page, with an answer or without one; or « Vérifier maintenant »."""
+        """Returns from the bank's page, with or without an answer; or presses "Check now"."""
         quote = nth(self.model.quotes, n)
         self.both(
             "come back",
@@ -120,7 +120,7 @@ class Purchases(LifeBase):
     @precondition(lambda self: self.model.invoices)
     @rule(n=indexes, part=st.sampled_from((None, None, 1, 7, 333, 20_000, 10**6)), fault=faults)
     def credit(self, n: int, part: int | None, fault: str | None) -> None:
-        """One pending refund at a time, as the sweep asks for them in no order."""
+        """Keeps to one pending refund, as the sweep asks for them in no fixed order."""
         waiting = [credit.invoice for credit in self.model.credits if credit.state == "pending"]
         invoice = waiting[0] if waiting else len(self.model.invoices) - 1 - n % len(self.model.invoices)
         number = [row.number for row in invariants.read(self.account).invoices if row.payment_key][invoice]

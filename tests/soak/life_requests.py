@@ -29,7 +29,7 @@ class Requests(LifeBase):
 
     @rule(for_good=st.sampled_from((False, False, False, True)))
     def cancel(self, for_good: bool) -> None:
-        """Mostly undone at once, and not where it would be the end, so that there is a life to go on with."""
+        """Mostly undoes it at once, and rarely ends a past-due subscription, so that the life goes on."""
         if for_good or self.model.status != "past_due":
             done = self.change("cancel", self.model.cancel, lambda: service.cancel(self.account, self.subscription))
             if done and not for_good:
@@ -44,7 +44,7 @@ class Requests(LifeBase):
 
     @rule(n=indexes)
     def withdraw(self, n: int) -> None:
-        """An open request, an old one, or one that never was."""
+        """Undoes an open request, an old one, or one that does not exist."""
         change = nth(self.model.changes, n) or Change("reduction", 1, 1, "never", "never")
         with self.writing() as written:
             self.both(
@@ -56,7 +56,7 @@ class Requests(LifeBase):
 
     @rule(behaviour=st.sampled_from(BEHAVIOURS), month=st.sampled_from((0, 1, 40, 40)), n=st.none() | indexes)
     def add_card(self, behaviour: str, month: int, n: int | None) -> None:
-        """On the gateway's page, perhaps from a quote's payment page; coming back twice saves it once."""
+        """Enters a card on the gateway's page; returning twice saves it once."""
         quote = None if n is None else nth(self.model.quotes, n)
         year, month = divmod(self.model.today.year * 12 + self.model.today.month - 1 + month, 12)
         url = billing.begin_card_setup(self.account, quote.id if quote else None, BACK, "en")

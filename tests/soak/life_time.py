@@ -51,7 +51,7 @@ class Time(LifeBase):
         days=st.sampled_from((0, 0, 8)),
     )
     def pass_boundaries(self, periods: int, seconds: int, days: int) -> None:
-        """A late sweep finds all at once what became due meanwhile."""
+        """Passes several boundaries, so that a late sweep finds everything due at once."""
         day = self.model.start(self.model.covering + 1 + periods) + timedelta(days=days)
         self.move_to(self.model.midnight(day).astimezone(UTC) + timedelta(seconds=seconds), seconds == 60)
 
@@ -68,7 +68,7 @@ class Time(LifeBase):
         self.model.sweep()
         if twice:
             if self.model.pending or self.refunding:
-                self.sweep()  # what became of a charge or a refund may be known by now
+                self.sweep()  # this sweep may settle a pending charge or refund
             with self.writing() as written:
                 assert rollover.sweep(self.account) == 0
             assert written == set(), "rolling over again changes nothing"
@@ -77,7 +77,7 @@ class Time(LifeBase):
 
     @rule(to=st.sampled_from((60, 1801, 86_400, 8 * 86_400, 40 * 86_400, 100 * 86_400)))
     def walk(self, to: int) -> None:
-        """As the panel moves a clock, which stops at each event."""
+        """Moves the clock as the panel does: with a stop at each event."""
         self.sweep()
         while self.refunding and self.model.fault != "down":
             self.sweep()
@@ -91,7 +91,7 @@ class Time(LifeBase):
         return any(credit.state == "pending" for credit in self.model.credits)
 
     def name_quotes(self) -> None:
-        """The sweep's quotes get their ids; those that were refused for the same period are alike."""
+        """Gives the model's automatic quotes the portal's ids; refused quotes of one period are interchangeable."""
         named = {quote.id for quote in self.model.quotes}
         rows = [row for row in invariants.read(self.account).paid if row.automatic and row.quote_id not in named]
         fresh = [quote for quote in self.model.quotes if not quote.id]

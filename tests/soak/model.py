@@ -13,7 +13,7 @@ from tests.soak.model_payments import Payments
 
 class Model(Payments):
     def _allow(self, command: str) -> int | None:
-        """The ordinal that a renewal pays, None of another command; or the refusal."""
+        """Raises the refusal of the command, if any; for a renewal, returns the ordinal that it pays."""
         if self.forbids:
             raise Refused(self.forbids)
         status = self.status
@@ -97,7 +97,7 @@ class Model(Payments):
         if seats < self.known:
             raise Refused("BelowActiveUsers")
         asked = self.open("reduction")
-        if asked is None or asked.seats != seats:  # sent twice, it is one request
+        if asked is None or asked.seats != seats:  # the same request twice is one request
             self._close("reduction", "superseded")
             self.changes.append(Change("reduction", seats, self.last + 1))
             self.mails["requested"] += 1
@@ -204,7 +204,7 @@ class Model(Payments):
             self.known = self.known if attempt.state == "captured" else known
 
     def walk(self, to: datetime) -> None:
-        """Time passes and the sweep is never late: it runs at every midnight, and when a quote in flight expires."""
+        """Time passes and the sweep is never late: it runs at midnight and when a pending quote expires."""
         self.sweep()
         while True:
             stops = [self.midnight(self.today + timedelta(days=1)), to]

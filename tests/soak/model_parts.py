@@ -14,13 +14,13 @@ NOTICES = {1: (7,), 12: (30, 7)}
 
 TAX = {"standard": 20, "reverse_charge": 0, "outside_eu": 0}  # per cent
 
-Prices = tuple[tuple[int | None, int], ...]  # up to which seat, cents a seat and month
+Prices = tuple[tuple[int | None, int], ...]  # last seat of the tier, cents per seat and month
 
 Line = tuple[int, ...]
 
 
 class Refused(Exception):
-    """A command that the rules do not allow; the first argument is the refusal's name."""
+    """The rules forbid a command; the first argument is the refusal's name."""
 
 
 @cache
@@ -37,7 +37,7 @@ def boundary(anchor: date, months: int, n: int) -> date:
 
 @cache
 def tiers(prices: Prices, seats: int) -> tuple[Line, ...]:
-    """(seats, cents each) of each bracket that is reached."""
+    """(seats, cents each) of each tier that is reached."""
     units = [next(unit for last, unit in prices if last is None or seat <= last) for seat in range(1, seats + 1)]
     return tuple((count, unit) for unit, count in Counter(units).items())
 
@@ -54,16 +54,16 @@ def half_up(numerator: int, denominator: int) -> int:
 @dataclass(eq=False)
 class Card:
     behaviour: str
-    expires: tuple[int, int]  # year and month, the last in which it is good
+    expires: tuple[int, int]  # the last year and month in which it is valid
     id: str
     gone: bool = False
 
 
 @dataclass(eq=False)
 class Attempt:
-    """`bank` is the gateway's view (None: it never heard of it, or of no more than that it was given up: `heard`).
+    """A payment. `bank` is the gateway's view of it; None if it never received the charge.
 
-    `asked`: the portal knows of the 3-D Secure page.
+    `heard`: the gateway has a record of the charge. `asked`: the portal knows the address of the 3-D Secure page.
     """
 
     card: Card | None
@@ -113,7 +113,7 @@ class Change:
 
 @dataclass(eq=False)
 class Credit:
-    """A refund of the nth invoice, and its credit note once it is made. `bank` is the gateway's view."""
+    """A refund of the nth invoice, with its credit note once it is made. `bank` is the gateway's view."""
 
     invoice: int
     net: int

@@ -62,7 +62,7 @@ class Payments(State):
         self.mails["over_seats"] += quote.automatic and self.known > quote.seats
 
     def ask_again(self, quote: Quote) -> None:
-        """The owner comes back from the bank, or the sweep asks what became of a payment."""
+        """Asks the gateway for a payment's outcome, for a returning owner or the sweep."""
         attempt = quote.unrefused
         if attempt is None or attempt.state != "pending":
             return
@@ -85,12 +85,12 @@ class Payments(State):
                 self._settle(quote, attempt, attempt.bank)
 
     def _give_up(self, quote: Quote, attempt: Attempt) -> None:
-        """A challenge of the sweep that nobody answers uses up one of its attempts."""
+        """Cancels a payment; an unanswered challenge counts as one of the sweep's refused attempts."""
         challenged, attempt.bank = attempt.bank == "challenged", "cancelled"
         self._settle(quote, attempt, "declined" if challenged and attempt.automatic else "cancelled")
 
     def credit(self, invoice: int, net: int | None) -> str:
-        """The parts' taxes are such that their sum is the tax on the sum of the parts."""
+        """Partial credits are taxed so that their taxes add up to the tax on their sum."""
         ours = [credit for credit in self.credits if credit.invoice == invoice and credit.state != "refused"]
         waiting = next((credit for credit in ours if credit.state == "pending"), None)
         if waiting is None:

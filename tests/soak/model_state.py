@@ -23,11 +23,11 @@ class State:
     months: int
     zone: ZoneInfo
     now: datetime
-    forbids: str | None  # the refusal of every command, where somebody else makes the changes
+    forbids: str | None  # the refusal of every command, if the plan is not self-service
     seats: dict[int, int]
-    prices: Prices  # of the next quote; each period keeps its own in `paid_at`
+    prices: Prices  # for the next quote; each period keeps its prices in `paid_at`
     paid_at: dict[int, Prices]
-    known: int  # active users, as the portal last heard
+    known: int  # active users as the portal last saw them
     crowd: list[tuple[datetime, int]]
     cards: list[Card]
     default: Card | None
@@ -39,7 +39,9 @@ class State:
     credits: list["Credit"] = field(default_factory=list)
     mails: Counter[str] = field(default_factory=Counter)
     announced: set[object] = field(default_factory=set)
-    refusals: list[date] = field(default_factory=list)  # of the sweep, for the first period that is not paid
+    refusals: list[date] = field(
+        default_factory=list
+    )  # days of the sweep's refused attempts for the first unpaid period
     ended_on: date | None = None
 
     @property
@@ -93,7 +95,7 @@ class State:
 
     @property
     def visible(self) -> int:
-        """What the tenant tells, two minutes late."""
+        """The tenant's active users; a change shows after two minutes."""
         return [active for since, active in self.crowd if since <= self.now - timedelta(minutes=2)][-1]
 
     def midnight(self, day: date) -> datetime:

@@ -1,6 +1,6 @@
-"""`make soak-kills KILLS=1000`: what was killed where, and what came of it; ends with status 1 if that is a fault.
+"""`make soak-kills KILLS=1000`: kills processes at random moments and reports the outcomes; status 1 after a fault.
 
-One run is on one database: PostgreSQL with DATABASE=postgresql, else SQLite. SEED repeats it.
+A run uses one database: PostgreSQL with DATABASE=postgresql, otherwise SQLite. SEED repeats a run.
 """
 
 import os

@@ -1,7 +1,7 @@
-"""`make soak RUNS=2000 STEPS=60`: many lives of tests/test_life.py, over all cores; each failure can be run again.
+"""`make soak RUNS=2000 STEPS=60`: many random lives of a subscription, on all cores; each failure can be repeated.
 
-`SEED` chooses them (default: at random, and printed); `DATABASE_URL` another, migrated database than one SQLite file a
-process. A failure prints its steps and how to repeat it; SHRINK=1 looks for fewer steps first, which takes minutes.
+`SEED` draws the lives (random and printed by default). `DATABASE_URL` names a migrated database to use instead of one
+SQLite file per process. A failure prints its steps and how to repeat it; SHRINK=1 shortens it first (minutes).
 """
 
 import logging
@@ -22,7 +22,7 @@ from flask_migrate import upgrade
 from hypothesis import Phase, seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-BATCH = 20  # runs of one seed; a failure is repeated with RUNS=20 SEED=its seed
+BATCH = 20  # runs per seed; RUNS=20 with its SEED repeats a failure
 PHASES = [Phase.generate, Phase.shrink] if os.environ.get("SHRINK") == "1" else [Phase.generate]
 
 
@@ -33,7 +33,7 @@ class Ran(NamedTuple):
 
 
 def batch(number: int, runs: int, steps: int) -> Ran:
-    """The lives of one seed, on a database of their own."""
+    """Runs the lives of one seed on their own database."""
     with tempfile.TemporaryDirectory() as folder:
         os.environ |= {"SANDBOX": "1", "INSTANCE_DIR": folder}
         from tests.soak.life import MIXED, Life, machine, still
@@ -43,7 +43,7 @@ def batch(number: int, runs: int, steps: int) -> Ran:
         url = os.environ.get("DATABASE_URL", f"sqlite:///{Path(folder) / 'portal.sqlite3'}")
         app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True})
         Life.tally.clear()
-        logging.disable()  # a gateway that is down is part of life
+        logging.disable()  # a gateway that is down is expected
         printed, failure = StringIO(), ""
         with redirect_stdout(printed), app.app_context():
             upgrade()

@@ -1,4 +1,4 @@
-"""A process that is killed at any moment leaves nothing that the next one does not put right."""
+"""Processes are killed at any moment; the next process completes or undoes what they left."""
 
 from itertools import chain, islice
 
@@ -10,7 +10,8 @@ from tests.support import databases
 
 pytestmark = pytest.mark.service
 KILLS = 15  # on each database
-STORIES = {  # at each moment of the first, then at some of the others'; `make soak-kills` draws from all there are
+# Every moment of the first story, then random moments of the others. `make soak-kills` draws from all stories.
+STORIES = {
     False: ("pay a renewal", "pay, silent after", "roll over three", "reduce, roll over", "delete a card"),
     True: ("roll over", "pay an addition", "pay, 3-D Secure", "roll over, silent before", "cancel, roll over"),
 }

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.service
 
 @pytest.fixture(scope="module")
 def shared(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """One database for all runs: each has an account of its own."""
+    """One database for all runs: each run makes its own account."""
     with databases.copied(migrated, tmp_path_factory.mktemp("life")) as url:
         app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True})
         yield app

@@ -1,6 +1,6 @@
-"""What owners, machines and banks do at the same instant ends as if it was done one after another, in some order.
+"""Whatever owners, sweeps and banks do at the same time ends as in some sequential order.
 
-Each scene is raced RACES times as it comes, and with one of its acts overtaken by the others, at STOPS moments.
+Each scene runs RACES times freely, and at STOPS moments with one act stopped and overtaken by the others.
 """
 
 import random
@@ -30,11 +30,11 @@ pytestmark = pytest.mark.service
 MINUTE, HALF_A_MINUTE, NEW_YEAR = timedelta(minutes=1), timedelta(seconds=30), scenarios.START.replace(month=12)
 FREE, STOPPED = int(environ.get("RACES", "1")), int(environ.get("STOPS", "1"))
 
-FOUR = max(4, STOPPED)  # where two meet at the gateway
+FOUR = max(4, STOPPED)  # where two acts meet at the gateway
 
 
 class Scene(NamedTuple):
-    """`prepare` gives the acts what they need; those with the same name are the same."""
+    """Acts that run at once. `prepare` gives them what they need; acts of one name are interchangeable."""
 
     scenario: str
     prepare: Callable[[Flask, Made], Any]
@@ -48,7 +48,7 @@ def nothing(_app: Flask, _made: Made) -> None:
 
 
 def on_the_day(_app: Flask, made: Made) -> list[str]:
-    """The first day that is not paid; the subscriptions for which that is so."""
+    """Moves to the first unpaid day; returns the subscriptions that are due."""
     loaded = service.load_all(made.account)
     facts = loaded[0].facts()
     _set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
@@ -104,7 +104,7 @@ def two_additions(app: Flask, made: Made) -> list[str]:
 
 
 def unanswered(fault: str, wait: timedelta = timedelta()) -> Callable[[Flask, Made], list[str]]:
-    """A payment was begun and its outcome is not known, `wait` ago."""
+    """Begins a payment whose outcome is unknown, `wait` ago."""
 
     def prepare(app: Flask, made: Made) -> list[str]:
         quote = quoted(app, made)
@@ -148,7 +148,7 @@ def undo(_app: Flask, made: Made, change: str) -> object:
 
 
 def roll_over(_app: Flask, made: Made, _given: object) -> object:
-    return rollover.sweep(made.account)  # how many failed: none ever does
+    return rollover.sweep(made.account)  # the number of failures, always 0
 
 
 def roll_first(_app: Flask, made: Made, subscriptions: list[str], which: int = 0) -> object:
@@ -228,14 +228,14 @@ SCENES = {
 
 @pytest.fixture(scope="module")
 def app(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """One for all: the scenes have accounts of their own."""
+    """One application for all scenes, each with its own account."""
     with pytest.MonkeyPatch.context() as patch, running(migrated, tmp_path_factory.mktemp("races")) as app:
         patch.setitem(scenarios.SCENARIOS, "three", Scenario((BUSINESS,) * 3))
         yield app
 
 
 class Stage(NamedTuple):
-    """A fresh account, what its acts are, and how it is told at the end."""
+    """A fresh account, its acts, and how its final state is compared."""
 
     app: Flask
     made: Made
@@ -244,7 +244,9 @@ class Stage(NamedTuple):
     def ended(self, scene: Scene, answers: Sequence[object]) -> str:
         later(self.made, MINUTE)
         check(self.made)
-        names = [scene.acts.index(act) for act in scene.acts]  # the same act twice: whichever answered what
+        names = [
+            scene.acts.index(act) for act in scene.acts
+        ]  # the same act twice: which one gave which answer does not matter
         return repr((truth(self.app, self.made), sorted(zip(names, map(repr, answers), strict=True))))
 
 
@@ -256,7 +258,7 @@ def stage(app: Flask, scene: Scene) -> Stage:
 
 
 def one_after_another(app: Flask, scene: Scene) -> tuple[set[str], dict[Stop, str]]:
-    """How every order ends, and the moments that were met with."""
+    """How every sequential order ends, and the moments that were reached."""
     endings, met = set(), {}
     orders = {tuple(scene.acts[number] for number in order): order for order in permutations(range(len(scene.acts)))}
     for order in orders.values():
@@ -269,9 +271,7 @@ def one_after_another(app: Flask, scene: Scene) -> tuple[set[str], dict[Stop, st
 
 
 def stops(scene: Scene, met: dict[Stop, str], seed: str) -> list[Stop | None]:
-    """Some races without a stop, and some in which one act is overtaken by the others, first of all where it has
-    decided and not yet committed.
-    """
+    """Some races without a stop, then some in which one act is overtaken, first of all between decision and commit."""
     drawn = random.Random(seed).sample(list(met), len(met))
     drawn.sort(key=lambda stop: met[stop] != "before commit")
     return [None] * FREE + (drawn[: scene.stops - 1] + drawn[-1:] if scene.stops > 1 else drawn[: scene.stops])

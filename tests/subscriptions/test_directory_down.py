@@ -1,4 +1,4 @@
-"""A tenant that does not answer: what needs its number of active users is refused, and everything else goes on."""
+"""A tenant that does not answer: only what needs its number of active users is refused."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -151,7 +151,7 @@ def test_both_can_be_set_at_once_and_a_slip_changes_nothing(app: Flask, business
 
 
 class Watched:
-    """A directory that notes whether a transaction was open when it was asked; the real one does the rest."""
+    """A directory that records whether a transaction was open at each call; the real one answers."""
 
     def __init__(self, real: TenantDirectory) -> None:
         self.real = real

@@ -1,4 +1,4 @@
-"""Which event is allowed in which state: each cell of the table, accepted or refused by its named reason."""
+"""Which event is allowed in which state: each cell of the table is accepted, or refused with its reason."""
 
 from collections.abc import Callable
 
@@ -274,7 +274,7 @@ def test_commands_wait_for_a_payment_in_flight(app: Flask, business: Made) -> No
 def test_a_number_of_users_that_has_no_price_is_never_stored(
     app: Flask, business: Made, command: Callable[[Made, int], None], seats: int, active: int
 ) -> None:
-    """The forms refuse it first; whoever goes round them meets a rule, the price or the schema."""
+    """The forms refuse it first; behind them, a rule, the price or the schema refuses it."""
     post(app, f"/{business.account}/users", active=active)
     post(app, f"/{business.account}/clock", advance="PT3M")
     before = dump()

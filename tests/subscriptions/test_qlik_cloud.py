@@ -1,4 +1,4 @@
-"""The directory of a Qlik Cloud tenant, against a server that answers as its API is documented to."""
+"""The user directory of Qlik Cloud, against a server that answers as its API's documentation says."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -48,7 +48,7 @@ def ask(tenant: Tenant, slept: list[float]) -> Ask:
 
 
 def refused(directory: QlikCloud, name: str = TENANT) -> str:
-    """Why the active users are not known; no secret is in it."""
+    """Expects a refusal; returns its message, which must hold no secret."""
     with pytest.raises(DirectoryUnavailable) as fault:
         directory.active_users(name)
     said = f"{fault.value} {fault.value.__cause__!r} {directory.credentials!r}"
@@ -77,7 +77,7 @@ def test_bots_take_no_seat_unless_it_is_said_so(tenant: Tenant, ask: Ask, count_
 def test_each_tenant_has_its_own_key_or_the_one_for_all(tenant: Tenant, ask: Ask) -> None:
     assert ask({TENANT: KEY}).active_users(TENANT).active == 5
     assert refused(ask({"other.example.test": KEY})) == f"QLIK_API_KEY has no key for {TENANT}"
-    assert len(tenant.asked) == 1  # another's key goes nowhere
+    assert len(tenant.asked) == 1  # the key must not be sent to another host
     assert "answered 401" in refused(ask({"": "wrong"}))
 
 
@@ -105,7 +105,7 @@ def test_a_token_is_kept_until_a_minute_before_its_end(tenant: Tenant, ask: Ask)
 def test_a_token_that_is_refused_is_renewed_once(tenant: Tenant, ask: Ask) -> None:
     directory = ask(OAUTH)
     assert directory.active_users(TENANT).active == 5
-    tenant.good = set()  # it was withdrawn
+    tenant.good = set()  # the token was withdrawn
     assert directory.active_users(TENANT).active == 5
     assert tenant.tokens == ["token-1", "token-2"]
     tenant.instead = [Answer(401)] * 2
@@ -122,7 +122,7 @@ def test_no_token_is_no_answer(tenant: Tenant, ask: Ask, answer: Answer) -> None
     assert len(tenant.asked) == 1
 
 
-# What tenants do besides
+# Other behaviour of tenants
 
 
 def test_a_page_elsewhere_is_not_fetched_as_the_key_would_go_with_it(tenant: Tenant, ask: Ask) -> None:

@@ -31,7 +31,7 @@ def begun_anew(shared: Flask, migrated: str) -> Iterator[Flask]:
 
 @contextmanager
 def running(migrated: str, folder: Path, **settings: Any) -> Iterator[Flask]:
-    """An application on a copy of that database, and its context."""
+    """An application on a copy of the migrated database, with its context pushed."""
     with databases.copied(migrated, folder) as url:
         app = new_app(url, WTF_CSRF_ENABLED=False, TESTING=False, **settings)
         app.test_client_class = Browser
@@ -42,7 +42,7 @@ def running(migrated: str, folder: Path, **settings: Any) -> Iterator[Flask]:
 
 
 class Browser(FlaskClient):
-    """Each request in a context of its own, as a server has it, and not in the test's."""
+    """Gives each request its own context, as a server does, instead of the test's."""
 
     def open(self, *args: Any, **kwargs: Any) -> Any:
         with self.application.app_context():

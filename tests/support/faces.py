@@ -1,4 +1,4 @@
-"""Every page and fragment that an owner can be shown, as text: what the tests of markup and language read."""
+"""Every page and fragment that an owner can see, as text, for the tests of markup and language."""
 
 import re
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ SCENARIOS = (
     "expiring-card",
     "third-party",
 )
-# Files, and answers to programs; the ways back from the gateway, which only redirect.
+# Files, answers to programs, and returns from the gateway, which only redirect.
 NO_PAGES = {
     "static",
     "billing.download",
@@ -54,7 +54,7 @@ class Face(NamedTuple):
 
 
 class Owner:
-    """One owner's browser: what it was shown is kept, with the endpoints that showed it."""
+    """One owner's browser: it keeps the pages it saw and their endpoints."""
 
     def __init__(self, app: Flask, made: Made, locale: str) -> None:
         self.app, self.made, self.locale = app, made, locale
@@ -67,7 +67,7 @@ class Owner:
         self.show("/sign-in", {"email": made.email, "password": made.password})
 
     def show(self, path: str, form: dict[str, object] | None = None, fragment: bool = False) -> str:
-        """What a GET, or a POST of `form`, answers, redirects followed; "" for a fragment that is only a redirect."""
+        """Sends a GET, or a POST of `form`, and follows redirects; "" for a fragment that is only a redirect."""
         headers = HX if fragment else {}
         if form is None:
             answer = self.browser.get(path, headers=headers)
@@ -89,7 +89,7 @@ class Owner:
         return link[1].replace("&amp;", "&")
 
     def quoted(self, seats: int = 14, procedure: str = "renew") -> str:
-        """The address of a purchase that stands at its overview."""
+        """Begins a purchase; returns its address once it is at its overview."""
         here = f"/subscriptions/{subscription(self.made)}/{procedure}"
         payment = self.show(here, {"seats": seats})
         base = self.matched(rf'action="({here}/\w+)/payment"', payment)
@@ -108,7 +108,7 @@ def _shows(rule: Rule) -> bool:
 
 
 def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
-    """All that can be shown, and the endpoints that showed it."""
+    """Everything that can be shown, and the endpoints that showed it."""
     owners = [Owner(app, scenarios.make(name), locale) for name in SCENARIOS]
     for owner in owners:
         _look_around(owner)
@@ -122,7 +122,7 @@ def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
 
 
 def _look_around(owner: Owner) -> None:
-    """What GETs show, whole and as the fragments that the pages fetch."""
+    """What GETs show, as whole pages and as the fragments that pages fetch."""
     for path in (
         "/subscriptions",
         "/billing",
@@ -164,7 +164,7 @@ def _look_around(owner: Owner) -> None:
 
 
 def _pay(owner: Owner, app: Flask) -> None:
-    """A purchase through every outcome, then the pages that tell of it."""
+    """A purchase through every outcome, then the pages that report it."""
     post(app, f"/{owner.made.account}/gateway", next="decline")
     base = owner.quoted()
     owner.show(base + "/pay", {"attempt": 1, "card": owner.made.cards[0]})
@@ -193,7 +193,7 @@ def _pay(owner: Owner, app: Flask) -> None:
 
 
 def _ask(owner: Owner) -> None:
-    """Forms that are refused, confirmations, and what is said after them."""
+    """Refused forms, confirmations, and the pages after them."""
     here = f"/subscriptions/{subscription(owner.made)}"
     for procedure in ("renew", "add", "reduce"):
         for seats in ("", "x", "3"):
@@ -217,7 +217,7 @@ def _ask(owner: Owner) -> None:
 
 
 def _tenant_away(owner: Owner, here: str) -> None:
-    """Nobody knows how many users are active."""
+    """The pages while the number of active users is unknown."""
     post(owner.app, f"/{owner.made.account}/users", directory="down")
     for procedure in ("renew", "reduce"):
         owner.show(f"{here}/{procedure}", {"seats": "8"})
@@ -228,7 +228,7 @@ def _tenant_away(owner: Owner, here: str) -> None:
 
 
 def _come_in(owner: Owner) -> None:
-    """Sessions and passwords, and a provider that does not answer."""
+    """Sessions, passwords, and a provider that does not answer."""
     signed_in = owner.app.test_client().post(
         "/sign-in", data={"email": owner.made.email, "password": owner.made.password}
     )
@@ -247,14 +247,14 @@ def _come_in(owner: Owner) -> None:
     owner.show(f"/password/reset/{link}")
     owner.show("/password/reset", {"new": "x"})
     owner.show("/password/reset", dict(good))
-    with provider(owner.app, "http://127.0.0.1:9"):  # where nobody listens
+    with provider(owner.app, "http://127.0.0.1:9"):  # nothing listens there
         for path in ("/sign-in", "/sign-in/provider", "/sign-in/provider/callback?error=access_denied"):
             owner.show(path)
 
 
 @contextmanager
 def provider(app: Flask, issuer: str) -> Iterator[None]:
-    """Single sign-on by the provider at that address, until the block ends."""
+    """Enables single sign-on with the provider at that address until the block ends."""
     before = dict(app.config)
     app.config.update(
         OIDC_ISSUER=issuer,
@@ -272,7 +272,7 @@ def provider(app: Flask, issuer: str) -> Iterator[None]:
 
 
 def _not_signed_in(app: Flask, locale: str) -> Iterator[Face]:
-    """Why the provider's answer signed nobody in."""
+    """The pages for each reason why single sign-on failed."""
     with provider(app, "http://127.0.0.1:9"):
         for why in STATUSES_OF_PROVIDER:
             with app.test_request_context("/sign-in", headers={"Cookie": f"locale={locale}"}):
@@ -286,7 +286,7 @@ def _not_signed_in(app: Flask, locale: str) -> Iterator[Face]:
 
 
 def _errors(app: Flask, locale: str) -> Iterator[Face]:
-    """Each status, as a page and as a fragment."""
+    """Each error status, as a page and as a fragment."""
     for status in STATUSES:
         for headers in ({}, HX):
             with app.test_request_context("/sign-in", headers={"Cookie": f"locale={locale}", **headers}):

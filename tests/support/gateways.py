@@ -20,7 +20,7 @@ from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge
 
 AMOUNT = Money(48_960, "EUR")
 BACK = "http://localhost/back"
-LACKING = {  # what localstripe 1.15 does not have; the recorded server stands in for it
+LACKING = {  # what localstripe 1.15 lacks; our own small Stripe covers it
     "card page": "it has no Checkout",
     "bank's page": "it answers 3-D Secure with what Stripe.js wants, and with no address",
     "keys": "it takes no notice of idempotency keys",
@@ -30,7 +30,7 @@ LACKING = {  # what localstripe 1.15 does not have; the recorded server stands i
 
 
 class World(Protocol):
-    """A gateway, and what its customers and their banks do."""
+    """A gateway, with what its customers and their banks do."""
 
     gateway: PaymentGateway
 
@@ -80,7 +80,7 @@ class InSandbox(World):
 
 
 class AtStripe(World):
-    """Stripe's adapter, and the server that answers in the API's published shapes."""
+    """Stripe's adapter at our own small Stripe."""
 
     def __init__(self, server: Stripe, made: Made) -> None:
         self.server = server
@@ -104,7 +104,7 @@ class AtStripe(World):
 
 
 class AtLocalstripe(World):
-    """Stripe's adapter, and a server that others made."""
+    """Stripe's adapter at localstripe, which others maintain."""
 
     def __init__(self, url: str, made: Made) -> None:
         gateway = StripeGateway("sk_test_12345", WEBHOOK_SECRET, url)

@@ -1,4 +1,4 @@
-"""What must be true of an account whatever was done to it, read from the tables alone."""
+"""What must hold for an account whatever was done to it, read from the tables alone."""
 
 from collections import Counter
 from typing import Any, NamedTuple
@@ -15,7 +15,7 @@ from webapp.sandbox.tables import SandboxCharge, SandboxRefund
 
 
 class Rows(NamedTuple):
-    """Everything that the account has; payments come with their quotes."""
+    """Everything that the account has; payments include their quotes."""
 
     subscription: Any
     periods: list[Any]
@@ -114,7 +114,7 @@ def check(rows: Rows) -> None:
 
 
 def check_quiet(account: str) -> None:
-    """Nothing is due, nor to be told, where no sweep looks."""
+    """Nothing is due, and no mail either, for subscriptions that the sweep skips."""
     for subscription in service.load_all(account):
         quiet, today = db.session.get(Quiet, subscription.id), ports().clock.now(subscription.account).date()
         if quiet is not None and quiet.until > today:
@@ -123,7 +123,7 @@ def check_quiet(account: str) -> None:
 
 
 def check_credits(rows: Rows) -> None:
-    """Captures less refunds are invoices less credit notes, and what is pending."""
+    """Captures minus refunds equal invoices minus credit notes, apart from what is pending."""
     made = {row.credit_note_id: row for row in rows.refunds if row.state == "made"}
     assert {row.id for row in rows.notes} == set(made), "a credit note for each refund, and no other"
     for note in rows.notes:

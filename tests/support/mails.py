@@ -14,7 +14,7 @@ from webapp.sandbox.scenarios import Made
 
 
 def sent(kind: str = "") -> list[Message]:
-    """The mails of a kind, such as `receipt`, the oldest first; without one, all but those to billing e-mails."""
+    """The mails of a kind, such as `receipt`, oldest first; without a kind, all but those to billing e-mails."""
     db.session.rollback()
     these = Message.about.startswith(kind) if kind else ~Message.about.startswith("document/")
     query = select(Message).where(these).order_by(Message.sent_at, Message.about)
@@ -26,14 +26,14 @@ def kinds() -> list[str]:
 
 
 def read(made: Made, locale: str) -> None:
-    """The owner reads this language."""
+    """Sets the owner's language."""
     with transaction() as session:
         session.execute(update(Owner).where(Owner.account_id == made.account).values(locale=locale))
 
 
 def until(app: Flask, made: Made, to: str) -> None:
     post(app, f"/{made.account}/clock", to=to)
-    assert rollover.sweep() == 0  # once more: nothing is told twice
+    assert rollover.sweep() == 0  # a second sweep sends nothing again
 
 
 def change(made: Made) -> str:
@@ -67,7 +67,7 @@ def said_in_html(mail: Message) -> set[str]:
 
 
 def says_the_same_twice(mail: Message, colon: str) -> bool:
-    """Each line of the text is in the HTML, whole or as a label and its value; each part of the HTML is in the text."""
+    """Each line of the text is in the HTML, whole or as label and value, and each part of the HTML is in the text."""
     parts = said_in_html(mail)
     facts = {f"{label}{colon}{value}" for label in parts for value in parts}
     lines = {line for line in mail.body.splitlines() if line.strip("- ")}

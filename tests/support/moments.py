@@ -14,12 +14,12 @@ from webapp.db import db
 from webapp.ports import PaymentGateway
 
 Reached = Callable[[str], None]
-Listener = tuple[Any, str, Callable[..., None]]  # an event of SQLAlchemy: of what, its name, who listens
+Listener = tuple[Any, str, Callable[..., None]]  # of an SQLAlchemy event: its target, its name, the function
 CALLS = ("begin_card_setup", "complete_card_setup", "detach", "charge", "find", "cancel")
 
 
 class Watched:
-    """A gateway that says when it is called and when it answers, by silence too; the real one does the rest."""
+    """A gateway that reports the start and end of each call, failed ones too; the real one does the rest."""
 
     def __init__(self, gateway: PaymentGateway, reached: Reached) -> None:
         self._gateway, self._reached = gateway, reached
@@ -37,7 +37,7 @@ class Watched:
 
 @contextmanager
 def watched(app: Flask, reached: Reached, *, all_of_them: bool = False) -> Iterator[None]:
-    """Calls `reached` at each moment, in the thread that meets with it; `all_of_them`: around each statement, too."""
+    """Calls `reached` at each moment, in the thread where it happens; `all_of_them` adds each statement."""
     listeners: list[Listener] = []
     if all_of_them:
         listeners.append((db.engine.pool, "checkout", lambda *_: reached("before begin")))
@@ -48,7 +48,7 @@ def watched(app: Flask, reached: Reached, *, all_of_them: bool = False) -> Itera
 
 @contextmanager
 def commits_watched(app: Flask, reached: Reached, more: Iterable[Listener] = (), **watchers: Any) -> Iterator[None]:
-    """Around each commit, and whatever `more` listens to; `watchers` stand before the ports that they name."""
+    """Calls `reached` around each commit, and adds `more` listeners; `watchers` replace the ports that they name."""
     real = app.extensions["ports"]
     listeners: list[Listener] = [
         (db.engine, "commit", lambda _: reached("before commit")),

@@ -18,7 +18,7 @@ FROM = "My Qlik à Paris <billing@portal.example.test>"
 
 
 class MovableClock(SandboxClock):
-    """The machine's time, and a while."""
+    """The machine's time plus what tests add."""
 
     ahead = timedelta()
 
@@ -35,7 +35,7 @@ def mails_to(app: Flask, url: str, timeout: float = 5) -> None:
 
 
 def queued(made: Made, recipient: str = "reader@example.test", **content: object) -> str:
-    """A mail in the outbox; its id."""
+    """Writes a mail to the outbox; returns its id."""
     words = {"subject": "Reçu", "body": "Bonjour,\nvoilà.\n", "html": "<p>Bonjour</p>"}
     with transaction() as session:
         message = Message(

@@ -54,7 +54,7 @@ NAMES = [
 
 
 class Wanted(NamedTuple):
-    """What the oracle says of a document: its lines' amounts and quantities, its totals, in euros."""
+    """What a document must show: its lines and totals, in euros."""
 
     kind: str
     category: str
@@ -66,7 +66,7 @@ class Wanted(NamedTuple):
 
 
 def drawn(made: Made, subscription_id: str, rng: random.Random) -> tuple[Invoice, Wanted]:
-    """An invoice as the portal issues it, or a credit note of it, committed."""
+    """Issues a random invoice through the portal, or a credit note for one, and commits it."""
     country, siren, vat_number, category = rng.choice(BUYERS)
     months, seats, anchor = rng.choice((1, 12)), _seats(rng), date(2024, 1, 1) + timedelta(rng.randrange(1500))
     tiers, ordinal = _tiers(rng), rng.randrange(12)
@@ -132,7 +132,7 @@ def _seats(rng: random.Random) -> int:
 
 
 def _tiers(rng: random.Random) -> list[tuple[int | None, int]]:
-    """Two times in three the list of the demo; else any."""
+    """In two cases of three the demo's price list, otherwise a random one."""
     if rng.random() < 0.66:
         return [(10, 3000), (25, 2700), (50, 2400), (None, 2100)]
     limits = sorted(rng.sample(range(1, 5000), rng.randrange(6)))
@@ -142,7 +142,7 @@ def _tiers(rng: random.Random) -> list[tuple[int | None, int]]:
 def _lines(
     rng: random.Random, tiers: list[tuple[int | None, int]], seats: int, months: int, anchor: date, ordinal: int
 ) -> tuple[list[Line], list[tuple[Decimal, Decimal, Decimal]], str]:
-    """The lines as a quote has them and as the oracle has them: a whole period, the rest of one, or seats added."""
+    """The lines of a quote and what they must show: a whole period, the rest of one, or added seats."""
     parsed = parse_tiers(tiers)
     shape = rng.choice(("renewal", "renewal", "lapsed", "addition", "addition over two periods"))
     if shape == "renewal":
@@ -179,7 +179,7 @@ def _totals(kind: str, category: str, lines: list[tuple[Decimal, Decimal, Decima
 
 
 def _credit_note(invoice: Invoice, wanted: Wanted, rng: random.Random) -> tuple[Invoice, Wanted]:
-    """For the whole of it or for a part, a day later at most."""
+    """A credit note for the whole or a part, at most a day later."""
     snapshot = {**invoice.snapshot, "reason": rng.choice(("", "Erreur de commande", rng.choice(NAMES)))}
     lines = wanted.lines
     if rng.random() < 0.5 and wanted.net > CENT:

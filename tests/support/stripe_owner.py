@@ -19,7 +19,7 @@ from webapp.sandbox.scenarios import Made
 
 
 class Owner:
-    """An owner in a browser, outside the sandbox, whose cards are at Stripe."""
+    """A signed-in owner outside the sandbox, whose cards are at Stripe."""
 
     def __init__(self, app: Flask, stripe: Stripe, scenario: str = "business") -> None:
         self.app, self.stripe = app, stripe
@@ -37,7 +37,7 @@ class Owner:
         return self.follow(self.client.post(renew_url(self.made), data={"seats": 14}))
 
     def enters_card(self, at: str, behaves: str = "accepted", **card: str) -> str:
-        """To Checkout and back; where that leads."""
+        """Enters a card at Checkout and returns; gives the page where that leads."""
         answer = self.client.post(f"{at}/new-card" if at.endswith("payment") else at)
         session = re.findall(r"^https://checkout\.stripe\.com/c/pay/(\w+)", answer.headers["Location"])[0]
         self.stripe.enter_card(session, behaves, **card)
@@ -52,7 +52,7 @@ class Owner:
         return card_id
 
     def pays(self, behaves: str = "accepted") -> str:
-        """All the way to Pay, with a card that is entered on the way; where that leads."""
+        """Renews with a newly entered card; gives the page where paying leads."""
         payment = self.quoted()
         assert self.enters_card(payment, behaves) == payment
         card = self.newest_card()
@@ -66,7 +66,7 @@ class Owner:
         return list(db.session.scalars(select(Payment.state).order_by(Payment.created_at, Payment.key)))
 
     def renewals(self) -> int:
-        """Periods that were paid in the portal, each with its invoice."""
+        """The number of invoices of periods that were paid in the portal."""
         periods = db.session.scalars(select(PeriodRow)).all()
         issued = db.session.scalars(select(Invoice).where(Invoice.payment_key.is_not(None))).all()
         assert len(periods) - 6 in (len(issued), len(issued) - 1)

@@ -1,4 +1,4 @@
-"""Several at once: threads with connections of their own, released together, or one stopped and overtaken."""
+"""Acts at the same time: in threads with their own connections, started together, or with one stopped and overtaken."""
 
 import threading
 from collections.abc import Callable, Sequence
@@ -14,19 +14,19 @@ from webapp.domain.subscription import Refusal
 from webapp.purchase import QuoteMoved
 
 Act = Callable[[], object]
-PATIENCE = 20.0  # seconds after which a thread is stuck, and the test fails
+PATIENCE = 20.0  # seconds, after which a thread counts as stuck
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 class Stop(NamedTuple):
-    """Which act is stopped, and at which of its moments (from 1)."""
+    """Which act is stopped, and at which of its moments, counted from 1."""
 
     act: int
     moment: int
 
 
 class Overtaken:
-    """A thread that stops once, until the others are through or wait for it."""
+    """Stops one thread once, until the others have finished or wait for it."""
 
     def __init__(self, moment: int) -> None:
         self.moment, self.reached, self.go_on = moment, threading.Event(), threading.Event()
@@ -40,12 +40,12 @@ class Overtaken:
 
 
 def _may_stop(moment: str) -> bool:
-    """SQLite has one writer: who stops inside its transaction is overtaken by nobody."""
+    """SQLite has one writer: nothing can overtake a thread that stops inside its transaction."""
     return db.engine.dialect.name == "postgresql" or moment not in ("statement", "before commit")
 
 
 def answer(act: Act) -> object:
-    """What the caller is told: a value, or the name of the refusal. Any other exception is a defect."""
+    """What the act returns, or the name of its refusal. Any other exception is a defect."""
     try:
         return act()
     except (Refusal, NotFound, QuoteMoved) as refusal:
@@ -53,7 +53,7 @@ def answer(act: Act) -> object:
 
 
 def alone(app: Flask, act: Act) -> tuple[object, list[str]]:
-    """What an act answers by itself, and its moments at which it may be overtaken."""
+    """What an act answers when alone, and its moments at which it may be overtaken."""
     seen: list[str] = []
     with watched(app, seen.append, all_of_them=True):
         answered = answer(act)
@@ -62,9 +62,9 @@ def alone(app: Flask, act: Act) -> tuple[object, list[str]]:
 
 
 def together(app: Flask, acts: Sequence[Act], stop: Stop | None = None) -> list[object]:
-    """What each act answered, all begun at once; with `stop`, the others begin when that one has stopped.
+    """Starts all acts at once, and returns their answers; with `stop`, the others start when that act has stopped.
 
-    Raises what an act raised that is no refusal.
+    Raises any exception of an act that is not a refusal.
     """
     db.session.remove()
     answers: list[object] = [None] * len(acts)
@@ -84,7 +84,7 @@ def together(app: Flask, acts: Sequence[Act], stop: Stop | None = None) -> list[
         except BaseException as fault:
             answers[number] = fault
         if stop and stop.act == number:
-            overtaken.reached.set()  # even if it has fewer moments
+            overtaken.reached.set()  # in case it has fewer moments
 
     threads = [threading.Thread(target=run, args=(number,)) for number in range(len(acts))]
     with watched(app, overtaken, all_of_them=True):
@@ -101,7 +101,7 @@ def together(app: Flask, acts: Sequence[Act], stop: Stop | None = None) -> list[
 
 
 def _let_go_on(overtaken: Overtaken, others: Sequence[threading.Thread]) -> None:
-    """Lets the one that stopped go on when the others are through, or wait for what it holds."""
+    """Releases the stopped thread once the others have finished, or wait for its locks."""
     while any(thread.is_alive() for thread in others):
         for thread in others:
             thread.join(0.01)
@@ -111,7 +111,7 @@ def _let_go_on(overtaken: Overtaken, others: Sequence[threading.Thread]) -> None
 
 
 def _somebody_waits() -> bool:
-    """For a lock; on SQLite nobody does, as who may be stopped holds none."""
+    """Whether a connection waits for a lock; never on SQLite, where a stopped thread holds none."""
     if db.engine.dialect.name != "postgresql":
         return False
     with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
@@ -119,6 +119,6 @@ def _somebody_waits() -> bool:
 
 
 def again(app: Flask, act: Act, answered: object) -> object:
-    """Who came while a payment was in flight was refused without any effect, and does it again as the page says."""
+    """Repeats an act that was refused because a payment was pending, as the page tells its reader to do."""
     with app.app_context():
         return answer(act) if answered in ("PaymentPending", "CardInUse") else answered

@@ -1,4 +1,4 @@
-"""What must be true of an account whatever happened to it, and its state without what differs from one to the next."""
+"""What must hold for an account whatever happened to it, and its state in a comparable form."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -24,7 +24,7 @@ def without(row: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def truth(app: Flask, made: Made) -> dict[str, Any]:
-    """QA's state, in which two accounts with the same history are equal: no identifier, no time of day."""
+    """The account's state without ids and times of day, so that two accounts with one history are equal."""
     account_state = state(app, made)
     return {
         "subscriptions": sorted((without(row, "id") for row in account_state["subscriptions"]), key=repr),
@@ -37,14 +37,14 @@ def truth(app: Flask, made: Made) -> dict[str, Any]:
 
 
 def later(made: Made, by: timedelta) -> None:
-    """The account's clock moves on and its sweep runs; none of its subscriptions fails."""
+    """Moves the account's clock and sweeps; no subscription may fail."""
     now = ports().clock.now(db.session.get_one(Account, made.account))
     _set_clock(made.account, now + by)
     assert rollover.sweep(made.account) == 0
 
 
 def check(made: Made, nothing_pending: bool = False) -> None:
-    """The invariants of money, periods, cards and invoice numbers, over everything that the account ever did."""
+    """Checks the invariants of money, periods, cards and invoice numbers over the account's whole history."""
     db.session.rollback()
     invariants.check_quiet(made.account)
     attempts = db.session.execute(
@@ -69,7 +69,7 @@ def check(made: Made, nothing_pending: bool = False) -> None:
 
 
 def _check_periods(made: Made, paid: list[Quote]) -> None:
-    """A quote and a period are paid once; what is paid is there, and not after an end."""
+    """A quote and a period are paid once; a paid period exists, and none follows the end."""
     assert len({quote.id for quote in paid}) == len(paid)
     renewals = [(quote.subscription_id, quote.ordinal) for quote in paid if quote.kind == "renewal"]
     assert len(set(renewals)) == len(renewals)
@@ -82,7 +82,7 @@ def _check_periods(made: Made, paid: list[Quote]) -> None:
 
 
 def _check_numbers(invoices: Sequence[Invoice]) -> None:
-    """Without a gap within a year, and in the order of the dates."""
+    """Invoice numbers have no gap within a year and follow the dates."""
     for year in {invoice.issued_on.year for invoice in invoices}:
         numbered = sorted((invoice.number, invoice.issued_on) for invoice in invoices if invoice.issued_on.year == year)
         assert [number for number, _ in numbered] == [f"MQ-{year}-{n:06d}" for n in range(1, len(numbered) + 1)]

@@ -1,4 +1,4 @@
-"""Shorthand for the tests: what QA's contract does, from inside."""
+"""Shorthand for the tests: accounts, quotes, payments, invoices and the state of the database."""
 
 import re
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ RETURN_URL = "http://localhost/back"
 
 
 def post(app: Flask, path: str, **form: object) -> Any:
-    """A sandbox route, answered in JSON."""
+    """Posts to a route of the sandbox; returns its JSON."""
     answer = app.test_client().post(f"/sandbox/accounts{path}", data=form, headers={"Accept": "application/json"})
     assert answer.status_code in (200, 201), answer.text
     return answer.json
@@ -37,7 +37,7 @@ def subscription(made: Made) -> str:
 
 
 def quoted(app: Flask, made: Made, seats: int = 14) -> str:
-    """A quote with the default card chosen, ready to be paid."""
+    """Makes a quote with the default card, ready to pay."""
     with app.test_request_context():
         quote = purchase.quote_renewal(made.account, subscription(made), seats)
         purchase.choose_card(made.account, subscription(made), quote, made.cards[0])
@@ -45,7 +45,7 @@ def quoted(app: Flask, made: Made, seats: int = 14) -> str:
 
 
 def pay(app: Flask, made: Made, quote: str, attempt: int = 1) -> str:
-    """What became of the attempt."""
+    """Pays the quote; returns the state of the attempt."""
     with app.test_request_context():
         return purchase.pay(made.account, subscription(made), quote, attempt, RETURN_URL).state
 
@@ -64,7 +64,7 @@ def xml_url(made: Made) -> str:
 
 
 def rewrite(made: Made, **content: Any) -> None:
-    """The invoice as if it had been issued with other words; the screens never do this."""
+    """Changes the snapshot of the newest invoice, which the portal never does."""
     invoice = invoice_of(made)
     snapshot = {name: content.get(name, value) for name, value in invoice.snapshot.items()}
     with transaction() as session:
@@ -76,7 +76,7 @@ def buyer(made: Made, **content: Any) -> dict[str, Any]:
 
 
 def issue(made: Made, count: int, of: str | None = None, first_day: date = date(2020, 1, 1)) -> None:
-    """`count` past invoices like the account's own, two on each day."""
+    """Adds `count` past invoices like the account's own, two a day."""
     like = invoice_of(made)
     columns = {
         name: getattr(like, name) for name in ("issuer_id", "account_id", "currency", "net", "tax", "total", "snapshot")
@@ -104,7 +104,7 @@ def step(made: Made, quote: str, name: str) -> str:
 
 @contextmanager
 def statements() -> Iterator[list[str]]:
-    """What the database is asked meanwhile."""
+    """Collects the statements that are sent to the database."""
     asked: list[str] = []
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
@@ -119,7 +119,7 @@ def statements() -> Iterator[list[str]]:
 
 
 def dump(counts: bool = False) -> dict[str, list[Any]]:
-    """Every row of every table, to show that nothing changed; with `counts`, how often something was tried, too."""
+    """Every row of every table, to show that nothing changed; `counts` includes the rate limits."""
     db.session.rollback()
     return {
         table.name: sorted(map(repr, db.session.execute(text(f'SELECT * FROM "{table.name}"')).all()))
@@ -136,7 +136,7 @@ CARD = {"number": "4242 4242 4242 4242", "expiry": "12/31", "code": "123", "hold
 
 
 def words(text: str) -> str:
-    """What is read of a page, in one line, with plain spaces."""
+    """The visible text of a page, in one line with plain spaces."""
     text = re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.S)
     return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("&#39;", "'").split())
 
