@@ -61,7 +61,7 @@ def test_the_sixth_wrong_guess_waits_and_is_told_how_long(app: Flask, business: 
 
 
 def test_somebody_elses_guesses_keep_no_owner_out(app: Flask, business: Made) -> None:
-    """Not even guesses from the owner's own address, in a browser that the owner has used."""
+    """The owner still gets in from another address, and in a browser that signed in before."""
     known = app.test_client()
     assert guess(known, business.email, business.password, "198.51.100.7").status_code == 303
     known.post("/sign-out")
@@ -91,7 +91,7 @@ def test_one_address_alone_does_not_use_up_what_an_email_is_allowed(app: Flask, 
 def test_a_known_browser_guesses_no_more_than_ten_times(app: Flask, business: Made) -> None:
     known = signed_in(app, business)
     assert [guess(known, business.email).status_code for _ in range(11)] == [422] * 10 + [429]
-    other = scenarios.make("business")  # this browser has not seen any of them
+    other = scenarios.make("business")  # which never signed in from this browser
     assert [guess(known, other.email).status_code for _ in range(6)] == [422] * 5 + [429]
 
 

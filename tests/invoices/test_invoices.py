@@ -22,7 +22,7 @@ OWN = ["MQ-2027-000001", *[f"MQ-2026-{n:06d}" for n in (5, 4, 3, 2, 1)]]  # the 
 
 
 def numbers(page: str, but: str = "") -> list[str]:
-    """The numbers of the documents in the list, without those that a credit note refers to."""
+    """The numbers of the listed documents; spans with the class `but` are left out."""
     page = re.sub(rf'<span class="{but}">.*?</span>', "", page) if but else page
     return re.findall(r'href="/billing/invoices/\w+">([^<]+)</a>', page)
 

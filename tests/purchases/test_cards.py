@@ -196,7 +196,7 @@ def test_the_default_card_is_kept_and_the_way_on_is_another_default(owner: Flask
         assert 'class="button" href="/billing"' in answer.text
         assert 'action="/billing/cards/' not in answer.text
     assert dump() == before
-    with pytest.raises(IntegrityError), transaction() as session:  # the schema alone forbids it
+    with pytest.raises(IntegrityError), transaction() as session:  # the schema forbids it, too
         session.execute(delete(Card).where(Card.id == two.cards[0]))
 
 

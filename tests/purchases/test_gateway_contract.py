@@ -9,16 +9,7 @@ from flask import Flask
 
 from tests.support.gateways import AMOUNT, BACK, LACKING, World
 from webapp.domain.money import Money
-from webapp.ports import (
-    ActionRequired,
-    Cancelled,
-    Captured,
-    Declined,
-    NewCard,
-    Outcome,
-    OutcomeUnknown,
-    Refunded,
-)
+from webapp.ports import ActionRequired, Cancelled, Captured, Declined, NewCard, Outcome, OutcomeUnknown, Refunded
 from webapp.sandbox.scenarios import Made
 
 

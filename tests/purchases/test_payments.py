@@ -10,9 +10,7 @@ from sqlalchemy import select, update
 from tests.support.world import RETURN_URL, pay, post, quoted, renew_url, signed_in, state, step
 from webapp import purchase
 from webapp.db import db, transaction
-from webapp.domain.subscription import (
-    PaymentPending,
-)
+from webapp.domain.subscription import PaymentPending
 from webapp.models import Card, Payment
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

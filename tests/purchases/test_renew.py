@@ -8,11 +8,7 @@ from sqlalchemy import select, update
 from tests.support.world import dump, pay, post, quoted, renew_url, signed_in, state, statements, step, subscription
 from webapp import billing, purchase
 from webapp.db import db, transaction
-from webapp.domain.subscription import (
-    AlreadyRenewed,
-    CancellationOpen,
-    PlanForbids,
-)
+from webapp.domain.subscription import AlreadyRenewed, CancellationOpen, PlanForbids
 from webapp.models import Card, ChangeRow, Quote
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

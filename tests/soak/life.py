@@ -7,14 +7,10 @@ from unittest.mock import patch
 
 from flask import Flask
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import (
-    invariant,
-)
+from hypothesis.stateful import invariant
 from sqlalchemy import event
 
-from tests.soak.life_base import (
-    MACHINE_TIME,
-)
+from tests.soak.life_base import MACHINE_TIME
 from tests.soak.life_purchases import Purchases
 from tests.soak.life_requests import Requests
 from tests.soak.life_time import Time

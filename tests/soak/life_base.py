@@ -11,11 +11,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Flask
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    rule,
-)
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from sqlalchemy import event
 
 from tests.soak.model import Model

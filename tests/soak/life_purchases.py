@@ -1,10 +1,7 @@
 """Purchases and refunds in a random life."""
 
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    precondition,
-    rule,
-)
+from hypothesis.stateful import precondition, rule
 from sqlalchemy import select
 
 from tests.soak.life_base import BACK, LifeBase, faults, indexes, nth, seats

@@ -4,10 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from hypothesis import strategies as st
-from hypothesis.stateful import (
-    precondition,
-    rule,
-)
+from hypothesis.stateful import precondition, rule
 
 from tests.soak.life_base import BACK, BEHAVIOURS, BUYERS, TREATMENT, LifeBase, indexes, nth
 from tests.soak.model_parts import Card, Change

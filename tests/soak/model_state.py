@@ -5,16 +5,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from tests.soak.model_parts import (
-    TRIES,
-    Attempt,
-    Card,
-    Change,
-    Credit,
-    Prices,
-    Quote,
-    boundary,
-)
+from tests.soak.model_parts import TRIES, Attempt, Card, Change, Credit, Prices, Quote, boundary
 
 
 @dataclass

@@ -5,9 +5,7 @@ from collections.abc import Iterator
 import pytest
 from flask import Flask
 from hypothesis import settings
-from hypothesis.stateful import (
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import run_state_machine_as_test
 
 from tests.soak.life import MIXED, machine, still
 from tests.support import databases

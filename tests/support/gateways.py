@@ -11,10 +11,7 @@ from tests.servers.stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
 from webapp.adapters.stripe import StripeGateway
 from webapp.db import db, transaction
 from webapp.domain.money import Money
-from webapp.ports import (
-    PaymentGateway,
-    ports,
-)
+from webapp.ports import PaymentGateway, ports
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount, SandboxCard, SandboxCharge
 
