@@ -5,13 +5,24 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run test test-all on-sqlite in-browsers on-postgresql lint types fmt record matrix bench mutate soak soak-kills soak-invoices wheel clean
+.PHONY: run dev test test-all on-sqlite in-browsers on-postgresql lint types fmt messages record matrix bench mutate soak soak-kills soak-invoices wheel clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
 	@$(FLASK) db upgrade
 	@$(FLASK) demo
 	@exec $(FLASK) serve
+
+# Restarts when a Python file, a style, a script or the compiled catalogue changes; templates are read anew at each request.
+# No sweep and no sender of mails run beside it: the sandbox's clock runs the sweep of the account that it moves.
+dev: export SANDBOX := 1
+dev: export HOST := 127.0.0.1
+dev: export PORT ?= 8000
+dev: $(VENV)/.run $(CATALOGS)
+	@$(FLASK) db upgrade
+	@$(FLASK) demo
+	@exec $(FLASK) run --debug --host $(HOST) --port $(PORT) \
+		--extra-files "$$(find static webapp/translations -name '*.css' -o -name '*.js' -o -name '*.mo' | paste -sd :)"
 
 # On SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both, the slow tests too.
 SOME := not slow
@@ -43,6 +54,13 @@ types: $(VENV)/.test
 
 fmt: $(VENV)/.test
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
+
+# Adds the sentences that the code says and the French catalogue lacks, and takes out those that nothing says any more.
+messages: $(VENV)/.run
+	@$(VENV)/bin/pybabel --quiet extract -F pyproject.toml --no-location --sort-output -o messages.pot .
+	@$(VENV)/bin/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 110 \
+		-i messages.pot -d webapp/translations
+	@$(MAKE) --no-print-directory $(CATALOGS)
 
 record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record

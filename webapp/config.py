@@ -85,7 +85,7 @@ def _whole_number(name: str, default: str, least: int, most: int) -> int:
 
 
 def from_environment() -> dict[str, Any]:
-    """The settings, each documented in the README."""
+    """The settings, each described in docs/operate.md."""
     env = os.environ
     instance = Path(env.get("INSTANCE_DIR", (Path.cwd() if ROOT == PACKAGE else ROOT) / "instance"))
     sandbox = env.get("SANDBOX", "0") == "1"

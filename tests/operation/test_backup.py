@@ -25,7 +25,7 @@ OWNERS, BEFORE = 8, 3
 
 
 def copy(app: Flask, file: Path) -> None:
-    """Makes a backup as the README says."""
+    """Makes a backup as docs/operate.md says."""
     if POSTGRESQL:
         url = app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")
         subprocess.run([server().bin_path / "pg_dump", "--format=custom", f"--file={file}", url], check=True)

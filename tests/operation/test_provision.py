@@ -19,7 +19,7 @@ from webapp.ports import ports
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount, SandboxHeadcount
 
-EXAMPLE = Path(__file__).resolve().parents[2] / "account.example.json"
+EXAMPLE = Path(__file__).resolve().parents[2] / "docs" / "account.example.json"
 
 
 @pytest.fixture

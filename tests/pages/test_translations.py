@@ -24,7 +24,7 @@ def strings(message: Message) -> list[str]:
 
 def test_every_sentence_of_the_code_is_in_french(tmp_path: Path) -> None:
     catalogue = tmp_path / "found.pot"
-    command = ["-q", "extract", "-F", "babel.cfg", "-k", "lazy_gettext", "-o", str(catalogue), "."]
+    command = ["-q", "extract", "-F", "pyproject.toml", "-o", str(catalogue), "."]
     subprocess.run([sys.executable, "-m", "babel.messages.frontend", *command], cwd=ROOT, check=True)
     with catalogue.open("rb") as file:
         needed = {str(message.id) for message in read_po(file) if message.id}
