@@ -46,7 +46,7 @@ def begin(sandbox: Sandbox, new_context: Callable[..., BrowserContext], faults: 
         scenario: str, *, locale: str = "fr", scripts: bool = True, portal: Sandbox = sandbox, width: int = 1280,
         inspected: bool = False, **given: Any,
     ) -> Walk:  # fmt: skip
-        given = {"viewport": {"width": width, "height": 800}, "service_workers": "block", **given}
+        given = {"viewport": {"width": width, "height": 800}, **given}
         context = new_context(locale=REGIONS[locale], java_script_enabled=scripts, **given)
         hear(context, faults)
         walk = Walk(context.new_page(), portal, locale, portal.account(scenario), scripts=scripts)

@@ -197,23 +197,6 @@ def test_a_confirmation_without_a_network_is_tried_again_and_done_once(begin: Be
     faults.clear()
 
 
-@pytest.mark.parametrize(("locale", "said"), [("fr", "Hors connexion"), ("en", "No connection")])
-def test_without_a_network_a_page_says_so_and_leads_on(begin: Begin, faults: list[str], locale: str, said: str) -> None:
-    walk = begin("business", locale=locale, service_workers="allow")
-    page = walk.page
-    page.evaluate("navigator.serviceWorker.ready")
-    page.context.set_offline(True)
-    page.goto(f"{walk.sandbox.url}/billing")
-    expect(page.get_by_role("heading", level=1)).to_have_text(said)
-    expect(page.get_by_text("Ateliers")).to_have_count(0)
-    assert page.evaluate("getComputedStyle(document.querySelector('.alert')).borderStyle") == "solid"
-    faults.clear()  # the browser's own notes of the network
-    assert faults_of(page) == []
-    page.context.set_offline(False)
-    page.get_by_role("link", name=re.compile("Réessayer|Try again")).click()
-    expect(page.get_by_role("heading", level=1)).to_have_text(walk["Payment & billing"])
-
-
 @pytest.mark.parametrize("status", [429, 502])
 def test_a_page_of_a_server_in_front_never_lands_in_a_dialog(begin: Begin, faults: list[str], status: int) -> None:
     walk = begin("business")

@@ -13,18 +13,14 @@ RUN_AXE = """async rules => {
     const covered = document.querySelector("details.menu[open]") ? [["details.menu:not([open])"]] : [];
     return (await axe.run({exclude: covered}, {runOnly: rules})).violations;
 }"""
-ANSWERED = re.compile(
-    r"Failed to load resource: the server responded with a status of (4\d\d|50[03])"
-    "|Service Worker registration blocked by Playwright"
-)
+ANSWERED = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[03])")
 NARROWEST = 320
 # What screens that are alike differ by: ids, addresses, tokens.
 NAMES = re.compile(r"[0-9a-f]{8,}|[\w.-]{30,}")
 
 
 def hear(context: BrowserContext, faults: list[str]) -> None:
-    """Page errors, console errors and policy violations; the browser's note of a refusal's status is none,
-    nor is that of a service worker that the test does without."""
+    """Page errors, console errors and policy violations; the browser's note of a refusal's status is none."""
 
     def on_console(message: ConsoleMessage) -> None:
         if message.type in ("error", "warning") and not ANSWERED.match(message.text):

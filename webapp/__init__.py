@@ -20,7 +20,7 @@ __all__ = ["create_app", "models"]
 PAGES = (
     "sign_in", "sso", "passwords", "sessions", "preferences", "subscriptions", "manage", "renew", "add", "reduce",
     "cancel", "undo", "purchase", "billing", "billing_info", "cards", "contact", "activity", "active_users",
-    "accessibility", "offline",
+    "accessibility",
 )  # fmt: skip
 csrf = CSRFProtect()
 
@@ -128,8 +128,6 @@ def _press(response: Response) -> Response:
         response.vary.add("Accept-Encoding")
         for needless in ("Accept-Ranges", "Content-Disposition", "ETag", "Expires", "Last-Modified"):
             response.headers.pop(needless, None)  # 200 bytes of each file, whose address changes with it
-        if request.path.endswith("/worker.js"):
-            response.headers["Service-Worker-Allowed"] = "/"
         if request.accept_encodings.best_match(["br"]):
             response.set_data(_pressed(whole))
             response.content_encoding = "br"

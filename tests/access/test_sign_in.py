@@ -60,7 +60,6 @@ def test_every_page_but_the_public_ones_wants_an_owner(app: Flask) -> None:
         "sign_in.sign_out",
         "preferences.language",
         "accessibility.page",
-        "offline.page",
         "sso.begin",
         "sso.callback",
         "passwords.forgotten",

@@ -25,6 +25,7 @@ SCHEMATRONS = (
 RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformationEntity:100}"
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 FACTUR_X = ("INVOICE", "factur-x.xml", "1.0", "EN 16931")
+OBJECT = re.compile(rb"[\r\n]\d+ 0 obj\r?\n")  # ISO 19005-3, 6.1.9
 FACTUR_X_SPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
 
 
@@ -107,6 +108,7 @@ def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
     dictionaries = [thing for thing in everything if hasattr(thing, "get")]
     fonts = [dictionary for dictionary in dictionaries if dictionary.get("/Type") == "/FontDescriptor"]
     data = [file["/EF"]["/F"].get_object() for file in files]
+    offsets = [offset for number, offset in reader.xref[0].items() if number]
     checks = {
         "XMP: PDF/A-3b": (metadata_texts.get(("pdfaid", "part")), metadata_texts.get(("pdfaid", "conformance")))
         != ("3", "B"),
@@ -129,6 +131,8 @@ def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
         or "/AA" in root,
         "encryption": "/Encrypt" in reader.trailer,
         "identity": len(reader.trailer.get("/ID", [])) != 2,
+        "information": not reader.metadata or not reader.metadata.title or not reader.metadata.author,
+        "layout of objects": not all(OBJECT.match(pdf, offset - 1) for offset in offsets),
     }
     return [f"PDF: {name}" for name, wrong in checks.items() if wrong]
 

@@ -130,7 +130,6 @@ def _look_around(owner: Owner) -> None:
         "/contact",
         "/activity",
         "/accessibility",
-        f"/offline/{owner.locale}",
         "/billing/invoices",
         "/billing/invoices?search=none",
         "/never",

@@ -10,6 +10,7 @@ from wtforms.validators import StopValidation
 
 from .. import billing, formats
 from .. import billing_information as rules
+from ..addresses import WrongAddress
 from ..auth import me
 from ..formats import ngettext
 from .forms import PortalForm, printable
@@ -101,11 +102,17 @@ class InformationForm(PortalForm):
     def validate_billing_emails(self, field: Field) -> None:
         try:
             rules.emails(field.data or "")
-        except rules.WrongEmails as wrong:
-            if not wrong.address:
-                raise StopValidation(gettext("Enter 1 to 10 e-mail addresses.")) from None
-            shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.address[:60])
-            raise StopValidation(gettext("“%(address)s” is not an e-mail address.", address=shown)) from None
+        except rules.WrongEmailCount:
+            raise StopValidation(gettext("Enter 1 to 10 e-mail addresses.")) from None
+        except WrongAddress as wrong:
+            shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.text[:60])
+            if wrong.accented:
+                sentence = gettext(
+                    "We cannot send mail to “%(address)s”: before the @, use letters without accents.", address=shown
+                )
+            else:
+                sentence = gettext("“%(address)s” is not an e-mail address.", address=shown)
+            raise StopValidation(sentence) from None
 
     def information(self) -> rules.Information:
         told = {name: getattr(self, name).data for name in rules.Information._fields}
