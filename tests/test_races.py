@@ -55,7 +55,7 @@ def on_the_day(_app: Flask, made: Made) -> list[str]:
     """The first day that is not paid; the subscriptions for which that is so."""
     found = loading.load_all(made.account)
     facts = found[0].facts()
-    _set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
+    _set_clock(made.account, datetime.combine(facts.paid_until, time(), made.now.tzinfo))
     return [one.id for one in found]
 
 
@@ -156,7 +156,7 @@ def roll_over(_app: Flask, made: Made, _given: object) -> object:
 
 
 def roll_first(_app: Flask, made: Made, subscriptions: list[str], which: int = 0) -> object:
-    return rollover.roll_over((made.account, subscriptions[which]))["renewed"]
+    return rollover.roll_over(rollover.SubscriptionKey(made.account, subscriptions[which]))["renewed"]
 
 
 roll_second = partial(roll_first, which=1)

@@ -92,7 +92,7 @@ def quick(stripe_app: Flask, stripe: Stripe) -> None:
     """A gateway that gives up sooner."""
     gateway = StripeGateway(SECRET_KEY, WEBHOOK_SECRET, stripe.url, timeout=(1, 0.3), retries=0)
     found = stripe_app.extensions["ports"]
-    stripe_app.extensions["ports"] = replace(found, gateway=gateway, notifier=gateway)
+    stripe_app.extensions["ports"] = replace(found, gateway=gateway, gateway_events=gateway)
     return
 
 

@@ -16,7 +16,7 @@ from webapp.models.subscriptions import PriceList, Subscription
 from webapp.ports import NewCard
 from webapp.purchases import cards, wallet
 from webapp.renewals import sweep
-from webapp.renewals.rollover import Done
+from webapp.renewals.rollover import Tally
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount
@@ -46,8 +46,8 @@ def pass_time(gone: timedelta) -> None:
             account.set_to += gone
 
 
-def swept(threads: int = 1) -> Done:
-    return sum(sweep.swept(threads=threads), Done())
+def swept(threads: int = 1) -> Tally:
+    return sum(sweep.run(threads=threads), Tally())
 
 
 def renewals() -> int:
@@ -68,26 +68,26 @@ def test_every_subscription_is_seen_once_whatever_the_pages(
     due: list[Made], monkeypatch: pytest.MonkeyPatch, threads: int, size: int
 ) -> None:
     monkeypatch.setattr(sweep, "PAGE", size)
-    assert swept(threads) == Done(seen=7, renewed=7)
+    assert swept(threads) == Tally(seen=7, renewed=7)
     assert renewals() == 7
-    assert swept(threads) == Done()
+    assert swept(threads) == Tally()
 
 
 def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Made]) -> None:
     swept()
     with statements() as asked:
-        assert swept() == Done()
+        assert swept() == Tally()
     assert not any("FROM period" in statement for statement in asked)
     pass_time(timedelta(days=21))
-    assert (swept(), kinds().count("renewal")) == (Done(seen=7), 7)  # a week ahead
-    assert swept() == Done()
+    assert (swept(), kinds().count("renewal")) == (Tally(seen=7), 7)  # a week ahead
+    assert swept() == Tally()
 
 
 def test_a_sweep_with_nothing_to_look_at_waits_for_nobody(due: list[Made]) -> None:
     swept()
     with db.engine.connect().execution_options(immediate=True) as other:
         other.execute(update(Subscription).values(product="held"))
-        assert swept() == Done()
+        assert swept() == Tally()
 
 
 def expiring_default(made: Made) -> None:
@@ -109,10 +109,10 @@ def another_owner(made: Made) -> None:
 def test_whoever_changes_something_makes_the_next_sweep_look(business: Made, change: Callable[[Made], object]) -> None:
     pass_time(timedelta(days=27))
     swept()
-    assert swept() == Done()
+    assert swept() == Tally()
     change(business)
-    assert swept() == Done(seen=1)
-    assert swept() == Done()
+    assert swept() == Tally(seen=1)
+    assert swept() == Tally()
 
 
 def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_it_speaks(
@@ -120,16 +120,16 @@ def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_
 ) -> None:
     for made in due:
         post(app, f"/{made.account}/gateway", next="down")
-    assert swept() == Done(seen=7, silent=3)  # three payments begun, and no more
+    assert swept() == Tally(seen=7, silent=3)  # three payments begun, and no more
     pass_time(timedelta(minutes=1))
-    assert swept() == Done(seen=7, silent=6)  # asked for, and three more begun
+    assert swept() == Tally(seen=7, silent=6)  # asked for, and three more begun
     for made in due:
         post(app, f"/{made.account}/gateway", next="")
     pass_time(timedelta(minutes=1))
     done = swept()
     assert (done["renewed"], done["given up"], renewals()) == (7, 6, 7)
     assert states() == {"captured": 7, "cancelled": 6}
-    assert swept() == Done()
+    assert swept() == Tally()
 
 
 def states() -> dict[str, int]:
