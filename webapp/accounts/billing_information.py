@@ -1,6 +1,5 @@
 """The billing information of an account: whom invoices name as buyer, and who receives them."""
 
-import re
 import unicodedata
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren as fr_siren
 from stdnum.mc import tva as monaco_vat
 
+from .. import addresses
 from ..db import LOCK, db, transaction
 from ..domain.checks import TaxNumber
 from ..domain.tax import EU, FRENCH_VAT_AREA, Treatment, amounts
@@ -24,7 +24,6 @@ def account_of(account_id: str) -> Account:
 VAT_PREFIX = {"GR": "EL", "MC": "FR"}  # countries whose VAT prefix is not their ISO code
 NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # French keyboards type these no-break spaces
 MAX_EMAILS = 10
-EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.A | re.I)
 
 
 class WrongDigits(ValueError):
@@ -38,11 +37,11 @@ class WrongCountry(ValueError):
         self.prefix = prefix
 
 
-class WrongEmails(ValueError):
-    """`address` is the first invalid address. It is empty if there is none or more than MAX_EMAILS."""
+class WrongEmailCount(ValueError):
+    """There is no address, or more than MAX_EMAILS."""
 
-    def __init__(self, address: str = "") -> None:
-        self.address = address
+    def __init__(self) -> None:
+        super().__init__(f"Write 1 to {MAX_EMAILS} e-mail addresses")
 
 
 class Information(NamedTuple):
@@ -105,20 +104,17 @@ def vat_number(country: str, text: str) -> str | None:
 
 
 def emails(text: str) -> list[str]:
-    """One to ten addresses, one a line or between commas, each once. Raises WrongEmails."""
-    found = {address.lower(): address for part in re.split(r"[,\r\n]", text) if (address := plain(part))}
-    for address in found.values():
-        if len(address) > 254 or not EMAIL.fullmatch(address):
-            raise WrongEmails(address)
-    if not 1 <= len(found) <= MAX_EMAILS:
-        raise WrongEmails
-    return list(found.values())
+    """The addresses in a text, each once. Raises WrongEmailCount, and WrongAddress for the first invalid one."""
+    recipients = addresses.parse_list(plain(text)) if len(text) <= addresses.LONGEST_LIST else []
+    if not 1 <= len(recipients) <= MAX_EMAILS:
+        raise WrongEmailCount
+    return recipients
 
 
 def update_information(account_id: str, information: Information) -> bool:
     """Saves what differs and records it in the activity. Returns whether anything differed.
 
-    Raises WrongDigits, WrongCountry and WrongEmails. Issued invoices do not change: they are snapshots.
+    Raises WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices do not change: they are snapshots.
     """
     information = information._replace(
         siren=siren(information.country, information.siren or ""),
