@@ -114,7 +114,7 @@ def emails(text: str) -> list[str]:
 def update_information(account_id: str, information: Information) -> bool:
     """Saves what differs and records it in the activity. Returns whether anything differed.
 
-    Raises WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices do not change: they are snapshots.
+    Raises WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
     """
     information = information._replace(
         siren=siren(information.country, information.siren or ""),
