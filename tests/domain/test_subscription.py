@@ -36,7 +36,7 @@ from webapp.domain.subscription import (
     check_reduction,
     due,
     next_seats,
-    notices,
+    notice_days,
     projected_seats,
     renewal_target,
     status,
@@ -275,4 +275,4 @@ def test_what_time_makes_due_and_when(facts: Facts, expected: tuple[Due, date] |
     ],
 )
 def test_notice_is_given_seven_days_ahead_and_thirty_for_a_year(facts: Facts, expected: list[tuple[date, int]]) -> None:
-    assert notices(facts) == expected
+    assert notice_days(facts) == expected

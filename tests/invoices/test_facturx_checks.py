@@ -92,4 +92,4 @@ def test_only_a_pdf_of_typsts_is_declared() -> None:
 
 def test_a_document_that_is_made_again_is_the_same_to_the_byte(app: Flask, business: Made) -> None:
     bill = bill_of(invoice_of(business), None)
-    assert documents.made_of(bill) == documents.made_of(bill)
+    assert documents.make_document(bill) == documents.make_document(bill)

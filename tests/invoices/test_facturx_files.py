@@ -39,7 +39,7 @@ def test_a_snapshot_of_before_still_makes_its_documents(app: Flask, client: Flas
     before = ("locale", "product", "kind", "seats", "period", "lines", "tax_treatment", "tax_rate", "card")
     old = {name: invoice.snapshot[name] for name in before}
     for party in ("seller", "buyer"):
-        columns = [*issuing.PARTY.split(), *(["purchase_order"] if party == "buyer" else [])]
+        columns = [*issuing.PARTY_COLUMNS, *(["purchase_order"] if party == "buyer" else [])]
         old[party] = {name: invoice.snapshot[party][name] for name in columns}
     with transaction() as session:
         session.execute(update(Invoice).where(Invoice.id == invoice.id).values(snapshot=old))

@@ -12,9 +12,9 @@ from sqlalchemy import delete, event, select, update
 from tests.support.world import LIST, issue, pay, pdf_url, post, quoted, rewrite, signed_in, subscription
 from webapp.db import db, transaction
 from webapp.invoices import listing
-from webapp.invoices.listing import listed
+from webapp.invoices.listing import list_invoices
 from webapp.models.accounts import Account
-from webapp.models.invoices import Invoice, searched
+from webapp.models.invoices import Invoice, search_key
 from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -193,7 +193,7 @@ def test_a_search_finds_the_beginning_of_a_number_or_an_order(
 ) -> None:
     with transaction() as session:
         like = session.scalars(select(Invoice).where(Invoice.number == OWN[0])).one()
-        like.purchase_order, like.order_key = "PO-77 /É 5", searched("PO-77 /É 5")
+        like.purchase_order, like.order_key = "PO-77 /É 5", search_key("PO-77 /É 5")
     page = client.get(f"{LIST}?search={typed}")
     assert (page.status_code, numbers(page.text)) == (200, expected)
     assert ("Take away a filter, or type less." in page.text) == (not expected)
@@ -212,11 +212,11 @@ def test_the_order_of_a_new_invoice_is_searched(app: Flask, client: FlaskClient,
 def test_a_search_that_means_too_many_says_so(client: FlaskClient, business: Made) -> None:
     issue(business, 120)
     page = client.get(f"{LIST}?search=old").text
-    assert "only some of them were searched" in page
+    assert "only some of them were search_key" in page
     assert numbers(page)[0] == "OLD-000119"
     narrow = client.get(f"{LIST}?search=old-00011").text
     assert numbers(narrow) == [f"OLD-00011{n}" for n in reversed(range(10))]
-    assert "only some of them were searched" not in narrow
+    assert "only some of them were search_key" not in narrow
 
 
 @pytest.mark.service
@@ -254,9 +254,11 @@ def test_choices_of_the_list_are_answered_from_an_index(app: Flask, business: Ma
     for count in range(4):
         for chosen in combinations(choices, count):
             for order in ("", "oldest"):
-                listed(business.account, {name: choices[name] for name in chosen} | {"order": order, "search": ""})
-                listed(business.account, {name: choices[name] for name in chosen} | {"before": "2026-10-01.M"})
-    listed(business.account, {"search": "42"})
+                list_invoices(
+                    business.account, {name: choices[name] for name in chosen} | {"order": order, "search": ""}
+                )
+                list_invoices(business.account, {name: choices[name] for name in chosen} | {"before": "2026-10-01.M"})
+    list_invoices(business.account, {"search": "42"})
     event.remove(db.engine, "before_cursor_execute", note)
     with db.engine.connect() as connection:
         for statement, given in asked:

@@ -42,7 +42,7 @@ def owner(app: Flask, two: Made) -> FlaskClient:
     return signed_in(app, two)
 
 
-def listed(app: Flask, made: Made) -> list[tuple[str, bool]]:
+def list_invoices(app: Flask, made: Made) -> list[tuple[str, bool]]:
     return [(card["last4"], card["default"]) for card in state(app, made)["cards"]]
 
 
@@ -117,7 +117,7 @@ def test_an_added_card_is_listed_told_of_and_no_default(app: Flask, owner: Flask
     page = owner.get(back.removeprefix("http://localhost"), follow_redirects=True).text
     assert "The card ending in 0341 is saved." in page
     owner.get(back.removeprefix("http://localhost"))
-    assert listed(app, two) == [("4242", True), ("4444", False), ("0341", False)]
+    assert list_invoices(app, two) == [("4242", True), ("4444", False), ("0341", False)]
     assert activity_of(two) == [("card_added", "Camille Martin", {}, {"brand": "Visa", "last4": "0341"})]
 
 
@@ -140,7 +140,7 @@ def test_a_deleted_card_is_gone_here_and_at_the_gateway(
     answer = owner.post(url(card_id, "delete"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     assert "The card ending in 4444 is deleted." in owner.get("/billing").text
-    assert listed(app, made) == [("4242", True)]
+    assert list_invoices(app, made) == [("4242", True)]
     assert activity_of(made) == [("card_deleted", "Camille Martin", MASTERCARD, {})]
     db.session.rollback()
     assert db.session.get_one(SandboxCard, card_token).behaviour == "detached"
@@ -171,7 +171,7 @@ def test_a_card_that_came_back_from_the_gateway_and_was_deleted_stays_deleted(
     added = state(app, two)["cards"][-1]["id"]
     assert owner.post(url(added, "delete")).status_code == 303
     assert owner.get(back).status_code == 303
-    assert listed(app, two) == [("4242", True), ("4444", False)]
+    assert list_invoices(app, two) == [("4242", True), ("4444", False)]
 
 
 def test_a_quote_outlives_its_card_and_asks_for_another(app: Flask, owner: FlaskClient, two: Made) -> None:
@@ -236,7 +236,7 @@ def test_a_gateway_that_does_not_detach_is_logged_and_not_shown(
     app.extensions["ports"] = replace(app.extensions["ports"], gateway=DeafGateway(""))
     assert owner.post(url(two.cards[1], "delete")).status_code == 303
     assert "the gateway keeps a card" in caplog.text
-    assert listed(app, two) == [("4242", True)]
+    assert list_invoices(app, two) == [("4242", True)]
 
 
 # Default
@@ -244,7 +244,7 @@ def test_the_new_default_is_first_and_renewals_are_charged_to_it(app: Flask, own
     answer = owner.post(url(two.cards[1], "default"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     assert "The card ending in 4444 is now the default payment method." in owner.get("/billing").text
-    assert listed(app, two) == [("4444", True), ("4242", False)]
+    assert list_invoices(app, two) == [("4444", True), ("4242", False)]
     assert activity_of(two) == [("card_made_default", "Camille Martin", VISA, MASTERCARD)]
     post(app, f"/{two.account}/clock", to="2027-02-15T10:00:00")
     db.session.rollback()
@@ -255,7 +255,7 @@ def test_the_new_default_is_first_and_renewals_are_charged_to_it(app: Flask, own
 def test_making_the_default_twice_is_no_error_and_one_activity(app: Flask, owner: FlaskClient, two: Made) -> None:
     for _ in range(2):
         assert owner.post(url(two.cards[1], "default")).status_code == 303
-    assert listed(app, two) == [("4444", True), ("4242", False)]
+    assert list_invoices(app, two) == [("4444", True), ("4242", False)]
     assert len(activity_of(two)) == 1
 
 

@@ -198,7 +198,7 @@ def test_while_the_gateway_is_down_a_refund_waits_and_a_day_later_a_person_is_ca
     post(app, f"/{business.account}/clock", advance="PT2H")
     assert f"refund {refunds()[0].key} has been pending" in caplog.text
     post(app, f"/{business.account}/gateway", next="")
-    assert sum(done["refunded"] for done in sweep.swept(business.account)) == 1
+    assert sum(done["refunded"] for done in sweep.run(business.account)) == 1
     assert [note.issued_on.isoformat() for note in notes()] == ["2027-01-16"]
     balanced(business)
 

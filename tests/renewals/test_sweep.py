@@ -18,7 +18,7 @@ from webapp.models.subscriptions import PriceList, Subscription
 from webapp.ports import NewCard
 from webapp.purchases import cards, wallet
 from webapp.renewals import sweep
-from webapp.renewals.rollover import Done
+from webapp.renewals.rollover import Tally
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount
@@ -44,8 +44,8 @@ def pass_time(gone: timedelta) -> None:
             account.set_to += gone
 
 
-def swept(threads: int = 1) -> Done:
-    return sum(sweep.swept(threads=threads), Done())
+def run(threads: int = 1) -> Tally:
+    return sum(sweep.run(threads=threads), Tally())
 
 
 def renewals() -> int:
@@ -66,26 +66,26 @@ def test_every_subscription_is_seen_once_whatever_the_pages(
     due: list[Made], monkeypatch: pytest.MonkeyPatch, threads: int, size: int
 ) -> None:
     monkeypatch.setattr(sweep, "PAGE", size)
-    assert swept(threads) == Done(seen=7, renewed=7)
+    assert run(threads) == Tally(seen=7, renewed=7)
     assert renewals() == 7
-    assert swept(threads) == Done()
+    assert run(threads) == Tally()
 
 
 def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Made]) -> None:
-    swept()
+    run()
     with statements() as asked:
-        assert swept() == Done()
+        assert run() == Tally()
     assert not any("FROM period" in statement for statement in asked)
     pass_time(timedelta(days=21))
-    assert (swept(), kinds().count("renewal")) == (Done(seen=7), 7)  # a week before the renewal
-    assert swept() == Done()
+    assert (run(), kinds().count("renewal")) == (Tally(seen=7), 7)  # a week before the renewal
+    assert run() == Tally()
 
 
 def test_a_sweep_with_nothing_to_look_at_waits_for_nobody(due: list[Made]) -> None:
-    swept()
+    run()
     with db.engine.connect().execution_options(immediate=True) as other:
         other.execute(update(Subscription).values(product="held"))
-        assert swept() == Done()
+        assert run() == Tally()
 
 
 def expiring_default(made: Made) -> None:
@@ -106,11 +106,11 @@ def another_owner(made: Made) -> None:
 )
 def test_whoever_changes_something_makes_the_next_sweep_look(business: Made, change: Callable[[Made], object]) -> None:
     pass_time(timedelta(days=27))
-    swept()
-    assert swept() == Done()
+    run()
+    assert run() == Tally()
     change(business)
-    assert swept() == Done(seen=1)
-    assert swept() == Done()
+    assert run() == Tally(seen=1)
+    assert run() == Tally()
 
 
 def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_it_speaks(
@@ -118,16 +118,16 @@ def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_
 ) -> None:
     for made in due:
         post(app, f"/{made.account}/gateway", next="down")
-    assert swept() == Done(seen=7, silent=3)  # it begins three payments and stops
+    assert run() == Tally(seen=7, silent=3)  # it begins three payments and stops
     pass_time(timedelta(minutes=1))
-    assert swept() == Done(seen=7, silent=6)  # it asks for these, and begins three more
+    assert run() == Tally(seen=7, silent=6)  # it asks for these, and begins three more
     for made in due:
         post(app, f"/{made.account}/gateway", next="")
     pass_time(timedelta(minutes=1))
-    done = swept()
+    done = run()
     assert (done["renewed"], done["given up"], renewals()) == (7, 6, 7)
     assert states() == {"captured": 7, "cancelled": 6}
-    assert swept() == Done()
+    assert run() == Tally()
 
 
 def states() -> dict[str, int]:

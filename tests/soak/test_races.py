@@ -155,7 +155,7 @@ def roll_over(_app: Flask, made: Made, _given: object) -> object:
 
 
 def roll_first(_app: Flask, made: Made, subscriptions: list[str], which: int = 0) -> object:
-    return rollover.roll_over((made.account, subscriptions[which]))["renewed"]
+    return rollover.roll_over(rollover.SubscriptionKey(made.account, subscriptions[which]))["renewed"]
 
 
 roll_second = partial(roll_first, which=1)

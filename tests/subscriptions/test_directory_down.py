@@ -24,7 +24,7 @@ from tests.support.world import (
 )
 from webapp.db import db, transaction
 from webapp.domain.refusals import ActiveUsersUnknown
-from webapp.ports import Headcount, TenantDirectory, ports
+from webapp.ports import ActiveUsers, TenantDirectory, ports
 from webapp.purchases import payments, quotes
 from webapp.renewals import rollover, sweep
 from webapp.sandbox import scenarios
@@ -133,7 +133,7 @@ def test_a_sweep_asks_no_more_tenants_once_three_in_a_row_did_not_answer(app: Fl
             account.set_to += timedelta(days=31)
     watched = Watched(ports().directory)
     app.extensions["ports"] = replace(ports(), directory=watched)
-    assert sum(sweep.swept(), rollover.Done()) == rollover.Done(seen=5, renewed=5, uncounted=3)
+    assert sum(sweep.run(), rollover.Tally()) == rollover.Tally(seen=5, renewed=5, uncounted=3)
     assert len(watched.open) == 3
 
 
@@ -159,7 +159,7 @@ class Watched:
         self.real = real
         self.open: list[bool] = []
 
-    def active_users(self, tenant: str) -> Headcount:
+    def active_users(self, tenant: str) -> ActiveUsers:
         self.open.append(db.session().in_transaction())
         return self.real.active_users(tenant)
 

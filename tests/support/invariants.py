@@ -121,7 +121,7 @@ def check_quiet(account: str) -> None:
     for subscription in loading.load_all(account):
         quiet, today = db.session.get(Quiet, subscription.id), ports().clock.now(subscription.account).date()
         if quiet is not None and quiet.until > today:
-            assert sweep._look(subscription) == (False, quiet.until)
+            assert sweep._check(subscription) == (False, quiet.until)
     db.session.rollback()
 
 
