@@ -76,7 +76,7 @@ def _real_adapters(settings: dict[str, Any]) -> Ports:
     clock = MachineClock()
     keys = settings["STRIPE_SECRET_KEY"], settings["STRIPE_WEBHOOK_SECRET"]
     gateway = StripeGateway(*keys, settings["STRIPE_API_URL"])
-    return Ports(gateway, tenant_directory(settings, clock), clock, notifier=gateway)
+    return Ports(gateway, tenant_directory(settings, clock), clock, gateway_events=gateway)
 
 
 def tenant_directory(settings: dict[str, Any], clock: Clock) -> TenantDirectory:

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from ..ports import Clock, DirectoryUnavailable, Headcount
+from ..ports import ActiveUsers, Clock, DirectoryUnavailable
 
 ANSWER_SECONDS = 3.0  # for one answer
 TOTAL_SECONDS = 8.0  # for all answers together: an owner is waiting, or a payment that the sweep began
@@ -67,7 +67,7 @@ class QlikCloud:
         ] = {}  # by tenant: the token, and the time.monotonic() at which to renew it
         self.renewing = threading.Lock()
 
-    def active_users(self, tenant: str) -> Headcount:
+    def active_users(self, tenant: str) -> ActiveUsers:
         """Counts the active users, page by page. `as_of` is the time before the first page.
 
         Raises DirectoryUnavailable.
@@ -85,7 +85,7 @@ class QlikCloud:
                 seen.add(url)
                 users, url = _parse_page(requests_to_tenant.page(url), url, tenant)
                 count += sum(self._counts(user) for user in users)
-        return Headcount(count, as_of)
+        return ActiveUsers(count, as_of)
 
     def _counts(self, user: dict[str, Any]) -> bool:
         """Whether a user is active, and not a bot if bots are not counted."""

@@ -1,4 +1,4 @@
-"""Every word of an invoice or a credit note, in the language that is forced: page and data say the same."""
+"""The words of an invoice or a credit note, the same in the PDF and in the XML. The caller forces the language."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from .facturx import Words
 
 
 def words_of(bill: Bill) -> Words:
-    """What the data tell in words."""
+    """The texts of the XML."""
     return Words(
         lines=[(f"{bill.product} – {label}", note) for label, note in (_line(bill, line) for line in bill.lines)],
         notes=_notes(bill),
@@ -27,7 +27,7 @@ def words_of(bill: Bill) -> Words:
 
 
 def page_of(bill: Bill) -> dict[str, Any]:
-    """What templates/invoices/invoice.typ prints."""
+    """What templates/invoices/invoice.typ prints, each amount and date as text."""
     total = formats.money(bill.total, bill.currency)
     parties = [_party(gettext("Seller"), bill.seller), _party(gettext("Customer"), bill.buyer)]
     if bill.delivery:
@@ -104,13 +104,13 @@ def _party(title: str, party: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(bill: Bill, index: int) -> list[str]:
-    """Description, what explains it, quantity, unit price, VAT and amount."""
+    """The cells: description, explanation, quantity, unit price, VAT and amount."""
     line, (label, note) = bill.lines[index], _line(bill, bill.lines[index])
     tier, several = line["kind"] == "tier", len(set(bill.spans)) > 1
-    plain = tier and line["months"] == 1  # its columns say all
+    explained = tier and line["months"] == 1  # by its quantity and unit price
     return [
         label,
-        " · ".join(part for part in ("" if plain else note, _span(bill.spans[index]) if several else "") if part),
+        " · ".join(part for part in ("" if explained else note, _span(bill.spans[index]) if several else "") if part),
         formats.number(line["seats"] if tier else 1),
         formats.money(line["unit"] * line["months"] if tier else line["amount"], bill.currency),
         "–" if bill.treatment is Treatment.OUTSIDE_EU else formats.percent(bill.rate),
@@ -119,7 +119,7 @@ def _row(bill: Bill, index: int) -> list[str]:
 
 
 def _line(bill: Bill, line: Line) -> tuple[str, str]:
-    """What a line is for, and how its amount comes about: the words of the `line` macro."""
+    """What a line is for and how its amount is computed, as the `line` macro of the templates says it."""
     if line["kind"] not in ("tier", "proration"):
         number = bill.credits[0] if bill.credits else bill.number
         return gettext("Partial refund of invoice %(number)s", number=number), bill.reason
@@ -141,7 +141,7 @@ def _line(bill: Bill, line: Line) -> tuple[str, str]:
 
 
 def _tax_name(bill: Bill) -> str:
-    """The words of the `tax_name` macro."""
+    """The name of the tax, as the `tax_name` macro of the templates says it."""
     if bill.treatment is Treatment.REVERSE_CHARGE:
         return gettext("VAT: reverse charge, due by the customer")
     if bill.treatment is Treatment.OUTSIDE_EU:
@@ -150,7 +150,7 @@ def _tax_name(bill: Bill) -> str:
 
 
 def _exemption(bill: Bill) -> str:
-    """Why there is no VAT, by the article that says so; empty where there is."""
+    """Why there is no VAT, with the article of law. Empty if there is."""
     if bill.treatment is Treatment.REVERSE_CHARGE:
         return gettext(
             "Reverse charge: VAT is due by the customer (CGI art. 283-2; Directive 2006/112/EC, art. 44 and 196)."
@@ -167,7 +167,7 @@ def _debits(bill: Bill) -> str:
 
 
 def _notes(bill: Bill) -> dict[str, str]:
-    """By subject code, what French law has every invoice between firms say (C. com. art. L441-9)."""
+    """The notes that French law requires between businesses, by subject code (C. com. art. L441-9)."""
     points, indemnity = bill.late_payment["points"], bill.late_payment["indemnity"]
     notes = {
         "PMD": gettext(
@@ -200,7 +200,7 @@ def _paid(bill: Bill) -> str:
 
 
 def _legal(seller: Mapping[str, Any]) -> str:
-    """`SAS au capital de 50 000 € · RCS Paris 900 100 207`: what the seller must say of itself on every document."""
+    """`SAS au capital de 50 000 € · RCS Paris 900 100 207`: what the seller must state on every document."""
     form, capital, register = (seller.get(name) for name in ("legal_form", "share_capital", "register"))
     siren = seller["siren"]
     company = (
@@ -213,5 +213,5 @@ def _legal(seller: Mapping[str, Any]) -> str:
 
 
 def _whole(cents: int) -> str:
-    """Euros, without the cents where there are none."""
+    """An amount in euros, without cents if there are none."""
     return re.sub(r"[.,]00(?=\D|$)", "", formats.money(cents))

@@ -98,14 +98,14 @@ def _repeat(once: Callable[[], int], every: int | None, stop: Event) -> int:
 
 def _sweep_with_progress(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
     """Runs one sweep, with a progress bar on a terminal and a summary. Returns how many subscriptions failed."""
-    total, done, began = sweep.to_look_at(account), rollover.Done(), time.monotonic()
+    total, done, began = sweep.count_to_check(account), rollover.Tally(), time.monotonic()
 
     def rate(_item: object) -> str:
         return f"{done['seen'] / max(time.monotonic() - began, 0.001):,.0f}/s"
 
     options = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
     with click.progressbar(length=total, show_pos=True, item_show_func=rate, **options) as bar:  # type: ignore[arg-type]
-        for outcomes in sweep.swept(account, threads):
+        for outcomes in sweep.run(account, threads):
             done.update(outcomes)
             bar.update(outcomes["seen"], done)
             if stop.is_set():
@@ -161,7 +161,7 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
             f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
-    amount = refunds.printed(note.total, note.currency)
+    amount = refunds.format_amount(note.total, note.currency)
     click.echo(f"Credit note {note.number} of {amount} with tax for the invoice {number}.")
 
 

@@ -224,9 +224,9 @@ def _subscription(account: Account, setup: SubscriptionSetup, name: str, now: da
 def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
     """Adds a past automatic attempt to pay the unpaid period, which the bank declined."""
     facts = subscription.facts()
-    day = facts.boundary(facts.last_paid + 1) + timedelta(days=ATTEMPT_DAYS[attempt])
+    day = facts.paid_until + timedelta(days=ATTEMPT_DAYS[attempt])
     at = datetime.combine(day, time(), zone)
-    quote = _quote(subscription, facts.last_paid + 1, facts.seats[facts.last_paid])
+    quote = _quote(subscription, facts.next_unpaid, facts.last_paid_seats)
     quote.id, quote.automatic, quote.price_list_id = new_id(), True, subscription.price_list_id
     quote.created_at, quote.expires_at = at, at + timedelta(minutes=30)
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()

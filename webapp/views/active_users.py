@@ -6,7 +6,7 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
-from ..ports import Headcount, ports
+from ..ports import ActiveUsers, ports
 from ..subscriptions import active_users, loading
 
 blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
@@ -23,7 +23,7 @@ def count(subscription_id: str) -> ResponseReturnValue:
     counted = active_users.count_active_users(me().account_id, subscription_id)
     subscription = loading.load(me().account_id, subscription_id)
     now = ports().clock.now(subscription.account)
-    newest = counted or Headcount(subscription.active_users, subscription.active_users_as_of)
+    newest = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
     return render_template(
         "stepper/_watch.html",
         procedure=procedure,

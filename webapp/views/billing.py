@@ -36,8 +36,8 @@ def page() -> ResponseReturnValue:
     return render_template(
         "billing/page.html",
         account=billing_information.account_of(me().account_id),
-        cards=cards.listed(me().account_id),
-        invoices=listing.newest(me().account_id, 3),
+        cards=cards.list_cards(me().account_id),
+        invoices=listing.newest_invoices(me().account_id, 3),
     )
 
 
@@ -63,7 +63,7 @@ def card_return() -> ResponseReturnValue:
 @blueprint.get("/invoices")
 def invoices() -> ResponseReturnValue:
     """« Factures », filtered, searched and sorted. Query parameters that are not valid are ignored."""
-    return render_template("invoices/index.html", page=listing.listed(me().account_id, request.args))
+    return render_template("invoices/index.html", page=listing.list_invoices(me().account_id, request.args))
 
 
 @blueprint.get("/invoices/<invoice_id>")

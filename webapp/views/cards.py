@@ -16,7 +16,7 @@ REFUSALS = (refusals.DefaultCardKept, refusals.CardInUse)
 
 @blueprint.get("/delete")
 def confirm_deletion(card_id: str) -> ResponseReturnValue:
-    card = cards.find(me().account_id, card_id)
+    card = cards.find_card(me().account_id, card_id)
     try:
         cards.check_deletion(card)
     except REFUSALS as refusal:
@@ -29,7 +29,7 @@ def delete(card_id: str) -> ResponseReturnValue:
     try:
         last4 = cards.delete(me().account_id, card_id)
     except REFUSALS as refusal:
-        return _refused(cards.find(me().account_id, card_id), refusal)
+        return _refused(cards.find_card(me().account_id, card_id), refusal)
     flash(gettext("The card ending in %(last4)s is deleted.", last4=last4))
     return redirect(url_for("billing.page"), 303)
 

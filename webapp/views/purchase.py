@@ -173,7 +173,7 @@ def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     if payment.state == "pending" and payment.action_url:
         return redirect(step_url("authentication", quote), 303)
     if payment.state == "pending":
-        is_long = payments.waiting_for(payment, quote.subscription.account) >= payments.LONG_PENDING
+        is_long = payments.waiting_time(payment, quote.subscription.account) >= payments.LONG_PENDING
         return render_template("purchase/pending.html", quote=quote, payment=payment, long=is_long)
     invoice = listing.invoice_of_payment(payment.key)
     period = quote.subscription.facts().period(quote.ordinal)

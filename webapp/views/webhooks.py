@@ -6,7 +6,7 @@ from flask import Blueprint, abort, request
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import public
-from ..ports import Forged, OutcomeUnknown, ports
+from ..ports import ForgedEvent, OutcomeUnknown, ports
 from ..purchases import gateway_events
 
 log = logging.getLogger(__name__)
@@ -17,12 +17,12 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 @public
 def stripe() -> ResponseReturnValue:
     """200: done, or ignored; 400: not signed by Stripe; 503: Stripe must send it again."""
-    notifier = ports().notifier
-    if notifier is None:
+    reader = ports().gateway_events
+    if reader is None:
         abort(404)
     try:
-        event = notifier.heard(request.get_data(), request.headers.get("Stripe-Signature", ""))
-    except Forged as fault:
+        event = reader.read_event(request.get_data(), request.headers.get("Stripe-Signature", ""))
+    except ForgedEvent as fault:
         log.warning(
             "a notification at %s was refused (%s): if Stripe sent it, check STRIPE_WEBHOOK_SECRET and this clock",
             request.path,
@@ -31,7 +31,7 @@ def stripe() -> ResponseReturnValue:
         return "", 400
     try:
         if event is not None:
-            gateway_events.act_on(event)
+            gateway_events.handle(event)
     except OutcomeUnknown:
         return "", 503
     return "", 200
