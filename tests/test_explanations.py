@@ -2,6 +2,7 @@
 
 import re
 from datetime import date
+from html import unescape
 
 import pytest
 from flask import Flask
@@ -22,8 +23,8 @@ HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 def words(text: str) -> str:
     """What is read of a page, in one line, with plain spaces."""
-    text = re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.S)
-    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("&#39;", "'").split())
+    text = unescape(re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.S))
+    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").split())
 
 
 def page(client: FlaskClient, made: Made, locale: str = "en", name: str = "") -> str:

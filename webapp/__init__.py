@@ -1,18 +1,31 @@
 """My Qlik portal. `create_app` is the only place that chooses adapters, from `webapp.adapters`."""
 
-import hashlib
-from functools import cache
 from importlib import import_module
 from typing import Any
 
-import brotli
-from flask import Flask, Response, abort, current_app, g, request, url_for
+from flask import Flask, Response, abort, current_app, g, request
 from flask_babel import Babel
 from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import adapters, auth, cli, config, db, formats, health, logs, models, sandbox, sentences, sso
+from . import (
+    adapters,
+    assets,
+    auth,
+    cli,
+    config,
+    db,
+    formats,
+    health,
+    links,
+    logs,
+    models,
+    sandbox,
+    sentences,
+    sso,
+    wording,
+)
 from .views import errors, webhooks
 
 __all__ = ["create_app", "models"]
@@ -64,7 +77,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     cli.register(app)
     _prepare_templates(app)
     app.after_request(_protect)
-    app.after_request(_press)
+    assets.init(app)
     return app
 
 
@@ -77,22 +90,11 @@ def _refuse_bodies_of_unknown_size() -> None:
 def _prepare_templates(app: Flask) -> None:
     app.jinja_env.filters.update(formats.FILTERS, decline=sentences.decline)
 
-    @cache
-    def version(filename: str) -> str:
-        return hashlib.sha256((config.ROOT / "static" / filename).read_bytes()).hexdigest()[:12]
-
-    def static_url(filename: str) -> str:
-        """A file's address changes with its content, so that browsers keep it for a year."""
-        return url_for("static", filename=filename, v=version(filename))
-
-    def users_url(subscription: models.Subscription) -> str:
-        """Where the users of its tenant are administered."""
-        return str(app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant))
-
     app.jinja_env.globals.update(
-        users_url=users_url, static_url=static_url, language=formats.language, ngettext=formats.ngettext,
-        card_name=formats.card_name,
+        language=formats.language, ngettext=formats.ngettext, card_name=formats.card_name,
+        line_words=wording.line_words, tax_name=wording.tax_name,
     )  # fmt: skip
+    links.init(app)
 
 
 def _protect(response: Response) -> Response:
@@ -118,27 +120,6 @@ def _protect(response: Response) -> Response:
     if request.endpoint != "static" or response.status_code >= 400:  # an error's page names the owner
         response.headers["Cache-Control"] = "no-store"
     return response
-
-
-def _press(response: Response) -> Response:
-    """A static file is read and closed here (Flask-Compress leaves it open), and compressed as far as it goes."""
-    if request.endpoint == "static" and response.status_code == 200:
-        response.direct_passthrough = False
-        whole = response.get_data()
-        response.vary.add("Accept-Encoding")
-        for needless in ("Accept-Ranges", "Content-Disposition", "ETag", "Expires", "Last-Modified"):
-            response.headers.pop(needless, None)  # 200 bytes of each file, whose address changes with it
-        if request.path.endswith("/worker.js"):
-            response.headers["Service-Worker-Allowed"] = "/"
-        if request.accept_encodings.best_match(["br"]):
-            response.set_data(_pressed(whole))
-            response.content_encoding = "br"
-    return response
-
-
-@cache
-def _pressed(whole: bytes) -> bytes:
-    return brotli.compress(whole)
 
 
 def _gateway_origin() -> str:

@@ -12,6 +12,7 @@ from . import wants_fragment
 from .forms import SeatsForm
 
 blueprint = Blueprint("add", __name__, url_prefix="/subscriptions/<subscription_id>/add")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")

@@ -21,11 +21,12 @@ from .. import billing, cards, documents, formats, throttle
 from .. import invoices as invoice_list
 from .. import year as accounting_year
 from ..auth import me
+from ..links import step_url
 from ..records import Invoice
 from . import FRAGMENT_HEADERS, wants_fragment
-from .purchase import step_url
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
+blueprint.context_processor(lambda: {"section": "billing"})
 
 
 @blueprint.get("")

@@ -10,6 +10,7 @@ from ..models import Card
 from ..sentences import explain
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
+blueprint.context_processor(lambda: {"section": "billing"})
 KEPT = (cards.DefaultCardKept, cards.CardInUse)
 
 

@@ -14,6 +14,7 @@ from .confirmation import ConfirmForm, confirmation, done
 from .forms import SeatsForm, parse_seats
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")

@@ -12,6 +12,7 @@ from . import wants_fragment
 from .forms import SeatsForm
 
 blueprint = Blueprint("renew", __name__, url_prefix="/subscriptions/<subscription_id>/renew")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")
