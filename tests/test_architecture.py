@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from webapp import assets
+
 ROOT = Path(__file__).resolve().parent.parent
 STDLIB_ONLY = {"bisect", "calendar", "collections", "dataclasses", "datetime", "enum", "typing"}
 
@@ -72,6 +74,35 @@ def test_only_stripes_adapter_knows_stripe() -> None:
 @pytest.mark.parametrize("path", modules("**/*.py"), ids=lambda path: str(path.name))
 def test_modules_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 400 or "versions" in path.parts
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in (ROOT / "templates").iterdir() if path.is_dir()))
+def test_a_folder_of_templates_is_named_for_its_view_or_procedure(folder: str) -> None:
+    """Procedures whose views stand in a module with others: `cards`, `undo` and `billing`."""
+    shared = {"delete-card", "undo-cancellation", "undo-reduction", "invoices"}
+    views = {path.stem.replace("_", "-") for path in modules("views/*.py")}
+    assert folder in views | shared | {"mail", "sandbox"}
+
+
+LINED = [path for path in (ROOT / "templates").rglob("*.*") if path.name != "offline.html"]
+LINED += [*(ROOT / "static").glob("*.css"), *(ROOT / "static/css").iterdir()]
+
+
+@pytest.mark.parametrize("path", sorted(LINED), ids=lambda path: str(path.relative_to(ROOT)))
+def test_templates_and_style_sheets_have_short_lines_and_declare_one_thing_on_each(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    assert [line for line in lines if len(line) > 120] == []
+    assert path.suffix != ".css" or [line for line in lines if re.search(r";\s*[\w-]+:|[{;][^}]*}", line)] == []
+
+
+def test_every_part_of_the_style_sheet_is_sent() -> None:
+    assert {path.stem for path in (ROOT / "static/css").iterdir()} == set(assets.PARTS)
+
+
+def test_style_sheets_do_not_fight() -> None:
+    """`!important` is for what is hidden, and nothing else."""
+    sheets = [*(ROOT / "static/css").iterdir(), ROOT / "static/sandbox.css"]
+    assert sum(path.read_text().count("!important") for path in sheets) == 1
 
 
 # A mail is no page: mail programs read no style sheet of ours.

@@ -100,7 +100,7 @@ def test_every_page_and_fragment_is_sound_and_reads_as_its_language_does(app: Fl
 
 
 def _unsound(face: Face) -> Iterator[str]:
-    """What a strict reader of HTML finds, and ids that stand twice."""
+    """What a strict reader of HTML finds, ids that stand twice, and htmx where it is missing or has nothing to do."""
     # Rows alone are sound where they are put: into the body of a table.
     rows = r'<hx-partial hx-target="#(?:tiers|then)">(.*?)</hx-partial>'
     markup = re.sub(rows, r"<table><tbody>\1</table>", face.text, flags=re.DOTALL)
@@ -109,6 +109,11 @@ def _unsound(face: Face) -> Iterator[str]:
     ids = re.findall(r'\sid="([^"]*)"', face.text)
     yield from (f"{face.what}: {code} {told} at {where}" for where, code, told in reader.errors)
     yield from (f"{face.what}: {name} stands twice" for name in {one for one in ids if ids.count(one) > 1})
+    htmx, fragments = "htmx.min.js" in face.text, "hx-target=" in face.text
+    if face.whole and fragments and not htmx:
+        yield f"{face.what}: htmx is missing"
+    if htmx and not fragments and 'class="tile"' not in face.text:  # a tile that somebody else manages has none
+        yield f"{face.what}: htmx is sent without need"
 
 
 def _written(locale: str) -> Iterator[tuple[str, str]]:
