@@ -108,6 +108,11 @@ def _unsound(face: Face) -> Iterator[str]:
     ids = re.findall(r'\sid="([^"]*)"', face.text)
     yield from (f"{face.what}: {code} {details} at {where}" for where, code, details in reader.errors)
     yield from (f"{face.what}: {name} stands twice" for name in {name for name in ids if ids.count(name) > 1})
+    htmx, fragments = "htmx.min.js" in face.text, "hx-target=" in face.text
+    if face.whole and fragments and not htmx:
+        yield f"{face.what}: htmx is missing"
+    if htmx and not fragments and 'class="tile"' not in face.text:  # a tile that somebody else manages has none
+        yield f"{face.what}: htmx is sent without need"
 
 
 def _written(locale: str) -> Iterator[tuple[str, str]]:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
+from html import unescape
 from typing import Any
 
 from flask import Flask
@@ -138,8 +139,8 @@ CARD = {"number": "4242 4242 4242 4242", "expiry": "12/31", "code": "123", "hold
 
 def words(text: str) -> str:
     """The visible text of a page, in one line with plain spaces."""
-    text = re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.S)
-    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").replace("&#39;", "'").split())
+    text = unescape(re.sub(r"<script.*?</script>|<[^>]+>", " ", text, flags=re.S))
+    return " ".join(text.replace("\u00a0", " ").replace("\u202f", " ").split())
 
 
 def signed_in(app: Flask, made: Made) -> FlaskClient:

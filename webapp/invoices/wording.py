@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_babel import gettext
 
@@ -12,6 +12,13 @@ from ..domain.tax import Treatment
 from ..formats import ngettext
 from .bill import Bill
 from .facturx import Words
+
+
+class LineWords(NamedTuple):
+    """What a line is for, and how its amount comes about; the latter is empty for a part of an invoice."""
+
+    label: str
+    calculation: str
 
 
 def words_of(bill: Bill) -> Words:
@@ -56,7 +63,7 @@ def page_of(bill: Bill) -> dict[str, Any]:
         "lines": [_row(bill, index) for index in range(len(bill.lines))],
         "sums": [
             [gettext("Total before tax"), formats.money(bill.net, bill.currency)],
-            [_tax_name(bill), formats.money(bill.tax, bill.currency)],
+            [tax_name(bill.treatment, bill.rate), formats.money(bill.tax, bill.currency)],
         ],
         "total": [gettext("Total with tax"), total],
         "settled": [[_paid(bill), total], [gettext("Amount due"), formats.money(0, bill.currency)]],
@@ -119,10 +126,15 @@ def _row(bill: Bill, index: int) -> list[str]:
 
 
 def _line(bill: Bill, line: Line) -> tuple[str, str]:
-    """What a line is for and how its amount is computed, as the `line` macro of the templates says it."""
+    """A line of the document, and what explains it."""
+    words = line_words(line, bill.currency, bill.credits[0] if bill.credits else bill.number)
+    return words.label, words.calculation or bill.reason
+
+
+def line_words(line: Line, currency: str, credited: str = "") -> LineWords:
+    """Of a quote or a document; `credited` is the number of the invoice that a credit note corrects."""
     if line["kind"] not in ("tier", "proration"):
-        number = bill.credits[0] if bill.credits else bill.number
-        return gettext("Partial refund of invoice %(number)s", number=number), bill.reason
+        return LineWords(gettext("Partial refund of invoice %(number)s", number=credited), "")
     months = " × " + ngettext("%(n)s month", "%(n)s months", line["months"]) if line["months"] > 1 else ""
     if line["kind"] == "tier":
         first, last = formats.number(line["first"]), formats.number(line["last"])
@@ -131,22 +143,22 @@ def _line(bill: Bill, line: Line) -> tuple[str, str]:
             if first == last
             else gettext("Seats %(first)s to %(last)s", first=first, last=last)
         )
-        return label, f"{formats.number(line['seats'])} × {formats.money(line['unit'], bill.currency)}{months}"
+        return LineWords(label, f"{formats.number(line['seats'])} × {formats.money(line['unit'], currency)}{months}")
     if line["days_left"] < line["days"]:
         label = ngettext("%(n)s seat for the days left", "%(n)s seats for the days left", line["seats"])
     else:
         label = ngettext("%(n)s seat for the whole period", "%(n)s seats for the whole period", line["seats"])
     days = gettext("%(left)s of %(days)s days", left=line["days_left"], days=line["days"])
-    return label, f"{formats.money(line['monthly'], bill.currency)}{months} × {days}"
+    return LineWords(label, f"{formats.money(line['monthly'], currency)}{months} × {days}")
 
 
-def _tax_name(bill: Bill) -> str:
-    """The name of the tax, as the `tax_name` macro of the templates says it."""
-    if bill.treatment is Treatment.REVERSE_CHARGE:
+def tax_name(treatment: str, rate: int) -> str:
+    """Of the tax in the sums; `rate` in basis points."""
+    if treatment == Treatment.REVERSE_CHARGE:
         return gettext("VAT: reverse charge, due by the customer")
-    if bill.treatment is Treatment.OUTSIDE_EU:
+    if treatment == Treatment.OUTSIDE_EU:
         return gettext("VAT: not applicable outside the European Union")
-    return gettext("VAT %(rate)s", rate=formats.percent(bill.rate))
+    return gettext("VAT %(rate)s", rate=formats.percent(rate))
 
 
 def _exemption(bill: Bill) -> str:

@@ -25,7 +25,7 @@ def count(subscription_id: str) -> ResponseReturnValue:
     now = ports().clock.now(subscription.account)
     newest = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
     return render_template(
-        "stepper/_watch.html",
+        "active-users/_watch.html",
         procedure=procedure,
         subscription=subscription,
         seats=seats,

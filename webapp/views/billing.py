@@ -25,10 +25,11 @@ from ..invoices import documents, listing
 from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
+from ..urls import step_url
 from .fragments import FRAGMENT_HEADERS, wants_fragment
-from .purchase import step_url
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
+blueprint.context_processor(lambda: {"section": "billing"})
 
 
 @blueprint.get("")

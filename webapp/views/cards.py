@@ -11,6 +11,7 @@ from ..purchases import cards
 from ..sentences.refusals import explain
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
+blueprint.context_processor(lambda: {"section": "billing"})
 REFUSALS = (refusals.DefaultCardKept, refusals.CardInUse)
 
 

@@ -24,7 +24,7 @@ def confirmation(
     procedure: str, subscription: Subscription, form: ConfirmForm | None, status: int, **context: object
 ) -> ResponseReturnValue:
     """The body of the dialog, or a page with the tile and the open dialog. `context` is passed to the template."""
-    template = f"{procedure}/_dialog.html" if wants_fragment() else "confirmation.html"
+    template = f"{procedure}/_dialog.html" if wants_fragment() else "confirmation/page.html"
     tile = summary.summary(subscription)
     body = render_template(
         template, form=form or ConfirmForm(formdata=None), dialog=f"{procedure}/_dialog.html", tile=tile, **context

@@ -18,12 +18,13 @@ from ..purchases import cards as account_cards
 from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
+from ..urls import step_url
 from .errors import refused
 
 blueprint = Blueprint(
     "purchase", __name__, url_prefix="/subscriptions/<subscription_id>/<any(renew, add):procedure>/<quote_id>"
 )
-PROCEDURES = {"renewal": "renew", "addition": "add"}  # by kind of quote: the procedure in the address
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.url_value_preprocessor
@@ -31,24 +32,6 @@ def _take_procedure(_endpoint: str | None, values: dict[str, str] | None) -> Non
     """Drops the procedure in the address, because the quote says which procedure it is."""
     if values:
         values.pop("procedure", None)
-
-
-@blueprint.app_template_global()
-def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
-    """The address of a step of the purchase, which is the name of a view here."""
-    return url_for(
-        f"purchase.{step}",
-        subscription_id=quote.subscription_id,
-        procedure=PROCEDURES[quote.kind],
-        quote_id=quote.id,
-        _external=external,
-    )
-
-
-@blueprint.app_template_global()
-def stepper_url(quote: Quote) -> str:
-    """The address of the stepper, with the quoted number of seats."""
-    return url_for(f"{PROCEDURES[quote.kind]}.stepper", subscription_id=quote.subscription_id, seats=quote.seats)
 
 
 def _load_quote(subscription_id: str, quote_id: str) -> Quote:
@@ -209,5 +192,10 @@ def _overview_page(
     """The overview. `changes` are the values of the quote that differ from what was shown before: old and new."""
     facts = quote.subscription.facts()
     return render_template(
-        "purchase/overview.html", quote=quote, period=facts.period(quote.ordinal), facts=facts, changes=changes
+        "purchase/overview.html",
+        quote=quote,
+        attempt=len(quote.payments) + 1,
+        period=facts.period(quote.ordinal),
+        facts=facts,
+        changes=changes,
     ), status

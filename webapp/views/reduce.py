@@ -15,6 +15,7 @@ from .forms import SeatsForm, parse_seats
 from .fragments import wants_fragment
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")

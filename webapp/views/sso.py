@@ -82,7 +82,7 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
         "late": gettext("%(name)s took too long to answer. Try again in a moment.", name=name),
     }
     page = render_template(
-        "sign-in/refused.html",
+        "sso/refused.html",
         sentence=sentences[reason],
         other=reason in ("unknown", "unverified", "denied"),
         target=request.args.get("next"),
