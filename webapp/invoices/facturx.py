@@ -12,16 +12,18 @@ from datetime import date, timedelta
 from typing import Any, NamedTuple
 
 from ..domain.pricing import Line
-from ..domain.tax import Treatment
+from ..domain.tax import FRENCH_VAT_AREA, Treatment
 from .bill import Bill
 
 FILENAME = "factur-x.xml"
 ALREADY_PAID_SERVICES = "S2"  # what the invoice is about: services, of which nothing is due any more
-CATEGORY = {Treatment.STANDARD: "S", Treatment.REVERSE_CHARGE: "AE", Treatment.OUTSIDE_EU: "O"}
+CATEGORY = {Treatment.STANDARD: "S", Treatment.REVERSE_CHARGE: "AE", Treatment.OVERSEAS: "O", Treatment.OUTSIDE_EU: "O"}
 EXEMPTION = {"AE": "VATEX-EU-AE", "O": "VATEX-EU-O"}
 VAT_DUE_WITH_THE_INVOICE, VAT_DUE_WITH_THE_PAYMENT = "5", "72"
 PAID_BY_CARD, PAID_SOMEHOW = "48", "1"
 FIRM, INTERNATIONAL_FIRM = "B2B", "B2BINT"
+IN_FRANCE = FRENCH_VAT_AREA - {"MC"}  # Guadeloupe, Martinique and La Réunion are France for electronic invoices
+UNTAXED = (Treatment.OVERSEAS, Treatment.OUTSIDE_EU)  # category O: no VAT number in its fields (BR-O-02), no rate
 
 
 class Words(NamedTuple):
@@ -124,7 +126,7 @@ def _treatment(bill: Bill) -> list[dict[str, str]]:
 
 
 def _seller(bill: Bill, words: Words) -> dict[str, Any]:
-    taxed = bill.treatment is not Treatment.OUTSIDE_EU
+    taxed = bill.treatment not in UNTAXED
     number = bill.seller["vat_number"]
     return {
         **_place(bill.seller),
@@ -141,7 +143,7 @@ def _buyer(bill: Bill) -> dict[str, Any]:
         party |= _french(bill.buyer["siren"])
     elif bill.buyer.get("email"):
         party |= {"einvoicing_addr": bill.buyer["email"], "einvoicing_addr_schemeid": "EM"}
-    if bill.treatment is not Treatment.OUTSIDE_EU:
+    if bill.treatment not in UNTAXED:
         party["vat_identifier"] = bill.buyer["vat_number"]
     return party
 
@@ -165,7 +167,7 @@ def _place(party: Mapping[str, Any]) -> dict[str, Any]:
         "addr_l1": party["street"],
         "postcode": party["postal_code"],
         "city": party["city"],
-        "country_code": party["country"],
+        "country_code": "FR" if party["country"] in IN_FRANCE else party["country"],
     }
 
 
@@ -187,7 +189,7 @@ def _money(cents: int) -> str:
 
 def _percent(bill: Bill) -> str | None:
     """What is not subject to tax has no rate, not even 0."""
-    return None if bill.treatment is Treatment.OUTSIDE_EU else _money(bill.rate)
+    return None if bill.treatment in UNTAXED else _money(bill.rate)
 
 
 def _last(end: date) -> date:

@@ -22,9 +22,10 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
     account, facts = subscription.account, subscription.facts()
     number, issued_on = _next_number(account.issuer, now)
     spans = spans_of(quote.lines, facts, quote.ordinal)
+    buyer = quote.buyer or account.buyer
     snapshot: dict[str, Any] = {
         "seller": _columns(account.issuer, f"{PARTY} legal_form share_capital register"),
-        "buyer": {**_columns(account, f"{PARTY} purchase_order"), "email": next(iter(account.billing_emails), None)},
+        "buyer": buyer,
         "delivery": None,  # of goods, and elsewhere than at the buyer's: a subscription is a service
         "locale": account.document_locale,
         "product": subscription.product,
@@ -53,7 +54,7 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         tax=quote.tax,
         total=quote.total,
         snapshot=snapshot,
-        purchase_order=account.purchase_order,
+        purchase_order=buyer["purchase_order"],
     )
     db.session.add(invoice)
     return invoice

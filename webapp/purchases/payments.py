@@ -95,7 +95,7 @@ def _compare(quote: Quote, card_id: str | None) -> tuple[Quote | None, dict[str,
         changes["card"] = (card_id, quote.card_id)
     if quote.expires_at <= now:
         changes["expires_at"] = (quote.expires_at, fresh.expires_at)
-    if quote.lines != fresh.lines or quote.tax_treatment != fresh.tax_treatment:
+    if quote.lines != fresh.lines or (quote.tax_treatment, quote.tax_rate) != (fresh.tax_treatment, fresh.tax_rate):
         changes.setdefault("lines", (None, None))
     return (fresh if changes else None), changes
 
@@ -103,6 +103,7 @@ def _compare(quote: Quote, card_id: str | None) -> tuple[Quote | None, dict[str,
 def claim(quote: Quote, now: datetime) -> Payment:
     """The row that stands before the gateway is asked; two unique indexes let no second one in."""
     attempt = len(quote.payments) + 1
+    quote.buyer = quote.subscription.account.buyer  # of the moment at which the tax was last compared
     card = quote.card  # the sweep may find none
     return Payment(
         key=f"{quote.id}.{attempt}",

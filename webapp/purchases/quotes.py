@@ -66,7 +66,7 @@ def draft(subscription: Subscription, kind: str, seats: int, now: datetime, auto
         ordinal, price_list_id, lines, expires_at = _priced_addition(subscription, seats, now)
     else:
         ordinal, price_list_id, lines, expires_at = _priced_renewal(subscription, seats, now, automatic)
-    billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+    billed = amounts((line["amount"] for line in lines), subscription.account.tax_terms)
     return Quote(
         id=new_id(),
         subscription_id=subscription.id,
@@ -78,6 +78,7 @@ def draft(subscription: Subscription, kind: str, seats: int, now: datetime, auto
         lines=lines,
         currency=subscription.price_list.currency,
         **billed._asdict(),
+        buyer=subscription.account.buyer,
         automatic=automatic,
         created_at=now,
         expires_at=expires_at,
