@@ -23,11 +23,15 @@ LANGUAGES = {"fr": "Français", "en": "English"}
 class Text(StringField):
     """A column's text: trimmed, of printable characters, no longer than the column."""
 
+    @property
+    def longest(self) -> int | None:
+        return billing_information.LONGEST[self.name]
+
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = billing_information.plain(valuelist[0]) if valuelist else ""
 
     def pre_validate(self, form: object) -> None:
-        text, most = self.data or "", billing_information.LONGEST[self.name]
+        text, most = self.data or "", self.longest
         if not text and not self.description:
             raise StopValidation(gettext("Fill in this field: %(field)s.", field=self.label.text))
         if not printable(text):
@@ -55,6 +59,10 @@ class Number(Text):
         self.data = self.clean(self.data or "")
 
 
+class Siren(Number):
+    longest = None  # a wrong number of digits is told as wrong digits
+
+
 class InformationForm(PortalForm):
     """A field with a description may stay empty."""
 
@@ -68,7 +76,7 @@ class InformationForm(PortalForm):
         invalid_choice_message=NOT_LISTED,
         render_kw={"autocomplete": "country"},
     )
-    siren = Number("SIREN", billing_information.siren_of, description=lazy_gettext("optional, for France only"))
+    siren = Siren("SIREN", billing_information.siren_of, description=lazy_gettext("optional, for France only"))
     vat_number = Number(
         lazy_gettext("VAT number"),
         billing_information.vat_number_of,
