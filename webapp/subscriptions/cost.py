@@ -66,16 +66,19 @@ _cost_inputs = (
 )
 
 
-def cost(account_id: str, subscription_id: str, seats: int, ordinal: int | None = None) -> Cost:
+def cost(
+    account_id: str, subscription_id: str, seats: int, ordinal: int | None = None, *, pinned: bool = False
+) -> Cost:
     """The stepper's fragment, asked at every click: one narrow query. `ordinal` is the period to compare with, the
-    last paid one without it. Raises what a renewal does of the plan."""
+    last paid one without it. `pinned`: at that period's own prices, as seats are added to it, and not at those of the
+    next period. Raises what a renewal does of the plan."""
     found = db.session.execute(
         _cost_inputs, {"account_id": account_id, "subscription_id": subscription_id, "ordinal": ordinal}
     ).one_or_none()
     if found is None:
         raise NotFound(subscription_id)
     check_plan(Plan(found.plan), found.reseller)
-    tiers = parse_tiers(found.tiers)
+    tiers = parse_tiers(found.paid_tiers if pinned and found.paid_tiers else found.tiers)
     lines = tuple(breakdown(tiers, seats))
     before = Before(found.seats, monthly_cost(parse_tiers(found.paid_tiers), found.seats)) if found.seats else None
     return Cost(
