@@ -8,7 +8,7 @@ from webapp.db import new_id, transaction
 from webapp.models.subscriptions import PriceList, Subscription
 from webapp.sandbox.scenarios import Made
 
-from .world import post, quoted, state, subscription
+from .world import post, state, subscription
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
