@@ -1,6 +1,5 @@
 """Who the bills are made out to and where they go. The same shared rules as `service`."""
 
-import re
 import unicodedata
 from typing import NamedTuple
 
@@ -10,6 +9,7 @@ from stdnum.fr import siren as fr_siren
 from stdnum.fr import siret as fr_siret
 from stdnum.mc import tva as monaco_vat
 
+from .. import addresses
 from ..db import LOCK, db, transaction
 from ..domain.checks import TaxNumber
 from ..domain.tax import (
@@ -36,7 +36,6 @@ VAT_PREFIX = {"GR": "EL"} | dict.fromkeys(FRENCH_NUMBERS, "FR")  # where it is n
 NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # typed by French keyboards, meant as spaces
 SIREN_LENGTH, SIRET_LENGTH = 9, 14
 MAX_EMAILS = 10
-EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.A | re.I)
 
 
 class WrongDigits(ValueError):
@@ -50,11 +49,11 @@ class WrongCountry(ValueError):
         self.prefix = prefix
 
 
-class WrongEmails(ValueError):
-    """`address` is the first that is none; empty: there are none, or more than ten."""
+class WrongEmailCount(ValueError):
+    """There are no addresses, or more than ten."""
 
-    def __init__(self, address: str = "") -> None:
-        self.address = address
+    def __init__(self) -> None:
+        super().__init__(f"Write 1 to {MAX_EMAILS} e-mail addresses")
 
 
 class Information(NamedTuple):
@@ -143,14 +142,11 @@ def misplaced(country: str, postal_code: str) -> str | None:
 
 
 def emails(text: str) -> list[str]:
-    """One to ten addresses, one a line or between commas, each once. Raises WrongEmails."""
-    found = {address.lower(): address for part in re.split(r"[,\r\n]", text) if (address := plain(part))}
-    for address in found.values():
-        if len(address) > 254 or not EMAIL.fullmatch(address):
-            raise WrongEmails(address)
+    """One to ten addresses, each once. Raises WrongEmailCount, and WrongAddress for the first that is none."""
+    found = addresses.parse_list(plain(text)) if len(text) <= addresses.LONGEST_LIST else []
     if not 1 <= len(found) <= MAX_EMAILS:
-        raise WrongEmails
-    return list(found.values())
+        raise WrongEmailCount
+    return found
 
 
 class Saved(NamedTuple):
