@@ -11,6 +11,7 @@ from ..ports import ports
 from .tables import SandboxHeadcount
 
 blueprint = Blueprint("sandbox_tenant", __name__, url_prefix="/sandbox/tenants/<tenant>")
+MOST_LISTED = 30
 
 
 def _headcount(tenant: str) -> SandboxHeadcount:
@@ -25,7 +26,9 @@ def _headcount(tenant: str) -> SandboxHeadcount:
 @blueprint.get("")
 @public
 def users(tenant: str) -> ResponseReturnValue:
-    return render_template("sandbox/tenant.html", tenant=tenant, active=_headcount(tenant).active)
+    active = _headcount(tenant).active
+    listed = range(1, min(active, MOST_LISTED) + 1)
+    return render_template("sandbox/tenant.html", tenant=tenant, active=active, listed=listed)
 
 
 @blueprint.post("/remove")

@@ -16,6 +16,8 @@ from ..ports import ports
 from ..sentences.refusals import explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
+from . import tier_picture
+from .active_users import WAIT_SECONDS
 from .forms import SeatsForm, asked_seats, parse_ordinal, parse_seats
 from .fragments import FRAGMENT_HEADERS
 
@@ -35,7 +37,19 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
 @lru_cache(maxsize=2048)
 def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: int | None) -> str:
     """A pure function of its parameters, so it is rendered once for each."""
-    return render_template("stepper/_cost.html", procedure=procedure, cost=cost, seats=seats)
+    return render_template("stepper/_cost.html", procedure=procedure, seats=seats, **_parts(cost, seats))
+
+
+def _parts(cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
+    """What the fragment and the whole page show of a cost; nothing where the number is no number."""
+    if cost is None or seats is None:
+        return {"cost": None}
+    return {
+        "cost": cost,
+        "mark": tier_picture.mark(cost, seats),
+        "rows": tier_picture.rows(cost),
+        "difference": tier_picture.difference(cost, seats),
+    }
 
 
 def page(
@@ -65,12 +79,15 @@ def page(
         facts=facts,
         period=period,
         seats=seats,
-        cost=cost if seats else None,
         before=cost.before,
+        columns=tier_picture.columns(cost),
+        rows_height=tier_picture.rows_height(cost),
         compared=compared,
         is_today=compared == facts.ordinal_on(now.date()),
         counted=counted,
         counted_today=counted.date() == now.date(),
+        wait_seconds=WAIT_SECONDS,
+        **_parts(cost if seats else None, seats),
         **told,
     ), status
 
