@@ -25,10 +25,10 @@ from werkzeug.test import create_environ, run_wsgi_app
 from e2e.portal import ROOT, Sandbox, environment, free_port, running_portal, token
 from tests.world import quoted, subscription
 from webapp import create_app, service
-from webapp.cli import serve
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.serving import serve
 from webapp.views import stepper
 
 SERVED = {str(option.name): str(option.default) for option in serve.params}  # as `make run` serves

@@ -4,9 +4,7 @@ import logging
 import os
 import re
 import signal
-import socket
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,19 +17,17 @@ from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import select
 
-from . import billing, credit_notes, doctor, health, logs, outbox, provision, rollover
-from .config import DEMO_EMAIL, DEMO_PASSWORD, PACKAGE
+from . import billing, credit_notes, doctor, health, outbox, provision, rollover, serving
+from .config import DEMO_EMAIL, DEMO_PASSWORD
 from .db import db
 from .models import Owner
 
 log = logging.getLogger(__name__)
-HOME = PACKAGE.parent  # from where the server's processes find the package
-STOPPING = 30  # seconds that requests in flight, and the subscription in hand, have to end when the server stops
 
 
 def register(app: Flask) -> None:
     for command in (
-        demo, roll_over, send_mail, credit_note, backup, serve,
+        demo, roll_over, send_mail, credit_note, backup, serving.serve,
         doctor.doctor, provision.add_account_command, provision.add_owner_command,
     ):  # fmt: skip
         app.cli.add_command(command)
@@ -48,20 +44,13 @@ def _created() -> Flask:
     return create_app()
 
 
-def check_database() -> None:
-    """Raises ClickException unless the database opens and stands at the newest migration."""
-    fault = health.database_fault()
-    if fault is not None:
-        raise click.ClickException(fault)
-
-
 @click.command("demo")
 @with_appcontext
 def demo() -> None:
     """Make the demo account, once."""
     from .sandbox import scenarios
 
-    check_database()
+    health.check_database()
     if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
         db.session.rollback()
         scenarios.make("both", email=DEMO_EMAIL, password=DEMO_PASSWORD)
@@ -95,7 +84,7 @@ def _until_stopped() -> Iterator[Event]:
 def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
     """Once, or again for as long as the caller lives: a database that is away for a while is tried the next time."""
     if not every:
-        check_database()
+        health.check_database()
         return once()
     caller, left = os.getppid(), 0
     while not stop.is_set() and os.getppid() == caller:
@@ -104,8 +93,15 @@ def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
         except Exception:
             log.exception("this run broke off; the next one begins in %s s", every)
             db.session.remove()
-        stop.wait(every)
+        _wait(every, stop, caller)
     return left
+
+
+def _wait(seconds: float, stop: Event, caller: int) -> None:
+    """Until the time is over, the process is told to end or the caller died."""
+    end = time.monotonic() + seconds
+    while not stop.is_set() and os.getppid() == caller and (left := end - time.monotonic()) > 0:
+        stop.wait(min(left, 1.0))
 
 
 def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
@@ -157,7 +153,7 @@ def _send(stop: Event, quiet: bool) -> int:
 @with_appcontext
 def credit_note(number: str, account: str, net: str | None, reason: str) -> None:
     """Refund an invoice to the card that paid it, and issue the credit note."""
-    check_database()
+    health.check_database()
     if net is not None and not re.fullmatch(r"0*[1-9][0-9]{0,11}", net, re.ASCII):
         raise click.ClickException("--net is a whole number of cents, 1 or more.")
     try:
@@ -192,64 +188,3 @@ def backup(file: str) -> None:
     os.fsync(descriptor)
     os.close(descriptor)
     click.echo(f"{file}: {os.path.getsize(file):,} bytes.")
-
-
-@click.command("serve")
-@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
-@click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--workers", envvar="WORKERS", default=2, show_default=True, type=click.IntRange(1, 64))
-@click.option("--threads", envvar="THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
-@click.option("--sweep-every", envvar="SWEEP_EVERY", default=30, show_default=True, type=click.IntRange(0))
-@with_appcontext
-def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) -> None:
-    """Serve the portal with Granian."""
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-
-    check_database()
-    _check_port(host, port)
-    os.environ.update(HOST=host, PORT=str(port))  # for the workers and the sweep, where options named them
-    server = Granian(
-        "webapp:create_app", factory=True, address=host, port=port, interface=Interfaces.WSGI, workers=workers,
-        blocking_threads=threads, log_level=LogLevels.warning, log_dictconfig=logs.AS_OURS, working_dir=HOME,
-        backpressure=max(64, threads * 16), workers_kill_timeout=STOPPING, respawn_failed_workers=True,
-    )  # fmt: skip
-    told = f"\nMy Qlik is at http://{host}:{port}\n"
-    if current_app.config["SANDBOX"]:
-        told += f"Sign in with {DEMO_EMAIL} and the password {DEMO_PASSWORD}\nThe sandbox panel is at http://{host}:{port}/sandbox"
-    server.on_startup(lambda: click.echo(told))
-    db.engine.dispose()
-    with _sweeping(sweep_every):
-        server.serve()
-
-
-@contextmanager
-def _sweeping(every: int) -> Iterator[None]:
-    """The sweep and the sender of mails beside the server, each in a process of its own: they delay no page."""
-    names = ["roll-over", *(["send-mail"] if current_app.config["SMTP_URL"] else [])] if every else []
-    commands = [[sys.executable, "-m", "flask", "--app", "webapp", name, "--every", str(every)] for name in names]
-    beside = [subprocess.Popen(command, cwd=HOME) for command in commands]  # noqa: S603  our own commands
-    try:
-        yield
-    finally:
-        for process in beside:
-            process.terminate()
-        for process in beside:
-            try:
-                process.wait(STOPPING)
-            except subprocess.TimeoutExpired:
-                process.kill()  # what it began is asked about, or sent, by the next
-                process.wait()
-
-
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as fault:
-            raise click.ClickException(
-                f"{host}:{port} cannot be used ({fault.strerror}). Choose another PORT or HOST."
-            ) from None

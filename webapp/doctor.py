@@ -50,7 +50,8 @@ def _trusted_hosts() -> str | None:
 
 
 def _server() -> str | None:
-    from .cli import roll_over, serve
+    from .cli import roll_over
+    from .serving import serve
 
     try:
         for command in (serve, roll_over):

@@ -2,6 +2,7 @@
 
 from functools import cache
 
+import click
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Response, request
@@ -30,6 +31,13 @@ def database_fault() -> str | None:
     if found != newest_migration():
         return f"The database {shown} is not migrated. Run: flask --app webapp db upgrade"
     return None
+
+
+def check_database() -> None:
+    """Raises ClickException unless the database opens and stands at the newest migration."""
+    fault = database_fault()
+    if fault is not None:
+        raise click.ClickException(fault)
 
 
 def answer() -> Response | None:
