@@ -12,7 +12,7 @@ from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import adapters, auth, cli, config, db, formats, health, logs, models, sandbox, sentences, sso
+from . import adapters, auth, cli, config, db, formats, guard, health, logs, models, sandbox, sentences, sso
 from .views import errors, webhooks
 
 __all__ = ["create_app", "models"]
@@ -51,6 +51,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     csrf.init_app(app)
     app.extensions["ports"] = adapters.chosen(app)
     sso.init(app)
+    guard.register(app, guard.ARCHIVES, (), guard.Busy)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     for name in PAGES:

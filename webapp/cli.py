@@ -17,10 +17,11 @@ from flask import Flask, current_app
 from flask.cli import FlaskGroup, with_appcontext
 from sqlalchemy import select
 
-from . import billing, credit_notes, doctor, health, outbox, provision, rollover, serving
+from . import billing, credit_notes, doctor, health, jobs, outbox, provision, rollover, serving
 from .config import DEMO_EMAIL, DEMO_PASSWORD
 from .db import db
 from .models import Owner
+from .ports import ports
 
 log = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def demo() -> None:
         scenarios.make("both", email=DEMO_EMAIL, password=DEMO_PASSWORD)
 
 
-@click.command("roll-over")
+@click.command(jobs.SWEEP)
 @click.option("--account", help="Only this account.")
 @click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
 @click.option("--threads", envvar="ROLL_OVER_THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
@@ -64,7 +65,7 @@ def demo() -> None:
 def roll_over(account: str | None, every: int | None, threads: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
     with _until_stopped() as stop:
-        failed = _run(partial(_sweep, account, threads, stop, quiet=bool(every)), every, stop)
+        failed = _run(partial(_sweep, account, threads, stop, every), every, stop)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
@@ -104,8 +105,9 @@ def _wait(seconds: float, stop: Event, caller: int) -> None:
         stop.wait(min(left, 1.0))
 
 
-def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
+def _sweep(account: str | None, threads: int, stop: Event, every: int | None) -> int:
     """One sweep, with a line that moves where it is watched and a summary; how many failed."""
+    quiet, began = bool(every), ports().clock.system_now()
     total, done, since = rollover.to_look_at(account), rollover.Done(), time.monotonic()
 
     def rate(_item: object) -> str:
@@ -121,10 +123,14 @@ def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
     told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if not quiet or done.total() > done["seen"]:
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
+    else:
+        jobs.say_idle(jobs.SWEEP)
+    if account is None and not stop.is_set():
+        jobs.finished(jobs.SWEEP, every, began, done)
     return done["failed"]
 
 
-@click.command("send-mail")
+@click.command(jobs.SENDER)
 @click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
 @with_appcontext
 def send_mail(every: int | None) -> None:
@@ -132,15 +138,19 @@ def send_mail(every: int | None) -> None:
     if not current_app.config["SMTP_URL"]:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
     with _until_stopped() as stop:
-        waiting = _run(partial(_send, stop, quiet=bool(every)), every, stop)
+        waiting = _run(partial(_send, stop, every), every, stop)
     if waiting:
         raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
 
 
-def _send(stop: Event, quiet: bool) -> int:
+def _send(stop: Event, every: int | None) -> int:
     """One run, and a summary; how many mails were not sent."""
+    began = ports().clock.system_now()
     done = outbox.send_due(stop)
-    if not quiet or done:
+    jobs.finished(jobs.SENDER, every, began, done)
+    if every and not done:
+        jobs.say_idle(jobs.SENDER)
+    else:
         click.echo(", ".join(f"{done[name]:,} {name}" for name in outbox.OUTCOMES if done[name]) or "nothing was due")
     return done.total() - done["sent"]
 

@@ -15,7 +15,7 @@ from stdnum.eu import vat
 from stdnum.fr import siren
 from werkzeug.sansio.utils import host_is_trusted
 
-from . import config, health, sso
+from . import config, health, jobs, sso
 from .db import db
 from .models import Issuer, Subscription
 from .ports import DirectoryUnavailable, Undelivered, ports
@@ -99,6 +99,22 @@ def _issuers() -> str | None:
     return None
 
 
+def _late(job: str) -> str | None:
+    ago = None if health.database_fault() else jobs.late(job)
+    if ago is None:
+        return None
+    minutes = int(ago.total_seconds() // 60)
+    return f"The job {job} last ended {minutes:,} minutes ago: read its lines in the log, and start it again."
+
+
+def _sweep() -> str | None:
+    return _late(jobs.SWEEP)
+
+
+def _sender() -> str | None:
+    return _late(jobs.SENDER) if ports().mailer is not None else None
+
+
 # Outside parts, each asked once for what it is used for
 
 
@@ -155,6 +171,8 @@ CHECKS: list[tuple[str, Check]] = [
     ("tenant's users", _tenant),
     ("accessibility", _accessibility),
     ("issuers", _issuers),
+    ("sweep", _sweep),
+    ("sender of mails", _sender),
     ("payment gateway", _gateway),
     ("mail server", _mail),
     ("sign-in provider", _provider),

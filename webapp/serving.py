@@ -8,7 +8,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from . import health
+from . import health, jobs
 from .config import DEMO_EMAIL, DEMO_PASSWORD
 from .db import db
 from .supervision import Child, supervise
@@ -45,7 +45,7 @@ def _web(number: int, host: str, port: int, threads: int) -> Child:
 
 def _beside(every: int) -> list[Child]:
     """The sweep and the sender of mails, each in a process of its own: they delay no page."""
-    names = ["roll-over", *(["send-mail"] if current_app.config["SMTP_URL"] else [])] if every else []
+    names = [jobs.SWEEP, *([jobs.SENDER] if current_app.config["SMTP_URL"] else [])] if every else []
     command = [sys.executable, "-m", "flask", "--app", "webapp"]
     return [Child(name, [*command, name, "--every", str(every)]) for name in names]
 

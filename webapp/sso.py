@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, session
 
+from . import guard
 from .db import db
 from .mails import public_url
 
@@ -42,7 +43,11 @@ def init(app: Flask) -> None:
     """Authlib is imported only where a provider is asked: it takes half a second."""
     client = None
     if issuer := app.config["OIDC_ISSUER"]:
+        import requests
         from authlib.integrations.flask_client import OAuth
+
+        silence = (requests.Timeout, requests.ConnectionError, requests.HTTPError)
+        guard.register(app, guard.PROVIDER, silence, lambda _why: Refused("unreachable"))
 
         client = OAuth(app).register(
             "provider",
@@ -149,7 +154,8 @@ def _asking() -> Iterator[None]:
 
     db.session.rollback()
     try:
-        yield
+        with guard.asking(guard.PROVIDER):
+            yield
     except MismatchingStateError as fault:
         raise _refused("stale", fault) from fault
     except OAuthError as fault:

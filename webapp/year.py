@@ -1,7 +1,7 @@
 """What an accountant takes of a year: every invoice and credit note as PDF and XML, a journal of them, and a manifest.
 
-It is made on the way to its reader, document by document, and no transaction is open meanwhile. Its directory and its
-manifest come last: what breaks off before is no ZIP file.
+It is made document by document into a temporary file, one archive at a time for an account, and no transaction is open
+meanwhile. Only a whole file is sent.
 """
 
 import csv
@@ -9,16 +9,17 @@ import hashlib
 import io
 import logging
 import re
+import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from zipfile import ZipFile, ZipInfo
 
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, func, select, tuple_
 
-from . import documents, formats
+from . import documents, formats, guard, leases
 from .db import NotFound, db
 from .models import Subscription
 from .records import Invoice, InvoiceDocument
@@ -59,8 +60,30 @@ def check(account_id: str, year: int) -> None:
         raise NotFound(year)
 
 
+class Spooled(NamedTuple):
+    file: IO[bytes]
+    size: int
+
+
+def spooled(account_id: str, year: int) -> Spooled:
+    """The whole ZIP file, at its beginning. Raises leases.Taken while another one of the account is made, and
+    guard.Busy while too many others are."""
+    with guard.asking(guard.ARCHIVES), leases.held(f"archive {account_id}") as renew:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  whoever sends it closes it
+        try:
+            for part in archive(account_id, year):
+                file.write(part)
+                renew()
+            size = file.tell()
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return Spooled(file, size)
+
+
 def archive(account_id: str, year: int) -> Iterator[bytes]:
-    """The ZIP file, part by part. A fault on the way is logged and raised: what was sent is not whole."""
+    """The ZIP file, part by part. A fault on the way is logged and raised."""
     try:
         yield from _archive(account_id, year)
     except Exception:

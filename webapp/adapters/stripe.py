@@ -27,6 +27,7 @@ from ..ports import (
     CardSetup,
     Declined,
     Forged,
+    GatewaySilent,
     Heard,
     NewCard,
     Outcome,
@@ -292,13 +293,15 @@ def answered(about: str) -> Iterator[None]:
         yield
     except stripe.StripeError as fault:
         told = (about, type(fault).__name__, fault.http_status, fault.code, fault.request_id)
+        unknown: type[OutcomeUnknown] = OutcomeUnknown
         if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
             log.error("Stripe refuses our key: check STRIPE_SECRET_KEY (%s: %s, %s, %s, request %s)", *told)
         elif isinstance(fault, stripe.InvalidRequestError | stripe.IdempotencyError):
             log.error("Stripe cannot do it: %s (%s, %s, %s, request %s)", *told)
         else:
             log.warning("Stripe does not answer: %s (%s, %s, %s, request %s)", *told)
-        raise OutcomeUnknown(about) from None
+            unknown = GatewaySilent
+        raise unknown(about) from None
 
 
 def known(key: str) -> Known:

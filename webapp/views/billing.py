@@ -11,11 +11,11 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
+from werkzeug.wsgi import FileWrapper
 
 from .. import billing, cards, documents, formats, throttle
 from .. import invoices as invoice_list
@@ -90,14 +90,15 @@ def _attached(invoice_id: str, ending: str, content_type: str, made: Callable[[I
 
 @blueprint.get("/invoices/<int(fixed_digits=4):year>.zip")
 def year_archive(year: int) -> ResponseReturnValue:
-    """« Télécharger l’année »: documents that are not made yet are made on the way; HEAD makes none."""
+    """« Télécharger l’année »: documents that are not made yet are made first; HEAD makes none."""
     accounting_year.check(me().account_id, year)
     name = gettext("invoices-%(year)s.zip", year=year)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if request.method == "HEAD":
         return Response(content_type="application/zip", headers=headers)
-    body = stream_with_context(accounting_year.archive(me().account_id, year))
-    return Response(body, content_type="application/zip", headers=headers)
+    file, size = accounting_year.spooled(me().account_id, year)
+    headers["Content-Length"] = str(size)
+    return Response(FileWrapper(file), content_type="application/zip", headers=headers, direct_passthrough=True)
 
 
 @blueprint.get("/invoices/year/<int(fixed_digits=4):year>")
