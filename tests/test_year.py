@@ -2,7 +2,6 @@
 
 import csv
 import hashlib
-import http.client
 import logging
 import re
 import subprocess
@@ -11,6 +10,7 @@ from datetime import date
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from zipfile import BadZipFile, ZipFile
 
 import pytest
@@ -19,8 +19,9 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from e2e.portal import running_portal
-from webapp import billing, create_app, credit_notes, documents, year
+from webapp import billing, create_app, credit_notes, documents, leases, year
 from webapp.db import db, new_id, transaction
+from webapp.ports import ports
 from webapp.records import Invoice, InvoiceDocument
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -211,8 +212,55 @@ def test_what_breaks_off_is_no_zip_file_and_is_logged(
     assert "broke off" in caplog.text
 
 
+def test_a_second_archive_at_once_is_refused_until_the_first_is_made(
+    client: FlaskClient, credited: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = []
+
+    def asked_meanwhile(*given: Any) -> Any:
+        for locale in ("en", "fr"):
+            client.set_cookie("locale", locale)
+            answers.append(client.get(ZIP))
+        yield from made(*given)
+
+    made = year._made
+    monkeypatch.setattr(year, "_made", asked_meanwhile)
+    assert client.get(ZIP).status_code == 200
+    english, french = answers
+    assert [answer.status_code for answer in answers] == [429, 429]
+    assert 0 < int(english.headers["Retry-After"]) <= leases.LASTS.total_seconds()
+    assert "An archive is already being put together." in english.text
+    assert "Une archive est déjà en préparation." in french.text
+    monkeypatch.undo()
+    assert client.get(ZIP).status_code == 200, "the first is made"
+
+
+def test_another_account_may_have_its_archive_meanwhile(app: Flask, client: FlaskClient, credited: Made) -> None:
+    with leases.held("archive of somebody else"):
+        assert client.get(ZIP).status_code == 200
+
+
+def test_the_lease_of_a_process_that_died_ends_by_itself(
+    client: FlaskClient, credited: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = ports().clock.system_now()
+    leases._take(f"archive {credited.account}", "a process that was killed", now - leases.LASTS / 2)
+    assert client.get(ZIP).status_code == 429
+    with transaction() as session:
+        session.execute(update(leases.Lease).values(ends_at=now))
+    assert client.get(ZIP).status_code == 200
+    db.session.rollback()
+    assert db.session.scalars(select(leases.Lease.name)).all() == []
+
+
+def test_an_archive_that_breaks_off_gives_its_lease_back(client: FlaskClient, business: Made) -> None:
+    broken(business)
+    for _ in range(2):
+        assert client.get(ZIP).status_code == 500
+
+
 @pytest.mark.slow
-def test_the_server_breaks_off_where_the_archive_does(tmp_path: Path) -> None:
+def test_nothing_of_an_archive_that_breaks_off_is_sent(tmp_path: Path) -> None:
     with databases.fresh_database(tmp_path) as url, running_portal(DATABASE_URL=url) as portal:
         made = portal.account("business")
         owner = Browser(portal, made)
@@ -223,13 +271,10 @@ def test_the_server_breaks_off_where_the_archive_does(tmp_path: Path) -> None:
             broken(Made(**made))
             db.session.remove()
             db.engine.dispose()
-        try:
-            with owner.opener.open(f"{portal.url}{ZIP}", timeout=60) as part:
-                sent = part.read()
-        except (http.client.IncompleteRead, ConnectionError) as cut:
-            sent = getattr(cut, "partial", b"")
-        with pytest.raises(BadZipFile):
-            ZipFile(BytesIO(sent))
+        with pytest.raises(HTTPError) as fault:
+            owner.opener.open(f"{portal.url}{ZIP}", timeout=60)
+        assert (fault.value.code, fault.value.headers.get_content_type()) == (500, "text/html")
+        fault.value.close()
         assert "broke off" in (portal.instance / "server.log").read_text()
         assert "2027" in owner.get("/billing/invoices")[1], "the server goes on"
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, ThreadPoolExecutor
 from io import BytesIO
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from granian.rsgi import HTTPProtocol, ProtocolClosed, ProtocolError, Scope
 from werkzeug.wsgi import FileWrapper
@@ -31,7 +31,7 @@ Wsgi = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 class Answer(NamedTuple):
     status: int
     headers: Headers
-    body: bytes | IO[bytes]
+    body: bytes | FileWrapper
 
 
 class Front:
@@ -61,7 +61,7 @@ class Front:
         if isinstance(answer.body, bytes):
             protocol.response_bytes(answer.status, [*answer.headers, SERVER], answer.body)
         else:
-            protocol.response_file(answer.status, [*answer.headers, SERVER], f"/dev/fd/{answer.body.fileno()}")
+            protocol.response_file(answer.status, [*answer.headers, SERVER], f"/dev/fd/{answer.body.file.fileno()}")
             loop.call_later(OPENING_SECONDS, answer.body.close)
 
     async def _body(self, scope: Scope, protocol: HTTPProtocol) -> bytes:
@@ -124,7 +124,7 @@ def _called(application: Wsgi, environ: Environ) -> Answer:
     try:
         parts = application(environ, start_response)
         if isinstance(parts, FileWrapper):
-            body: bytes | IO[bytes] = parts.file
+            body: bytes | FileWrapper = parts
         else:
             try:
                 body = b"".join(parts)

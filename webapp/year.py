@@ -18,6 +18,7 @@ from zipfile import ZipFile, ZipInfo
 
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, func, select, tuple_
+from werkzeug.wsgi import FileWrapper
 
 from . import documents, formats, guard, leases
 from .db import NotFound, db
@@ -60,9 +61,15 @@ def check(account_id: str, year: int) -> None:
         raise NotFound(year)
 
 
-class Spooled(NamedTuple):
-    file: IO[bytes]
-    size: int
+class Spooled(FileWrapper):
+    """A temporary file. It is closed, and so gone, at the latest when nobody refers to this any more."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        super().__init__(file)
+        self.size = size
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def spooled(account_id: str, year: int) -> Spooled:

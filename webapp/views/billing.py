@@ -15,7 +15,6 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
-from werkzeug.wsgi import FileWrapper
 
 from .. import billing, cards, documents, formats, throttle
 from .. import invoices as invoice_list
@@ -96,9 +95,9 @@ def year_archive(year: int) -> ResponseReturnValue:
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if request.method == "HEAD":
         return Response(content_type="application/zip", headers=headers)
-    file, size = accounting_year.spooled(me().account_id, year)
-    headers["Content-Length"] = str(size)
-    return Response(FileWrapper(file), content_type="application/zip", headers=headers, direct_passthrough=True)
+    archive = accounting_year.spooled(me().account_id, year)
+    headers["Content-Length"] = str(archive.size)
+    return Response(archive, content_type="application/zip", headers=headers, direct_passthrough=True)
 
 
 @blueprint.get("/invoices/year/<int(fixed_digits=4):year>")

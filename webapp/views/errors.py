@@ -76,7 +76,7 @@ def troubled(error: Exception) -> Response:
     trouble = health.trouble(error)
     if trouble is None:
         return unexpected(error)
-    log.error("%s at %s %s", trouble, request.method, request.url_rule, exc_info=error)
+    log.error("%s at %s %s", trouble, request.method, request.url_rule)
     db.session.rollback()
     titles = {
         health.FULL: gettext("The portal cannot save anything now"),

@@ -1,0 +1,192 @@
+"""A silent outside service keeps some threads at most, and is left alone after a while; nothing is charged unseen."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from threading import Barrier, Event
+
+import pytest
+from flask import Flask
+
+from webapp import guard, purchase
+from webapp.adapters import _guarded
+from webapp.db import transaction
+from webapp.guard import PAUSE, SILENCES, Guard, allowed_to_wait
+from webapp.ports import Cancelled, Captured, GatewaySilent, OutcomeUnknown, ports
+from webapp.sandbox.scenarios import Made
+from webapp.sandbox.tables import SandboxAccount
+
+from .world import RETURN_URL, quoted, state, subscription
+
+THREADS = 4
+
+
+class Silent(Exception):
+    pass
+
+
+class Refused(Exception):
+    pass
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    seconds = [1000.0]
+    monkeypatch.setattr(guard, "monotonic", lambda: seconds[0])
+    return seconds
+
+
+@pytest.fixture
+def guarded(clock: list[float]) -> Guard:
+    return Guard("a service", allowed_to_wait(THREADS), (Silent,), Refused)
+
+
+def silent(guarded: Guard, address: str = "") -> None:
+    with pytest.raises(Silent), guarded.asking(address):
+        raise Silent
+
+
+def asked(guarded: Guard, address: str = "") -> bool:
+    try:
+        with guarded.asking(address):
+            return True
+    except Refused:
+        return False
+
+
+@pytest.mark.parametrize(("threads", "most"), [(1, 1), (2, 1), (3, 1), (4, 2), (16, 14)])
+def test_two_threads_stay_free_where_there_are_as_many(threads: int, most: int) -> None:
+    assert allowed_to_wait(threads) == most
+
+
+def test_more_than_may_wait_are_refused_at_once_and_let_in_when_one_is_done(guarded: Guard) -> None:
+    inside, leave = Barrier(guarded.most + 1), Event()
+
+    def wait() -> None:
+        with guarded.asking():
+            inside.wait(10)
+            leave.wait(10)
+
+    with ThreadPoolExecutor(guarded.most) as pool:
+        waiting = [pool.submit(wait) for _ in range(guarded.most)]
+        inside.wait(10)
+        assert not asked(guarded)
+        leave.set()
+        for one in waiting:
+            one.result(10)
+    assert asked(guarded)
+
+
+def test_after_some_silences_in_a_row_one_at_a_time_asks_again(guarded: Guard, clock: list[float]) -> None:
+    for _ in range(SILENCES):
+        silent(guarded)
+    assert not asked(guarded)
+    clock[0] += PAUSE
+    silent(guarded)
+    assert not asked(guarded), "it was still silent"
+    clock[0] += PAUSE
+    with guarded.asking():
+        assert not asked(guarded), "another one is just asking"
+    assert all(asked(guarded) for _ in range(SILENCES)), "it answered"
+
+
+def test_an_answer_between_silences_counts_them_anew(guarded: Guard) -> None:
+    for _ in range(SILENCES * 3):
+        silent(guarded)
+        assert asked(guarded)
+
+
+def test_another_fault_is_an_answer(guarded: Guard) -> None:
+    for _ in range(SILENCES * 2):
+        with pytest.raises(ArithmeticError), guarded.asking():
+            raise ArithmeticError
+    assert asked(guarded)
+    assert guarded.waiting == 0
+
+
+def test_a_tenant_that_is_silent_keeps_no_other_one_from_being_asked(guarded: Guard) -> None:
+    for _ in range(SILENCES):
+        silent(guarded, "a.example.test")
+    assert not asked(guarded, "a.example.test")
+    assert asked(guarded, "b.example.test")
+
+
+class Gateway:
+    """The sandbox's gateway behind a line that is dead or not; `calls` is what went over it."""
+
+    def __init__(self, inner: object) -> None:
+        self.inner, self.dead, self.calls = inner, True, list[str]()
+
+    def __getattr__(self, name: str) -> object:
+        def call(*given: object, **named: object) -> object:
+            self.calls.append(name)
+            if self.dead:
+                raise GatewaySilent(name)
+            return getattr(self.inner, name)(*given, **named)
+
+        return call
+
+
+@contextmanager
+def dead_line(app: Flask) -> Iterator[Gateway]:
+    """Until the block ends, the portal asks its gateway over a guarded line that is dead at first."""
+    before = ports()
+    gateway = Gateway(before.gateway)
+    app.extensions["ports"] = _guarded(replace(before, gateway=gateway), THREADS)  # type: ignore[arg-type]
+    try:
+        yield gateway
+    finally:
+        app.extensions["ports"] = before
+
+
+def payment_states(app: Flask, made: Made) -> list[str]:
+    return [payment["state"] for payment in state(app, made)["payments"]]
+
+
+def test_a_payment_that_was_never_sent_is_pending_and_then_given_up(
+    app: Flask, business: Made, clock: list[float]
+) -> None:
+    quote = quoted(app, business)
+    with dead_line(app) as gateway:
+        for _ in range(SILENCES):
+            with pytest.raises(OutcomeUnknown):
+                ports().gateway.find("nothing.1")
+        gateway.calls.clear()
+        paid = purchase.pay(business.account, subscription(business), quote, 1, RETURN_URL)
+        assert paid.state == "pending"
+        assert gateway.calls == [], "it was not sent"
+        with pytest.raises(OutcomeUnknown):
+            purchase.reconcile(business.account, subscription(business), quote)
+        assert payment_states(app, business) == ["pending"], "an open breaker says nothing of a payment"
+        gateway.dead = False
+        clock[0] += PAUSE
+        purchase.reconcile(business.account, subscription(business), quote)
+        assert payment_states(app, business) == ["pending"], "the charge may still be on its way"
+        wait(business)
+        purchase.reconcile(business.account, subscription(business), quote)
+        assert payment_states(app, business) == ["cancelled"]
+        assert ports().gateway.find(f"{quote}.1") == Cancelled(), "nor can it be charged late"
+
+
+def test_a_payment_that_was_never_sent_is_charged_once_when_it_is_sent_again(
+    app: Flask, business: Made, clock: list[float]
+) -> None:
+    quote = quoted(app, business)
+    with dead_line(app) as gateway:
+        for _ in range(SILENCES):
+            with pytest.raises(OutcomeUnknown):
+                ports().gateway.find("nothing.1")
+        assert purchase.pay(business.account, subscription(business), quote, 1, RETURN_URL).state == "pending"
+        gateway.dead = False
+        clock[0] += PAUSE
+        for _ in range(2):
+            assert purchase.pay(business.account, subscription(business), quote, 1, RETURN_URL).state == "captured"
+        assert len(state(app, business)["gateway"]["charges"]) == 1
+        assert isinstance(ports().gateway.find(f"{quote}.1"), Captured)
+
+
+def wait(made: Made) -> None:
+    """Until the silence of the gateway means no."""
+    with transaction() as session:
+        session.get_one(SandboxAccount, made.account).set_to += purchase.SILENCE_MEANS_NO
