@@ -57,6 +57,7 @@ bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench_roll_over
 	@$(PYTHON) -m tests.bench_invoices
 	@$(PYTHON) -m tests.bench_load
+	@$(PYTHON) -m tests.bench_slow_clients
 	@$(PYTHON) -m tests.bench_browser
 
 mutate: $(VENV)/.mutation

@@ -26,6 +26,7 @@ from e2e.portal import ROOT, Sandbox, environment, free_port, running_portal, to
 from tests.world import quoted, subscription
 from webapp import create_app, service
 from webapp.db import db
+from webapp.rsgi import Front
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.serving import serve
@@ -92,15 +93,16 @@ def peer(size: int = 0) -> Flask:
     return app
 
 
+def served_peer() -> Front:
+    return Front(peer(), int(THREADS))
+
+
 @contextmanager
 def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
-    """In a process of its own, with the settings of `flask serve`."""
+    """In processes of its own, served as the portal is."""
     port = str(free_port())
-    options = {
-        "interface": "wsgi", "port": port, "workers": WORKERS, "blocking-threads": THREADS, "log-level": "warning",
-        "backpressure": str(max(64, int(THREADS) * 16)),
-    }  # fmt: skip
-    command = [sys.executable, "-m", "granian", "--factory", "tests.bench:peer"]
+    options = {"interface": "rsgi", "port": port, "workers": WORKERS, "log-level": "warning"}
+    command = [sys.executable, "-m", "granian", "--factory", "tests.bench:served_peer"]
     command += [f"--{name}={value}" for name, value in options.items()]
     env = environment(folder, PEER_BYTES=str(size))
     with (folder / "server.log").open("w") as log:

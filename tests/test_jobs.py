@@ -8,7 +8,7 @@ from threading import Event
 import pytest
 from flask import Flask
 
-from webapp import cli, doctor, jobs
+from webapp import cli, doctor, jobs, rollover
 from webapp.db import db
 from webapp.jobs import LATE, LATE_INTERVALS, JobRun
 from webapp.ports import ports
@@ -63,7 +63,7 @@ def test_a_sweep_that_breaks_off_does_not_count(app: Flask, monkeypatch: pytest.
     def breaks(*_: object) -> int:
         raise RuntimeError
 
-    monkeypatch.setattr(cli.rollover, "to_look_at", breaks)
+    monkeypatch.setattr(rollover, "to_look_at", breaks)
     with pytest.raises(RuntimeError):
         cli._sweep(None, 1, Event(), every=30)
     assert db.session.get(JobRun, jobs.SWEEP) is None

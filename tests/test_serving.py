@@ -13,7 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from pathlib import Path
 from time import monotonic, sleep
-from urllib.request import Request, urlopen
+from urllib.request import urlopen
 
 import pytest
 
@@ -165,7 +165,8 @@ def test_it_listens_on_ipv6(tmp_path: Path) -> None:
         prepare(env)
         server = subprocess.Popen([sys.executable, "-m", "flask", "--app", "webapp", "serve"], cwd=ROOT, env=env)
         try:
-            Sandbox(f"http://[::1]:{env['PORT']}", tmp_path, env).wait(server)
+            there = Sandbox(f"http://[::1]:{env['PORT']}", tmp_path, env)
+            wait_until(lambda: answers(there), monotonic() + 30)
         finally:
             server.terminate()
             assert server.wait(20) == 0
@@ -192,7 +193,7 @@ def test_each_child_that_is_killed_is_started_again_with_a_line_in_the_log(porta
 def answers(portal: Sandbox) -> bool:
     """Each process is asked: which one takes a connection is the kernel's choice."""
     try:
-        return all(urlopen(Request(f"{portal.url}/readyz"), timeout=1).status == 200 for _ in range(20))
+        return all(urlopen(f"{portal.url}/healthz", timeout=HEALED).status == 200 for _ in range(20))
     except OSError:
         return False
 

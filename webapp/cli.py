@@ -22,6 +22,7 @@ from .config import DEMO_EMAIL, DEMO_PASSWORD
 from .db import db
 from .models import Owner
 from .ports import ports
+from .supervision import orphaned
 
 log = logging.getLogger(__name__)
 
@@ -87,21 +88,21 @@ def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
     if not every:
         health.check_database()
         return once()
-    caller, left = os.getppid(), 0
-    while not stop.is_set() and os.getppid() == caller:
+    over, left = orphaned(), 0
+    while not stop.is_set() and not over():
         try:
             left = once()
         except Exception:
             log.exception("this run broke off; the next one begins in %s s", every)
             db.session.remove()
-        _wait(every, stop, caller)
+        _wait(every, stop, over)
     return left
 
 
-def _wait(seconds: float, stop: Event, caller: int) -> None:
+def _wait(seconds: float, stop: Event, over: Callable[[], bool]) -> None:
     """Until the time is over, the process is told to end or the caller died."""
     end = time.monotonic() + seconds
-    while not stop.is_set() and os.getppid() == caller and (left := end - time.monotonic()) > 0:
+    while not stop.is_set() and not over() and (left := end - time.monotonic()) > 0:
         stop.wait(min(left, 1.0))
 
 

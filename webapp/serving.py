@@ -27,11 +27,11 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     _check_port(host, port)
     os.environ.update(HOST=host, PORT=str(port))  # for the children, where options named them
     web = [_web(number, host, port, threads) for number in range(1, workers + 1)]
-    greeting = f"\nMy Qlik is at http://{host}:{port}\n"
+    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    greeting = f"\nMy Qlik is at {address}\n"
     if current_app.config["SANDBOX"]:
         greeting += (
-            f"Sign in with {DEMO_EMAIL} and the password {DEMO_PASSWORD}\n"
-            f"The sandbox panel is at http://{host}:{port}/sandbox"
+            f"Sign in with {DEMO_EMAIL} and the password {DEMO_PASSWORD}\nThe sandbox panel is at {address}/sandbox"
         )
     db.session.remove()
     db.engine.dispose()

@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 from collections.abc import Callable, Sequence
-from threading import Event
 from time import monotonic
 
 from .config import PACKAGE
@@ -20,6 +19,13 @@ STOPPING = 30  # seconds that a child has to finish what it has in hand
 STARTING = 30  # seconds that a child has to say that it is ready
 SETTLED = 10.0  # seconds after which a child that dies has not died young
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
+PARENT = "SUPERVISOR_PID"  # the variable in which a child finds whose child it is
+
+
+def orphaned() -> Callable[[], bool]:
+    """What tells whether the process that began this one has died, even if that was before this was called."""
+    parent = int(os.environ.get(PARENT) or os.getppid())
+    return lambda: os.getppid() != parent
 
 
 class Child:
@@ -34,14 +40,15 @@ class Child:
 
     def start(self) -> None:
         self.began = monotonic()
+        env = {**os.environ, PARENT: str(os.getpid())}
         if not self.ready:
-            self.process = subprocess.Popen(self.command, cwd=HOME)  # noqa: S603  our own commands
+            self.process = subprocess.Popen(self.command, cwd=HOME, env=env)  # noqa: S603  our own commands
             return
         if self.waits is not None:
             os.close(self.waits)
         self.waits, says = os.pipe()
         command = [*self.command, str(says)]
-        self.process = subprocess.Popen(command, cwd=HOME, pass_fds=(says,))  # noqa: S603  our own commands
+        self.process = subprocess.Popen(command, cwd=HOME, env=env, pass_fds=(says,))  # noqa: S603  our own commands
         os.close(says)
 
     def wait_until_ready(self) -> None:
@@ -92,19 +99,25 @@ def end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
 
 
 class _Told:
-    """What signals told this process to do."""
+    """What signals told this process to do. Handlers set plain flags: a lock in them could wait for itself."""
 
     def __init__(self) -> None:
-        self.stop, self.replace, self.woken = Event(), Event(), Event()
+        self.stop = self.replace = False
+        self.woken, wakes = os.pipe()
+        for descriptor in (self.woken, wakes):
+            os.set_blocking(descriptor, False)
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, self._heard)
+        signal.set_wakeup_fd(wakes, warn_on_full_buffer=False)
 
     def _heard(self, number: int, _frame: object) -> None:
-        if number in (signal.SIGTERM, signal.SIGINT):
-            self.stop.set()
-        elif number == signal.SIGHUP:
-            self.replace.set()
-        self.woken.set()
+        self.stop = self.stop or number in (signal.SIGTERM, signal.SIGINT)
+        self.replace = self.replace or number == signal.SIGHUP
+
+    def wait(self, seconds: float) -> None:
+        """Until the next signal, or for so long."""
+        if select.select([self.woken], [], [], seconds)[0]:
+            os.read(self.woken, 4096)
 
 
 def supervise(children: Sequence[Child], replaced: Sequence[Child], started: Callable[[], None]) -> None:
@@ -116,19 +129,18 @@ def supervise(children: Sequence[Child], replaced: Sequence[Child], started: Cal
         for child in children:
             child.wait_until_ready()
         started()
-        while not told.stop.is_set():
+        while not told.stop:
             for child in children:
                 child.look()
-            if told.replace.is_set():
-                told.replace.clear()
-                _replace(replaced, told.stop)
-            told.woken.wait(1.0)
-            told.woken.clear()
+            if told.replace:
+                told.replace = False
+                _replace(replaced, told)
+            told.wait(1.0)
     finally:
         end([child.process for child in children if child.process is not None])
 
 
-def _replace(children: Sequence[Child], stop: Event) -> None:
+def _replace(children: Sequence[Child], told: _Told) -> None:
     for child in children:
-        if not stop.is_set():
+        if not told.stop:
             child.replace()

@@ -16,6 +16,7 @@ from granian.server.embed import Server
 
 from . import create_app, logs
 from .rsgi import Front
+from .supervision import orphaned
 
 HEADER_SECONDS = 30  # for a request's header, and for how long a connection may be idle
 UNREAD_SECONDS = 30  # for a client to take some of its answer
@@ -62,8 +63,8 @@ async def _serve(front: Front, host: str, port: int, ready: int) -> None:
 
 
 async def _stop_without_parent(stop: Callable[[], None]) -> None:
-    parent = os.getppid()
-    while os.getppid() == parent:
+    over = orphaned()
+    while not over():
         await asyncio.sleep(1)
     stop()
 
