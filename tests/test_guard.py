@@ -1,6 +1,6 @@
 """A silent outside service keeps some threads at most, and is left alone after a while; nothing is charged unseen."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
@@ -9,15 +9,18 @@ from threading import Barrier, Event
 import pytest
 from flask import Flask
 
-from webapp import guard, purchase
+from webapp import guard, purchase, sso
 from webapp.adapters import _guarded
-from webapp.db import transaction
+from webapp.db import db, transaction
 from webapp.guard import PAUSE, SILENCES, Guard, allowed_to_wait
 from webapp.ports import Cancelled, Captured, GatewaySilent, OutcomeUnknown, ports
+from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount
 
-from .world import RETURN_URL, quoted, state, subscription
+from .conftest import signed_in
+from .faces import provider
+from .world import RETURN_URL, quoted, state, step, subscription
 
 THREADS = 4
 
@@ -117,11 +120,13 @@ class Gateway:
 
     def __init__(self, inner: object) -> None:
         self.inner, self.dead, self.calls = inner, True, list[str]()
+        self.silence: Callable[[], object] = lambda: None  # waits
 
     def __getattr__(self, name: str) -> object:
         def call(*given: object, **named: object) -> object:
             self.calls.append(name)
             if self.dead:
+                self.silence()
                 raise GatewaySilent(name)
             return getattr(self.inner, name)(*given, **named)
 
@@ -138,6 +143,27 @@ def dead_line(app: Flask) -> Iterator[Gateway]:
         yield gateway
     finally:
         app.extensions["ports"] = before
+
+
+def test_a_silent_gateway_with_eight_purchases_leaves_another_owners_page_alone(app: Flask) -> None:
+    """Eight purchases come to a web process's workers before the page, which is shown before they end."""
+    buyers = [scenarios.make("business") for _ in range(8)]
+    paying = [(signed_in(app, made), step(made, quoted(app, made), "pay")) for made in buyers]
+    other = signed_in(app, scenarios.make("business"))
+    db.session.remove()
+    over = Event()
+    with dead_line(app) as gateway, ThreadPoolExecutor(THREADS) as workers:
+        gateway.silence = lambda: over.wait(60)
+        try:
+            waiting = [workers.submit(client.post, url, data={"attempt": "1"}) for client, url in paying]
+            assert workers.submit(other.get, "/subscriptions").result(30).status_code == 200
+            assert sum(not one.done() for one in waiting) == allowed_to_wait(THREADS)
+        finally:
+            over.set()
+        assert {one.result(30).status_code for one in waiting} == {303}
+        assert len(gateway.calls) == allowed_to_wait(THREADS)
+    for made in buyers:
+        assert payment_states(app, made) == ["pending"]
 
 
 def payment_states(app: Flask, made: Made) -> list[str]:
@@ -190,3 +216,18 @@ def wait(made: Made) -> None:
     """Until the silence of the gateway means no."""
     with transaction() as session:
         session.get_one(SandboxAccount, made.account).set_to += purchase.SILENCE_MEANS_NO
+
+
+def test_a_sign_in_provider_that_is_silent_is_left_alone_for_a_while(app: Flask, clock: list[float]) -> None:
+    app.config["WORKER_THREADS"] = THREADS
+    with provider(app, "http://127.0.0.1:9"):  # where nobody listens
+        heard = app.extensions["guards"][guard.PROVIDER].heard
+        for _ in range(SILENCES + 3):
+            with pytest.raises(sso.Refused, match="unreachable"):
+                sso.described()
+        assert heard[""].silences == SILENCES, "it was asked no more"
+        clock[0] += PAUSE
+        with pytest.raises(sso.Refused, match="unreachable"):
+            sso.described()
+        assert heard[""].silences == SILENCES + 1
+    app.extensions["guards"].clear()
