@@ -1,9 +1,10 @@
 """A silent outside service keeps some threads at most, and is left alone after a while; nothing is charged unseen."""
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
+from itertools import islice
 from threading import Barrier, Event
 
 import pytest
@@ -157,6 +158,8 @@ def test_a_silent_gateway_with_eight_purchases_leaves_another_owners_page_alone(
         try:
             waiting = [workers.submit(client.post, url, data={"attempt": "1"}) for client, url in paying]
             assert workers.submit(other.get, "/subscriptions").result(30).status_code == 200
+            refused = [*islice(as_completed(waiting, 30), len(buyers) - allowed_to_wait(THREADS))]
+            assert len(refused) == len(buyers) - allowed_to_wait(THREADS)
             assert sum(not one.done() for one in waiting) == allowed_to_wait(THREADS)
         finally:
             over.set()
