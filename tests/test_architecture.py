@@ -16,10 +16,10 @@ LONGEST_FILE, LONGEST_LINE = 350, 120
 ORDER = (
     "domain",
     "config mail_server",
-    "db",
+    "db database_faults",
     "models",
     "ports",
-    "urls formats addresses",
+    "urls formats addresses guard leases",
     "sentences",
     "access.identity",
     "accounts accounts.activity accounts.billing_information",
@@ -39,7 +39,7 @@ ORDER = (
     "operation",
 )
 ROWS = {f"webapp.{name}": row for row, names in enumerate(ORDER) for name in names.split()}
-ENTRY_POINTS = {"webapp", "webapp.__main__", "webapp.migrations.env"}  # above everything
+ENTRY_POINTS = {"webapp", "webapp.__main__", "webapp.migrations.env", "webapp.operation.web"}  # above everything
 
 
 def module_name(path: Path) -> str:

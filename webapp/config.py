@@ -126,6 +126,8 @@ def from_environment() -> dict[str, Any]:
 DEMO_EMAIL, DEMO_PASSWORD = "camille.martin@example.test", "my-qlik-demo"
 
 DEFAULTS: dict[str, Any] = {
+    "WORKER_THREADS": 0,  # of a web process
+    "LOCK_SECONDS": 10,  # that a statement waits for a lock of the database
     "MAX_CONTENT_LENGTH": 64 * 1024,
     "MAX_FORM_MEMORY_SIZE": 64 * 1024,
     "SESSION_COOKIE_HTTPONLY": True,
