@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from webapp.domain.periods import period
 from webapp.domain.pricing import (
-    MAX_SEATS,
     Tier,
     breakdown,
     marginal_cost,
@@ -18,6 +17,7 @@ from webapp.domain.pricing import (
     period_lines,
     prorated_line,
 )
+from webapp.domain.seats import MAX_SEATS
 
 DEMO = parse_tiers([[10, 3000], [25, 2700], [50, 2400], [None, 2100]])
 

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ..config import PACKAGE
 from ..db import db, transaction
-from ..domain.access import RESET_LIFETIME
+from ..domain import access
 from ..mail import outbox
 from ..models.access import PasswordReset
 from ..models.accounts import Owner
@@ -26,6 +26,10 @@ SHORTEST, LONGEST, FEWEST_LETTERS = 12, 128, 5
 def _common() -> frozenset[str]:
     """The commonest that are long enough, of 30,000 that leaked (from zxcvbn, by its licence beside)."""
     return frozenset((PACKAGE / "common_passwords.txt").read_text(encoding="utf-8").split())
+
+
+def hint() -> str:
+    return gettext("%(n)s characters or more, such as four words", n=SHORTEST)
 
 
 def fault(password: str, email: str) -> str:
@@ -105,7 +109,7 @@ def reset(token: str, new: str) -> bool:
 
 
 def _live(token: str) -> tuple[ColumnElement[bool], ...]:
-    since = ports().clock.system_now() - RESET_LIFETIME
+    since = ports().clock.system_now() - access.RESET_LIFETIME
     return PasswordReset.token_hash == sessions.hashed(token), PasswordReset.created_at > since
 
 

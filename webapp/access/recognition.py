@@ -5,7 +5,7 @@ from flask_babel import gettext
 from sqlalchemy import bindparam, select
 
 from ..db import db
-from ..domain.access import SESSION_LIFETIME
+from ..domain import access
 from ..models.access import OwnerSession
 from ..models.accounts import Account, Owner
 from ..ports import ports
@@ -57,7 +57,7 @@ def _recognise() -> str:
     g.owner, token, now = None, session.get("token"), ports().clock.system_now()
     if not token:
         return ""
-    found = {"token_hash": sessions.hashed(token), "since": now - SESSION_LIFETIME}
+    found = {"token_hash": sessions.hashed(token), "since": now - access.SESSION_LIFETIME}
     row = db.session.execute(_who, found).one_or_none()
     if row is None:
         return ""

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from ..db import Model, NotFound, db, transaction
-from ..domain.access import RESET_LIFETIME, SESSION_LIFETIME
+from ..domain import access
 from ..formats import ngettext
 from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Owner
@@ -44,8 +44,8 @@ SYSTEMS = (
 def forget_expired(session: Session, now: datetime) -> None:
     """Deletes in the open transaction what means nothing any more; what another process deletes is left to it."""
     expired: tuple[tuple[type[Model], Any, ColumnElement[bool]], ...] = (
-        (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - SESSION_LIFETIME),
-        (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - RESET_LIFETIME),
+        (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - access.SESSION_LIFETIME),
+        (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - access.RESET_LIFETIME),
         (RateLimit, RateLimit.key, RateLimit.ends_at <= now),
     )
     for table, key, over in expired:
@@ -154,7 +154,7 @@ def of(owner_id: str) -> Sequence[OwnerSession]:
         .where(
             OwnerSession.owner_id == owner_id,
             OwnerSession.ended.is_(None),
-            OwnerSession.created_at > now - SESSION_LIFETIME,
+            OwnerSession.created_at > now - access.SESSION_LIFETIME,
             OwnerSession.last_seen_at > now - idle(),
         )
         .order_by(OwnerSession.last_seen_at.desc(), OwnerSession.id)

@@ -38,7 +38,7 @@ class WrongCountry(ValueError):
 
 
 class WrongEmails(ValueError):
-    """`address` is the first that is none; empty: there are none, or more than ten."""
+    """`address` is the first that is none; empty: there are none, or more than MAX_EMAILS."""
 
     def __init__(self, address: str = "") -> None:
         self.address = address
@@ -101,7 +101,7 @@ def vat_number(country: str, text: str) -> str | None:
 
 
 def emails(text: str) -> list[str]:
-    """One to ten addresses, one a line or between commas, each once. Raises WrongEmails."""
+    """One to MAX_EMAILS addresses, one a line or between commas, each once. Raises WrongEmails."""
     found = {address.lower(): address for part in re.split(r"[,\r\n]", text) if (address := plain(part))}
     for address in found.values():
         if len(address) > 254 or not EMAIL.fullmatch(address):

@@ -5,8 +5,7 @@ from typing import NamedTuple, TypedDict
 
 from .money import divide_half_up
 from .periods import Period
-
-MAX_SEATS = 10_000
+from .seats import allowed
 
 
 class Tier(NamedTuple):
@@ -67,8 +66,8 @@ def _brackets(tiers: Sequence[Tier], seats: int) -> Iterator[TierLine]:
 
 
 def breakdown(tiers: Sequence[Tier], seats: int) -> list[TierLine]:
-    """The monthly lines of `seats` seats (1 to 10,000), one for each bracket that is reached."""
-    if not 1 <= seats <= MAX_SEATS:
+    """The monthly lines of `seats` seats, one for each bracket that is reached."""
+    if not allowed(seats):
         raise ValueError("seats out of range")
     return list(_brackets(tiers, seats))
 
@@ -80,7 +79,7 @@ def monthly_cost(tiers: Sequence[Tier], seats: int) -> int:
 
 def marginal_cost(tiers: Sequence[Tier], seats: int) -> int | None:
     """Cents a month that one seat more than `seats` adds, before tax; None where there can be no more."""
-    if seats >= MAX_SEATS:
+    if not allowed(seats + 1):
         return None
     return next(tier.unit for tier in tiers if tier.up_to is None or tier.up_to > seats)
 

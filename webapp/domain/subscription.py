@@ -22,8 +22,9 @@ from .refusals import (
 )
 
 ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # after the boundary: the first automatic attempt and its retries
-LAPSE_DAYS = 30  # how long a lapsed subscription can be brought back
+LAPSE_DAYS = 30  # after the last refused attempt: how long a lapsed subscription can be brought back
 NOTICE_DAYS = {1: (7,), 12: (30, 7)}  # before a renewal, by the term's months
+ACTIVE_USERS_LAG = timedelta(minutes=2)  # until a removed user is no longer counted (help page: renew, reduce)
 
 
 class Plan(StrEnum):
@@ -243,7 +244,8 @@ def due(facts: Facts, today: date) -> tuple[Due, date] | None:
     attempt = attempt_day(facts)
     if attempt is not None:
         return Due.CHARGE, attempt
-    return Due.END, (facts.refused_on or today) + timedelta(days=LAPSE_DAYS)
+    end = lapse_end(facts)
+    return (Due.END, end) if end else None
 
 
 def attempt_day(facts: Facts) -> date | None:
@@ -254,11 +256,26 @@ def attempt_day(facts: Facts) -> date | None:
     return max(scheduled, facts.refused_on + timedelta(days=1)) if facts.refused_on else scheduled
 
 
-def notices(facts: Facts) -> list[tuple[date, int]]:
-    """The days on which the owner is told of the next renewal, and how many days ahead each is."""
+def retries(facts: Facts) -> list[date]:
+    """The days on which an unpaid renewal is tried again after the boundary, if each attempt before is refused."""
+    return [facts.boundary(facts.last_paid + 1) + timedelta(days=days) for days in ATTEMPT_DAYS[1:]]
+
+
+def lapse_end(facts: Facts) -> date | None:
+    """The day on which a lapsed subscription ends unless it is renewed before; None while an attempt is left."""
+    if facts.refused_on is None or attempt_day(facts) is not None:
+        return None
+    return facts.refused_on + timedelta(days=LAPSE_DAYS)
+
+
+def notices(facts: Facts, ordinal: int | None = None) -> list[tuple[date, int]]:
+    """The days on which the owner is told of a renewal, and how many days ahead each is.
+
+    `ordinal` is the period that the renewal pays; without it, the first unpaid one.
+    """
     if facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION) or not facts.self_service:
         return []
-    following = facts.boundary(facts.last_paid + 1)
+    following = facts.boundary(facts.last_paid + 1 if ordinal is None else ordinal)
     return [(following - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]
 
 

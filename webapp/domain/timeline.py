@@ -7,14 +7,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .subscription import (
-    ATTEMPT_DAYS,
-    NOTICE_DAYS,
     ChangeKind,
     Due,
     Facts,
     Status,
     attempt_day,
     due,
+    notices,
     projected_seats,
     status,
 )
@@ -47,7 +46,7 @@ class Planned(NamedTuple):
 
 
 def planned(facts: Facts, today: date, card_until: date | None = None) -> list[Planned]:
-    """The next things to come, in order, at most twelve, none before today and none after an end.
+    """The next things to come, in order, at most MOST, none before today and none after an end.
 
     `card_until`: the first day on which the default card is no longer good.
     """
@@ -84,11 +83,10 @@ def _next(facts: Facts, today: date) -> Iterator[Planned]:
 def _attempts(facts: Facts, today: date) -> Iterator[Planned]:
     """What is tried at the period that is owed, as if each were refused."""
     while (day := attempt_day(facts)) is not None:
-        number = facts.refused + 1
-        kind = Kind.LAST_ATTEMPT if number == len(ATTEMPT_DAYS) else Kind.ATTEMPT
         day = max(day, today)
-        yield Planned(day, kind, projected_seats(facts), number)
-        facts = replace(facts, refused=number, refused_on=day)
+        facts = replace(facts, refused=facts.refused + 1, refused_on=day)
+        kind = Kind.LAST_ATTEMPT if attempt_day(facts) is None else Kind.ATTEMPT
+        yield Planned(day, kind, projected_seats(facts), facts.refused)
 
 
 def _renewals(facts: Facts, today: date) -> Iterator[Planned]:
@@ -98,6 +96,6 @@ def _renewals(facts: Facts, today: date) -> Iterator[Planned]:
     for ordinal in range(following, following + RENEWALS[facts.months]):
         day = facts.boundary(ordinal)
         yield Planned(max(day, today), Kind.RENEWAL if facts.self_service else Kind.EXTERNAL, seats)
-        for ahead in NOTICE_DAYS[facts.months] if facts.self_service else ():
-            if day - timedelta(days=ahead) >= today:
-                yield Planned(day - timedelta(days=ahead), Kind.NOTICE, number=ahead)
+        for told_on, ahead in notices(facts, ordinal):
+            if told_on >= today:
+                yield Planned(told_on, Kind.NOTICE, number=ahead)

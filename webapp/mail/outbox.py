@@ -11,7 +11,7 @@ from sqlalchemy import or_, select
 from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
-from ..domain.subscription import ChangeKind, attempt_day, projected_seats
+from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
 from ..models.accounts import Account, Owner
 from ..models.activity import Case
 from ..models.invoices import Invoice
@@ -124,10 +124,10 @@ def over_seats(subscription: Subscription, payment: Payment, seats: int, now: da
 
 
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
-    """An automatic payment was refused: why, and when the next try is, if there is one."""
+    """An automatic payment was refused: why, and the next attempt, or how long the subscription can be brought back."""
     facts = subscription.facts()
     after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
-    words = partial(renewals.refused, subscription, payment, attempt_day(after))
+    words = partial(renewals.refused, subscription, payment, attempt_day(after), lapse_end(after))
     return _to_owners(subscription, f"refused/{payment.key}", now, words)
 
 

@@ -22,8 +22,9 @@ from ..access.sign_in import hasher
 from ..accounts import billing_information
 from ..config import LOCALES
 from ..db import db, new_id, transaction
+from ..domain import seats as seat_rules
 from ..domain.periods import boundary, ordinal_on
-from ..domain.pricing import MAX_SEATS, parse_tiers
+from ..domain.pricing import parse_tiers
 from ..domain.subscription import Plan
 from ..models.accounts import Account, Issuer, Owner
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
@@ -189,7 +190,7 @@ def _account(given: Given, issuer: Issuer) -> Account:
     try:
         columns["billing_emails"] = billing_information.emails("\n".join(addresses))
     except (TypeError, ValueError):
-        given.fault("billing_emails", "is not a list of one to ten e-mail addresses.")
+        given.fault("billing_emails", f"is not a list of 1 to {billing_information.MAX_EMAILS} e-mail addresses.")
     columns["zone"] = given.get("zone", "Europe/Paris")
     if not isinstance(columns["zone"], str) or columns["zone"] not in available_timezones():
         given.fault("zone", "is not a time zone such as Europe/Paris.")
@@ -240,8 +241,8 @@ def _subscription(given: Given, account: Account, now: datetime) -> Subscription
         given.text("reseller", columns.reseller),
         anchor,
         months,
-        given.number("seats", 1, MAX_SEATS),
-        given.number("active_users", 0, MAX_SEATS, 0),
+        given.number("seats", 1, seat_rules.MAX_SEATS),
+        given.number("active_users", 0, seat_rules.MAX_SEATS, 0),
         paid,
     )
     made = subscription(account, terms, _prices(given), "external", now)

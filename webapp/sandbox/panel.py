@@ -12,6 +12,7 @@ from sqlalchemy import select
 from ..access.identity import public
 from ..adapters.clock import machine_now
 from ..db import NotFound, db, transaction
+from ..domain import subscription as rules
 from ..invoices import documents, listing
 from ..models.accounts import Account, Owner
 from ..models.invoices import Invoice
@@ -27,10 +28,9 @@ from ..views.errors import error_page
 from . import scenarios
 from .gateway import FAULTS, TEST_CARDS
 from .tables import SandboxAccount, SandboxCharge, SandboxHeadcount, SandboxRefund
-from .tenant import LAG
 
 blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox")
-LAST_YEAR = 9000
+FIRST_YEAR, LAST_YEAR = 2000, 9000
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -92,11 +92,9 @@ def move_clock(account: str) -> ResponseReturnValue:
         to = _instant(_given("to"))
         target = to if to.tzinfo else to.replace(tzinfo=ZoneInfo(found.zone))
     else:
-        target = now + _duration(_given("advance"))
+        target = _in_years(now + _duration(_given("advance")))
     if target < now:
         raise BadRequest(gettext("The clock only moves forward."))
-    if target.year > LAST_YEAR:
-        raise BadRequest(gettext("Give a year from 2000 to 9000."))
     while (stop := rollover.next_event(account)) is not None and stop <= target:
         _set_clock(account, stop)  # each boundary, retry and notice in its order
         sweep.sweep(account)
@@ -127,7 +125,7 @@ def set_users(account: str) -> ResponseReturnValue:
         session.add(SandboxHeadcount(tenant=tenant, account_id=account, active=int(text), since=now))
     if directory:
         _directory_set(account, directory)
-    return _done(account, active=int(text), seen_at=(now + LAG).isoformat(timespec="seconds"))
+    return _done(account, active=int(text), seen_at=(now + rules.ACTIVE_USERS_LAG).isoformat(timespec="seconds"))
 
 
 def _directory_set(account: str, directory: str) -> ResponseReturnValue:
@@ -210,9 +208,13 @@ def _instant(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise BadRequest(gettext("Give a date and time such as 2027-01-31T09:00:00.")) from None
-    if not 2000 <= found.year <= LAST_YEAR:
-        raise BadRequest(gettext("Give a year from 2000 to 9000."))
-    return found
+    return _in_years(found)
+
+
+def _in_years(instant: datetime) -> datetime:
+    if FIRST_YEAR <= instant.year <= LAST_YEAR:
+        return instant
+    raise BadRequest(gettext("Give a year from %(first)s to %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
 
 
 def _duration(text: str) -> timedelta:
@@ -243,15 +245,13 @@ def _panel(chosen: str | None, error: str = "", status: int = 200) -> ResponseRe
         now=account and ports().clock.now(account),
         state=account and _state(account),
         messages=account and _messages(account.id),
+        lag=rules.ACTIVE_USERS_LAG,
     ), status
 
 
 def _messages(account_id: str) -> list[Message]:
-    return list(
-        db.session.scalars(
-            select(Message).where(Message.account_id == account_id).order_by(Message.sent_at, Message.id)
-        )
-    )
+    query = select(Message).where(Message.account_id == account_id).order_by(Message.sent_at, Message.id)
+    return list(db.session.scalars(query))
 
 
 def _state(account: Account) -> dict[str, object]:

@@ -12,9 +12,10 @@ from sqlalchemy import delete, select
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
 from ..db import db, new_id, transaction
+from ..domain import subscription as rules
 from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
-from ..domain.subscription import ATTEMPT_DAYS, Plan
+from ..domain.subscription import Plan
 from ..domain.tax import amounts
 from ..invoices import issuing
 from ..models.accounts import Account, Issuer, Owner
@@ -22,7 +23,7 @@ from ..models.mail import Message
 from ..models.purchases import Card, Payment, Quote
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
 from ..operation import provision
-from ..purchases import wallet
+from ..purchases import quotes, wallet
 from ..subscriptions import service
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
@@ -39,7 +40,7 @@ class Plot:
     """One subscription of a scenario.
 
     `past` periods were paid before the one that contains now, which began `days_in` days ago and is paid unless
-    `unpaid`; `ahead` periods are paid beyond it; `refused` automatic attempts at the unpaid one were refused.
+    `unpaid`; `ahead` periods are paid beyond it; `lapsed`: every attempt at the unpaid one was refused.
     `anchor_day` moves the anchor to that day of January of the year before.
     """
 
@@ -52,7 +53,7 @@ class Plot:
     days_in: int = 0
     unpaid: bool = False
     ahead: int = 0
-    refused: int = 0
+    lapsed: bool = False
     anchor_day: int | None = None
     reseller: str | None = None
 
@@ -80,7 +81,7 @@ SCENARIOS = {
     "business-cancellation-pending": Scenario((BUSINESS,), then=service.cancel),
     "business-renewed": Scenario((replace(BUSINESS, ahead=1),)),
     "business-past-due": Scenario((replace(BUSINESS, past=6, unpaid=True),), (REFUSED_VISA,)),
-    "business-lapsed": Scenario((replace(BUSINESS, past=6, days_in=10, unpaid=True, refused=5),), (REFUSED_VISA,)),
+    "business-lapsed": Scenario((replace(BUSINESS, past=6, days_in=10, unpaid=True, lapsed=True),), (REFUSED_VISA,)),
     "month-end": Scenario((replace(BUSINESS, anchor_day=31),)),
     "expiring-card": Scenario((BUSINESS,), expiring=True),
     "many-invoices": Scenario((replace(BUSINESS, past=119),)),
@@ -200,12 +201,12 @@ def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Sub
         plot.plan, plot.product, tenant, plot.reseller, anchor, plot.term_months, plot.seats, plot.active, paid
     )
     source = "paid" if plot.plan is Plan.BUSINESS and not plot.reseller else "external"
-    subscription = provision.subscription(account, terms, prices, source, now - timedelta(minutes=2))
+    subscription = provision.subscription(account, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
     db.session.add(subscription)
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
     db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=plot.active, since=long_ago))
     db.session.flush()
-    for attempt in range(plot.refused):
+    for attempt in range(len(rules.ATTEMPT_DAYS) if plot.lapsed else 0):
         _refused_attempt(subscription, attempt, now.tzinfo)
     return subscription
 
@@ -213,11 +214,11 @@ def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Sub
 def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
     """An automatic attempt of the past at the period that is not paid."""
     facts = subscription.facts()
-    day = facts.boundary(facts.last_paid + 1) + timedelta(days=ATTEMPT_DAYS[attempt])
+    day = facts.boundary(facts.last_paid + 1) + timedelta(days=rules.ATTEMPT_DAYS[attempt])
     at = datetime.combine(day, time(), zone)
     bill = _bill(subscription, facts.last_paid + 1, facts.seats[facts.last_paid])
     bill.id, bill.automatic, bill.price_list_id = new_id(), True, subscription.price_list_id
-    bill.created_at, bill.expires_at = at, at + timedelta(minutes=30)
+    bill.created_at, bill.expires_at = at, at + quotes.QUOTE_LIFETIME
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
         key=f"{bill.id}.1",

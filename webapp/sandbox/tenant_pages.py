@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from ..access.identity import public
 from ..db import NotFound, db, transaction
+from ..domain import subscription as rules
 from ..models.accounts import Account
 from ..ports import ports
 from .tables import SandboxHeadcount
@@ -25,7 +26,8 @@ def _headcount(tenant: str) -> SandboxHeadcount:
 @blueprint.get("")
 @public
 def users(tenant: str) -> ResponseReturnValue:
-    return render_template("sandbox/tenant.html", tenant=tenant, active=_headcount(tenant).active)
+    active = _headcount(tenant).active
+    return render_template("sandbox/tenant.html", tenant=tenant, active=active, lag=rules.ACTIVE_USERS_LAG)
 
 
 @blueprint.post("/remove")

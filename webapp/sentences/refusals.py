@@ -8,6 +8,7 @@ from flask_babel import gettext, lazy_gettext
 
 from .. import formats
 from ..domain import refusals as rules
+from ..domain import subscription as subscription_rules
 from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept
 from ..formats import ngettext
 from ..models.subscriptions import Subscription
@@ -25,10 +26,11 @@ class Explained(NamedTuple):
 def _below_active_users(refusal: rules.BelowActiveUsers, zone: str) -> str:
     sentence = ngettext(
         "The tenant has %(n)s active user: you cannot go below it. "
-        "Remove users first, then wait at least two minutes before you continue.",
+        "Remove users first, then wait at least %(wait)s before you continue.",
         "The tenant has %(n)s active users: you cannot go below that number. "
-        "Remove users first, then wait at least two minutes before you continue.",
+        "Remove users first, then wait at least %(wait)s before you continue.",
         refusal.active,
+        wait=formats.minutes(subscription_rules.ACTIVE_USERS_LAG),
     )
     if refusal.as_of is not None:
         local = refusal.as_of.astimezone(ZoneInfo(zone))

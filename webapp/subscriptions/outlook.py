@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from ..accounts import activity as account_activity
 from ..accounts import billing_information
 from ..domain.checks import CardFacts, Check, Point, renewal_checks
-from ..domain.subscription import Facts
+from ..domain.subscription import Facts, retries
 from ..domain.timeline import MOST, Planned, planned
 from ..invoices import listing
 from ..mail import outbox
@@ -44,11 +44,15 @@ class Happened(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """`ahead` is in order of time, `past` the newest first; at most twelve of each."""
+    """`ahead` is in order of time, `past` the newest first; at most MOST of each.
+
+    `retries`: the days on which the next renewal is tried again, if the bank refuses it.
+    """
 
     today: date
     ahead: list[Planned]
     past: list[Happened]
+    retries: list[date]
 
 
 def timeline(subscription: Subscription, today: date, card: Card | None) -> Timeline:
@@ -63,4 +67,4 @@ def timeline(subscription: Subscription, today: date, card: Card | None) -> Time
         *(Happened(facts.boundary(row.ordinal), period=row) for row in subscription.periods if row.source != "paid"),
     ]
     newest = sorted((one for one in past if one.day <= today), key=lambda one: one.day, reverse=True)
-    return Timeline(today, planned(facts, today, card.until if card else None), newest[:MOST])
+    return Timeline(today, planned(facts, today, card.until if card else None), newest[:MOST], retries(facts))

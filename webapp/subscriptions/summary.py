@@ -13,6 +13,7 @@ from ..domain.subscription import (
     check_addition,
     check_cancellation,
     check_reduction,
+    lapse_end,
     next_seats,
     projected_seats,
     renewal_target,
@@ -29,7 +30,10 @@ CHECKS = {"renew": renewal_target, "add": check_addition, "reduce": check_reduct
 
 
 class Summary(NamedTuple):
-    """What a tile shows of a subscription today. `renews_on` and `next_total` (with tax): the next unpaid period."""
+    """What a tile shows of a subscription today. `renews_on` and `next_total` (with tax): the next unpaid period.
+
+    `lapse_end`: the day on which a lapsed subscription ends unless it is renewed before.
+    """
 
     subscription: Subscription
     status: Status
@@ -44,6 +48,7 @@ class Summary(NamedTuple):
     may: frozenset[str]  # of "renew", "add", "reduce", "cancel"
     last_paid_seats: int
     changes: list[ChangeRow]
+    lapse_end: date | None
     ended_on: date | None
     pending: Payment | None
     card: Card | None
@@ -72,6 +77,7 @@ def summary(subscription: Subscription) -> Summary:
         self_service=facts.self_service,
         may=frozenset(name for name, check in CHECKS.items() if allows(check, facts, today)),
         last_paid_seats=facts.seats[facts.last_paid],
+        lapse_end=lapse_end(facts),
         ended_on=facts.ended_on,
         changes=[row for row in subscription.open_changes if today < facts.boundary(row.effective_ordinal)],
         pending=next(iter(subscription.pending_payments), None),

@@ -3,31 +3,27 @@
 import re
 
 from flask import request
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from flask_wtf.form import _Auto
 from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
 
-from ..domain.pricing import MAX_SEATS
+from ..domain import seats as seat_rules
+from ..formats import number
 from ..sentences.refusals import Explained
 
-WHOLE_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
-SEATS_SENTENCE = lazy_gettext("Enter a whole number from 1 to 10,000.")
-
-
-def parse_seats(text: str) -> int | None:
-    """1 to 10,000 in ASCII digits; None for anything else (`１２`, `1e3`, `2.5`)."""
-    if not WHOLE_NUMBER.fullmatch(text):
-        return None
-    seats = int(text)
-    return seats if 1 <= seats <= MAX_SEATS else None
+ORDINAL = re.compile(r"[0-9]{1,6}", re.ASCII)  # small enough for any database to compare
 
 
 def parse_ordinal(text: str) -> int | None:
-    """A period's, small enough for any database to compare."""
-    return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+    """The number of a period, from an address."""
+    return int(text) if ORDINAL.fullmatch(text) else None
+
+
+def seats_sentence() -> str:
+    return gettext("Enter a whole number from 1 to %(most)s.", most=number(seat_rules.MAX_SEATS))
 
 
 def printable(text: str, but: str = "") -> bool:
@@ -36,8 +32,8 @@ def printable(text: str, but: str = "") -> bool:
 
 
 def _whole_seats(_form: FlaskForm, field: Field) -> None:
-    if parse_seats(field.data or "") is None:
-        raise StopValidation(str(SEATS_SENTENCE))
+    if seat_rules.parse_seats(field.data or "") is None:
+        raise StopValidation(seats_sentence())
 
 
 class PortalForm(FlaskForm):

@@ -9,14 +9,16 @@ from flask.typing import ResponseReturnValue
 
 from .. import formats
 from ..access.identity import me
+from ..domain import subscription as rules
 from ..domain.periods import Period
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
+from ..domain.seats import parse_seats
 from ..models.subscriptions import Subscription
 from ..ports import ports
 from ..sentences.refusals import explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
-from .forms import SeatsForm, asked_seats, parse_ordinal, parse_seats
+from .forms import SeatsForm, asked_seats, parse_ordinal, seats_sentence
 from .fragments import FRAGMENT_HEADERS
 
 
@@ -34,7 +36,9 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
 @lru_cache(maxsize=2048)
 def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: int | None) -> str:
     """A pure function of its parameters, so it is rendered once for each."""
-    return render_template("stepper/_cost.html", procedure=procedure, cost=cost, seats=seats)
+    return render_template(
+        "stepper/_cost.html", procedure=procedure, cost=cost, seats=seats, seats_sentence=seats_sentence()
+    )
 
 
 def page(
@@ -69,6 +73,8 @@ def page(
         compared=compared,
         is_today=compared == facts.ordinal_on(now.date()),
         counted=counted,
+        wait=rules.ACTIVE_USERS_LAG,
+        seats_sentence=seats_sentence(),
         counted_today=counted.date() == now.date(),
         **told,
     ), status

@@ -9,6 +9,7 @@ from ...formats import card_name, clock_time, last_day, money, ngettext, number
 from ...formats import day as on
 from ...models.purchases import Card, Payment
 from ...models.subscriptions import Subscription
+from ...sentences.declines import decline
 from ...urls import public_url
 from ..layout import Mail, subscription_link
 
@@ -89,24 +90,28 @@ def over_seats(subscription: Subscription, seats: int) -> Mail:
     )
 
 
-def refused(subscription: Subscription, payment: Payment, next_try: date | None) -> Mail:
-    """An automatic payment was refused; `next_try` is None after the last."""
-    from ...sentences.declines import decline  # which words the refusals of `purchase`, and that writes mails
-
+def refused(subscription: Subscription, payment: Payment, next_try: date | None, lapse_end: date | None) -> Mail:
+    """An automatic payment was refused; after the last attempt, `lapse_end` is set instead of `next_try`."""
     product, total = subscription.product, money(payment.amount, payment.currency)
-    told = gettext("The renewal of %(product)s (%(total)s) could not be charged.", product=product, total=total)
+    paragraphs = [gettext("The renewal of %(product)s (%(total)s) could not be charged.", product=product, total=total)]
     facts = [(gettext("Amount with tax"), total), (gettext("Reason"), decline(payment.decline_code))]
     if payment.card_last4:
         facts.insert(1, (gettext("Card"), card_name(payment.card_brand, payment.card_last4)))
     if next_try:
-        then = gettext("We try again on %(day)s. Your seats stay available until then.", day=on(next_try))
+        paragraphs.append(gettext("We try again on %(day)s. Your seats stay available until then.", day=on(next_try)))
         facts.append((gettext("Next try"), on(next_try)))
-    else:
-        then = gettext("It was the last try. Renew within 30 days in My Qlik to bring the subscription back.")
+    elif lapse_end:
+        paragraphs.append(
+            gettext(
+                "It was the last try. Renew by %(day)s in My Qlik to bring the subscription back.",
+                day=last_day(lapse_end),
+            )
+        )
+    paragraphs.append(gettext("To pay with another card, sign in to My Qlik and click Renew."))
     return Mail(
         gettext("Your payment was refused"),
         product,
-        [told, then, gettext("To pay with another card, sign in to My Qlik and click Renew.")],
+        paragraphs,
         facts,
         (gettext("Renew"), public_url("renew.stepper", subscription_id=subscription.id)),
     )
