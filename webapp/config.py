@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from .domain.access import SESSION_LIFETIME
+from .domain import access
 from .mail_server import LOOPBACK, parse_relay, parse_sender
 
 LOCALES = ("fr", "en")
@@ -66,7 +66,7 @@ def _public_url(given: str, host: str, port: str) -> str:
 def _identity(public_url: str) -> dict[str, Any]:
     """Who may sign in how. Cookies are for https alone where the portal is reached by it, and for this host alone."""
     env, secure = os.environ, public_url.startswith("https:")
-    longest_idle = SESSION_LIFETIME // timedelta(minutes=1)
+    longest_idle = access.SESSION_LIFETIME // timedelta(minutes=1)
     return {
         "OIDC_ISSUER": env.get("OIDC_ISSUER", "").rstrip("/"),
         "OIDC_CLIENT_ID": env.get("OIDC_CLIENT_ID", ""),
