@@ -33,6 +33,7 @@ from ..subscriptions import loading
 
 PARTY = "legal_name street postal_code city country"
 DEAREST = 1_000_000  # cents a seat and month
+MOST_PERIODS = 10_000  # paid elsewhere before; each becomes a row
 
 
 class NotMade(click.ClickException):
@@ -225,7 +226,7 @@ def _subscription(given: Given, account: Account, now: datetime) -> Subscription
     today = ordinal_on(anchor, months, now.date())
     if today < 0:
         given.fault("anchor", "is in the future: make the account on the day that the subscription begins.")
-    paid = given.number("periods_paid", 1, 10_000, max(1, today + 1))
+    paid = given.number("periods_paid", 1, MOST_PERIODS, max(1, today + 1))
     if anchor > date.min and today >= paid:
         ended = boundary(anchor, months, paid)
         given.fault(
