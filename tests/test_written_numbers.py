@@ -11,10 +11,13 @@ from pathlib import Path
 
 import pytest
 from babel.messages.pofile import read_po
+from flask import Flask
 from jinja2 import Environment
+from sqlalchemy import inspect
 
 from webapp.access import limits, passwords
 from webapp.accounts import cases
+from webapp.db import db
 from webapp.domain import access, seats
 from webapp.domain import subscription as rules
 from webapp.formats import WORDS
@@ -156,6 +159,21 @@ def test_the_table_of_limits_is_the_codes() -> None:
     said = re.findall(r"\| (\d+ in (?:\d+|an|a) \w+) \|", OPERATE)
     coded = [limit.replace(" per ", " in ").replace("in hour", "in an hour") for limit in limits.LIMITS.values()]
     assert sorted(said) == sorted(re.sub(r"in minute$", "in a minute", limit) for limit in coded)
+
+
+def test_every_constant_that_the_documentation_names_is_there() -> None:
+    table = (ROOT / "docs/architecture.md").read_text().partition("## Rules with a number")[2].partition("\n## ")[0]
+    file = ""
+    for row in re.findall(r"^\| .+ \| (`[A-Z_]+`.*) \|$", table, re.MULTILINE):
+        file = next(iter(re.findall(r"`([a-z_/]+\.py)`", row)), file)  # "there": in the file of the row above
+        for name in re.findall(r"`([A-Z_]+)`", row):
+            assert re.search(rf"^(\w+, )*{name}(, \w+)* = ", (ROOT / "webapp" / file).read_text(), re.MULTILINE), name
+
+
+def test_the_tables_take_as_many_seats_as_the_rule(app: Flask) -> None:
+    for table in ("period", "change", "quote"):
+        checks = [check["sqltext"] for check in inspect(db.engine).get_check_constraints(table)]
+        assert any(re.search(rf"\b{seats.MAX_SEATS}\b", check) for check in checks), table
 
 
 def test_the_testers_guide_says_how_late_the_active_users_are() -> None:

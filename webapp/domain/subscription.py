@@ -91,6 +91,15 @@ class Facts:
     def last_paid(self) -> int:
         return max(self.seats)
 
+    @property
+    def last_paid_seats(self) -> int:
+        return self.seats[self.last_paid]
+
+    @property
+    def paid_until(self) -> date:
+        """The first day that is not paid: the boundary at which the next renewal is due."""
+        return self.boundary(self.last_paid + 1)
+
     def ordinal_on(self, today: date) -> int:
         return ordinal_on(self.anchor, self.months, today)
 
@@ -120,7 +129,7 @@ def status(facts: Facts, today: date) -> Status:
 def projected_seats(facts: Facts) -> int:
     """What the next unpaid period is billed for: the last number that the owner confirmed."""
     reduction = facts.change(ChangeKind.REDUCTION)
-    return facts.seats[facts.last_paid] if reduction is None or reduction.seats is None else reduction.seats
+    return facts.last_paid_seats if reduction is None or reduction.seats is None else reduction.seats
 
 
 def next_seats(facts: Facts, today: date) -> int | None:
@@ -169,7 +178,7 @@ def renewal_target(facts: Facts, today: date) -> RenewalTarget:
         target = facts.period(facts.ordinal_on(today))
         return RenewalTarget(target, (target.end - today).days)
     if facts.last_paid > facts.ordinal_on(today):
-        raise AlreadyRenewed(facts.boundary(facts.last_paid + 1))
+        raise AlreadyRenewed(facts.paid_until)
     return RenewalTarget(facts.period(facts.last_paid + 1))
 
 
@@ -190,14 +199,14 @@ def check_addition(facts: Facts, today: date) -> None:
 def check_reduction(facts: Facts, today: date) -> None:
     """A reduction may be asked for today; it takes effect at the first unpaid period (help page: reduce)."""
     _check_changeable(facts, today)
-    if facts.seats[facts.last_paid] == 1:
+    if facts.last_paid_seats == 1:
         raise NotFewerSeats(1)
 
 
 def check_fewer(facts: Facts, seats: int) -> None:
     """Fewer than the last paid period's, and not below the active users."""
-    if seats >= facts.seats[facts.last_paid]:
-        raise NotFewerSeats(facts.seats[facts.last_paid])
+    if seats >= facts.last_paid_seats:
+        raise NotFewerSeats(facts.last_paid_seats)
     check_floor(facts, seats)
 
 
@@ -235,7 +244,7 @@ def due(facts: Facts, today: date) -> tuple[Due, date] | None:
     """The next thing that is, or will be, due, and its day; None where nothing ever will be."""
     if facts.ended_on is not None:
         return None
-    following = facts.boundary(facts.last_paid + 1)
+    following = facts.paid_until
     if not facts.self_service:
         return Due.EXTERNAL, following
     cancellation = facts.change(ChangeKind.CANCELLATION)
@@ -252,13 +261,13 @@ def attempt_day(facts: Facts) -> date | None:
     """The day of the next automatic attempt, None after the last. After a sweep that was late, one a day."""
     if facts.refused >= len(ATTEMPT_DAYS):
         return None
-    scheduled = facts.boundary(facts.last_paid + 1) + timedelta(days=ATTEMPT_DAYS[facts.refused])
+    scheduled = facts.paid_until + timedelta(days=ATTEMPT_DAYS[facts.refused])
     return max(scheduled, facts.refused_on + timedelta(days=1)) if facts.refused_on else scheduled
 
 
 def retries(facts: Facts) -> list[date]:
     """The days on which an unpaid renewal is tried again after the boundary, if each attempt before is refused."""
-    return [facts.boundary(facts.last_paid + 1) + timedelta(days=days) for days in ATTEMPT_DAYS[1:]]
+    return [facts.paid_until + timedelta(days=days) for days in ATTEMPT_DAYS[1:]]
 
 
 def lapse_end(facts: Facts) -> date | None:
@@ -283,4 +292,4 @@ def next_charge(facts: Facts) -> date | None:
     """The day from which the default card is charged by itself; None where it never is."""
     if not facts.self_service or facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION):
         return None
-    return facts.boundary(facts.last_paid + 1)
+    return facts.paid_until

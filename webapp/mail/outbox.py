@@ -154,7 +154,7 @@ def change_requested(subscription: Subscription, change: ChangeRow, now: datetim
     if change.seats is None:
         words = partial(changes.cancellation_requested, subscription, day)
     else:
-        before = facts.seats[facts.last_paid]
+        before = facts.last_paid_seats
         words = partial(
             changes.reduction_requested, subscription, before, replaced and replaced.seats, change.seats, day
         )
@@ -165,7 +165,7 @@ def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) 
     """`subscription` is as it was before: with the request that is undone."""
     facts = subscription.facts()
     reduction = change.kind == ChangeKind.REDUCTION
-    seats = facts.seats[facts.last_paid] if reduction else projected_seats(facts)
+    seats = facts.last_paid_seats if reduction else projected_seats(facts)
     goes_on = not (reduction and facts.change(ChangeKind.CANCELLATION))
     day = facts.boundary(change.effective_ordinal)
     words = partial(changes.change_undone, subscription, change.kind, seats, day, goes_on)

@@ -153,7 +153,7 @@ def _claim(subscription: Subscription, now: datetime) -> str | None:
 def notices_to_write(subscription: Subscription, now: datetime) -> list[Message]:
     """What is to be told before a renewal, once for each period and number of days ahead; late is better than never."""
     facts = subscription.facts()
-    days = [ahead for day, ahead in notice_days(facts) if day <= now.date() < facts.boundary(facts.last_paid + 1)]
+    days = [ahead for day, ahead in notice_days(facts) if day <= now.date() < facts.paid_until]
     if not days:
         return []
     return outbox.before_renewal(subscription, min(days), summary.renewal_total(subscription), now)

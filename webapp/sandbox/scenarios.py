@@ -214,9 +214,9 @@ def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Sub
 def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
     """An automatic attempt of the past at the period that is not paid."""
     facts = subscription.facts()
-    day = facts.boundary(facts.last_paid + 1) + timedelta(days=rules.ATTEMPT_DAYS[attempt])
+    day = facts.paid_until + timedelta(days=rules.ATTEMPT_DAYS[attempt])
     at = datetime.combine(day, time(), zone)
-    bill = _bill(subscription, facts.last_paid + 1, facts.seats[facts.last_paid])
+    bill = _bill(subscription, facts.last_paid + 1, facts.last_paid_seats)
     bill.id, bill.automatic, bill.price_list_id = new_id(), True, subscription.price_list_id
     bill.created_at, bill.expires_at = at, at + quotes.QUOTE_LIFETIME
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()

@@ -54,9 +54,9 @@ def foreseen_reduction(subscription: Subscription, seats: int) -> Foreseen:
     facts, tiers = subscription.facts(), subscription.price_list.tiers
     check_reduction(facts, ports().clock.now(subscription.account).date())
     check_fewer(facts, seats)
-    before, cost = facts.seats[facts.last_paid], monthly_cost(tiers, seats) * facts.months
+    before, cost = facts.last_paid_seats, monthly_cost(tiers, seats) * facts.months
     saved = monthly_cost(tiers, before) * facts.months - cost
-    return Foreseen(before, facts.boundary(facts.last_paid + 1), cost, saved, subscription.price_list.currency)
+    return Foreseen(before, facts.paid_until, cost, saved, subscription.price_list.currency)
 
 
 def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
@@ -80,7 +80,7 @@ def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
             session.add_all(outbox.change_requested(subscription, change, now))
             close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
             session.add(change)
-            effective_on = facts.boundary(facts.last_paid + 1).isoformat()
+            effective_on = facts.paid_until.isoformat()
             activity.record(
                 account_id,
                 "reduction_requested",
@@ -110,7 +110,7 @@ def cancel(account_id: str, subscription_id: str) -> Subscription:
                 requested_at=now,
             )
             session.add_all([change, *outbox.change_requested(subscription, change, now)])
-            ends_on = facts.boundary(facts.last_paid + 1).isoformat()
+            ends_on = facts.paid_until.isoformat()
             activity.record(account_id, "cancellation_requested", now, {}, {"end": ends_on}, subscription)
     return load(account_id, subscription_id)
 
@@ -140,7 +140,7 @@ def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscript
                 f"{change.kind}_undone",
                 now,
                 {"seats": change.seats},
-                {"seats": facts.seats[facts.last_paid]},
+                {"seats": facts.last_paid_seats},
                 subscription,
             )
     return load(account_id, subscription_id)
