@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from webapp.accounts.billing_information import MAX_EMAILS
 from webapp.db import db
 from webapp.models.accounts import Account
 from webapp.models.activity import Activity
@@ -24,6 +25,8 @@ GIVEN = {
     "billing_emails": "compta@example.test", "document_locale": "fr",
 }  # fmt: skip
 GERMAN = {"country": "DE", "siren": "", "vat_number": "DE136695976"}
+MOST = [f"a{n}@example.test" for n in range(MAX_EMAILS)]
+HOW_MANY = f"Enter 1 to {MAX_EMAILS} e-mail addresses."
 
 
 def account(made: Made) -> Account:
@@ -165,7 +168,7 @@ def test_a_choice_is_one_of_the_list(client: FlaskClient, field: str, value: str
         ("a@example.test", ["a@example.test"]),
         (" a@example.test ,\r\nB@example.test\r\n\r\n", ["a@example.test", "B@example.test"]),
         ("a@example.test\nA@example.test", ["A@example.test"]),
-        (",".join(f"a{n}@example.test" for n in range(10)), [f"a{n}@example.test" for n in range(10)]),
+        (",".join(MOST), MOST),
     ],
 )
 def test_one_to_ten_addresses(client: FlaskClient, business: Made, typed: str, kept: list[str]) -> None:
@@ -176,8 +179,8 @@ def test_one_to_ten_addresses(client: FlaskClient, business: Made, typed: str, k
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("", "Enter 1 to 10 e-mail addresses."),
-        (",".join(f"a{n}@example.test" for n in range(11)), "Enter 1 to 10 e-mail addresses."),
+        ("", HOW_MANY),
+        (",".join(f"a{n}@example.test" for n in range(MAX_EMAILS + 1)), HOW_MANY),
         ("a@example.test, nobody", "“nobody” is not an e-mail address."),
         ("a@b", "“a@b” is not an e-mail address."),
         ("a b@example.test", "is not an e-mail address."),

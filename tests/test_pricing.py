@@ -81,7 +81,7 @@ def test_seats_out_of_range_have_no_price(seats: int) -> None:
 
 
 def test_the_largest_number_of_seats_has_a_price() -> None:
-    assert monthly_cost(DEMO, 10_000) == 130_500 + 9_950 * 2_100
+    assert monthly_cost(DEMO, MAX_SEATS) == 130_500 + (MAX_SEATS - 50) * 2_100
 
 
 @pytest.mark.parametrize(

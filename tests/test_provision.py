@@ -10,8 +10,10 @@ import pytest
 from flask import Flask
 from sqlalchemy import func, select
 
+from webapp.access import passwords
 from webapp.access.sign_in import hasher
 from webapp.db import db, transaction
+from webapp.domain.seats import MAX_SEATS
 from webapp.models.accounts import Account, Issuer, Owner
 from webapp.models.subscriptions import PeriodRow, Subscription
 from webapp.ports import ports
@@ -70,7 +72,7 @@ def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
     typed = "".join(f"{one}\n{one}\n" for one in ("short", "camille.martin", "a long password"))
     done = given(app, tmp_path, document, "--passwords", typed=typed)
     assert done.exit_code == 0
-    assert "12 characters or more" in done.output
+    assert f"{passwords.SHORTEST} characters or more" in done.output
     assert "Do not use your e-mail address" in done.output
     assert "a long password" not in done.output
     assert hasher.verify(db.session.scalars(select(Owner.password_hash)).one(), "a long password")
@@ -109,7 +111,7 @@ def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
         ("subscriptions.0.term_months", 3, "$.subscriptions[0].term_months is not one of 1, 12."),
         ("subscriptions.0.term_months", 1.0, "$.subscriptions[0].term_months is not one of 1, 12."),
         ("subscriptions.0.term_months", True, "$.subscriptions[0].term_months is not one of 1, 12."),
-        ("subscriptions.0.seats", 0, "$.subscriptions[0].seats is not a whole number from 1 to 10000."),
+        ("subscriptions.0.seats", 0, f"$.subscriptions[0].seats is not a whole number from 1 to {MAX_SEATS}."),
         ("subscriptions.0.seats", True, "$.subscriptions[0].seats is not a whole number"),
         ("subscriptions.0.tenant", "https://x", "$.subscriptions[0].tenant is not a host name"),
         ("subscriptions.0.price_list.tiers", [[10, 30.5], [None, 20]], "$.subscriptions[0].price_list.tiers is not"),

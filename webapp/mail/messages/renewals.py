@@ -15,9 +15,9 @@ from ..layout import Mail, subscription_link
 
 
 def renewal(subscription: Subscription, seats: int, total: Money, card: Card | None, day: date) -> Mail:
-    """The next automatic renewal, some days before."""
+    """Announces the next automatic renewal, some days ahead."""
     product = subscription.product
-    told = ngettext(
+    opening = ngettext(
         "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seat: %(total)s with tax.",
         "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seats: %(total)s with tax.",
         seats,
@@ -34,7 +34,7 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
     return Mail(
         gettext("Your subscription is renewed on %(day)s", day=on(day)),
         product,
-        [told, way_on],
+        [opening, way_on],
         [
             (gettext("Renewal"), on(day)),
             (gettext("Seats"), number(seats)),
@@ -46,9 +46,9 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
 
 
 def card_expires(subscription: Subscription, total: Money, card: Card, day: date) -> Mail:
-    """The default card will have expired when the renewal charges it."""
+    """The default card expires before the renewal charges it."""
     shown = card_name(card.brand, card.last4)
-    told = gettext(
+    opening = gettext(
         "%(card)s is the card that the renewal of %(product)s charges on %(day)s. "
         "It is no longer valid on that day: the payment would be refused.",
         card=shown,
@@ -58,7 +58,7 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
     return Mail(
         gettext("Your card expires before the renewal"),
         subscription.product,
-        [told, gettext("Add another card and make it the default before that day.")],
+        [opening, gettext("Add another card and make it the default before that day.")],
         [
             (gettext("Card"), shown),
             (gettext("Expires"), _expiry(card)),
@@ -70,8 +70,8 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
 
 
 def over_seats(subscription: Subscription, seats: int) -> Mail:
-    """Renewed by itself with the confirmed seats, while more users are active."""
-    told = ngettext(
+    """An automatic renewal kept the confirmed number of seats, although more users are active."""
+    opening = ngettext(
         "%(product)s is renewed with %(n)s seat, the last number that you confirmed, and more users are active.",
         "%(product)s is renewed with %(n)s seats, the last number that you confirmed, and more users are active.",
         seats,
@@ -80,7 +80,7 @@ def over_seats(subscription: Subscription, seats: int) -> Mail:
     return Mail(
         gettext("More active users than seats"),
         subscription.product,
-        [told, gettext("Add seats, or remove users from the tenant.")],
+        [opening, gettext("Add seats, or remove users from the tenant.")],
         [
             (gettext("Seats"), number(seats)),
             (gettext("Active users"), number(subscription.active_users)),
@@ -118,9 +118,9 @@ def refused(subscription: Subscription, payment: Payment, next_try: date | None,
 
 
 def confirm(subscription: Subscription, payment: Payment, expires_at: datetime) -> Mail:
-    """3-D Secure on an automatic payment; `expires_at` is at the account's place."""
+    """The bank asks to confirm an automatic payment (3-D Secure); `expires_at` is in the account's time zone."""
     product, total = subscription.product, money(payment.amount, payment.currency)
-    told = gettext(
+    opening = gettext(
         "Your bank asks you to confirm the payment of %(total)s that renews %(product)s.", total=total, product=product
     )
     until = gettext(
@@ -131,7 +131,7 @@ def confirm(subscription: Subscription, payment: Payment, expires_at: datetime) 
     return Mail(
         gettext("Your bank asks you to confirm a payment"),
         product,
-        [told, until],
+        [opening, until],
         [
             (gettext("Amount with tax"), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
@@ -142,13 +142,13 @@ def confirm(subscription: Subscription, payment: Payment, expires_at: datetime) 
 
 def ended(subscription: Subscription, end: date) -> Mail:
     product, last = subscription.product, last_day(end)
-    told = gettext(
+    opening = gettext(
         "Your subscription to %(product)s ended on %(day)s. No further payment is made.", product=product, day=last
     )
     return Mail(
         gettext("Your subscription has ended"),
         product,
-        [told, gettext("Your invoices stay available in My Qlik.")],
+        [opening, gettext("Your invoices stay available in My Qlik.")],
         [(gettext("Last day"), last)],
         (gettext("See the invoices"), public_url("billing.invoices")),
     )

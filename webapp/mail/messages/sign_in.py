@@ -1,4 +1,4 @@
-"""The words of the mails about an owner's own sign-in, as `mails` has those of the rest. `browser` may be ""."""
+"""Words of the mails about an owner's password. `browser` is empty where it is not known."""
 
 from flask_babel import gettext
 
