@@ -68,7 +68,7 @@ record: $(VENV)/.test $(CATALOGS)
 # Every procedure and refusal in each language, with scripts and without, wide and narrow, and every page in both
 # languages and schemes; `make test` walks half.
 matrix: $(VENV)/.test $(CATALOGS)
-	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure e2e/test_matrix.py e2e/test_faces.py
+	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure -m matrix e2e
 
 bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench

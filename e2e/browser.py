@@ -1,6 +1,6 @@
-"""The browser of the tests: an explicit one, Playwright's own, the system's, or one installed now; else one sentence.
+"""The browser of the tests: BROWSER_PATH, Playwright's own, the system's, or one installed now.
 
-`python -m e2e.browser` is what `make test` calls to be sure that there is one.
+`make test` calls `python -m e2e.browser` first, which installs a browser if there is none.
 """
 
 import json
@@ -16,9 +16,9 @@ ADVICE = "No browser for the tests: install Chromium, or set BROWSER_PATH to one
 
 def find() -> str | None:
     """The path of a Chromium; BROWSER_PATH wins."""
-    given = os.environ.get("BROWSER_PATH")
-    if given:
-        return given if os.access(given, os.X_OK) else None
+    chosen = os.environ.get("BROWSER_PATH")
+    if chosen:
+        return chosen if os.access(chosen, os.X_OK) else None
     return _playwrights_own() or next((path for path in map(shutil.which, SYSTEM) if path), None)
 
 
@@ -31,7 +31,7 @@ def _playwrights_own() -> str | None:
 
 
 def install() -> None:
-    """Debian's packages where this user may install them, else Playwright's download."""
+    """Installs Debian's package if this user may, else Playwright's download."""
     if shutil.which("apt-get") and os.geteuid() == 0:
         quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
         subprocess.run(["apt-get", "update"], check=False, **quiet)  # type: ignore[call-overload]
@@ -47,7 +47,7 @@ def install() -> None:
 
 
 def ensure() -> str:
-    """Raises SystemExit with one sentence where no browser can be had."""
+    """The path of a browser, installed if need be; SystemExit with advice if that fails."""
     path = find()
     if path is None and not os.environ.get("BROWSER_PATH"):
         print("Installing a browser for the tests…", flush=True)
@@ -64,7 +64,7 @@ def launch_options() -> dict[str, object]:
 
 
 def ensure_ffmpeg() -> bool:
-    """Whether video can be had: Playwright wants an ffmpeg in its own cache, where the system's serves too."""
+    """Whether video can be recorded. Playwright looks for ffmpeg in its own cache: link the system's there."""
     ours = _playwrights_ffmpeg()
     if ours.exists():
         return True
@@ -74,7 +74,7 @@ def ensure_ffmpeg() -> bool:
     if system and not ours.exists():
         try:
             ours.parent.mkdir(parents=True, exist_ok=True)
-            ours.unlink(missing_ok=True)  # a link to an ffmpeg that is gone
+            ours.unlink(missing_ok=True)  # a dangling link
             ours.symlink_to(system)
         except OSError:
             return False

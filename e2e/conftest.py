@@ -1,4 +1,4 @@
-"""One portal for the browser tests, and pages that fail on any error the browser reports."""
+"""The portal that the browser tests share, and walks whose pages fail the test on any error the browser reports."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from .browser import launch_options
-from .matrix import REGIONS, WHOLE
+from .matrix import REGIONS, WHOLE, Cell
 from .portal import Sandbox, running_portal
-from .stories import Walk
-from .watcher import Inspector, hear
+from .stories import Story, Walk
+from .watcher import Inspector, record_faults
 
 
 @pytest.fixture(scope="session")
@@ -26,35 +26,62 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def faults() -> Iterator[list[str]]:
-    """What `e2e.watcher` finds; there is to be nothing."""
-    found: list[str] = []
-    yield found
-    assert found == []
+    """The faults that `e2e.watcher` records; the test fails if any is left at its end."""
+    recorded: list[str] = []
+    yield recorded
+    assert recorded == []
 
 
 Begin = Callable[..., Walk]
+WalkStory = Callable[[Story, Cell], None]
 
 
 @pytest.fixture
 def begin(sandbox: Sandbox, new_context: Callable[..., BrowserContext], faults: list[str]) -> Begin:
-    """`begin("business", locale="en", scripts=False, width=360)`: a fresh account, its owner signed in.
+    """`begin("business", locale="en", scripts=False, width=360)` makes an account and signs its owner in.
 
-    `inspected`: widths and language are looked at after each step, and axe: without scripts, in the whole matrix.
+    With `inspected`, each step is checked for its widths, its language and with axe. axe needs scripts: a walk without
+    them is checked with axe in the whole matrix only.
     """
 
     def start(
-        scenario: str, *, locale: str = "fr", scripts: bool = True, portal: Sandbox = sandbox, width: int = 1280,
-        inspected: bool = False, **given: Any,
-    ) -> Walk:  # fmt: skip
-        given = {"viewport": {"width": width, "height": 800}, "service_workers": "block", **given}
-        context = new_context(locale=REGIONS[locale], java_script_enabled=scripts, **given)
-        hear(context, faults)
+        scenario: str,
+        *,
+        locale: str = "fr",
+        scripts: bool = True,
+        portal: Sandbox = sandbox,
+        width: int = 1280,
+        inspected: bool = False,
+        **options: Any,
+    ) -> Walk:
+        options = {"viewport": {"width": width, "height": 800}, **options}
+        context = new_context(locale=REGIONS[locale], java_script_enabled=scripts, **options)
+        record_faults(context, faults)
         walk = Walk(context.new_page(), portal, locale, portal.account(scenario), scripts=scripts)
         if inspected:
             mirrored = WHOLE and not scripts
-            mirror = new_context(locale=REGIONS[locale], **given).new_page() if mirrored else None
+            mirror = new_context(locale=REGIONS[locale], **options).new_page() if mirrored else None
             walk.watch = Inspector(walk.page, locale, faults, scripts=scripts, mirror=mirror)
         walk.sign_in()
         return walk
 
     return start
+
+
+@pytest.fixture
+def walk_story(begin: Begin) -> WalkStory:
+    """Walks a story in a cell of the matrix, and inspects every screen."""
+
+    def walk(story: Story, cell: Cell) -> None:
+        story.walk(
+            begin(
+                story.scenario,
+                locale=cell.locale,
+                scripts=cell.scripts,
+                viewport=cell.size,
+                color_scheme=cell.scheme,
+                inspected=True,
+            )
+        )
+
+    return walk

@@ -1,8 +1,10 @@
-"""In how many ways a story is walked: language, scripts or none, and the width of the screen."""
+"""The matrix: each story in each language, with scripts and without, on a wide and on a narrow screen."""
 
 import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import TypeVar
 
 import pytest
 from playwright.sync_api import ViewportSize
@@ -14,6 +16,7 @@ REGIONS = {"fr": "fr-FR", "en": "en-GB"}
 HEIGHTS = {1280: 800, 360: 740}
 LANGUAGES = pytest.mark.parametrize("locale", REGIONS)
 SCRIPTS = pytest.mark.parametrize("scripts", [True, False], ids=["scripts", "no scripts"])
+Function = TypeVar("Function", bound=Callable[..., None])
 
 
 @dataclass(frozen=True)
@@ -28,7 +31,7 @@ class Cell:
 
     @property
     def scheme(self) -> str:
-        """Each language, width and kind of walk meets both schemes."""
+        """Each language, each width, and scripts or none meet both colour schemes."""
         return "dark" if (self.locale == "en") != (self.width == 360) else "light"
 
     @property
@@ -39,16 +42,31 @@ class Cell:
 CELLS = [Cell(*values) for values in product(REGIONS, (True, False), HEIGHTS)]
 
 
-def _odd(cell: Cell) -> int:
+def _parity(cell: Cell) -> int:
     return ((cell.locale == "en") + (not cell.scripts) + (cell.width == 360)) % 2
 
 
 def half(story: Story) -> list[Cell]:
-    """The cells that `make test` walks: of a procedure four, in which each two of the three dimensions meet in every
-    way (an orthogonal array); of a refusal two, opposite in all three. Neighbours take the other ones.
+    """The cells of the story that run without MATRIX=1.
+
+    A procedure has four: an orthogonal array, in which every two dimensions meet in every combination. A refusal has
+    two cells, which differ in all three dimensions. The next story takes other cells.
     """
-    every = (*STORIES, *REFUSALS)
-    turn = every.index(story)
+    turn = (*STORIES, *REFUSALS).index(story)
     if story in STORIES:
-        return [cell for cell in CELLS if _odd(cell) == turn % 2]
+        return [cell for cell in CELLS if _parity(cell) == turn % 2]
     return [CELLS[turn % 4], CELLS[7 - turn % 4]]
+
+
+def in_the_matrix(stories: Sequence[Story]) -> Callable[[Function], Function]:
+    """Runs the test for each story in half of its cells; in all of them with MATRIX=1, as `make matrix` sets."""
+    walks = [
+        pytest.param(story, cell, id=f"{story.id}-{cell.id}")
+        for story in stories
+        for cell in (CELLS if WHOLE else half(story))
+    ]
+
+    def mark(test: Function) -> Function:
+        return pytest.mark.matrix(pytest.mark.parametrize(("story", "cell"), walks)(test))
+
+    return mark

@@ -1,4 +1,4 @@
-"""A portal of its own to test against, served as `make run` serves it, and the sandbox's routes as functions."""
+"""Starts a portal to test against, as `make run` serves it, and calls the sandbox's routes."""
 
 import json
 import os
@@ -32,7 +32,7 @@ def free_port() -> int:
 
 
 def token(page: str) -> str:
-    """What the forms of a page send along."""
+    """The CSRF token in a page's forms."""
     return page.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
 
 
@@ -46,15 +46,19 @@ def environment(instance: Path, **settings: str) -> dict[str, str]:
 
 
 def flask(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
-    """One command of the application, as the Makefile calls it."""
+    """Runs one command of the application, as the Makefile does."""
     return subprocess.run(
         [sys.executable, "-m", "flask", "--app", "webapp", *arguments],
-        cwd=ROOT, env=env, capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def prepare(env: dict[str, str]) -> None:
-    """The database as `flask db upgrade` and `flask demo` leave it, without the start of two processes."""
+    """Does what `flask db upgrade` and `flask demo` do, in this process, which is faster than two new ones."""
     with patch.dict(os.environ, env, clear=True):
         app = create_app()
     with app.app_context():
@@ -88,7 +92,7 @@ def running_portal(**settings: str) -> Iterator["Sandbox"]:
 
 
 class Sandbox:
-    """QA's contract, from outside."""
+    """The sandbox's routes, which set up accounts, move clocks and make gateways fail."""
 
     server: "subprocess.Popen[bytes]"
 
@@ -102,7 +106,7 @@ class Sandbox:
             try:
                 urlopen(f"{self.url}/sign-in", timeout=5).close()
             except OSError:
-                time.sleep(0.05)  # there is nothing to wait on but the port itself
+                time.sleep(0.05)  # the server gives no other sign that its port is open
             else:
                 return
         raise RuntimeError("the portal did not start")
@@ -116,14 +120,14 @@ class Sandbox:
         except HTTPError as error:
             raise AssertionError(f"{error.code}: {error.read().decode()}") from None
 
-    def account(self, scenario: str, **given: str) -> Any:
-        return self.call("", scenario=scenario, **given)
+    def account(self, scenario: str, **form: str) -> Any:
+        return self.call("", scenario=scenario, **form)
 
     def state(self, account: str) -> Any:
         return self.call(f"/{account}/state")
 
-    def clock(self, account: str, **given: str) -> Any:
-        return self.call(f"/{account}/clock", **given)
+    def clock(self, account: str, **form: str) -> Any:
+        return self.call(f"/{account}/clock", **form)
 
     def users(self, account: str, active: int) -> Any:
         return self.call(f"/{account}/users", active=str(active))

@@ -1,7 +1,8 @@
 """Films the procedures and the refusals: `make record`, then open e2e/recordings/index.html, which needs no server.
 
-Each take leaves a video, a trace, a picture of every step with what is acted on outlined, what went over the wire, and
-the outcome as JSON. PROCEDURE=renew, LOCALE=en, SCRIPTS=0 and WIDTH=360 keep to those; ALL=1 films every cell.
+Each take leaves a video, a trace, a picture of every step with the element that is acted on outlined, the requests and
+answers, and the outcome as JSON. PROCEDURE=renew, LOCALE=en, SCRIPTS=0 and WIDTH=360 film only those; ALL=1 films every
+cell.
 """
 
 import json
@@ -30,11 +31,11 @@ from .browser import ensure_ffmpeg, launch_options
 from .matrix import CELLS, HEIGHTS, REGIONS, Cell
 from .portal import ROOT, Sandbox, running_portal
 from .stories import REFUSALS, STORIES, Sentence, Step, Story, Walk
-from .watcher import hear
+from .watcher import record_faults
 
 OUT = ROOT / "e2e" / "recordings"
 EVERY = (*STORIES, *REFUSALS)
-NO_VIDEO = "There is no video: no ffmpeg could be had to record one with."
+NO_VIDEO = "There is no video: ffmpeg is not installed and could not be."
 LONG_ID = re.compile(r"\b([0-9a-f]{4})[0-9a-f]{8,}\b")
 LONGEST_FRAGMENT = 4000  # characters of a fragment that are shown
 
@@ -53,7 +54,7 @@ font: 600 {font}px/1.35 system-ui, sans-serif">{text}</p></div></foreignObject><
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request that went out and what came back: bytes on the wire; `form` is what was sent, `fragment` htmx got."""
+    """A request and its answer; `bytes` on the wire, `form` as sent, `fragment` as htmx received it."""
 
     method: str
     path: str
@@ -66,7 +67,7 @@ class Exchange:
 
 @dataclass
 class Shot:
-    """A documented step, or what then shows: its number, its picture, the page that it shows, and what followed."""
+    """A documented step or result: its number, its picture, the title of the page, and the requests that followed."""
 
     step: Step
     number: int
@@ -126,7 +127,7 @@ class Take:
         page.screencast.show_overlay(image, duration=1200 + 25 * len(text))  # milliseconds to read it
 
     def note_exchanges(self) -> None:
-        """What went over the wire since the last picture followed from that picture's step."""
+        """Requests since the last picture belong to that picture's step."""
         answers, self.answers[:] = list(self.answers), []
         if self.shots:
             self.shots[-1].exchanges += [exchange for answer in answers if (exchange := exchange_of(answer))]
@@ -164,7 +165,7 @@ def exchange_of(answer: Response) -> Exchange | None:
 
 @contextmanager
 def rolling(page: Page, take: Take) -> Iterator[None]:
-    """The camera and the trace; the camera first, or the trace's smaller picture is what it takes."""
+    """Starts the video and the trace; the video first, or it has the trace's smaller size."""
     if take.video:
         page.screencast.start(path=take.folder / "video.webm", size=take.cell.size)
         if take.cell.scripts:  # the highlight of an action waits for a timer of the page
@@ -185,7 +186,7 @@ def film(browser: Browser, sandbox: Sandbox, take: Take) -> None:
     context = browser.new_context(
         locale=REGIONS[cell.locale], viewport=cell.size, java_script_enabled=cell.scripts, color_scheme="light"
     )
-    hear(context, take.problems)
+    record_faults(context, take.problems)
     page = context.new_page()
     try:
         account = sandbox.account(take.story.scenario)
@@ -210,8 +211,8 @@ def money(cents: int, currency: str, locale: str) -> str:
 
 def day(iso: str, locale: str, back: int = 0) -> str:
     """Ends are exclusive in the state: `back=1` gives the last day included."""
-    found = date.fromisoformat(iso) - timedelta(days=back)
-    return format_date(found, "d MMMM y", locale=REGIONS[locale].replace("-", "_")).replace(" ", "\u00a0")
+    shown = date.fromisoformat(iso) - timedelta(days=back)
+    return format_date(shown, "d MMMM y", locale=REGIONS[locale].replace("-", "_")).replace(" ", "\u00a0")
 
 
 def write_index(takes: list[Take], without_video: str) -> Path:
@@ -231,14 +232,15 @@ def write_index(takes: list[Take], without_video: str) -> Path:
 
 
 def chosen(variable: str, known: Collection[str]) -> Collection[str]:
-    given = os.environ.get(variable)
-    if given and given not in known:
-        raise SystemExit(f"{variable}={given} is unknown: there is {', '.join(known)}.")
-    return [given] if given else known
+    """The values of this environment variable, or all that are known."""
+    value = os.environ.get(variable)
+    if value and value not in known:
+        raise SystemExit(f"{variable}={value} is unknown; use one of {', '.join(known)}.")
+    return [value] if value else known
 
 
 def cells(story: Story) -> list[Cell]:
-    """What is asked for; else with scripts on a wide screen, and each procedure on a phone without scripts."""
+    """The cells that the environment asks for; else scripts on a wide screen, and each procedure on a phone without."""
     locales, scripts, widths = chosen("LOCALE", REGIONS), chosen("SCRIPTS", "10"), chosen("WIDTH", [*map(str, HEIGHTS)])
     known = [
         cell
@@ -264,8 +266,8 @@ def main() -> int:
         browser = playwright.chromium.launch(**options)  # type: ignore[arg-type]
         for take in takes:
             film(browser, sandbox, take)
-            told = ["failed", *take.problems] if take.problems else [f"{take.steps} steps"]
-            print(f"{take.story.id} ({take.cell.id}):", "\n".join(told).replace("\n", "\n  "), flush=True)
+            outcome = ["failed", *take.problems] if take.problems else [f"{take.steps} steps"]
+            print(f"{take.story.id} ({take.cell.id}):", "\n".join(outcome).replace("\n", "\n  "), flush=True)
     without_video = "" if video else NO_VIDEO
     print(*filter(None, [without_video, write_index(takes, without_video)]), sep="\n")
     return any(take.problems for take in takes)

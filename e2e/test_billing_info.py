@@ -1,17 +1,23 @@
-"""The billing information in a real browser."""
+"""The billing information: the documented steps, wrong numbers, and the longest text."""
 
 import re
 
 import pytest
 from playwright.sync_api import expect
 
-from .conftest import Begin
-from .matrix import SCRIPTS
-from .watcher import violations
+from .conftest import Begin, WalkStory
+from .matrix import SCRIPTS, Cell, in_the_matrix
+from .stories import Story, billing_info
+from .watcher import scrolls_sideways, violations
+
+
+@in_the_matrix(billing_info.DOCUMENTED)
+def test_the_documented_steps(walk_story: WalkStory, story: Story, cell: Cell) -> None:
+    walk_story(story, cell)
 
 
 @SCRIPTS
-def test_a_wrong_number_is_told_at_its_field_and_can_be_mended(begin: Begin, scripts: bool) -> None:
+def test_a_wrong_number_is_reported_at_its_field_and_can_be_corrected(begin: Begin, scripts: bool) -> None:
     walk = begin("enterprise", scripts=scripts)
     walk.page.goto(f"{walk.sandbox.url}/billing/information")
     walk.labelled("VAT number").fill("FR41900300402")
@@ -42,7 +48,7 @@ def test_a_wrong_number_is_told_at_its_field_and_can_be_mended(begin: Begin, scr
         (320, "dark"),
     ],
 )
-def test_it_fits_and_reads_with_the_longest_text(begin: Begin, width: int, scheme: str) -> None:
+def test_the_longest_text_fits_and_can_be_read(begin: Begin, width: int, scheme: str) -> None:
     walk = begin("business", width=width, color_scheme=scheme)
     walk.page.goto(f"{walk.sandbox.url}/billing/information")
     walk.labelled("Legal name").fill("<script>alert(1)</script>" + "W" * 175)
@@ -51,5 +57,5 @@ def test_it_fits_and_reads_with_the_longest_text(begin: Begin, width: int, schem
     walk.heading("Payment & billing")
     for path in ("/billing", "/billing/information", "/contact"):
         walk.page.goto(walk.sandbox.url + path)
-        assert not walk.page.evaluate("document.documentElement.scrollWidth > innerWidth"), path
+        assert not scrolls_sideways(walk.page), path
         assert violations(walk.page) == []

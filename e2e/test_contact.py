@@ -1,12 +1,18 @@
-"""Writing to the account manager in a real browser."""
+"""Contact the account manager: the documented steps, the upgrade, and an empty message."""
 
 import re
 
 from playwright.sync_api import expect
 
-from .conftest import Begin
-from .matrix import SCRIPTS
+from .conftest import Begin, WalkStory
+from .matrix import SCRIPTS, Cell, in_the_matrix
+from .stories import Story, contact
 from .watcher import violations
+
+
+@in_the_matrix(contact.DOCUMENTED)
+def test_the_documented_steps(walk_story: WalkStory, story: Story, cell: Cell) -> None:
+    walk_story(story, cell)
 
 
 @SCRIPTS
@@ -19,7 +25,7 @@ def test_the_upgrade_is_asked_for_from_manage(begin: Begin, scripts: bool) -> No
 
 
 @SCRIPTS
-def test_an_empty_message_is_told_at_its_field_and_what_was_chosen_stays(begin: Begin, scripts: bool) -> None:
+def test_an_empty_message_is_reported_at_its_field_and_the_subject_stays(begin: Begin, scripts: bool) -> None:
     walk = begin("enterprise", scripts=scripts)
     walk.page.goto(f"{walk.sandbox.url}/contact?subject=billing")
     walk.button("Send").click()
@@ -31,7 +37,7 @@ def test_an_empty_message_is_told_at_its_field_and_what_was_chosen_stays(begin: 
         assert violations(walk.page) == []
     walk.labelled("Your message").fill("<script>alert(1)</script>\nMerci de nous rappeler.")
     walk.button("Send").click()
-    expect(walk.page.get_by_role("status").first).to_contain_text(re.compile("C-[2-9A-Z]{8}"))
+    expect(walk.message()).to_contain_text(re.compile("C-[2-9A-Z]{8}"))
     assert len(walk.state()["messages"]) == 1
 
 
@@ -45,4 +51,4 @@ def test_by_keyboard_alone(begin: Begin) -> None:
     walk.page.keyboard.type("Merci de nous rappeler.")
     walk.page.keyboard.press("Tab")
     walk.page.keyboard.press("Enter")
-    expect(walk.page.get_by_role("status").first).to_contain_text("numéro de dossier")
+    expect(walk.message()).to_contain_text("numéro de dossier")

@@ -1,14 +1,19 @@
-"""Invoices in a real browser: the documented steps, the filter, and the list on any screen."""
+"""Invoices: the documented steps, the filter, credit notes, a year's archive, and the list on any screen."""
 
 from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Locator, expect
 
-from .conftest import Begin
-from .matrix import SCRIPTS
+from .conftest import Begin, WalkStory
+from .matrix import SCRIPTS, Cell, in_the_matrix
 from .portal import flask
-from .stories import Walk
+from .stories import Story, Walk, invoices
+
+
+@in_the_matrix(invoices.DOCUMENTED)
+def test_the_documented_steps(walk_story: WalkStory, story: Story, cell: Cell) -> None:
+    walk_story(story, cell)
 
 
 def open_list(walk: Walk) -> None:
@@ -21,7 +26,7 @@ def rows(walk: Walk) -> Locator:
 
 
 @SCRIPTS
-def test_the_filter_narrows_the_list_and_lets_go(begin: Begin, scripts: bool) -> None:
+def test_the_filter_narrows_the_list_and_is_cleared(begin: Begin, scripts: bool) -> None:
     walk = begin("both", locale="en", scripts=scripts)
     page, year = walk.page, walk.page.get_by_label("Year")
     open_list(walk)
@@ -48,14 +53,26 @@ def test_a_row_downloads_the_same_file_as_its_page(begin: Begin) -> None:
     assert files[0] == files[1]
 
 
+def test_an_invoice_of_another_account_is_not_found(begin: Begin) -> None:
+    other = begin("business", locale="en")
+    open_list(other)
+    address = other.page.get_by_role("link", name="MQ-2027-000001", exact=True).get_attribute("href")
+    walk = begin("business", locale="en")
+    for document in (address, f"{address}.pdf"):
+        answer = walk.page.request.get(f"{walk.sandbox.url}{document}")
+        assert answer.status == 404, document
+    walk.page.goto(f"{walk.sandbox.url}{address}")
+    expect(walk.page.get_by_role("heading", level=1)).to_have_text("Page not found")
+
+
 def credit(walk: Walk, number: str, *options: str) -> None:
-    """As the one who runs the portal does it, beside the server."""
-    done = flask(walk.sandbox.env, "credit-note", "--account", walk.account["account"], number, *options)
-    assert done.returncode == 0, done.stderr
+    """Issues a credit note by the command of the operator, while the server runs."""
+    result = flask(walk.sandbox.env, "credit-note", "--account", walk.account["account"], number, *options)
+    assert result.returncode == 0, result.stderr
 
 
-def pay(walk: Walk) -> None:
-    """Renews, so that there is an invoice that the gateway was paid for."""
+def pay_a_renewal(walk: Walk) -> None:
+    """Moves the clock to the automatic renewal, which leaves an invoice that was paid through the gateway."""
     walk.sandbox.clock(walk.account["account"], to="2027-02-15T00:00:00")
 
 
@@ -64,7 +81,7 @@ def test_a_search_a_status_and_an_order_are_kept_and_a_credit_note_leads_to_its_
     begin: Begin, scripts: bool
 ) -> None:
     walk = begin("business", locale="en", scripts=scripts)
-    pay(walk)
+    pay_a_renewal(walk)
     credit(walk, "MQ-2027-000002", "--net", "1000")
     page = walk.page
     open_list(walk)
@@ -113,7 +130,7 @@ def test_credit_notes_filters_and_a_year_fit_and_read_in_any_width_and_scheme(
     begin: Begin, width: int, scheme: str
 ) -> None:
     walk = begin("business", width=width, color_scheme=scheme, inspected=True)
-    pay(walk)
+    pay_a_renewal(walk)
     credit(walk, "MQ-2027-000002", "--reason", "Geste commercial")
     for address in ("", "?year=2026", "?search=zz", "?status=credit_note&order=oldest", "/year/2027"):
         walk.page.goto(f"{walk.sandbox.url}/billing/invoices{address}")

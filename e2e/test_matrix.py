@@ -1,28 +1,50 @@
-"""Each procedure and each refusal from the same stories: languages × scripts or none × widths, every screen inspected.
+"""The matrix is complete: each story is walked in the file of its procedure, and half of the cells meet all values."""
 
-`make test` walks half of the cells (`e2e.matrix.half`), MATRIX=1 all.
-"""
+import importlib
+from pathlib import Path
+from types import ModuleType
 
-import pytest
+from . import stories
+from .matrix import CELLS, half
+from .stories import REFUSALS, STORIES
 
-from .conftest import Begin
-from .matrix import CELLS, WHOLE, Cell, half
-from .stories import REFUSALS, STORIES, Story
-
-WALKS = [
-    pytest.param(story, cell, id=f"{story.id}-{cell.id}")
-    for story in (*STORIES, *REFUSALS)
-    for cell in (CELLS if WHOLE else half(story))
+PROCEDURES = [
+    "renew",
+    "add",
+    "reduce",
+    "undo_reduction",
+    "cancel",
+    "undo_cancellation",
+    "add_card",
+    "delete_card",
+    "default_card",
+    "billing_info",
+    "invoices",
+    "contact",
 ]
 
 
-@pytest.mark.parametrize(("story", "cell"), WALKS)
-def test_the_story_goes_as_told_and_every_screen_is_sound(begin: Begin, story: Story, cell: Cell) -> None:
-    walk = begin(
-        story.scenario, locale=cell.locale, scripts=cell.scripts, viewport=cell.size, color_scheme=cell.scheme,
-        inspected=True,
-    )  # fmt: skip
-    story.walk(walk)
+def walked_stories(module: ModuleType) -> set[str]:
+    """The ids of the stories that the tests of this module walk in the matrix."""
+    marks = [mark for test in vars(module).values() for mark in getattr(test, "pytestmark", [])]
+    parameters = [mark.args for mark in marks if mark.name == "parametrize"]
+    return {walk.values[0].id for names, walks in parameters if names == ("story", "cell") for walk in walks}
+
+
+def test_each_story_is_walked_in_the_file_of_its_procedure() -> None:
+    walked: set[str] = set()
+    for procedure in PROCEDURES:
+        module = getattr(stories, procedure)
+        expected = {story.id for story in (*module.DOCUMENTED, *getattr(module, "REFUSALS", ()))}
+        assert walked_stories(importlib.import_module(f"e2e.test_{procedure}")) == expected, procedure
+        walked |= expected
+    assert walked == {story.id for story in (*STORIES, *REFUSALS)}
+
+
+def test_every_module_of_stories_is_a_procedure() -> None:
+    shared = {"__init__", "labels", "steps", "story", "walk"}
+    modules = {path.stem for path in Path(stories.__file__).parent.glob("*.py")}
+    assert modules - shared == set(PROCEDURES)
 
 
 def test_the_half_meets_every_language_script_and_width_of_every_story() -> None:

@@ -1,87 +1,133 @@
-"""What no screen may do: an error, a policy violation, an axe violation, text that leaves the screen."""
+"""The checks of a screen: errors, policy violations, axe, widths, the size of targets, the message area."""
 
 import re
 from pathlib import Path
 from typing import ClassVar
 
-from playwright.sync_api import BrowserContext, ConsoleMessage, Page, ViewportSize
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, ViewportSize, expect
+
+from .stories import Walk
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-# What an open menu covers is no target until it closes.
+# An open menu covers what is under it, which is no target until the menu closes.
 RUN_AXE = """async rules => {
     const covered = document.querySelector("details.menu[open]") ? [["details.menu:not([open])"]] : [];
     return (await axe.run({exclude: covered}, {runOnly: rules})).violations;
 }"""
-ANSWERED = re.compile(
-    r"Failed to load resource: the server responded with a status of (4\d\d|50[03])"
-    "|Service Worker registration blocked by Playwright"
-)
+REFUSED_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[03])")
 NARROWEST = 320
-# What screens that are alike differ by: ids, addresses, tokens.
+# Ids, addresses and tokens, by which two screens that look the same differ.
 NAMES = re.compile(r"[0-9a-f]{8,}|[\w.-]{30,}")
+SCROLLS_SIDEWAYS = "document.documentElement.scrollWidth > innerWidth"
+SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, input, select, summary, textarea")]
+.filter(element => {
+    const style = getComputedStyle(element), box = element.getBoundingClientRect();
+    const inSentence = element.localName === "a" && style.display === "inline"; // 2.5.8 excepts these
+    const shown = element.checkVisibility({visibilityProperty: true}) && box.width && !element.closest(".skip");
+    const ticked = element.matches("label input, :is([type=checkbox], [type=radio])"); // its label is the target
+    return shown && !inSentence && !ticked && (box.width < 24 || box.height < 24);
+}).map(element => element.outerHTML.slice(0, 100))"""
 
 
-def hear(context: BrowserContext, faults: list[str]) -> None:
-    """Page errors, console errors and policy violations; the browser's note of a refusal's status is none,
-    nor is that of a service worker that the test does without."""
+def record_faults(context: BrowserContext, faults: list[str]) -> None:
+    """Records page errors, console errors and policy violations. The browser also logs the status of each refusal,
+    which is no fault.
+    """
 
     def on_console(message: ConsoleMessage) -> None:
-        if message.type in ("error", "warning") and not ANSWERED.match(message.text):
+        if message.type in ("error", "warning") and not REFUSED_STATUS.match(message.text):
             faults.append(f"{message.location.get('url')}: {message.text}")
 
     context.on("console", on_console)
-    context.on("weberror", lambda found: faults.append(f"Script: {found.error}"))
+    context.on("weberror", lambda web_error: faults.append(f"Script: {web_error.error}"))
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds against WCAG 2.2 AA on the page as it stands."""
+    """The violations of WCAG 2.2 AA that axe finds on the page as it stands."""
     page.wait_for_load_state()
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE)
-    found = page.evaluate(RUN_AXE, RULES)
-    return [f"{page.url}: {one['id']} {[node['target'] for node in one['nodes']]}" for one in found]
+    return [
+        f"{page.url}: {violation['id']} {[node['target'] for node in violation['nodes']]}"
+        for violation in page.evaluate(RUN_AXE, RULES)
+    ]
 
 
-def cut(page: Page) -> list[str]:
+def scrolls_sideways(page: Page) -> bool:
+    return bool(page.evaluate(SCROLLS_SIDEWAYS))
+
+
+def too_wide(page: Page) -> list[str]:
     """What is wider than the screen, or than its column."""
     page.wait_for_load_state()
-    found = page.evaluate(
+    faults = page.evaluate(
         """() => [document.documentElement.scrollWidth > innerWidth && "scrolls sideways",
             [...document.querySelectorAll(".amounts")].some(t => t.scrollWidth > t.parentNode.clientWidth)
                 && "amounts are cut"].filter(Boolean)"""
     )
-    return [f"{page.url} at {page.viewport_size and page.viewport_size['width']} px: {one}" for one in found]
+    return [f"{page.url} at {page.viewport_size and page.viewport_size['width']} px: {fault}" for fault in faults]
+
+
+def page_faults(page: Page) -> list[str]:
+    """The faults of the page as it stands: axe, the message area, sideways scrolling, small targets."""
+    faults = violations(page)
+    if page.evaluate("document.querySelectorAll('#flash[role=status]').length") != 1:
+        faults.append(f"{page.url}: not exactly one message area")
+    if scrolls_sideways(page):
+        faults.append(f"{page.url}: scrolls sideways")
+    return faults + [f"{page.url}: small {target}" for target in page.evaluate(SMALL_TARGETS)]
+
+
+def inspect_screen(walk: Walk, heading: str) -> None:
+    """Checks the screen with this heading: axe, where scripts run, and widths, also at 320 px."""
+    expect(walk.page.get_by_role("heading", level=1)).to_have_text(heading)
+    if walk.scripts:
+        assert violations(walk.page) == []
+    assert too_wide(walk.page) == []
+    walk.page.set_viewport_size({"width": NARROWEST, "height": 800})
+    assert too_wide(walk.page) == []
+    walk.page.set_viewport_size({"width": 1280, "height": 800})
+
+
+def expect_forbidden(walk: Walk, address: str) -> None:
+    """The portal answers 403, changes nothing, and says why."""
+    answer = walk.page.goto(address)
+    assert answer
+    assert answer.status == 403
+    walk.heading("Refused")
+    assert walk.payments() == []
+    assert [subscription["changes"] for subscription in walk.state()["subscriptions"] if subscription["changes"]] == []
 
 
 class Inspector:
-    """Looks at each screen of a walk once: axe and widths, at 320 px too where the walk is narrow, and the language.
+    """Checks each screen of a walk once: axe, widths (at 320 px too where the walk is narrow), and the language.
 
-    axe needs scripts. Where the walk has none, `mirror` (a page with them) shows the same markup without its scripts;
-    without a mirror, axe is left out.
+    axe needs scripts. Where the walk has none, `mirror`, a page with scripts, shows the same markup without the page's
+    own scripts. Without a mirror, axe is left out.
     """
+
+    checked_with_axe: ClassVar[set[str]] = set()  # in this run: screens that differ only by names are checked once
 
     def __init__(self, page: Page, locale: str, faults: list[str], *, scripts: bool, mirror: Page | None) -> None:
         self.page, self.locale, self.faults, self.scripts, self.mirror = page, locale, faults, scripts, mirror
-        self.seen = ""
-
-    sound: ClassVar[set[str]] = set()  # screens that axe looked at in this run
+        self.last_html = ""
 
     def __call__(self, _step: object = None, _acted: object = None) -> None:
         html = self.page.content()
-        if html == self.seen:
+        if html == self.last_html:
             return
-        self.seen = html
+        self.last_html = html
         size = self.page.viewport_size
         dark = self.page.evaluate("matchMedia('(prefers-color-scheme: dark)').matches")
-        alike = f"{size} {dark} {NAMES.sub('', html)}"
-        if alike not in self.sound and (self.scripts or self.mirror):
+        screen = f"{size} {dark} {NAMES.sub('', html)}"
+        if screen not in self.checked_with_axe and (self.scripts or self.mirror):
             self.faults += violations(self._mirrored(self.mirror, html) if self.mirror else self.page)
-            self.sound.add(alike)
-        self.faults += cut(self.page)
+            self.checked_with_axe.add(screen)
+        self.faults += too_wide(self.page)
         if size and size["width"] < 600:
             self.page.set_viewport_size(ViewportSize(width=NARROWEST, height=size["height"]))
-            self.faults += cut(self.page)
+            self.faults += too_wide(self.page)
             self.page.set_viewport_size(size)
         if self.page.evaluate("document.documentElement.lang") != self.locale:
             self.faults.append(f"{self.page.url}: not in {self.locale}")
@@ -90,7 +136,7 @@ class Inspector:
         url, body = self.page.url, re.sub(r"<script.*?</script>", "", html, flags=re.S)
         mirror.unroute_all()
         mirror.route(
-            lambda asked: asked == url.partition("#")[0],
+            lambda requested: requested == url.partition("#")[0],
             lambda route: route.fulfill(body=body, content_type="text/html; charset=utf-8"),
         )
         mirror.goto(url)

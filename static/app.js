@@ -113,6 +113,5 @@ window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
-// Without a network, a page of the portal says so.
-const worker = new URL(`worker.js?${document.documentElement.lang}`, document.currentScript.src);
-window.addEventListener("load", () => navigator.serviceWorker?.register(worker, { scope: "/" }));
+// Earlier versions left a service worker in the browser. Without this it stays, even where its address answers 404.
+navigator.serviceWorker?.getRegistrations().then((found) => found.forEach((worker) => worker.unregister()), () => {});

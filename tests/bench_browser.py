@@ -51,7 +51,7 @@ def main() -> None:
     print(f"In Chromium, {SLOWER}× slower:")
     with running_portal() as portal, sync_playwright() as playwright:
         browser = playwright.chromium.launch(**options)  # type: ignore[arg-type]
-        page = browser.new_page(locale="fr-FR", service_workers="block")  # which would answer unseen
+        page = browser.new_page(locale="fr-FR")
         account = portal.account("business")
         page.goto(f"{portal.url}/sign-in")
         page.locator("[name=email]").fill(account["email"])

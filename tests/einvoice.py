@@ -44,6 +44,7 @@ RAM = "{urn:un:unece:uncefact:data:standard:ReusableAggregateBusinessInformation
 SVRL = "{http://purl.oclc.org/dsdl/svrl}"
 FACTUR_X = ("INVOICE", "factur-x.xml", "1.0", "EN 16931")
 FACTUR_X_SPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
+OBJECT = re.compile(rb"[\r\n]\d+ 0 obj\r?\n")  # ISO 19005-3, 6.1.9
 CENT = Decimal("0.01")
 BUYERS: list[tuple[str, str | None, str | None, str]] = [  # country, SIREN, VAT number, category
     ("FR", "900300401", "FR41900300401", "S"), ("FR", "900300401", None, "S"), ("FR", None, None, "S"),
@@ -261,6 +262,7 @@ def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
     dictionaries = [one for one in everything if hasattr(one, "get")]
     fonts = [one for one in dictionaries if one.get("/Type") == "/FontDescriptor"]
     data = [one["/EF"]["/F"].get_object() for one in files]
+    offsets = [at for number, at in reader.xref[0].items() if number]
     checks = {
         "XMP: PDF/A-3b": (told.get(("pdfaid", "part")), told.get(("pdfaid", "conformance"))) != ("3", "B"),
         "XMP: Factur-X": fx != FACTUR_X,
@@ -277,6 +279,8 @@ def wrong_container(pdf: bytes, xml: bytes) -> list[str]:
         or "/OpenAction" in root or "/AA" in root,
         "encryption": "/Encrypt" in reader.trailer,
         "identity": len(reader.trailer.get("/ID", [])) != 2,
+        "information": not reader.metadata or not reader.metadata.title or not reader.metadata.author,
+        "layout of objects": not all(OBJECT.match(pdf, at - 1) for at in offsets),
     }  # fmt: skip
     return [f"PDF: {name}" for name, wrong in checks.items() if wrong]
 

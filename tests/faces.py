@@ -111,7 +111,7 @@ def _look_around(owner: Owner) -> None:
     """What GETs show, whole and as the fragments that the pages fetch."""
     for path in (
         "/subscriptions", "/billing", "/billing/information", "/contact", "/activity", "/accessibility",
-        f"/offline/{owner.locale}", "/billing/invoices", "/billing/invoices?search=none", "/never",
+        "/billing/invoices", "/billing/invoices?search=none", "/never",
         "/billing/invoices/year/2026",
     ):  # fmt: skip
         owner.show(path)

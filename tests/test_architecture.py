@@ -17,7 +17,7 @@ ORDER = (
     "db",
     "models",
     "ports",
-    "urls formats",
+    "urls formats addresses",
     "sentences",
     "access.identity",
     "accounts accounts.activity accounts.billing_information",

@@ -13,12 +13,13 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from lxml import etree
-from pypdf import PdfReader
+from pypdf import PdfReader, PdfWriter
+from pypdf.errors import PyPdfError
 from sqlalchemy import delete, select, update
 
 from webapp.db import db, new_id, transaction
 from webapp.invoices import documents, facturx, issuing
-from webapp.invoices.bill import spans_of
+from webapp.invoices.bill import bill_of, spans_of
 from webapp.models.accounts import Account, Issuer
 from webapp.models.invoices import Invoice, InvoiceDocument
 from webapp.purchases import refunds
@@ -166,7 +167,7 @@ def test_an_amount_that_the_oracle_does_not_find_is_a_fault(app: Flask, business
     [
         (b"<pdfaid:part>3", b"<pdfaid:part>2", "PDF: XMP: PDF/A-3b"),
         (b"<fx:DocumentType>INVOICE", b"<fx:DocumentType>ORDERS?", "PDF: XMP: Factur-X"),
-        (b"/AFRelationship/Alternative", b"/AFRelationship/Supplement ", "PDF: relationship"),
+        (b"/AFRelationship /Alternative", b"/AFRelationship /Supplement ", "PDF: relationship"),
         (b"/GTS_PDFA1", b"/GTS_PDFX1", "PDF: output intent"),
         (b"/FontFile2", b"/FontFileX", "PDF: fonts embedded"),
         (b"/ViewerPreferences", b"/OpenAction       ", "PDF: scripts"),
@@ -182,9 +183,20 @@ def test_a_spoilt_container_is_found_out(app: Flask, business: Made, before: byt
 
 
 def test_only_a_pdf_of_typsts_is_declared() -> None:
+    blank = BytesIO()
+    writer = PdfWriter()
+    writer.add_blank_page(100, 100)
+    writer.write(blank)
     for pdf in (b"", b"%PDF-1.7 %%EOF", b"%PDF <?xpacket begin endstream trailer\n<<>>\nstartxref\n1\n%%EOF"):
-        with pytest.raises(ValueError, match=r"typst|section not found|subsection"):
+        with pytest.raises(PyPdfError):
             facturx.declared(pdf)
+    with pytest.raises(ValueError, match="typst"):
+        facturx.declared(blank.getvalue())
+
+
+def test_a_document_that_is_made_again_is_the_same_to_the_byte(app: Flask, business: Made) -> None:
+    bill = bill_of(invoice_of(business), None)
+    assert documents.made_of(bill) == documents.made_of(bill)
 
 
 # What it says

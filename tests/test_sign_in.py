@@ -58,7 +58,7 @@ def test_every_page_but_the_public_ones_wants_an_owner(app: Flask) -> None:
     open_to_all = {endpoint for endpoint, view in app.view_functions.items() if getattr(view, "public", False)}
     assert {name for name in open_to_all if not name.startswith("sandbox")} == {
         "sign_in.page", "sign_in.submit", "sign_in.sign_out", "preferences.language", "accessibility.page",
-        "offline.page", "sso.begin", "sso.callback", "passwords.forgotten", "passwords.send_link",
+        "sso.begin", "sso.callback", "passwords.forgotten", "passwords.send_link",
         "passwords.open_link", "passwords.reset_page", "passwords.reset",
     }  # fmt: skip
 

@@ -22,7 +22,7 @@ from webapp.domain import access, seats
 from webapp.domain import subscription as rules
 from webapp.formats import WORDS
 from webapp.mail import delivery
-from webapp.operation import cli, provision
+from webapp.operation import account_file, cli
 from webapp.purchases import quotes
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -113,7 +113,7 @@ SPEAKING = sorted(
     for folder in ("views", "sentences", "mail/messages", "operation")
     for path in (ROOT / f"webapp/{folder}").rglob("*.py")
 )
-OTHERS = {("cli.py", cli.STOPPING), ("provision.py", provision.MOST_PERIODS)}  # rules of their own
+OTHERS = {("cli.py", cli.STOPPING), ("account_file.py", account_file.MOST_PERIODS)}  # rules of their own
 
 
 @pytest.mark.parametrize("path", SPEAKING, ids=lambda path: str(path.relative_to(ROOT / "webapp")))

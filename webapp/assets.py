@@ -32,8 +32,6 @@ def _compress(response: Response) -> Response:
         response.vary.add("Accept-Encoding")
         for needless in ("Accept-Ranges", "Content-Disposition", "ETag", "Expires", "Last-Modified"):
             response.headers.pop(needless, None)  # 200 bytes of each file, whose address changes with it
-        if request.path.endswith("/worker.js"):
-            response.headers["Service-Worker-Allowed"] = "/"
         if request.accept_encodings.best_match(["br"]):
             response.set_data(_compressed(content))
             response.content_encoding = "br"

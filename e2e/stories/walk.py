@@ -1,4 +1,4 @@
-"""One walk through a story: the page, the language, the account, and who watches each step."""
+"""A walk through a story: the page, the language, the account, and who watches each step."""
 
 import re
 from collections.abc import Callable
@@ -12,20 +12,20 @@ from .labels import LABELS, PRODUCT
 
 
 class Sentence(NamedTuple):
-    """What the help page says, in both languages."""
+    """A sentence of the help page, in both languages."""
 
     fr: str
     en: str
 
 
 def sentence(fr: str, en: str) -> Sentence:
-    """French punctuation is typeset: its space does not break."""
+    """Sets the no-break spaces of French punctuation."""
     return Sentence(re.sub(r" ([:;?!»])", "\u00a0\\1", fr.replace("« ", "«\u00a0")), en)
 
 
 @dataclass(frozen=True)
 class Step:
-    """Something that the owner does, which the help page numbers; or (`seen`) something that then shows."""
+    """An action of the owner, which the help page numbers; or, where `seen`, what the screen then shows."""
 
     says: Sentence
     seen: bool = False
@@ -47,7 +47,7 @@ class Walk:
         return fr if self.locale == "fr" else en
 
     def step(self, fr: str, en: str, acted: Locator) -> Locator:
-        """A documented step: shows the screen as it stands, with what is about to be acted on."""
+        """A documented step: the watcher sees the screen before the action, and the element that is acted on."""
         expect(acted).to_be_visible()
         self.watch(Step(sentence(fr, en)), acted)
         return acted
@@ -56,7 +56,7 @@ class Walk:
         self.step(fr, en, acted).click()
 
     def see(self, fr: str, en: str, shown: Locator | None = None) -> None:
-        """What the help page says that then shows."""
+        """A documented result: the watcher sees the screen that shows it."""
         if shown:
             expect(shown).to_be_visible()
         self.watch(Step(sentence(fr, en), seen=True), shown)
@@ -79,11 +79,23 @@ class Walk:
     def alert(self) -> Locator:
         return self.page.get_by_role("alert")
 
+    def message(self) -> Locator:
+        """The message area, which says what was done."""
+        return self.page.get_by_role("status").first
+
+    def address(self, procedure: str = "", plan: str = "business") -> str:
+        """The page of the subscription, or of one of its procedures: `address("/renew")`."""
+        return f"{self.sandbox.url}/subscriptions/{self.account['subscriptions'][plan]}{procedure}"
+
     def card(self, last4: str) -> Locator:
         """A payment method's row on Paiement et facturation."""
         return (
             self.page.get_by_role("region", name=self["Payment methods"]).get_by_role("listitem").filter(has_text=last4)
         )
+
+    def more_actions(self, last4: str) -> Locator:
+        """The button that opens the menu of this card."""
+        return self.card(last4).get_by_role("button", name=self["More actions"], exact=True)
 
     def cards(self) -> list[tuple[str, bool]]:
         """The last digits of the saved cards, each with whether it is the default."""
@@ -96,20 +108,20 @@ class Walk:
         return self.sandbox.state(self.account["account"])
 
     def subscription(self) -> Any:
-        return next(found for found in self.state()["subscriptions"] if found["plan"] == "business")
+        return next(item for item in self.state()["subscriptions"] if item["plan"] == "business")
 
     def sign_in(self) -> None:
-        """By the request that the sign-in form makes; its page has tests of its own."""
-        address, ask, language = f"{self.sandbox.url}/sign-in", self.page.request, {"Accept-Language": self.locale}
-        csrf = token(ask.get(address, headers=language).text())
+        """Sends what the sign-in form sends; the form itself is tested in `test_sign_in`."""
+        address, http, language = f"{self.sandbox.url}/sign-in", self.page.request, {"Accept-Language": self.locale}
+        csrf = token(http.get(address, headers=language).text())
         form = {"csrf_token": csrf, "email": self.account["email"], "password": self.account["password"]}
-        answer = ask.post(address, form=form, headers=language)
+        answer = http.post(address, form=form, headers=language)
         assert answer.url != address
         self.page.goto(f"{self.sandbox.url}/subscriptions")
         expect(self.page.get_by_role("article").first).to_be_visible()
 
     def enter_card(self, number: str) -> None:
-        """The gateway's own page."""
+        """Fills in the gateway's card page and continues."""
         self.type_card(number)
         self.button("Continue").click()
 

@@ -1,6 +1,5 @@
 """Who the bills are made out to and where they go. The same shared rules as `service`."""
 
-import re
 import unicodedata
 from typing import NamedTuple
 
@@ -8,6 +7,7 @@ from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren as fr_siren
 from stdnum.mc import tva as monaco_vat
 
+from .. import addresses
 from ..db import LOCK, db, transaction
 from ..domain.checks import TaxNumber
 from ..domain.tax import EU, FRENCH_VAT_AREA, Treatment, amounts
@@ -23,7 +23,6 @@ def account_of(account_id: str) -> Account:
 VAT_PREFIX = {"GR": "EL", "MC": "FR"}  # where it is not the country's own code
 NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # typed by French keyboards, meant as spaces
 MAX_EMAILS = 10
-EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.A | re.I)
 
 
 class WrongDigits(ValueError):
@@ -37,11 +36,11 @@ class WrongCountry(ValueError):
         self.prefix = prefix
 
 
-class WrongEmails(ValueError):
-    """`address` is the first that is none; empty: there are none, or more than MAX_EMAILS."""
+class WrongEmailCount(ValueError):
+    """There are no addresses, or more than MAX_EMAILS."""
 
-    def __init__(self, address: str = "") -> None:
-        self.address = address
+    def __init__(self) -> None:
+        super().__init__(f"Write 1 to {MAX_EMAILS} e-mail addresses")
 
 
 class Information(NamedTuple):
@@ -101,14 +100,11 @@ def vat_number(country: str, text: str) -> str | None:
 
 
 def emails(text: str) -> list[str]:
-    """One to MAX_EMAILS addresses, one a line or between commas, each once. Raises WrongEmails."""
-    found = {address.lower(): address for part in re.split(r"[,\r\n]", text) if (address := plain(part))}
-    for address in found.values():
-        if len(address) > 254 or not EMAIL.fullmatch(address):
-            raise WrongEmails(address)
+    """One to MAX_EMAILS addresses, each once. Raises WrongEmailCount, and WrongAddress for the first that is none."""
+    found = addresses.parse_list(plain(text)) if len(text) <= addresses.LONGEST_LIST else []
     if not 1 <= len(found) <= MAX_EMAILS:
-        raise WrongEmails
-    return list(found.values())
+        raise WrongEmailCount
+    return found
 
 
 def update_information(account_id: str, wished: Information) -> bool:

@@ -9,6 +9,7 @@ import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, timedelta
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from ..domain.pricing import Line
@@ -205,27 +206,23 @@ NAMESPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
 
 
 def declared(pdf: bytes) -> bytes:
-    """A PDF/A-3 of typst's, its metadata saying that it is Factur-X: an update after its end, which touches nothing.
+    """Adds the Factur-X metadata to a PDF/A-3 made by typst.
 
-    Raises ValueError unless it ends as typst writes it.
+    The file is written anew: pypdf's incremental update loses the document information, and its objects break the
+    layout that PDF/A asks for. Raises ValueError or PyPdfError where typst did not make it.
     """
-    start = pdf.rindex(b"<?xpacket begin")
-    head = re.search(rb"(\d+) 0 obj\s<<[^<>]*/Type/Metadata[^<>]*>>\sstream\s$", pdf[start - 120 : start])
-    tail = re.search(rb"trailer\s<<(.*)>>\sstartxref\s(\d+)\s%%EOF\s*$", pdf[start:], re.DOTALL)
-    xmp = pdf[start : pdf.index(b"endstream", start)].rstrip()
-    listed, ended = b"<pdfaExtension:schemas><rdf:Bag>", b"</rdf:Description></rdf:RDF>"
-    if not head or not tail or listed not in xmp or ended not in xmp:
-        raise ValueError("the PDF is not laid out as typst lays it out")
-    xmp = xmp.replace(listed, listed + _schema(), 1).replace(ended, b"</rdf:Description>" + _values() + b"</rdf:RDF>")
-    number, added = head[1], b"\n"
-    offset = len(pdf) + len(added)
-    added += number + b" 0 obj\n<</Length %d/Type/Metadata/Subtype/XML>>\nstream\n%s\nendstream\nendobj\n" % (
-        len(xmp),
-        xmp,
-    )
-    table = len(pdf) + len(added)
-    added += b"xref\n0 1\n0000000000 65535 f\r\n%s 1\n%010d 00000 n\r\n" % (number, offset)
-    return pdf + added + b"trailer\n<<%s/Prev %s>>\nstartxref\n%d\n%%%%EOF" % (tail[1], tail[2], table)
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(PdfReader(BytesIO(pdf), strict=True), full=True)
+    metadata = writer.xmp_metadata
+    xmp = metadata.stream.get_data() if metadata else b""
+    schemas, end = b"<pdfaExtension:schemas><rdf:Bag>", b"</rdf:RDF>"
+    if schemas not in xmp or end not in xmp:
+        raise ValueError("the metadata are not those that typst writes")
+    writer.xmp_metadata = xmp.replace(schemas, schemas + _schema(), 1).replace(end, _values() + end)
+    written = BytesIO()
+    writer.write(written)
+    return written.getvalue()
 
 
 def _schema() -> bytes:

@@ -49,7 +49,7 @@ def _expiry(form: "CardForm", field: Field) -> None:
 
 
 class CardForm(PortalForm):
-    class Meta(PortalForm.Meta):
+    class Meta:
         csrf = False  # the reference in the address is what admits
 
     expires: tuple[int, int]

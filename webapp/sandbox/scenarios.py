@@ -22,9 +22,9 @@ from ..models.accounts import Account, Issuer, Owner
 from ..models.mail import Message
 from ..models.purchases import Card, Payment, Quote
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
-from ..operation import provision
 from ..purchases import quotes, wallet
 from ..subscriptions import service
+from ..subscriptions.opening import Terms, new_subscription
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 
@@ -197,11 +197,11 @@ def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Sub
     prices = PriceList(id=new_id(), currency="EUR", rows=TIERS)
     tenant = f"{plot.plan.value}-{name}.example.test"
     db.session.add(prices)
-    terms = provision.Terms(
+    terms = Terms(
         plot.plan, plot.product, tenant, plot.reseller, anchor, plot.term_months, plot.seats, plot.active, paid
     )
     source = "paid" if plot.plan is Plan.BUSINESS and not plot.reseller else "external"
-    subscription = provision.subscription(account, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
+    subscription = new_subscription(account, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
     db.session.add(subscription)
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
     db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=plot.active, since=long_ago))

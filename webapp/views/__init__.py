@@ -13,7 +13,6 @@ from . import (
     cards,
     contact,
     manage,
-    offline,
     passwords,
     preferences,
     purchase,
@@ -47,7 +46,6 @@ PAGES = (
     activity,
     active_users,
     accessibility,
-    offline,
 )
 
 

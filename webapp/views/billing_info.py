@@ -11,6 +11,7 @@ from wtforms.validators import StopValidation
 from .. import formats
 from ..access.identity import me
 from ..accounts import billing_information
+from ..addresses import WrongAddress
 from ..formats import ngettext
 from .forms import PortalForm, printable
 
@@ -108,12 +109,18 @@ class InformationForm(PortalForm):
     def validate_billing_emails(self, field: Field) -> None:
         try:
             billing_information.emails(field.data or "")
-        except billing_information.WrongEmails as wrong:
-            if not wrong.address:
-                most = billing_information.MAX_EMAILS
-                raise StopValidation(gettext("Enter 1 to %(most)s e-mail addresses.", most=most)) from None
-            shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.address[:60])
-            raise StopValidation(gettext("“%(address)s” is not an e-mail address.", address=shown)) from None
+        except billing_information.WrongEmailCount:
+            most = billing_information.MAX_EMAILS
+            raise StopValidation(gettext("Enter 1 to %(most)s e-mail addresses.", most=most)) from None
+        except WrongAddress as wrong:
+            shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.text[:60])
+            if wrong.accented:
+                sentence = gettext(
+                    "We cannot send mail to “%(address)s”: before the @, use letters without accents.", address=shown
+                )
+            else:
+                sentence = gettext("“%(address)s” is not an e-mail address.", address=shown)
+            raise StopValidation(sentence) from None
 
     def information(self) -> billing_information.Information:
         told = {name: getattr(self, name).data for name in billing_information.Information._fields}

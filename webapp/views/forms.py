@@ -1,11 +1,11 @@
 """The fields that several forms share."""
 
 import re
+from typing import Any
 
 from flask import request
 from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
-from flask_wtf.form import _Auto
 from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
@@ -39,11 +39,9 @@ def _whole_seats(_form: FlaskForm, field: Field) -> None:
 class PortalForm(FlaskForm):
     """Reads form fields alone: a body of JSON or a file where text belongs is an empty field."""
 
-    class Meta:
-        def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
-            if formdata is _Auto:
-                return request.form if request.method == "POST" else None
-            return formdata
+    def __init__(self, **given: Any) -> None:
+        given.setdefault("formdata", request.form if request.method == "POST" else None)
+        super().__init__(**given)
 
 
 class SeatsForm(PortalForm):

@@ -1,4 +1,4 @@
-"""A mail's HTML in a real browser: in the sandbox panel's frame, and by itself at a phone's width."""
+"""The HTML of a mail: in the frame of the sandbox panel, and by itself at the width of a phone."""
 
 import pytest
 from playwright.sync_api import expect
@@ -8,7 +8,7 @@ from .watcher import violations
 
 
 @pytest.mark.parametrize("scheme", [pytest.param("light", marks=pytest.mark.slow), "dark"])
-def test_a_mail_is_read_in_the_panel_and_on_a_phone(begin: Begin, faults: list[str], scheme: str) -> None:
+def test_a_mail_in_the_panel_and_on_a_phone(begin: Begin, faults: list[str], scheme: str) -> None:
     walk = begin("expiring-card", color_scheme=scheme)
     account = walk.account["account"]
     walk.sandbox.clock(account, to="2027-02-08T09:00:00")
@@ -25,9 +25,9 @@ def test_a_mail_is_read_in_the_panel_and_on_a_phone(begin: Begin, faults: list[s
     expect(walk.page.get_by_role("row", name="Carte Visa •••• 4242")).to_be_visible()
     assert walk.page.evaluate("document.documentElement.scrollWidth") == 320
     html = walk.page.content()
-    blank = walk.page.context.new_page()  # axe is a script, and the mail's own address runs none
+    blank = walk.page.context.new_page()  # the policy of the mail's own address allows no script, so no axe
     blank.set_content(html)
-    landmarks = ("landmark-one-main", "region")  # a mail is a part of the mail program's page
+    landmarks = ("landmark-one-main", "region")  # these belong to the page of the mail program
     assert "<script" not in html
-    faults[:] = [fault for fault in faults if "Blocked script execution" not in fault]  # Playwright's own recorder
-    assert [one for one in violations(blank) if not one.removeprefix("about:blank: ").startswith(landmarks)] == []
+    faults[:] = [fault for fault in faults if "Blocked script execution" not in fault]  # of Playwright's recorder
+    assert [fault for fault in violations(blank) if not fault.removeprefix("about:blank: ").startswith(landmarks)] == []

@@ -1,0 +1,48 @@
+"""The stepper that renew, add and reduce share: its cost and its picture follow the number, and nothing moves."""
+
+import pytest
+from playwright.sync_api import expect
+
+from .conftest import Begin
+from .matrix import SCRIPTS
+from .watcher import scrolls_sideways, violations
+
+# Layout shifts count after a key or a click too. A shift without a node is the text in the field.
+RECORD_SHIFTS = """() => { window.moved = []; new PerformanceObserver(list => {
+    for (const entry of list.getEntries()) for (const {node, previousRect: a, currentRect: b} of entry.sources)
+        if (node) moved.push([entry.value, node.outerHTML ?? node.textContent, a.x, a.y, b.x, b.y]);
+}).observe({type: "layout-shift"}); }"""
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), pytest.param(360, "dark", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("procedure", ["renew", "add", "reduce"])
+def test_nothing_moves_when_the_number_changes(begin: Begin, procedure: str, width: int, scheme: str) -> None:
+    walk = begin("business", width=width, color_scheme=scheme)
+    walk.page.goto(walk.address(f"/{procedure}"))
+    walk.page.evaluate(RECORD_SHIFTS)
+    for seats, price in (
+        ("14", "408,00"),
+        ("60", "1 515,00"),
+        ("3", "90,00"),
+        ("10000", "210 255,00"),
+        ("8", "240,00"),
+    ):
+        walk.labelled("seats").fill(seats)
+        expect(walk.cost()).to_contain_text(price)
+        expect(walk.page.locator("#mark text")).to_have_text(f"{int(seats):,}".replace(",", "\u202f"))
+        assert not scrolls_sideways(walk.page), seats
+    walk.labelled("seats").fill("0")
+    expect(walk.cost()).to_contain_text("nombre entier")
+    assert walk.page.evaluate("window.moved") == []
+    walk.labelled("seats").fill("60")
+    expect(walk.page.get_by_text("Une licence de plus")).to_be_visible()
+    assert violations(walk.page) == []
+
+
+@SCRIPTS
+def test_the_picture_follows_the_number(begin: Begin, scripts: bool) -> None:
+    walk = begin("business", scripts=scripts)
+    walk.page.goto(walk.address("/renew"))
+    walk.button("Increase").click()
+    expect(walk.page.get_by_role("img", name="10 × 30,00 €, 3 × 27,00 €")).to_be_visible()
+    expect(walk.page.get_by_role("row", name="Différence + 1 + 27,00 €")).to_be_visible()
