@@ -71,31 +71,31 @@ matrix: $(VENV)/.test $(CATALOGS)
 	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure -m matrix e2e
 
 bench: $(VENV)/.test $(CATALOGS)
-	@$(PYTHON) -m tests.bench
-	@$(PYTHON) -m tests.bench_roll_over
-	@$(PYTHON) -m tests.bench_invoices
-	@$(PYTHON) -m tests.bench_load
-	@$(PYTHON) -m tests.bench_browser
+	@$(PYTHON) -m tests.bench.cost_fragment
+	@$(PYTHON) -m tests.bench.roll_over
+	@$(PYTHON) -m tests.bench.invoices
+	@$(PYTHON) -m tests.bench.load
+	@$(PYTHON) -m tests.bench.browser
 
 mutate: $(VENV)/.mutation
-	@$(PYTHON) -m tests.mutate
+	@$(PYTHON) -m tests.domain.mutate
 
 soak: $(VENV)/.test $(CATALOGS)
-	@RUNS=$(RUNS) STEPS=$(STEPS) SEED=$(SEED) SHRINK=$(SHRINK) $(PYTHON) -m tests.soak
+	@RUNS=$(RUNS) STEPS=$(STEPS) SEED=$(SEED) SHRINK=$(SHRINK) $(PYTHON) -m tests.soak.soak_lives
 
 # A process is killed KILLS times, half of them on each database, at moments that SEED draws.
 KILLS ?= 1000
 soak-kills: $(VENV)/.test $(CATALOGS)
-	@KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
-	@DATABASE=postgresql KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak_kills
+	@KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak.soak_kills
+	@DATABASE=postgresql KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak.soak_kills
 
 soak-invoices: $(VENV)/.test $(CATALOGS)
-	@COUNT=$(COUNT) SEED=$(SEED) $(PYTHON) -m tests.einvoice
+	@COUNT=$(COUNT) SEED=$(SEED) $(PYTHON) -m tests.soak.soak_invoices
 
 # The wheel, installed into an environment of its own, from where it serves a sign-in page. Asks a package registry.
 wheel: $(VENV)/.run $(CATALOGS)
 	@rm -rf dist && $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
-	@$(PYTHON) -m tests.installed dist/*.whl
+	@$(PYTHON) -m tests.operation.installed dist/*.whl
 
 clean:
 	rm -rf $(VENV) $(CATALOGS) mutants dist

@@ -102,6 +102,11 @@ def clock_time(value: datetime) -> str:
     return format_time(value, "HH:mm", locale=_regional())
 
 
+def minutes_and_seconds(seconds: int) -> tuple[int, str]:
+    """65 is 1 and 05."""
+    return seconds // 60, f"{seconds % 60:02}"
+
+
 def ngettext(singular: str, plural: str, count: int, **variables: object) -> str:
     """flask_babel's, with the count as `%(n)s`, printed as the language prints numbers."""
     return str(flask_babel.ngettext(singular, plural, count, n=number(count), **variables))
@@ -138,4 +143,5 @@ FILTERS = {
     "country": country,
     "money_change": money_change,
     "number_change": number_change,
+    "minutes_and_seconds": minutes_and_seconds,
 }

@@ -1,4 +1,4 @@
-"""Who the bills are made out to and where they go. The same shared rules as `service`."""
+"""The billing information of an account: whom invoices name as buyer, and who receives them."""
 
 import unicodedata
 from typing import NamedTuple
@@ -17,34 +17,35 @@ from . import activity
 
 
 def account_of(account_id: str) -> Account:
+    """The account with this id, which comes from the session and so must exist."""
     return db.session.get_one(Account, account_id)
 
 
-VAT_PREFIX = {"GR": "EL", "MC": "FR"}  # where it is not the country's own code
-NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # typed by French keyboards, meant as spaces
+VAT_PREFIX = {"GR": "EL", "MC": "FR"}  # countries whose VAT prefix is not their ISO code
+NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # French keyboards type these no-break spaces
 MAX_EMAILS = 10
 
 
 class WrongDigits(ValueError):
-    """A number that its own check digits contradict."""
+    """A number whose check digits are wrong."""
 
 
 class WrongCountry(ValueError):
-    """A VAT number of another country than the one chosen; `prefix` is what one starts with there, if it is fixed."""
+    """A VAT number of another country than the chosen one. `prefix` is the prefix required there, empty if none is."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
 
 
 class WrongEmailCount(ValueError):
-    """There are no addresses, or more than MAX_EMAILS."""
+    """There is no address, or more than MAX_EMAILS."""
 
     def __init__(self) -> None:
         super().__init__(f"Write 1 to {MAX_EMAILS} e-mail addresses")
 
 
 class Information(NamedTuple):
-    """The columns of `Account` that the owner may change; `update_information` normalises the numbers."""
+    """The columns of `Account` that the owner may change. `update_information` normalises the numbers."""
 
     legal_name: str
     street: str
@@ -66,12 +67,12 @@ LONGEST = {
 
 
 def plain(text: str) -> str:
-    """Trimmed and composed, French spaces as spaces; line breaks and controls are kept, to be refused."""
+    """Trimmed, in Unicode form NFC, with ordinary spaces. Controls stay, so that validation refuses them."""
     return unicodedata.normalize("NFC", text).translate(NATIONAL_SPACES).strip(" ")
 
 
 def siren(country: str, text: str) -> str | None:
-    """Nine digits; None where there is none, which is everywhere but in France. Raises WrongDigits."""
+    """Nine digits. None outside France and for an empty text. Raises WrongDigits."""
     number = fr_siren.compact(plain(text))
     if country != "FR" or not number:
         return None
@@ -81,7 +82,10 @@ def siren(country: str, text: str) -> str | None:
 
 
 def vat_number(country: str, text: str) -> str | None:
-    """As invoices print it: upper case, no spaces. Raises WrongDigits and WrongCountry; outside the EU, any text."""
+    """The VAT number as invoices print it: upper case, no spaces. None for an empty text.
+
+    Raises WrongDigits and WrongCountry. Outside the EU any text is accepted, except a VAT number of the EU.
+    """
     number = plain(text).upper().replace(" ", "")
     if not number:
         return None
@@ -100,26 +104,26 @@ def vat_number(country: str, text: str) -> str | None:
 
 
 def emails(text: str) -> list[str]:
-    """One to MAX_EMAILS addresses, each once. Raises WrongEmailCount, and WrongAddress for the first that is none."""
-    found = addresses.parse_list(plain(text)) if len(text) <= addresses.LONGEST_LIST else []
-    if not 1 <= len(found) <= MAX_EMAILS:
+    """The addresses in a text, each once. Raises WrongEmailCount, and WrongAddress for the first invalid one."""
+    recipients = addresses.parse_list(plain(text)) if len(text) <= addresses.LONGEST_LIST else []
+    if not 1 <= len(recipients) <= MAX_EMAILS:
         raise WrongEmailCount
-    return found
+    return recipients
 
 
-def update_information(account_id: str, wished: Information) -> bool:
-    """Saves what differs and tells it to the activity; whether anything did. Raises what `siren` and the like do.
+def update_information(account_id: str, information: Information) -> bool:
+    """Saves what differs and records it in the activity. Returns whether anything differed.
 
-    Invoices are snapshots: those that were issued keep what they say.
+    Raises WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
     """
-    wished = wished._replace(
-        siren=siren(wished.country, wished.siren or ""),
-        vat_number=vat_number(wished.country, wished.vat_number or ""),
-        billing_emails=emails("\n".join(wished.billing_emails)),
+    information = information._replace(
+        siren=siren(information.country, information.siren or ""),
+        vat_number=vat_number(information.country, information.vat_number or ""),
+        billing_emails=emails("\n".join(information.billing_emails)),
     )
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=LOCK)
-        after = {name: value for name, value in wished._asdict().items() if getattr(account, name) != value}
+        after = {name: value for name, value in information._asdict().items() if getattr(account, name) != value}
         before = {name: getattr(account, name) for name in after}
         for name, value in after.items():
             setattr(account, name, value)
@@ -130,7 +134,7 @@ def update_information(account_id: str, wished: Information) -> bool:
 
 
 class TaxTerms(NamedTuple):
-    """Which rule a new invoice falls under. `rate` in basis points; `domestic`: in the French VAT area."""
+    """The VAT rule of the next invoice. `rate` in basis points; `domestic`: the buyer is in the French VAT area."""
 
     treatment: Treatment
     rate: int
@@ -138,12 +142,12 @@ class TaxTerms(NamedTuple):
 
 
 def tax_terms(account: Account) -> TaxTerms:
-    which = account.tax_treatment
-    return TaxTerms(which, amounts([], which).tax_rate, account.country in FRENCH_VAT_AREA)
+    treatment = account.tax_treatment
+    return TaxTerms(treatment, amounts([], treatment).tax_rate, account.country in FRENCH_VAT_AREA)
 
 
 def tax_number(account: Account) -> TaxNumber:
-    """Whether the VAT number that is stored is one of its country, which may have been changed elsewhere since."""
+    """Whether the stored VAT number is valid for the stored country, which may have changed since."""
     try:
         return TaxNumber.VALID if vat_number(account.country, account.vat_number or "") else TaxNumber.MISSING
     except (WrongDigits, WrongCountry):

@@ -17,7 +17,7 @@ from urllib.parse import urljoin, urlsplit
 import requests
 from urllib3.exceptions import HTTPError
 
-from ..ports import Clock, DirectoryUnavailable, Headcount
+from ..ports import ActiveUsers, Clock, DirectoryUnavailable
 
 ANSWER = 3.0  # seconds that each answer may take
 WHOLE = 8.0  # seconds that all of them may take: an owner waits, and so does the payment that the sweep began
@@ -65,7 +65,7 @@ class QlikCloud:
         self.tokens: dict[str, tuple[str, float]] = {}  # by tenant, with the monotonic second of its end
         self.renewing = threading.Lock()
 
-    def active_users(self, tenant: str) -> Headcount:
+    def active_users(self, tenant: str) -> ActiveUsers:
         """Counts page by page, as of the beginning. Raises DirectoryUnavailable."""
         if not fullmatch(TENANT, tenant, ASCII):
             raise DirectoryUnavailable(f"{tenant!r} is not the name of a tenant")
@@ -80,7 +80,7 @@ class QlikCloud:
                 seen.add(url)
                 users, url = _parsed(visit.page(url), url, tenant)
                 count += sum(self._counts(user) for user in users)
-        return Headcount(count, as_of)
+        return ActiveUsers(count, as_of)
 
     def _counts(self, user: dict[str, Any]) -> bool:
         bot = bool(user.get("clientId")) or str(user.get("subject", "")).startswith("qlikbot\\")

@@ -1,4 +1,4 @@
-"""VAT on the subscription of a French seller (CGI art. 259-1 and 283-2; EN 16931 BR-CO-17)."""
+"""VAT on a subscription that a French seller sells (CGI art. 259-1 and 283-2; EN 16931 BR-CO-17)."""
 
 from collections.abc import Iterable
 from enum import StrEnum
@@ -42,13 +42,13 @@ STANDARD_RATE = 2000  # basis points: 20 %
 
 
 class Treatment(StrEnum):
-    STANDARD = "standard"  # French VAT
-    REVERSE_CHARGE = "reverse_charge"  # due by the customer, in its own country
+    STANDARD = "standard"  # French VAT is charged
+    REVERSE_CHARGE = "reverse_charge"  # the customer owes the VAT, in its own country
     OUTSIDE_EU = "outside_eu"  # not subject to French VAT
 
 
 class Amounts(NamedTuple):
-    """Cents; `tax_rate` in basis points; `total` is `net` and `tax` together."""
+    """`net`, `tax` and their sum `total`, in cents. `tax_rate` is in basis points."""
 
     net: int
     tax: int
@@ -58,7 +58,7 @@ class Amounts(NamedTuple):
 
 
 def treatment(country: str, vat_number: str | None) -> Treatment:
-    """Which rule a customer falls under; `vat_number` is one that was found well formed for its country."""
+    """The VAT rule for a customer. `vat_number` must be valid for `country`, or None."""
     if country in FRENCH_VAT_AREA:
         return Treatment.STANDARD
     if country in EU:
@@ -66,18 +66,20 @@ def treatment(country: str, vat_number: str | None) -> Treatment:
     return Treatment.OUTSIDE_EU
 
 
-def amounts(nets: Iterable[int], which: Treatment) -> Amounts:
-    """The totals of a document whose lines come to `nets` before tax; tax is rounded once (BR-CO-17)."""
-    net, rate = sum(nets), STANDARD_RATE if which is Treatment.STANDARD else 0
+def amounts(line_nets: Iterable[int], tax_treatment: Treatment) -> Amounts:
+    """The totals of a document with these amounts of lines, in cents before tax. Tax is rounded once (BR-CO-17)."""
+    net = sum(line_nets)
+    rate = STANDARD_RATE if tax_treatment is Treatment.STANDARD else 0
     tax = divide_half_up(net * rate, 10_000)
-    return Amounts(net, tax, net + tax, which, rate)
+    return Amounts(net, tax, net + tax, tax_treatment, rate)
 
 
 def credited_tax(net: int, before: int, invoiced_net: int, invoiced_tax: int, rate: int) -> int:
-    """The tax of a credit note for `net` of an invoice, of whose net `before` was credited already; all cents.
+    """The tax of a credit note for `net` of an invoice, after `before` was credited already.
 
-    It is rounded on the sum, so that credit notes come to the invoice's tax exactly, whatever the parts.
+    Amounts in cents before tax; `rate` in basis points. Tax is rounded on the sum credited so far, so the credit notes
+    of an invoice always add up to its tax.
     """
     after = before + net
-    whole = invoiced_tax if after == invoiced_net else divide_half_up(after * rate, 10_000)
-    return whole - divide_half_up(before * rate, 10_000)
+    tax_after = invoiced_tax if after == invoiced_net else divide_half_up(after * rate, 10_000)
+    return tax_after - divide_half_up(before * rate, 10_000)

@@ -65,7 +65,7 @@ def before_renewal(subscription: Subscription, ahead: int, total: Money, now: da
     """What the owner is still to be told of the next automatic renewal, `ahead` days before, or later than that:
     its amount, card and date, and, once for each card, that the card will have expired by then."""
     facts, card = subscription.facts(), wallet.default_card(subscription.account_id)
-    ordinal = facts.last_paid + 1
+    ordinal = facts.next_unpaid
     day, messages = facts.boundary(ordinal), []
     notice = f"renewal/{subscription.id}/{ordinal}/{ahead}"
     if not _told(subscription, notice):

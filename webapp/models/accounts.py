@@ -1,4 +1,4 @@
-"""Who sells, who buys, and who signs in: issuers, accounts and their owners."""
+"""Issuers (sellers), accounts (customers) and the owners who sign in."""
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -9,9 +9,9 @@ from .columns import Id
 
 
 class Issuer(Model):
-    """Who sells and numbers invoices. `share_capital` in cents of euro; `register` is the town of its trade register.
+    """A seller, who numbers its invoices. `share_capital` in cents of euro; `register`: the town of its trade register.
 
-    `vat_on_debits`: it chose to owe VAT with the invoice and not with the payment, which invoices must say.
+    `vat_on_debits`: it chose to owe VAT from the invoice on, not from the payment on. Invoices must say so.
     """
 
     __tablename__ = "issuer"
@@ -31,7 +31,7 @@ class Issuer(Model):
 
 
 class Account(Model):
-    """A customer organisation: who it is, where its bills go, and the zone in which its days begin."""
+    """A customer organisation: its billing information, its time zone and its account manager."""
 
     __tablename__ = "account"
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)

@@ -95,16 +95,16 @@ def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
 
 def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
     """One sweep, with a line that moves where it is watched and a summary; how many failed."""
-    total, done, since = sweep.to_look_at(account), rollover.Done(), time.monotonic()
+    total, done, since = sweep.count_to_check(account), rollover.Tally(), time.monotonic()
 
     def rate(_item: object) -> str:
         return f"{done['seen'] / max(time.monotonic() - since, 0.001):,.0f}/s"
 
     shown = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
     with click.progressbar(length=total, show_pos=True, item_show_func=rate, **shown) as bar:  # type: ignore[arg-type]
-        for one in sweep.swept(account, threads):
-            done.update(one)
-            bar.update(one["seen"], done)
+        for tally in sweep.run(account, threads):
+            done.update(tally)
+            bar.update(tally["seen"], done)
             if stop.is_set():
                 break
     told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
@@ -157,7 +157,7 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
             f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
-    shown = refunds.printed(note.total, note.currency)
+    shown = refunds.format_amount(note.total, note.currency)
     click.echo(f"Credit note {note.number} of {shown} with tax for the invoice {number}.")
 
 

@@ -73,7 +73,7 @@ def _catalogues() -> str | None:
 
 
 def _files() -> str | None:
-    for name in ("static/app.css", "static/app.js", "templates/base.html"):
+    for name in ("static/css/base.css", "static/app.js", "templates/base.html"):
         if not (config.ROOT / name).exists():
             return f"{config.ROOT / name} is missing: install the portal again."
     return None

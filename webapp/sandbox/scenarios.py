@@ -216,7 +216,7 @@ def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | No
     facts = subscription.facts()
     day = facts.paid_until + timedelta(days=rules.ATTEMPT_DAYS[attempt])
     at = datetime.combine(day, time(), zone)
-    bill = _bill(subscription, facts.last_paid + 1, facts.last_paid_seats)
+    bill = _bill(subscription, facts.next_unpaid, facts.last_paid_seats)
     bill.id, bill.automatic, bill.price_list_id = new_id(), True, subscription.price_list_id
     bill.created_at, bill.expires_at = at, at + quotes.QUOTE_LIFETIME
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()

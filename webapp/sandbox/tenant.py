@@ -5,7 +5,7 @@ from sqlalchemy import select
 from ..db import db
 from ..domain import subscription as rules
 from ..models.accounts import Account
-from ..ports import Clock, DirectoryUnavailable, Headcount
+from ..ports import ActiveUsers, Clock, DirectoryUnavailable
 from .tables import SandboxAccount, SandboxHeadcount
 
 
@@ -13,7 +13,7 @@ class SandboxDirectory:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    def active_users(self, tenant: str) -> Headcount:
+    def active_users(self, tenant: str) -> ActiveUsers:
         rows = db.session.scalars(
             select(SandboxHeadcount)
             .where(SandboxHeadcount.tenant == tenant)
@@ -23,4 +23,4 @@ class SandboxDirectory:
             raise DirectoryUnavailable(f"{tenant} does not answer")
         as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - rules.ACTIVE_USERS_LAG
         seen = next((row for row in rows if row.since <= as_of), rows[-1])
-        return Headcount(seen.active, as_of)
+        return ActiveUsers(seen.active, as_of)

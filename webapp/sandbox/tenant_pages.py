@@ -12,6 +12,7 @@ from ..ports import ports
 from .tables import SandboxHeadcount
 
 blueprint = Blueprint("sandbox_tenant", __name__, url_prefix="/sandbox/tenants/<tenant>")
+MOST_LISTED = 30
 
 
 def _headcount(tenant: str) -> SandboxHeadcount:
@@ -27,7 +28,8 @@ def _headcount(tenant: str) -> SandboxHeadcount:
 @public
 def users(tenant: str) -> ResponseReturnValue:
     active = _headcount(tenant).active
-    return render_template("sandbox/tenant.html", tenant=tenant, active=active, lag=rules.ACTIVE_USERS_LAG)
+    listed, lag = range(1, min(active, MOST_LISTED) + 1), rules.ACTIVE_USERS_LAG
+    return render_template("sandbox/tenant.html", tenant=tenant, active=active, listed=listed, lag=lag)
 
 
 @blueprint.post("/remove")

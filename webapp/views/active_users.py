@@ -7,7 +7,7 @@ from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
 from ..domain import subscription as rules
-from ..ports import Headcount, ports
+from ..ports import ActiveUsers, ports
 from ..subscriptions import active_users, loading
 
 blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
@@ -20,18 +20,18 @@ def count(subscription_id: str) -> ResponseReturnValue:
     procedure = request.args.get("procedure")
     if seats is None or since is None or procedure not in ("renew", "reduce"):
         abort(404)
-    told = active_users.count_active_users(me().account_id, subscription_id)
+    counted = active_users.count_active_users(me().account_id, subscription_id)
     subscription = loading.load(me().account_id, subscription_id)
     now = ports().clock.now(subscription.account)
     wait = int(rules.ACTIVE_USERS_LAG.total_seconds())
-    known = told or Headcount(subscription.active_users, subscription.active_users_as_of)
+    known = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
     return render_template(
-        "stepper/_watch.html",
+        "active-users/_watch.html",
         procedure=procedure,
         subscription=subscription,
         seats=seats,
         since=since,
-        silent=told is None,
+        silent=counted is None,
         active=known.active,
         as_of=known.as_of.astimezone(ZoneInfo(subscription.account.zone)),
         left=max(0, min(wait, since + wait - int(now.timestamp()))),

@@ -13,6 +13,7 @@ from .forms import SeatsForm
 from .fragments import wants_fragment
 
 blueprint = Blueprint("add", __name__, url_prefix="/subscriptions/<subscription_id>/add")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")

@@ -25,10 +25,11 @@ from ..invoices import documents, listing
 from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
+from ..urls import step_url
 from .fragments import FRAGMENT_HEADERS, wants_fragment
-from .purchase import step_url
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
+blueprint.context_processor(lambda: {"section": "billing"})
 
 
 @blueprint.get("")
@@ -36,8 +37,8 @@ def page() -> ResponseReturnValue:
     return render_template(
         "billing/page.html",
         account=billing_information.account_of(me().account_id),
-        cards=cards.listed(me().account_id),
-        invoices=listing.newest(me().account_id, 3),
+        cards=cards.list_cards(me().account_id),
+        invoices=listing.newest_invoices(me().account_id, 3),
     )
 
 
@@ -63,7 +64,7 @@ def card_return() -> ResponseReturnValue:
 @blueprint.get("/invoices")
 def invoices() -> ResponseReturnValue:
     """« Factures », narrowed, searched and in either order; what the address gets wrong is ignored."""
-    return render_template("invoices/index.html", page=listing.listed(me().account_id, request.args))
+    return render_template("invoices/index.html", page=listing.list_invoices(me().account_id, request.args))
 
 
 @blueprint.get("/invoices/<invoice_id>")

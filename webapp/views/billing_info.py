@@ -16,6 +16,7 @@ from ..formats import ngettext
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
+blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
 LANGUAGES = {"fr": "Français", "en": "English"}
 

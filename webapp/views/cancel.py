@@ -11,6 +11,7 @@ from ..subscriptions import loading, service
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")

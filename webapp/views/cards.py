@@ -11,12 +11,13 @@ from ..purchases import cards
 from ..sentences.refusals import explain
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
+blueprint.context_processor(lambda: {"section": "billing"})
 KEPT = (refusals.DefaultCardKept, refusals.CardInUse)
 
 
 @blueprint.get("/delete")
 def confirm_deletion(card_id: str) -> ResponseReturnValue:
-    card = cards.find(me().account_id, card_id)
+    card = cards.find_card(me().account_id, card_id)
     try:
         cards.check_deletion(card)
     except KEPT as refusal:
@@ -29,7 +30,7 @@ def delete(card_id: str) -> ResponseReturnValue:
     try:
         last4 = cards.delete(me().account_id, card_id)
     except KEPT as refusal:
-        return _kept(cards.find(me().account_id, card_id), refusal)
+        return _kept(cards.find_card(me().account_id, card_id), refusal)
     flash(gettext("The card ending in %(last4)s is deleted.", last4=last4))
     return redirect(url_for("billing.page"), 303)
 

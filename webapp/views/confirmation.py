@@ -24,7 +24,7 @@ def confirmation(
     procedure: str, subscription: Subscription, form: ConfirmForm | None, status: int, **told: object
 ) -> ResponseReturnValue:
     """The dialog's body, or the tile's page with the dialog open; 422 while « Je comprends » is not ticked."""
-    template = f"{procedure}/_dialog.html" if wants_fragment() else "confirmation.html"
+    template = f"{procedure}/_dialog.html" if wants_fragment() else "confirmation/page.html"
     tile = summary.summary(subscription)
     body = render_template(
         template, form=form or ConfirmForm(formdata=None), dialog=f"{procedure}/_dialog.html", tile=tile, **told

@@ -79,6 +79,6 @@ def _page(form: ContactForm, status: int = 200) -> ResponseReturnValue:
         form=form,
         account=billing_information.account_of(me().account_id),
         resold=[found for found in subscriptions if found.reseller],
-        cases=cases.of(me().account_id),
+        cases=cases.cases_of(me().account_id),
         subjects=CASE_SUBJECTS,
     ), status

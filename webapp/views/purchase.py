@@ -18,12 +18,13 @@ from ..purchases import cards as account_cards
 from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
+from ..urls import step_url
 from .errors import refused
 
 blueprint = Blueprint(
     "purchase", __name__, url_prefix="/subscriptions/<subscription_id>/<any(renew, add):procedure>/<quote_id>"
 )
-PROCEDURES = {"renewal": "renew", "addition": "add"}  # the address of a quote's kind
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.url_value_preprocessor
@@ -31,24 +32,6 @@ def _take_procedure(_endpoint: str | None, values: dict[str, str] | None) -> Non
     """The word in the address is for people: which procedure it is, the quote says."""
     if values:
         values.pop("procedure", None)
-
-
-@blueprint.app_template_global()
-def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
-    return url_for(
-        f"purchase.{step}",
-        subscription_id=quote.subscription_id,
-        procedure=PROCEDURES[quote.kind],
-        quote_id=quote.id,
-        _external=external,
-    )
-
-
-@blueprint.app_template_global()
-def stepper_url(quote: Quote) -> str:
-    """Back to the number of seats that was quoted."""
-    where = f"{PROCEDURES[quote.kind]}.stepper"
-    return url_for(where, subscription_id=quote.subscription_id, seats=quote.seats)
 
 
 def _quote(subscription_id: str, quote_id: str) -> Quote:
@@ -165,7 +148,7 @@ def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     if payment.state == "pending" and payment.action_url:
         return redirect(step_url("authentication", quote), 303)
     if payment.state == "pending":
-        long = payments.waiting_for(payment, quote.subscription.account) >= payments.LONG_PENDING
+        long = payments.waiting_time(payment, quote.subscription.account) >= payments.LONG_PENDING
         return render_template("purchase/pending.html", quote=quote, payment=payment, long=long)
     invoice = listing.invoice_of_payment(payment.key)
     period = quote.subscription.facts().period(quote.ordinal)
@@ -194,5 +177,10 @@ def _overview(
 ) -> ResponseReturnValue:
     facts = quote.subscription.facts()
     return render_template(
-        "purchase/overview.html", quote=quote, period=facts.period(quote.ordinal), facts=facts, changes=changes
+        "purchase/overview.html",
+        quote=quote,
+        attempt=len(quote.payments) + 1,
+        period=facts.period(quote.ordinal),
+        facts=facts,
+        changes=changes,
     ), status

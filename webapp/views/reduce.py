@@ -16,6 +16,7 @@ from .forms import SeatsForm
 from .fragments import wants_fragment
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")
@@ -55,9 +56,7 @@ def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200
     subscription = loading.load(me().account_id, subscription_id)
     facts = subscription.facts()
     check_reduction(facts, ports().clock.now(subscription.account).date())
-    return steppers.page(
-        "reduce", subscription, facts.period(facts.last_paid + 1), projected_seats(facts), form, status
-    )
+    return steppers.page("reduce", subscription, facts.period(facts.next_unpaid), projected_seats(facts), form, status)
 
 
 def _confirmation(
@@ -68,5 +67,5 @@ def _confirmation(
     if seats is None:  # the stepper says what is wrong with it
         check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
         return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=text), 303)
-    told = service.foreseen_reduction(subscription, seats)
+    told = service.preview_reduction(subscription, seats)
     return confirmation("reduce", subscription, form, status, seats=seats, told=told)

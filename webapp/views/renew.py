@@ -13,6 +13,7 @@ from .forms import SeatsForm
 from .fragments import wants_fragment
 
 blueprint = Blueprint("renew", __name__, url_prefix="/subscriptions/<subscription_id>/renew")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")

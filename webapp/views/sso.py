@@ -82,7 +82,7 @@ def refused(why: str, email: str = "") -> tuple[str, int]:
         "late": gettext("%(name)s took too long to answer. Try again in a moment.", name=name),
     }
     page = render_template(
-        "sign-in/refused.html",
+        "sso/refused.html",
         sentence=told[why],
         other=why in ("unknown", "unverified", "denied"),
         target=request.args.get("next"),

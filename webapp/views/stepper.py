@@ -18,6 +18,7 @@ from ..ports import ports
 from ..sentences.refusals import explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
+from . import tier_picture
 from .forms import SeatsForm, asked_seats, parse_ordinal, seats_sentence
 from .fragments import FRAGMENT_HEADERS
 
@@ -36,9 +37,19 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
 @lru_cache(maxsize=2048)
 def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: int | None) -> str:
     """A pure function of its parameters, so it is rendered once for each."""
-    return render_template(
-        "stepper/_cost.html", procedure=procedure, cost=cost, seats=seats, seats_sentence=seats_sentence()
-    )
+    return render_template("stepper/_cost.html", procedure=procedure, seats=seats, **_parts(cost, seats))
+
+
+def _parts(cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
+    """What the fragment and the whole page show of a cost; nothing where the number is no number."""
+    if cost is None or seats is None:
+        return {"cost": None, "seats_sentence": seats_sentence()}
+    return {
+        "cost": cost,
+        "mark": tier_picture.mark(cost, seats),
+        "rows": tier_picture.rows(cost),
+        "difference": tier_picture.difference(cost, seats),
+    }
 
 
 def page(
@@ -68,14 +79,15 @@ def page(
         facts=facts,
         period=period,
         seats=seats,
-        cost=cost if seats else None,
         before=cost.before,
+        columns=tier_picture.columns(cost),
+        rows_height=tier_picture.rows_height(cost),
         compared=compared,
         is_today=compared == facts.ordinal_on(now.date()),
         counted=counted,
         wait=rules.ACTIVE_USERS_LAG,
-        seats_sentence=seats_sentence(),
         counted_today=counted.date() == now.date(),
+        **_parts(cost if seats else None, seats),
         **told,
     ), status
 

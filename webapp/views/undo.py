@@ -10,6 +10,7 @@ from ..subscriptions import loading, service
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("undo", __name__, url_prefix="/subscriptions/<subscription_id>")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 PROCEDURES = {"reduction": "undo-reduction", "cancellation": "undo-cancellation"}
 ADDRESS = '/<any("undo-reduction", "undo-cancellation"):procedure>/<change_id>'
 

@@ -28,8 +28,8 @@ from ...ports import (
     Captured,
     CardSetup,
     Declined,
-    Forged,
-    Heard,
+    ForgedEvent,
+    GatewayEvent,
     NewCard,
     Outcome,
     OutcomeUnknown,
@@ -213,7 +213,7 @@ class StripeGateway:
             return f"Stripe does not answer ({type(fault).__name__}): check that STRIPE_API_URL is reached from here."
         return None
 
-    def heard(self, body: bytes, signature: str) -> Heard | None:
+    def read_event(self, body: bytes, signature: str) -> GatewayEvent | None:
         try:
             stripe.WebhookSignature.verify_header(body, signature, self.webhook_secret, SIGNATURE_AGE)
             event = json.loads(body)
@@ -222,7 +222,7 @@ class StripeGateway:
             named = about.get("client_reference_id") if subject == "card" else (about.get("metadata") or {}).get("key")
             if not isinstance(event["id"], str):
                 raise TypeError
-            return Heard(event["id"], subject, named) if subject and isinstance(named, str) else None
+            return GatewayEvent(event["id"], subject, named) if subject and isinstance(named, str) else None
         except (
             stripe.SignatureVerificationError,
             ValueError,
@@ -231,7 +231,7 @@ class StripeGateway:
             AttributeError,
             RecursionError,
         ) as fault:
-            raise Forged(type(fault).__name__) from None
+            raise ForgedEvent(type(fault).__name__) from None
 
     def _found(self, key: str, customer: str) -> Intent | None:
         """The intent with our key, from the customer's list, which is never behind, as Stripe's search may be."""
