@@ -255,7 +255,7 @@ def _past_invoice(subscription: Subscription, row: PeriodRow, now: datetime) -> 
 
 def _bill(subscription: Subscription, ordinal: int, seats: int) -> Quote:
     lines = period_lines(subscription.price_list.tiers, seats, subscription.term_months)
-    billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+    billed = amounts((line["amount"] for line in lines), subscription.account.tax_terms)
     return Quote(
         subscription_id=subscription.id,
         kind="renewal",

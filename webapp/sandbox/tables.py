@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from ..models.columns import Id, one_of
+from ..models.columns import Cents, Id, one_of
 
 
 class SandboxAccount(Model):
@@ -70,7 +70,7 @@ class SandboxCharge(Model):
     key: Mapped[str] = mapped_column(String(60), primary_key=True)
     customer: Mapped[str] = mapped_column(Id, index=True)
     card_token: Mapped[str] = mapped_column(Id)
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(10))
     code: Mapped[str | None] = mapped_column(String(40))
@@ -86,6 +86,6 @@ class SandboxRefund(Model):
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     charge_key: Mapped[str] = mapped_column(ForeignKey("sandbox_charge.key"), index=True)
     customer: Mapped[str] = mapped_column(Id, index=True)
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(10))

@@ -27,7 +27,8 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     """What stands beside the field; the number is priced as it stands there, never corrected."""
     seats = parse_seats(request.args.get("seats", ""))
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
-    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal)
+    pinned = procedure == "add"
+    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, pinned=pinned)
     text = _rendered(formats.language(), procedure, cost if seats else None, seats)
     response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
@@ -70,7 +71,7 @@ def page(
     counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
-    cost = costs.cost(me().account_id, subscription.id, seats or 1, compared)
+    cost = costs.cost(me().account_id, subscription.id, seats or 1, compared, pinned=procedure == "add")
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
