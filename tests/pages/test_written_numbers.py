@@ -155,8 +155,8 @@ QA = " ".join((ROOT / "docs/qa.md").read_text().split())
         f"It works once and for {minutes(access.RESET_LIFETIME)} minutes.",
         f"at most {minutes(access.SESSION_LIFETIME)}; every session ends after {hours(access.SESSION_LIFETIME)} hours",
         f"If that sender dies, another takes the mail over after {minutes(delivery.CLAIM)} minutes.",
-        f"after {minutes(delivery.FIRST)} minute, doubling up to {hours(delivery.LONGEST)} hours, "
-        f"for {delivery.PATIENCE.days} days.",
+        f"after {minutes(delivery.FIRST_PAUSE)} minute, doubling up to {hours(delivery.LONGEST_PAUSE)} hours, "
+        f"for {delivery.GIVE_UP_AFTER.days} days.",
         f"finished first (up to {cli.STOPPING} s)",
     ],
 )

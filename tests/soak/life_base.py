@@ -25,7 +25,7 @@ from webapp.ports import OutcomeUnknown
 from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import FAULTS
-from webapp.sandbox.scenarios import Plot, Scenario
+from webapp.sandbox.scenarios import Scenario, SubscriptionSetup
 from webapp.sandbox.tables import SandboxAccount
 
 BACK = "http://localhost/back"
@@ -97,7 +97,7 @@ class LifeBase(RuleBasedStateMachine):
         owned: list[str],
         expiring: bool,
     ) -> None:
-        plot = Plot(
+        plot = SubscriptionSetup(
             Plan.ENTERPRISE if plan == "enterprise" else Plan.BUSINESS,
             "Qlik",
             paid,

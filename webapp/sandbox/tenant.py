@@ -1,4 +1,4 @@
-"""The tenant's user directory, which tells who is active as late as owners are asked to wait."""
+"""The tenant's user directory. Its count of active users is as late as owners are asked to wait."""
 
 from sqlalchemy import select
 
@@ -22,5 +22,5 @@ class SandboxDirectory:
         if not rows or db.session.get_one(SandboxAccount, rows[0].account_id).directory_down:
             raise DirectoryUnavailable(f"{tenant} does not answer")
         as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - rules.ACTIVE_USERS_LAG
-        seen = next((row for row in rows if row.since <= as_of), rows[-1])
-        return ActiveUsers(seen.active, as_of)
+        headcount = next((row for row in rows if row.since <= as_of), rows[-1])
+        return ActiveUsers(headcount.active, as_of)

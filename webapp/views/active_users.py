@@ -1,4 +1,4 @@
-"""The count of active users while an owner waits for it to fall: a fragment that refreshes itself until it may have."""
+"""The number of active users while an owner waits for it to fall: a fragment that refreshes itself until then."""
 
 from zoneinfo import ZoneInfo
 
@@ -15,7 +15,7 @@ blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subs
 
 @blueprint.get("")
 def count(subscription_id: str) -> ResponseReturnValue:
-    """`seats` is the number that was refused, `since` (seconds) when."""
+    """`seats` is the number that was refused; `since` is when, as a Unix time in seconds."""
     seats, since = request.args.get("seats", type=int), request.args.get("since", type=int)
     procedure = request.args.get("procedure")
     if seats is None or since is None or procedure not in ("renew", "reduce"):
@@ -24,7 +24,7 @@ def count(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
     now = ports().clock.now(subscription.account)
     wait = int(rules.ACTIVE_USERS_LAG.total_seconds())
-    known = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
+    newest = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
     return render_template(
         "active-users/_watch.html",
         procedure=procedure,
@@ -32,7 +32,7 @@ def count(subscription_id: str) -> ResponseReturnValue:
         seats=seats,
         since=since,
         silent=counted is None,
-        active=known.active,
-        as_of=known.as_of.astimezone(ZoneInfo(subscription.account.zone)),
+        active=newest.active,
+        as_of=newest.as_of.astimezone(ZoneInfo(subscription.account.zone)),
         left=max(0, min(wait, since + wait - int(now.timestamp()))),
     )

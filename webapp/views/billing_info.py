@@ -1,4 +1,4 @@
-"""Modifier les informations de facturation: one form, for every plan."""
+"""« Modifier les informations de facturation »: the same form for every plan."""
 
 from collections.abc import Callable
 from typing import Any
@@ -27,7 +27,7 @@ def _emails_hint() -> str:
 
 
 class Text(StringField):
-    """A column's text: trimmed, of printable characters, no longer than the column."""
+    """A text: trimmed, printable, required unless it has a description, and at most as long as its column."""
 
     @property
     def longest(self) -> int | None:
@@ -54,10 +54,10 @@ class Text(StringField):
 
 
 class Number(Text):
-    """People write and paste it in groups; it is kept as one word."""
+    """A number that people write in groups. `clean` removes the characters between them."""
 
-    def __init__(self, label: str, clean: Callable[[str], str], **given: Any) -> None:
-        super().__init__(label, **given)
+    def __init__(self, label: str, clean: Callable[[str], str], **options: Any) -> None:
+        super().__init__(label, **options)
         self.clean = clean
 
     def process_formdata(self, valuelist: list[str]) -> None:
@@ -66,11 +66,11 @@ class Number(Text):
 
 
 class Siren(Number):
-    longest = None  # a wrong number of digits is told as wrong digits
+    longest = None  # a wrong number of digits gets the message for wrong digits
 
 
 class InformationForm(PortalForm):
-    """A field with a description may stay empty."""
+    """The billing information. A text field with a description is optional."""
 
     legal_name = Text(lazy_gettext("Legal name"), render_kw={"autocomplete": "organization"})
     street = Text(lazy_gettext("Street"), render_kw={"autocomplete": "address-line1"})
@@ -148,18 +148,19 @@ class InformationForm(PortalForm):
             raise StopValidation(sentence) from None
 
     def information(self) -> billing_information.Information:
-        told = {name: getattr(self, name).data for name in billing_information.Information._fields}
-        optional = {name: told[name] or None for name in ("siren", "vat_number", "purchase_order")}
+        """The validated values. Empty optional fields are None."""
+        values = {name: getattr(self, name).data for name in billing_information.Information._fields}
+        optional = {name: values[name] or None for name in ("siren", "vat_number", "purchase_order")}
         return billing_information.Information(
-            **{**told, **optional, "billing_emails": billing_information.emails(told["billing_emails"])}
+            **{**values, **optional, "billing_emails": billing_information.emails(values["billing_emails"])}
         )
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
-    told = {name: getattr(account, name) for name in billing_information.Information._fields}
-    return _page(InformationForm(data={**told, "billing_emails": "\n".join(account.billing_emails)}))
+    values = {name: getattr(account, name) for name in billing_information.Information._fields}
+    return _page(InformationForm(data={**values, "billing_emails": "\n".join(account.billing_emails)}))
 
 
 @blueprint.post("")
