@@ -23,13 +23,15 @@ from ..models.subscriptions import Subscription
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from . import health, jobs
 
+SHORTEST_KEY = 32  # characters
+
 Check = Callable[[], str | None]
 
 
 def _secret_key() -> str | None:
-    if len(current_app.config["SECRET_KEY"]) >= 32:
+    if len(current_app.config["SECRET_KEY"]) >= SHORTEST_KEY:
         return None
-    return "SECRET_KEY is shorter than 32 characters: set it to what `openssl rand -hex 32` prints."
+    return f"SECRET_KEY is shorter than {SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints."
 
 
 def _debug() -> str | None:
