@@ -3,7 +3,7 @@
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ else:
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant, kept as UTC; SQLite has no zone of its own."""
+    """An aware datetime, stored in UTC without a zone, since SQLite has no zones."""
 
     impl = DateTime
     cache_ok = True
@@ -53,24 +53,25 @@ class Instant(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
-LOCK = {"key_share": True}  # keeps others from changing a row, and not from referring to it
-
-
-Unstorable = DataError  # PostgreSQL cannot hold such a value: a NUL, or a text that is too long
+LOCK = {"key_share": True}  # others cannot change the locked row, but can still insert rows that refer to it
+Unstorable = DataError  # PostgreSQL cannot store the value: it contains a NUL, or is too long
 
 
 class NotFound(Exception):
-    """No such row for this account: it never existed, or it is another's, and nobody can tell which."""
+    """This account has no such row. Whether another account has it must not be visible."""
 
 
 def new_id() -> str:
-    """An identifier that cannot be guessed and is safe in addresses and idempotency keys: 128 bits."""
+    """A random identifier that cannot be guessed and is safe in URLs and idempotency keys."""
     return secrets.token_hex(16)
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Guard and write together. SQLite takes its write lock here, so what is read is still so when it is written."""
+    """One transaction for a check and the write that depends on it.
+
+    SQLite takes its write lock at the start, so nothing read here can change before the write.
+    """
     db.session.rollback()
     db.session.connection(execution_options={"immediate": True})
     try:
@@ -83,40 +84,45 @@ def transaction() -> Iterator[Session]:
 
 def init(app: Flask) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = _with_driver(app.config["SQLALCHEMY_DATABASE_URI"])
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config))
     try:
         db.init_app(app)
         with app.app_context():
             engine = db.engine
-    except (ArgumentError, ImportError, ValueError):  # whose words may hold the password
+    except (ArgumentError, ImportError, ValueError):  # their messages may contain the password
         raise Misconfigured(
             "DATABASE_URL is not the address of a database that can be used, such as postgresql://user:password@host/name."
         ) from None
     migrate.init_app(app, db)
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+        _prepare_sqlite(engine, app.config["LOCK_SECONDS"])
 
 
 def _with_driver(url: str) -> str:
-    """PostgreSQL is spoken to by psycopg 3, whichever of its names the address has."""
+    """Uses psycopg 3 for PostgreSQL, whether the URL says `postgres` or `postgresql`."""
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
-def _engine_options(url: str) -> dict[str, Any]:
-    """What was sent stays out of the log. A server that restarts leaves dead connections: each is tried before use."""
+def _engine_options(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters stay out of the log. Connections are tested before use, as a restarted server leaves dead ones."""
     options: dict[str, Any] = {"hide_parameters": True}
+    url = config["SQLALCHEMY_DATABASE_URI"]
     if url.startswith("postgresql"):
-        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        arguments: dict[str, Any] = {"connect_timeout": 5}
+        if "options=" not in url:
+            arguments["options"] = f"-c lock_timeout={round(config['LOCK_SECONDS'] * 1000)}"
+        options |= {"pool_pre_ping": True, "connect_args": arguments}
     return options
 
 
-def _prepare_sqlite(engine: Engine) -> None:
-    """WAL, durable commits, foreign keys, and transactions that the driver does not open behind our back."""
+def _prepare_sqlite(engine: Engine, lock_seconds: float) -> None:
+    """WAL, durable commits, foreign keys, and no transactions that the driver begins by itself."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        waits = f"busy_timeout={round(lock_seconds * 1000)}"
+        for pragma in (waits, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -15,14 +15,14 @@ def begin() -> None:
     os.umask(0o077)
 
 
-def loose(config: dict[str, Any]) -> list[Path]:
+def list_loose(config: dict[str, Any]) -> list[Path]:
     """Those of the portal's files that others can read or write."""
     return [path for path in _files(config) if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077]
 
 
 def tighten(config: dict[str, Any]) -> None:
     """Mends what an older version left; `doctor` tells of a file that belongs to somebody else."""
-    for path in loose(config):
+    for path in list_loose(config):
         with suppress(OSError):
             path.chmod(0o600)
 

@@ -1,10 +1,49 @@
-"""Addresses: absolute ones for mails and gateways, and safe ones to come back to."""
+"""Addresses: absolute ones for mails, and safe ones to redirect to."""
 
 from urllib.parse import SplitResult, urlsplit
 
-from flask import current_app, request, url_for
+from flask import Flask, current_app, request, url_for
+
+from .models.purchases import Quote
+from .models.subscriptions import ChangeRow, Subscription
 
 NOWHERE = SplitResult("", "", "", "", "")
+PURCHASES = {"renewal": "renew", "addition": "add"}  # the procedure in the address, by the quote's kind
+
+
+def init(app: Flask) -> None:
+    app.jinja_env.globals.update(step_url=step_url, stepper_url=stepper_url, undo_url=undo_url, users_url=users_url)
+
+
+def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
+    """A step of the purchase. `external`: the absolute address that the gateway sends the owner back to."""
+    address = public_url if external else url_for
+    return address(
+        f"purchase.{step}",
+        subscription_id=quote.subscription_id,
+        procedure=PURCHASES[quote.kind],
+        quote_id=quote.id,
+    )
+
+
+def stepper_url(quote: Quote) -> str:
+    """Back to the number of seats that was quoted."""
+    return url_for(f"{PURCHASES[quote.kind]}.stepper", subscription_id=quote.subscription_id, seats=quote.seats)
+
+
+def undo_url(change: ChangeRow) -> str:
+    """The confirmation that undoes a reduction or a cancellation."""
+    return url_for(
+        "undo.confirm",
+        subscription_id=change.subscription_id,
+        procedure=f"undo-{change.kind}",
+        change_id=change.id,
+    )
+
+
+def users_url(subscription: Subscription) -> str:
+    """Where the users of the subscription's tenant are administered."""
+    return str(current_app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant))
 
 
 def parsed(address: str | None) -> SplitResult:
@@ -18,7 +57,7 @@ def parsed(address: str | None) -> SplitResult:
 
 
 def safe_next(target: str | None) -> str:
-    """The page to come back to, if it is one of ours; else the home."""
+    """`target` if it is a path within the portal, else the list of subscriptions. Prevents redirects to other sites."""
     if (
         target
         and target.startswith("/")
@@ -31,18 +70,21 @@ def safe_next(target: str | None) -> str:
 
 
 def current_page() -> SplitResult:
-    """The page that the browser says it shows. It may not be one of ours."""
+    """The page that the browser says it shows. It may belong to another site."""
     return parsed(request.headers.get("HX-Current-URL") or request.referrer)
 
 
-def whence() -> str | None:
-    """The page of ours that the request was sent from; None where the browser does not tell."""
-    told = current_page()
-    path = f"{told.path}?{told.query}" if told.query else told.path
-    return path if told.netloc == request.host and safe_next(path) == path else None
+def referring_page() -> str | None:
+    """The path of the portal's page that sent the request; None if the browser does not say."""
+    referrer = current_page()
+    path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
+    return path if referrer.netloc == request.host and safe_next(path) == path else None
 
 
 def public_url(endpoint: str, **values: str) -> str:
-    """An absolute address. It begins with PUBLIC_URL, never with the host name that the request was sent to."""
+    """An absolute address that begins with PUBLIC_URL. It needs no request, so the sweep can use it.
+
+    The host name of a request is never used: a client may send any.
+    """
     path: str = current_app.url_map.bind("").build(endpoint, values)
     return f"{current_app.config['PUBLIC_URL']}{path}"

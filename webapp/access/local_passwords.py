@@ -12,7 +12,7 @@ DEFAULT = "local_passwords"
 def are_on() -> bool:
     """As LOCAL_PASSWORDS says. Where it is not set: on without a provider; with one, off in a new portal."""
     setting: bool | None = current_app.config["LOCAL_PASSWORDS"]
-    return setting if setting is not None else not provider.offered() or are_kept()
+    return setting if setting is not None else not provider.is_configured() or are_kept()
 
 
 def are_kept() -> bool:

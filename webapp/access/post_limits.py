@@ -23,7 +23,7 @@ def _count() -> None:
     if request.method != "POST" or kind in ("", COUNTED_BY_ITSELF) or request.blueprint in UNCOUNTED:
         return
     if g.owner is None:
-        limits.count("post_stranger", kind, limits.address())
+        limits.count("post_stranger", kind, limits.client_address())
         return
     limits.count("post_member", kind, g.owner.owner_id)
     limits.count("post", kind, g.owner.account_id)

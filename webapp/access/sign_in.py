@@ -1,4 +1,4 @@
-"""Sign-in with a local password, or as the person that an identity provider vouches for."""
+"""Sign-in with a local password, or as the person that an identity provider has signed in."""
 
 import logging
 import secrets
@@ -15,92 +15,99 @@ from ..models.access import ProviderIdentity
 from ..models.accounts import Owner
 from ..ports import ports
 from . import limits, sessions
-from .provider import Vouched
+from .provider import VerifiedIdentity
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
-NOBODY = hasher.hash(secrets.token_hex(16))  # no password opens it: an unknown e-mail takes as long as a known one
-KELVIN = "\u212a"
+# Verified for an unknown e-mail, so that it takes as long as a known one. It matches no password.
+UNKNOWN_OWNER_HASH = hasher.hash(secrets.token_hex(16))
+KELVIN_SIGN = "\u212a"
 log = logging.getLogger(__name__)
 
 
 def sign_in(email: str, password: str) -> bool:
-    """Starts a new session; False, after the same work, for an unknown e-mail or a wrong password. TooManyRequests
-    after too many guesses."""
-    email = folded(email)
-    counted = limits.guess(email)
-    found = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email)).one_or_none()
+    """Starts a session. Returns False for an unknown e-mail or a wrong password, after the same time for both.
+
+    Raises TooManyRequests after too many wrong passwords.
+    """
+    email = normalize_email(email)
+    counted = limits.count_guess(email)
+    owner = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email)).one_or_none()
     db.session.rollback()
-    if not verified(found.password_hash if found else NOBODY, password) or found is None:
+    if not verify_password(owner.password_hash if owner else UNKNOWN_OWNER_HASH, password) or owner is None:
         return False
-    limits.forgive(counted)
+    limits.uncount(counted)
     limits.count("sign_in", email)
-    if not sessions.begin(found.id, password_hash=found.password_hash):
+    if not sessions.begin(owner.id, password_hash=owner.password_hash):
         return False
     limits.remember_device(email)
     return True
 
 
-def sign_in_as(vouched: Vouched) -> Literal["signed_in", "unknown", "another"]:
-    """The owner who is bound to the provider's person, or at the first sign-in the owner of the e-mail.
+def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "another"]:
+    """Starts a session for the owner who is bound to the provider's subject. At the first sign-in, the owner of the
+    verified e-mail is bound.
 
-    "unknown": there is no such owner. "another": the owner of the e-mail is bound to another person there.
+    "unknown": there is no such owner. "another": the owner of the e-mail is bound to another subject.
     """
     with transaction() as session:
-        owner = _bound(session, vouched)
-        if owner is None:  # locked, so that of two first sign-ins at once one waits
-            by_email = select(Owner).where(Owner.email == folded(vouched.email)).with_for_update()
+        owner = _bound_owner(session, identity)
+        if owner is None:  # the row is locked, so that of two first sign-ins at once one waits
+            by_email = select(Owner).where(Owner.email == normalize_email(identity.email)).with_for_update()
             owner = session.scalars(by_email).one_or_none()
             if owner is None:
                 return "unknown"
-            if _is_another(session, owner, vouched):
+            if _is_bound_to_another(session, owner, identity):
                 return "another"
-            _bind(session, owner, vouched)
+            _bind(session, owner, identity)
         owner_id, email = owner.id, owner.email
-    sessions.begin(owner_id, vouched.id_token)
+    sessions.begin(owner_id, identity.id_token)
     limits.remember_device(email)
     return "signed_in"
 
 
-def _bound(session: Session, vouched: Vouched) -> Owner | None:
+def _bound_owner(session: Session, identity: VerifiedIdentity) -> Owner | None:
     return session.scalars(
         select(Owner)
         .join(ProviderIdentity, ProviderIdentity.owner_id == Owner.id)
-        .where(ProviderIdentity.issuer == vouched.issuer, ProviderIdentity.subject == vouched.subject)
+        .where(ProviderIdentity.issuer == identity.issuer, ProviderIdentity.subject == identity.subject)
     ).one_or_none()
 
 
-def _is_another(session: Session, owner: Owner, vouched: Vouched) -> bool:
-    """Whether the owner of this e-mail is bound to another person at this provider."""
-    here = ProviderIdentity.owner_id == owner.id, ProviderIdentity.issuer == vouched.issuer
+def _is_bound_to_another(session: Session, owner: Owner, identity: VerifiedIdentity) -> bool:
+    """Whether the owner is bound to another subject of this provider. It is logged, without the e-mail."""
+    here = ProviderIdentity.owner_id == owner.id, ProviderIdentity.issuer == identity.issuer
     subject = session.scalars(select(ProviderIdentity.subject).where(*here)).one_or_none()
-    if subject in (None, vouched.subject):
+    if subject in (None, identity.subject):
         return False
     log.warning(
         "sign-in by the provider: another subject came with the e-mail of an owner who is bound",
-        extra={"told": {"account": owner.account_id, "owner": owner.id}},
+        extra={"details": {"account": owner.account_id, "owner": owner.id}},
     )
     return True
 
 
-def _bind(session: Session, owner: Owner, vouched: Vouched) -> None:
+def _bind(session: Session, owner: Owner, identity: VerifiedIdentity) -> None:
     now = ports().clock.system_now()
-    session.merge(ProviderIdentity(issuer=vouched.issuer, subject=vouched.subject, owner_id=owner.id, bound_at=now))
+    session.merge(ProviderIdentity(issuer=identity.issuer, subject=identity.subject, owner_id=owner.id, bound_at=now))
 
 
-def folded(email: str) -> str:
-    """As owners' e-mails are kept. The sign of the kelvin stays: it is small in ASCII, and in another's address."""
-    return KELVIN.join(part.lower() for part in email.strip().split(KELVIN))
+def normalize_email(email: str) -> str:
+    """Trimmed and in lower case, as owners' e-mails are stored.
+
+    The kelvin sign is kept: its lower case is the ASCII letter k, so it would become another owner's address.
+    """
+    return KELVIN_SIGN.join(part.lower() for part in email.strip().split(KELVIN_SIGN))
 
 
-def verified(password_hash: str, password: str) -> bool:
+def verify_password(password_hash: str, password: str) -> bool:
     try:
         return hasher.verify(password_hash, password)
-    except (VerificationError, InvalidHashError):  # the second: an owner who never had a password
+    except (VerificationError, InvalidHashError):  # InvalidHashError: the owner never had a password
         return False
 
 
 def remember_locale(locale: str) -> None:
-    """With the owner who is signed in, so that other browsers and mails follow."""
+    """Stores the signed-in owner's language, which other browsers and mails then use. Does nothing for a visitor."""
     if g.owner:
         with transaction() as database:
             database.execute(update(Owner).where(Owner.id == g.owner.owner_id).values(locale=locale))

@@ -1,31 +1,34 @@
-"""Cards, invoices and the account's billing information. The same shared rules as `service`."""
+"""Issues invoices and credit notes: numbers them and freezes what they say in a snapshot."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from typing import Any
 
 from ..db import LOCK, db, new_id
-from ..domain.pricing import Line
 from ..models.accounts import Account, Issuer
 from ..models.invoices import Invoice, InvoiceCounter, Status
 from ..models.purchases import Payment, Quote, Refund
 from ..models.subscriptions import Subscription
-from .bill import LATE_PAYMENT, spans_of
+from .bill import LATE_PAYMENT, credit_line, spans_of
 
-PARTY = "legal_name street postal_code city country siren vat_number"
+PARTY_COLUMNS = ("legal_name", "street", "postal_code", "city", "country", "siren", "vat_number")
+ISSUER_COLUMNS = (*PARTY_COLUMNS, "legal_form", "share_capital", "register")
+BUYER_COLUMNS = (*PARTY_COLUMNS, "purchase_order")
 
 
 def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | None, now: datetime) -> Invoice:
-    """Numbers and freezes the invoice of a captured payment in the open transaction (a past period has no payment).
+    """Adds the invoice of a paid quote to the open transaction. A period from before the portal has no payment.
 
-    Numbers have no gap and follow the dates, by issuer and year (CGI annexe II, art. 242 nonies A).
+    For each issuer and year, numbers have no gaps and follow the dates (CGI annexe II, art. 242 nonies A).
     """
     account, facts = subscription.account, subscription.facts()
     number, issued_on = _next_number(account.issuer, now)
     spans = spans_of(quote.lines, facts, quote.ordinal)
+    buyer = quote.buyer or account.buyer
     snapshot: dict[str, Any] = {
-        "seller": _columns(account.issuer, f"{PARTY} legal_form share_capital register"),
-        "buyer": {**_columns(account, f"{PARTY} purchase_order"), "email": next(iter(account.billing_emails), None)},
-        "delivery": None,  # of goods, and elsewhere than at the buyer's: a subscription is a service
+        "seller": _columns(account.issuer, ISSUER_COLUMNS),
+        "buyer": buyer,
+        "delivery": None,  # only goods have a place of delivery; a subscription is a service
         "locale": account.document_locale,
         "product": subscription.product,
         "kind": quote.kind,
@@ -53,35 +56,21 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         tax=quote.tax,
         total=quote.total,
         snapshot=snapshot,
-        purchase_order=account.purchase_order,
+        purchase_order=buyer["purchase_order"],
     )
     db.session.add(invoice)
     return invoice
 
 
 def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: datetime) -> Invoice:
-    """Numbers and freezes the credit note of a refund that was made, in the open transaction, which holds the invoice.
+    """Adds the credit note of a refund to the open transaction, which must hold the lock of the invoice.
 
-    Its words are the invoice's; where it is for a part, one line says so.
+    It repeats the snapshot of the invoice. If only a part is refunded, one line says so.
     """
     number, issued_on = _next_number(issuer, now)
-    told, part = (
-        invoice.snapshot,
-        Line(
-            kind="credit",
-            seats=invoice.snapshot["seats"],
-            months=0,
-            amount=refund.net,
-            first=0,
-            last=0,
-            unit=0,
-            monthly=0,
-            days_left=0,
-            days=0,
-        ),
-    )
-    snapshot = told | {
-        "lines": told["lines"] if refund.net == invoice.net else [part],
+    whole = refund.net == invoice.net
+    snapshot = invoice.snapshot | {
+        "lines": invoice.snapshot["lines"] if whole else [credit_line(refund.net, invoice.snapshot["seats"])],
         "credits": {"number": invoice.number, "issued_on": invoice.issued_on.isoformat()},
         "reason": refund.reason,
     }
@@ -109,12 +98,15 @@ def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: dat
     return note
 
 
-def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in names.split()}
+def _columns(row: Issuer | Account, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
 
 
 def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
-    """The issuer's row is held until the number is committed: a rollback leaves no gap, and two never get the same."""
+    """The next number and the date to print.
+
+    The issuer's row stays locked until the commit: no two invoices get the same number, and a rollback leaves no gap.
+    """
     today = now.date()
     db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
     counter = db.session.get(InvoiceCounter, (issuer.id, today.year), populate_existing=True)

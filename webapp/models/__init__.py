@@ -1,8 +1,8 @@
-"""The tables, a module a noun. What the code must never do, a constraint or a partial unique index refuses.
+"""The tables, one module for each noun. Constraints and partial unique indexes refuse invalid states.
 
 Importing this package registers every table.
 """
 
-from . import access, accounts, activity, invoices, mail, purchases, subscriptions
+from . import access, accounts, activity, invoices, mail, operation, purchases, subscriptions
 
-__all__ = ["access", "accounts", "activity", "invoices", "mail", "purchases", "subscriptions"]
+__all__ = ["access", "accounts", "activity", "invoices", "mail", "operation", "purchases", "subscriptions"]

@@ -27,7 +27,7 @@ from ..models.mail import Message
 from ..models.purchases import CardSetup, Notification, Payment, Quote
 from ..models.subscriptions import Subscription
 from ..ports import ports
-from ..purchases.gateway_events import REMEMBERED
+from ..purchases.gateway_events import KEPT_FOR
 from . import health
 
 log = logging.getLogger(__name__)
@@ -61,7 +61,7 @@ def prune(stop: Event | None = None) -> Counter[str]:
 
 def once_a_day(stop: Event) -> None:
     """Beside the sweep, in one of the processes that sweep."""
-    if limits.first(DAILY, "prune"):
+    if limits.is_first(DAILY, "prune"):
         done = prune(stop)
         log.info("pruned: %s", _told(done))
 
@@ -72,7 +72,7 @@ def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
     over = PasswordReset.created_at <= now - RESET_LIFETIME
     yield Kind("reset links", PasswordReset, PasswordReset.token_hash, over)
     yield Kind("limits", RateLimit, RateLimit.key, RateLimit.ends_at <= now)
-    yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - REMEMBERED)
+    yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - KEPT_FOR)
     yield Kind("card pages", CardSetup, CardSetup.reference, CardSetup.begun_at <= now - CARD_PAGES)
 
 
