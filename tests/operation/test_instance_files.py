@@ -112,18 +112,23 @@ def test_old_keys_still_verify_and_only_the_new_one_signs(app: Flask, business: 
 def test_a_form_that_was_open_while_the_key_changed_is_accepted(app: Flask) -> None:
     url = app.config["SQLALCHEMY_DATABASE_URI"]
 
-    def portal(key: str, *old: str) -> FlaskClient:
-        settings = {"SECRET_KEY": key, "SECRET_KEY_FALLBACKS": list(old), "SQLALCHEMY_DATABASE_URI": url}
-        return create_app(settings).test_client()
+    def portal(key: str, *old: str) -> Flask:
+        return create_app({"SECRET_KEY": key, "SECRET_KEY_FALLBACKS": list(old), "SQLALCHEMY_DATABASE_URI": url})
 
-    before = portal(OLD)
+    portals = portal(OLD), portal(NEW, OLD), portal(NEW)
+    before = portals[0].test_client()
     page = before.get("/sign-in").text
     token = page.split('name="csrf_token"')[1].split('value="')[1].split('"')[0]
     session = before.get_cookie("my_qlik")
     assert session is not None
-    for after, status in ((portal(NEW, OLD), 303), (portal(NEW), 400)):
-        after.set_cookie("my_qlik", session.value)
-        assert after.post("/language", data={"locale": "en", "csrf_token": token}).status_code == status
+    for after, status in zip(portals[1:], (303, 400), strict=True):
+        client = after.test_client()
+        client.set_cookie("my_qlik", session.value)
+        assert client.post("/language", data={"locale": "en", "csrf_token": token}).status_code == status
+    for used in portals:
+        with used.app_context():
+            db.session.remove()
+            db.engine.dispose()
 
 
 def test_an_identifier_has_128_bits() -> None:

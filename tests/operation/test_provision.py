@@ -67,13 +67,13 @@ def test_who_is_given_no_password_can_sign_in_with_none(app: Flask, tmp_path: Pa
 def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
     app: Flask, tmp_path: Path, document: dict[str, Any]
 ) -> None:
-    typed = "".join(f"{password}\n{password}\n" for password in ("short", "camille.martin", "a long password"))
+    typed = "".join(f"{password}\n{password}\n" for password in ("short", "camille.martin", "quatre mots bien longs"))
     done = given(app, tmp_path, document, "--passwords", typed=typed)
     assert done.exit_code == 0
     assert f"{passwords.SHORTEST} characters or more" in done.output
     assert "Do not use your e-mail address" in done.output
-    assert "a long password" not in done.output
-    assert hasher.verify(db.session.scalars(select(Owner.password_hash)).one(), "a long password")
+    assert "quatre mots bien longs" not in done.output
+    assert hasher.verify(db.session.scalars(select(Owner.password_hash)).one(), "quatre mots bien longs")
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ NO_ADDRESSES = (
     "http://" + "[" * LONG,
     "http://" + "@" * LONG,
 )
-SOON = 0.5  # seconds, on a busy machine
+SOON = 0.5  # seconds of this thread, whatever else the machine does
 
 
 @pytest.mark.parametrize("address", NO_ADDRESSES, ids=lambda address: address[:20])
@@ -39,9 +39,9 @@ def test_a_header_that_is_no_address_costs_nothing(client: FlaskClient, header: 
     address = address.encode("ascii", "replace").decode().replace("\0", "%00")
     for path in ("/never", "/subscriptions", "/sign-in"):
         for headers in ({header: address}, {**HX, header: address}):
-            began = time.perf_counter()
+            began = time.thread_time()
             answer = client.get(path, headers=headers)
-            assert time.perf_counter() - began < SOON
+            assert time.thread_time() - began < SOON
             assert answer.status_code in (200, 303, 404)
 
 
@@ -85,9 +85,9 @@ def test_a_line_of_the_log_is_short_and_soon_made(name: str, form: logging.Forma
     fault = ValueError(text)
     record = logging.LogRecord("webapp", logging.ERROR, __file__, 1, "%s", (text,), (ValueError, fault, None))
     record.details = {"method": text}
-    began = time.perf_counter()
+    began = time.thread_time()
     line = form.format(record)
-    assert time.perf_counter() - began < 0.2
+    assert time.thread_time() - began < 0.2
     assert max(len(one.encode()) for one in line.splitlines()) <= 2048
     if isinstance(form, logs.Json):
         assert json.loads(line)["level"] == "error"
