@@ -7,13 +7,14 @@ from sqlalchemy import select
 
 from webapp.db import db
 from webapp.domain.money import divide_half_up
+from webapp.models.activity import Activity
 from webapp.models.invoices import Invoice
 from webapp.models.mail import Message
-from webapp.models.purchases import Card, DefaultCard, Payment, Quote, Refund
+from webapp.models.purchases import Card, CardDetachment, DefaultCard, Payment, Quote, Refund
 from webapp.models.subscriptions import ChangeRow, PeriodRow, Quiet, Subscription
 from webapp.ports import ports
 from webapp.renewals import sweep
-from webapp.sandbox.tables import SandboxCharge, SandboxRefund
+from webapp.sandbox.tables import SandboxCard, SandboxCharge, SandboxRefund
 from webapp.subscriptions import loading
 
 
@@ -30,8 +31,12 @@ class Rows(NamedTuple):
     charges: list[Any]
     given_back: list[Any]
     cards: list[str]
+    tokens: list[str]
     defaults: list[str]
     mails: list[str]
+    attached: list[str]
+    detachments: list[str]
+    dropped: bool
 
 
 def read(account: str) -> Rows:
@@ -68,8 +73,12 @@ def read(account: str) -> Rows:
         _all(SandboxCharge, customer=account),
         [row for row in _all(SandboxRefund, customer=account) if row.state == "made"],
         [row.id for row in _all(Card, account_id=account)],
+        [row.token for row in _all(Card, account_id=account)],
         [row.card_id for row in _all(DefaultCard, account_id=account)],
         [row.about for row in _all(Message, account_id=account)],
+        [row.token for row in _all(SandboxCard, customer=account) if row.behaviour != "detached"],
+        [row.token for row in _all(CardDetachment, account_id=account)],
+        any(row.what == "card_deleted" for row in _all(Activity, account_id=account)),
     )
 
 
@@ -110,6 +119,9 @@ def check(rows: Rows) -> None:
 
     assert len(rows.defaults) == bool(rows.cards), "one default while there are cards"
     assert set(rows.defaults) <= set(rows.cards)
+    charged = rows.subscription.plan == "business" and not rows.subscription.reseller and not rows.subscription.ended_on
+    assert rows.cards or not rows.dropped or not charged, "the only card stays while something can be charged"
+    assert set(rows.attached) <= {*rows.tokens, *rows.detachments}, "the gateway forgets what was dropped here"
     assert len(rows.mails) == len(set(rows.mails)), "a mail is sent once"
     still_open = Counter(row.kind for row in rows.changes if row.closed_as is None)
     assert max(still_open.values(), default=1) == 1, "one open request of a kind"

@@ -102,7 +102,10 @@ class ActiveUsersUnknown(Refusal):
 
 
 class DefaultCardKept(Refusal):
-    """The default card cannot be deleted: renewals charge it. `only`: the account has no other card."""
+    """The default card cannot be deleted: renewals charge it. `only`: the account has no other card.
+
+    An only card may go once no subscription can be charged any more.
+    """
 
     def __init__(self, only: bool) -> None:
         self.only = only

@@ -304,3 +304,8 @@ def next_charge(facts: Facts) -> date | None:
     if not facts.self_service or facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION):
         return None
     return facts.paid_until
+
+
+def can_be_charged(facts: Facts, today: date) -> bool:
+    """Whether a card may still be charged: a lapsed subscription can be renewed, and a cancellation undone."""
+    return facts.self_service and status(facts, today) is not Status.ENDED

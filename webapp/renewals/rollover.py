@@ -28,7 +28,17 @@ log = logging.getLogger(__name__)
 Tally = Counter[str]  # how often each outcome occurred, how many subscriptions were "seen", and how many "uncounted"
 
 PAYMENT_OUTCOMES = {"captured": "renewed", "declined": "refused", "cancelled": "given up"}  # by the payment's state
-OUTCOMES = (*PAYMENT_OUTCOMES.values(), "external", "ended", "waiting", "silent", "refunded", "not refunded", "failed")
+OUTCOMES = (
+    *PAYMENT_OUTCOMES.values(),
+    "external",
+    "ended",
+    "waiting",
+    "silent",
+    "refunded",
+    "not refunded",
+    "detached",
+    "failed",
+)
 
 
 class SubscriptionKey(NamedTuple):

@@ -63,7 +63,11 @@ class SandboxGateway:
 
     def detach(self, card_token: str) -> None:
         with gateway_transaction(card_token) as session:
-            session.get_one(SandboxCard, card_token).behaviour = "detached"
+            card = session.get_one(SandboxCard, card_token)
+            account = session.get(SandboxAccount, card.customer)
+            if account is not None and account.next_charge == "down":
+                raise OutcomeUnknown("down")
+            card.behaviour = "detached"
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
         with gateway_transaction(key) as session:
