@@ -38,7 +38,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     Compress(app)
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.PACKAGE / "translations"))
     app.before_request(_refuse_bodies_of_unknown_size)
-    app.before_request(recognition.identify)
+    app.before_request(recognition.require_sign_in)
     csrf.init_app(app)
     app.extensions["ports"] = choose_adapters(app)
     provider.init(app)

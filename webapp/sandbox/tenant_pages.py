@@ -1,4 +1,4 @@
-"""The tenant's own administration, as far as a tester needs it: its users, to remove."""
+"""The user administration of a sandbox tenant, where a tester removes users."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -15,12 +15,13 @@ MOST_LISTED = 30
 
 
 def _headcount(tenant: str) -> SandboxHeadcount:
-    found = db.session.scalars(
+    """The newest number of active users. Raises NotFound."""
+    headcount = db.session.scalars(
         select(SandboxHeadcount).where(SandboxHeadcount.tenant == tenant).order_by(SandboxHeadcount.id.desc())
     ).first()
-    if found is None:
+    if headcount is None:
         raise NotFound(tenant)
-    return found
+    return headcount
 
 
 @blueprint.get("")
@@ -34,7 +35,7 @@ def users(tenant: str) -> ResponseReturnValue:
 @blueprint.post("/remove")
 @public
 def remove(tenant: str) -> ResponseReturnValue:
-    """One active user less, from now on."""
+    """Removes one active user."""
     with transaction() as session:
         last = _headcount(tenant)
         if last.active > 0:

@@ -87,4 +87,4 @@ def summary(subscription: Subscription) -> Summary:
 def renewal_total(subscription: Subscription) -> Money:
     """What the next unpaid period will cost, with tax."""
     net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts())) * subscription.term_months
-    return Money(amounts([net], subscription.account.tax_treatment).total, subscription.price_list.currency)
+    return Money(amounts([net], subscription.account.tax_terms).total, subscription.price_list.currency)
