@@ -19,6 +19,7 @@ from webapp.models.purchases import Card, CardDetachment
 from webapp.ports import OutcomeUnknown
 from webapp.purchases import cards, detachments
 from webapp.renewals import sweep
+from webapp.renewals.rollover import Tally
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import SandboxGateway
 from webapp.sandbox.scenarios import Made
@@ -95,7 +96,7 @@ def test_an_attempt_that_was_never_made_is_made_by_the_sweep(app: Flask, two: Ma
     with transaction():
         token = db.session.get_one(Card, two.cards[1]).token
         detachments.store(two.account, token, two.now)
-    assert sum(sweep.run(two.account), sweep.Tally())["detached"] == 1
+    assert sum(sweep.run(two.account), Tally())["detached"] == 1
     assert (attached(two), attempts()) == (["4242"], [])
 
 
@@ -128,7 +129,7 @@ def test_a_sweep_stops_asking_a_silent_gateway(app: Flask) -> None:
     with transaction() as session:
         session.execute(update(CardDetachment).values(next_try_at=made[0].now - timedelta(days=1)))
     gateway.asked.clear()
-    assert sum(sweep.run(), sweep.Tally())["silent"] == sweep.SILENCES
+    assert sum(sweep.run(), Tally())["silent"] == sweep.SILENCES
     assert len(gateway.asked) == sweep.SILENCES
 
 
@@ -146,7 +147,7 @@ def test_a_failure_stops_no_other_detachment(app: Flask) -> None:
     with transaction() as session:
         session.execute(update(CardDetachment).values(next_try_at=made[0].now - timedelta(days=1)))
     Gateway(app, fail_once)
-    tally = sum(sweep.run(), sweep.Tally())
+    tally = sum(sweep.run(), Tally())
     assert (tally["failed"], tally["detached"]) == (1, 1)
     assert attempts() == [2]
 
@@ -157,7 +158,7 @@ def test_two_sweeps_at_once_ask_once(app: Flask, two: Made) -> None:
     def another_sweep() -> None:
         if not meanwhile:
             meanwhile.append(0)
-            meanwhile.append(sum(sweep.run(two.account), sweep.Tally())["detached"])
+            meanwhile.append(sum(sweep.run(two.account), Tally())["detached"])
 
     gateway = Gateway(app, another_sweep)
     cards.delete(two.account, two.cards[1])

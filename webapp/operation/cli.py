@@ -161,8 +161,8 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
             f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
-    amount = refunds.format_amount(note.total, note.currency)
-    click.echo(f"Credit note {note.number} of {amount} with tax for the invoice {number}.")
+    amount = refunds.format_amount(note.total, note.currency) + (" with tax" if note.tax else "")
+    click.echo(f"Credit note {note.number} of {amount} for the invoice {number}.")
 
 
 @click.command("backup")

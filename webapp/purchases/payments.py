@@ -190,7 +190,13 @@ def decline(subscription: Subscription, payment: Payment, code: str, now: dateti
     if payment.automatic:
         db.session.add_all(outbox.refused(subscription, payment, now))
     card = f"{payment.card_brand} {payment.card_last4}".strip()
-    after = {"total": payment.amount, "currency": payment.currency, "card": card, "code": payment.decline_code}
+    after = {
+        "total": payment.amount,
+        "currency": payment.currency,
+        "tax_rate": payment.quote.tax_rate,
+        "card": card,
+        "code": payment.decline_code,
+    }
     activity.record(subscription.account_id, "payment_refused", now, {}, after, subscription)
 
 

@@ -10,20 +10,21 @@ from ...formats import card_name, clock_time, last_day, money, ngettext, number
 from ...formats import day as on
 from ...models.purchases import Card, Payment
 from ...models.subscriptions import Subscription
+from ...sentences.amounts import amount_label, with_vat
 from ...urls import public_url
 from ..layout import Mail, subscription_link
 
 
 def renewal(subscription: Subscription, seats: int, total: Money, card: Card | None, day: date) -> Mail:
     """The next automatic renewal, some days before."""
-    product = subscription.product
+    product, rate = subscription.product, subscription.account.tax_terms.rate
     told = ngettext(
-        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seat: %(total)s with tax.",
-        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seats: %(total)s with tax.",
+        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seat: %(total)s.",
+        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seats: %(total)s.",
         seats,
         day=on(day),
         product=product,
-        total=money(*total),
+        total=with_vat(money(*total), rate),
     )
     if card is None:
         way_on = gettext("There is no card to charge: add one in My Qlik, under Payment & billing.")
@@ -38,7 +39,7 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
         [
             (gettext("Renewal"), on(day)),
             (gettext("Seats"), number(seats)),
-            (gettext("Amount with tax"), money(*total)),
+            (amount_label(rate), money(*total)),
             (gettext("Card"), _card(card) if card else gettext("None")),
         ],
         action,
@@ -80,7 +81,7 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
             (gettext("Card"), shown),
             (gettext("Expires"), _expiry(card)),
             (gettext("Renewal"), on(day)),
-            (gettext("Amount with tax"), money(*total)),
+            (amount_label(subscription.account.tax_terms.rate), money(*total)),
         ],
         (gettext("Payment & billing"), public_url("billing.page")),
     )
@@ -113,7 +114,7 @@ def refused(subscription: Subscription, payment: Payment, next_try: date | None)
 
     product, total = subscription.product, money(payment.amount, payment.currency)
     told = gettext("The renewal of %(product)s (%(total)s) could not be charged.", product=product, total=total)
-    facts = [(gettext("Amount with tax"), total), (gettext("Reason"), decline(payment.decline_code))]
+    facts = [(amount_label(payment.quote.tax_rate), total), (gettext("Reason"), decline(payment.decline_code))]
     if payment.card_last4:
         facts.insert(1, (gettext("Card"), card_name(payment.card_brand, payment.card_last4)))
     if next_try:
@@ -146,7 +147,7 @@ def confirm(subscription: Subscription, payment: Payment, expires_at: datetime) 
         product,
         [told, until],
         [
-            (gettext("Amount with tax"), total),
+            (amount_label(payment.quote.tax_rate), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
         ],
         (gettext("Confirm the payment"), public_url("purchase.authentication", **step)),
