@@ -10,9 +10,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.purchases.test_frozen_buyer import move_to
 from tests.support.mails import read
-from tests.support.world import invoice_of, pay, post, quoted, signed_in, step, subscription, words
+from tests.support.world import invoice_of, move_to, pay, post, quoted, signed_in, step, subscription, words
 from webapp.db import db, transaction
 from webapp.domain.money import Money
 from webapp.invoices.bill import bill_of

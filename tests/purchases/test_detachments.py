@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from tests.servers.stripe_server import Stripe
+from tests.support.cards import attached, attempts
 from tests.support.stripe_owner import Owner
 from tests.support.truth import later
 from tests.support.world import post, signed_in
@@ -23,7 +24,6 @@ from webapp.renewals.rollover import Tally
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import SandboxGateway
 from webapp.sandbox.scenarios import Made
-from webapp.sandbox.tables import SandboxCard
 
 pytestmark = pytest.mark.service
 MINUTE = timedelta(minutes=1)
@@ -37,19 +37,6 @@ def two(app: Flask) -> Made:
 @pytest.fixture
 def owner(app: Flask, two: Made) -> FlaskClient:
     return signed_in(app, two)
-
-
-def attached(made: Made) -> list[str]:
-    """The last digits of the cards that the gateway can still charge."""
-    db.session.rollback()
-    query = select(SandboxCard.last4).where(SandboxCard.customer == made.account, SandboxCard.behaviour != "detached")
-    return sorted(db.session.scalars(query))
-
-
-def attempts() -> list[int]:
-    """How often each open detachment was tried."""
-    db.session.rollback()
-    return list(db.session.scalars(select(CardDetachment.attempts)))
 
 
 class Gateway(SandboxGateway):

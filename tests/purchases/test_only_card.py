@@ -5,8 +5,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.purchases.test_detachments import attached
 from tests.support import invariants
+from tests.support.cards import attached
 from tests.support.world import CARD, card_page, dump, post, signed_in, state, subscription
 from webapp.db import db
 from webapp.domain.refusals import DefaultCardKept

@@ -1,12 +1,14 @@
 """A card that is entered again stays one entry, with the newer token."""
 
+from datetime import timedelta
+
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.purchases.test_detachments import MINUTE, attached, attempts
 from tests.servers.stripe_server import Stripe
+from tests.support.cards import attached, attempts
 from tests.support.stripe_owner import Owner
 from tests.support.truth import later
 from tests.support.world import CARD, card_page, pay, post, quoted, signed_in, state, step, subscription
@@ -161,7 +163,7 @@ def test_a_token_with_a_pending_payment_is_detached_after_it_is_settled(
     with pytest.raises(CardInUse):  # it is the same card, whatever its token
         cards.delete(two.account, two.cards[1])
     payments.reconcile(two.account, subscription(two), quote)
-    later(two, MINUTE)
+    later(two, timedelta(minutes=1))
     assert (attached(two), attempts()) == (["4242", "4444"], [])
     assert cards.delete(two.account, two.cards[1]) == "4444"
     assert attached(two) == ["4242"]
