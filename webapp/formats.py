@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from math import ceil
 from unicodedata import normalize
 
 import flask_babel
@@ -112,6 +113,20 @@ def ngettext(singular: str, plural: str, count: int, **variables: object) -> str
     return str(flask_babel.ngettext(singular, plural, count, n=number(count), **variables))
 
 
+# Running text has numbers up to ten in words; « une » because minutes are feminine. Babel knows no such names.
+WORDS = {
+    "en": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    "fr": ("zéro", "une", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix"),
+}
+
+
+def minutes(duration: timedelta) -> str:
+    """deux minutes, 30 minutes: rounded up, as these are times to wait."""
+    count, words = ceil(duration / timedelta(minutes=1)), WORDS[language()]
+    printed = words[count] if count < len(words) else number(count)
+    return str(flask_babel.ngettext("%(n)s minute", "%(n)s minutes", count, n=printed))
+
+
 def card_name(brand: str, last4: str) -> str:
     """The name of a card, such as Visa •••• 4242, with a no-break space before the digits."""
     return f"{brand} ••••\u00a0{last4}"
@@ -125,6 +140,7 @@ FILTERS = {
     "last_day": last_day,
     "clock_time": clock_time,
     "period": period,
+    "minutes": minutes,
     "country": country,
     "money_change": money_change,
     "number_change": number_change,

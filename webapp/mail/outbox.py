@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
-from ..domain.subscription import ChangeKind, attempt_day, projected_seats
+from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
 from ..models.accounts import Account, Owner
 from ..models.activity import Case
 from ..models.invoices import Invoice
@@ -138,10 +138,10 @@ def over_seats(subscription: Subscription, payment: Payment, seats: int, now: da
 
 
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
-    """An automatic payment was declined: why, and the day of the next attempt, if there is one."""
+    """An automatic payment was declined: why, and the next attempt, or until when the subscription can be renewed."""
     facts = subscription.facts()
     facts_after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
-    words = partial(renewals.refused, subscription, payment, attempt_day(facts_after))
+    words = partial(renewals.refused, subscription, payment, attempt_day(facts_after), lapse_end(facts_after))
     return _to_owners(subscription, f"refused/{payment.key}", now, words)
 
 

@@ -9,7 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ..db import Instant, Model, new_id
 from ..domain.money import Money
 from ..domain.periods import boundary
-from ..domain.pricing import MAX_SEATS, Line
+from ..domain.pricing import Line
+from ..domain.seats import MAX_SEATS
 from ..domain.tax import Treatment
 from .columns import Cents, Currency, Id, one_of
 from .subscriptions import Subscription

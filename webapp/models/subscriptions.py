@@ -9,7 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
 from ..domain.money import CURRENCIES
-from ..domain.pricing import MAX_SEATS, Tier, parse_tiers
+from ..domain.pricing import Tier, parse_tiers
+from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
 from .columns import Currency, Id, one_of
