@@ -121,7 +121,7 @@ WORDS = {
 
 
 def minutes(duration: timedelta) -> str:
-    """deux minutes, 30 minutes: rounded up, as these are times to wait."""
+    """A time to wait, in words and rounded up: « deux minutes », « 30 minutes »."""
     count, words = ceil(duration / timedelta(minutes=1)), WORDS[language()]
     printed = words[count] if count < len(words) else number(count)
     return str(flask_babel.ngettext("%(n)s minute", "%(n)s minutes", count, n=printed))

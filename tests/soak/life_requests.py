@@ -1,4 +1,4 @@
-"""Requests for later, cards and billing information in a random life."""
+"""Steps of a random life: reduce, cancel and undo, and changes of cards and billing information."""
 
 from collections.abc import Callable
 from typing import Any
