@@ -215,7 +215,7 @@ def check_reduction(facts: Facts, today: date) -> None:
 
 
 def check_fewer(facts: Facts, seats: int) -> None:
-    """Raises NotFewerSeats unless `seats` is below the last paid number, and BelowActiveUsers below the active users."""
+    """Raises NotFewerSeats unless `seats` is below the last paid number, BelowActiveUsers below the active users."""
     if seats >= facts.last_paid_seats:
         raise NotFewerSeats(facts.last_paid_seats)
     check_floor(facts, seats)
