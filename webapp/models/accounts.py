@@ -1,5 +1,8 @@
 """Issuers (sellers), accounts (customers) and the owners who sign in."""
 
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
@@ -56,6 +59,10 @@ class Account(Model):
     @property
     def tax_treatment(self) -> Treatment:
         return treatment(self.country, self.vat_number)
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment in the account's time zone."""
+        return moment.astimezone(ZoneInfo(self.zone))
 
 
 class Owner(Model):
