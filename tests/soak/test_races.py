@@ -179,7 +179,9 @@ def abandon(_app: Flask, made: Made, quotes: list[str]) -> None:
 
 
 def confirm_at_the_bank(app: Flask, made: Made, _quotes: list[str]) -> object:
-    query = select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)
+    query = select(SandboxCharge.challenge).where(
+        SandboxCharge.customer == made.account, SandboxCharge.challenge.is_not(None)
+    )
     challenge = db.session.scalars(query).one()
     db.session.remove()
     return app.test_client().post(f"/sandbox/gateway/challenges/{challenge}", data={"answer": "confirm"}).status_code
