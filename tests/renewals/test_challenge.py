@@ -18,7 +18,7 @@ from webapp.ports import Cancelled, ports
 from webapp.purchases import payments, quotes
 from webapp.renewals import sweep
 from webapp.sandbox import scenarios
-from webapp.sandbox.panel import _set_clock
+from webapp.sandbox.clock import set_clock
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard, SandboxCharge
 from webapp.subscriptions import loading, service
@@ -293,7 +293,7 @@ def test_any_other_command_waits(client: FlaskClient, challenged: Made, command:
 def test_each_sweep_asks_and_none_reports_a_challenge_that_is_open_for_a_day(
     app: Flask, challenged: Made, log: Lines
 ) -> None:
-    _set_clock(
+    set_clock(
         challenged.account,
         ports().clock.now(loading.load(challenged.account, subscription(challenged)).account) + timedelta(hours=30),
     )

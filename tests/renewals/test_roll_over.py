@@ -184,9 +184,9 @@ def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Mad
         session.flush()
         session.execute(update(Subscription).where(Subscription.id == subscription(other)).values(price_list_id="bad"))
     for made in (business, other):
-        from webapp.sandbox.panel import _set_clock
+        from webapp.sandbox.clock import set_clock
 
-        _set_clock(made.account, made.now.replace(month=2, day=15))
+        set_clock(made.account, made.now.replace(month=2, day=15))
     assert sweep.sweep() == 1
     assert state(app, business)["subscriptions"][0]["period_start"] == "2027-02-15"
 

@@ -25,7 +25,7 @@ from webapp.ports import OutcomeUnknown
 from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import FAULTS
-from webapp.sandbox.scenarios import Plot, Scenario
+from webapp.sandbox.scenarios import Scenario, SubscriptionSetup
 from webapp.sandbox.tables import SandboxAccount
 
 BACK = "http://localhost/back"
@@ -47,8 +47,8 @@ DAYS = (
     date(2027, 2, 28),
     date(2027, 12, 31),
 )
-BUYERS = (("FR", "FR41900300401"), ("DE", ""), ("DE", "DE136695976"), ("US", ""))
-TREATMENT = {"FR": "standard", "DE": "reverse_charge", "US": "outside_eu"}
+BUYERS = (("FR", "FR41900300401"), ("DE", ""), ("DE", "DE136695976"), ("US", ""), ("RE", ""), ("YT", ""))
+TREATMENT = {"FR": "standard", "DE": "reverse_charge", "US": "outside_eu", "RE": "la_reunion", "YT": "mayotte"}
 seats = st.sampled_from((-40, -11, -4, -2, -1, 0, 1, 1, 2, 3, 9, 40))  # how many more seats than confirmed last
 faults = st.sampled_from((None, None, None, None, *FAULTS))
 indexes = st.sampled_from((0, 0, 0, 1, 2, 3, 4, 5))  # an index from the end: 0 is the latest
@@ -97,7 +97,7 @@ class LifeBase(RuleBasedStateMachine):
         owned: list[str],
         expiring: bool,
     ) -> None:
-        plot = Plot(
+        plot = SubscriptionSetup(
             Plan.ENTERPRISE if plan == "enterprise" else Plan.BUSINESS,
             "Qlik",
             paid,

@@ -106,5 +106,5 @@ class Requests(LifeBase):
             *(getattr(account, name) for name in billing_information.Information._fields)
         )
         billing_information.update_information(self.account, now._replace(country=buyer[0], vat_number=buyer[1]))
-        self.model.treatment = TREATMENT[buyer[0]] if buyer[1] or buyer[0] == "US" else "standard"
+        self.model.treatment = "standard" if buyer == ("DE", "") else TREATMENT[buyer[0]]
         self.tally["move country", self.model.treatment] += 1

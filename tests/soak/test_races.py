@@ -24,7 +24,7 @@ from webapp.purchases import cards, payments
 from webapp.purchases import quotes as quoting
 from webapp.renewals import rollover, sweep
 from webapp.sandbox import scenarios
-from webapp.sandbox.panel import _set_clock
+from webapp.sandbox.clock import set_clock
 from webapp.sandbox.scenarios import BUSINESS, Made, Scenario
 from webapp.sandbox.tables import SandboxCharge
 from webapp.subscriptions import loading, service
@@ -54,7 +54,7 @@ def on_the_day(_app: Flask, made: Made) -> list[str]:
     """Moves to the first unpaid day; returns the subscriptions that are due."""
     loaded = loading.load_all(made.account)
     facts = loaded[0].facts()
-    _set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
+    set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
     return [subscription_row.id for subscription_row in loaded]
 
 
@@ -114,7 +114,7 @@ def unanswered(fault: str, wait: timedelta = timedelta()) -> Callable[[Flask, Ma
         post(app, f"/{made.account}/gateway", next=fault)
         assert pay(app, made, [quote]) == "pending"
         db.session.remove()
-        _set_clock(made.account, made.now + timedelta(seconds=1) + wait)
+        set_clock(made.account, made.now + timedelta(seconds=1) + wait)
         return [quote]
 
     return prepare

@@ -23,8 +23,9 @@ from .refusals import (
 
 ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # days after the boundary: the first automatic attempt and its retries
 CHALLENGE_DAYS = 2  # today and the next day: how long an automatic payment waits for the owner's confirmation
-LAPSE_DAYS = 30  # how long a lapsed subscription can still be renewed
+LAPSE_DAYS = 30  # after the last refused attempt: how long a lapsed subscription can still be renewed
 NOTICE_DAYS = {1: (7,), 12: (30, 7)}  # months of the term -> days before a renewal
+ACTIVE_USERS_LAG = timedelta(minutes=2)  # until a removed user is no longer counted (help page: renew, reduce)
 
 
 class Plan(StrEnum):
@@ -279,7 +280,8 @@ def due(facts: Facts, today: date) -> NextDue | None:
     attempt = attempt_day(facts)
     if attempt is not None:
         return NextDue(Due.CHARGE, attempt)
-    return NextDue(Due.END, (facts.refused_on or today) + timedelta(days=LAPSE_DAYS))
+    end = lapse_end(facts)
+    return NextDue(Due.END, end) if end else None
 
 
 def attempt_day(facts: Facts) -> date | None:
@@ -295,6 +297,18 @@ def challenge_deadline(today: date) -> date:
     return today + timedelta(days=CHALLENGE_DAYS)
 
 
+def retries(facts: Facts) -> list[date]:
+    """The days on which an unpaid renewal is tried again after the boundary, if each attempt before is refused."""
+    return [facts.paid_until + timedelta(days=days) for days in ATTEMPT_DAYS[1:]]
+
+
+def lapse_end(facts: Facts) -> date | None:
+    """The day on which a lapsed subscription ends unless it is renewed before. None while an attempt is left."""
+    if facts.refused_on is None or attempt_day(facts) is not None:
+        return None
+    return facts.refused_on + timedelta(days=LAPSE_DAYS)
+
+
 class NoticeDay(NamedTuple):
     """A day on which the owner gets a notice, `days_ahead` of the renewal."""
 
@@ -302,11 +316,14 @@ class NoticeDay(NamedTuple):
     days_ahead: int
 
 
-def notice_days(facts: Facts) -> list[NoticeDay]:
-    """The days of the notices before the next renewal. Empty if the subscription is never charged automatically."""
-    renewal = next_charge(facts)
-    if renewal is None:
+def notice_days(facts: Facts, ordinal: int | None = None) -> list[NoticeDay]:
+    """The days of the notices before the renewal that pays the period `ordinal`; by default, the next renewal.
+
+    Empty if the subscription is never charged automatically.
+    """
+    if next_charge(facts) is None:
         return []
+    renewal = facts.boundary(facts.next_unpaid if ordinal is None else ordinal)
     return [NoticeDay(renewal - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]
 
 

@@ -120,7 +120,7 @@ def _row(bill: Bill, index: int) -> list[str]:
         " · ".join(part for part in ("" if explained else note, _span(bill.spans[index]) if several else "") if part),
         formats.number(line["seats"] if tier else 1),
         formats.money(line["unit"] * line["months"] if tier else line["amount"], bill.currency),
-        "–" if bill.treatment is Treatment.OUTSIDE_EU else formats.percent(bill.rate),
+        "–" if bill.treatment in (Treatment.OVERSEAS, Treatment.OUTSIDE_EU) else formats.percent(bill.rate),
         formats.money(line["amount"], bill.currency),
     ]
 
@@ -156,6 +156,8 @@ def tax_name(treatment: str, rate: int) -> str:
     """Of the tax in the sums; `rate` in basis points."""
     if treatment == Treatment.REVERSE_CHARGE:
         return gettext("VAT: reverse charge, due by the customer")
+    if treatment == Treatment.OVERSEAS:
+        return gettext("VAT: not applicable in Guyane and Mayotte")
     if treatment == Treatment.OUTSIDE_EU:
         return gettext("VAT: not applicable outside the European Union")
     return gettext("VAT %(rate)s", rate=formats.percent(rate))
@@ -167,6 +169,8 @@ def _exemption(bill: Bill) -> str:
         return gettext(
             "Reverse charge: VAT is due by the customer (CGI art. 283-2; Directive 2006/112/EC, art. 44 and 196)."
         )
+    if bill.treatment is Treatment.OVERSEAS:
+        return gettext("VAT not applicable: customer established in Guyane or Mayotte (CGI art. 294).")
     if bill.treatment is Treatment.OUTSIDE_EU:
         return gettext(
             "VAT not applicable: service to a customer established outside the European Union (CGI art. 259-1)."

@@ -7,7 +7,9 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
-from ..domain.pricing import MAX_SEATS, Tier, parse_tiers
+from ..domain.money import CURRENCIES
+from ..domain.pricing import Tier, parse_tiers
+from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
 from .columns import Currency, Id, one_of
@@ -17,6 +19,7 @@ class PriceList(Model):
     """Never changed once a period or a quote refers to it. A new price is a new row."""
 
     __tablename__ = "price_list"
+    __table_args__ = (one_of("currency", *CURRENCIES),)
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     currency: Mapped[str] = mapped_column(Currency)
     rows: Mapped[list[list[int | None]]] = mapped_column("tiers", JSON)

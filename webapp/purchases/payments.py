@@ -131,7 +131,7 @@ def _compare(quote: Quote, card_id: str | None, now: datetime) -> tuple[Quote, d
         changes["card"] = (card_id, quote.card_id)
     if quote.expires_at <= now:
         changes["expires_at"] = (quote.expires_at, fresh.expires_at)
-    if quote.lines != fresh.lines or quote.tax_treatment != fresh.tax_treatment:
+    if quote.lines != fresh.lines or (quote.tax_treatment, quote.tax_rate) != (fresh.tax_treatment, fresh.tax_rate):
         changes["lines"] = (None, None)
     return fresh, changes
 
@@ -139,6 +139,7 @@ def _compare(quote: Quote, card_id: str | None, now: datetime) -> tuple[Quote, d
 def claim(quote: Quote, now: datetime) -> Payment:
     """A new pending payment, to be committed before the gateway is asked. Two unique indexes refuse a second one."""
     attempt = len(quote.payments) + 1
+    quote.buyer = quote.subscription.account.buyer  # of the moment at which the tax was last compared
     card = quote.card  # None only in an automatic renewal, which is declined without asking the gateway
     return Payment(
         key=f"{quote.id}.{attempt}",

@@ -76,7 +76,7 @@ def draft(subscription: Subscription, kind: str, seats: int, now: datetime, auto
         priced = _price_addition(subscription, seats, now)
     else:
         priced = _price_renewal(subscription, seats, now, automatic)
-    totals = amounts((line["amount"] for line in priced.lines), subscription.account.tax_treatment)
+    totals = amounts((line["amount"] for line in priced.lines), subscription.account.tax_terms)
     return Quote(
         id=new_id(),
         subscription_id=subscription.id,
@@ -88,6 +88,7 @@ def draft(subscription: Subscription, kind: str, seats: int, now: datetime, auto
         lines=priced.lines,
         currency=subscription.price_list.currency,
         **totals._asdict(),
+        buyer=subscription.account.buyer,
         automatic=automatic,
         created_at=now,
         expires_at=priced.expires_at,

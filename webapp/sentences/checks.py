@@ -24,6 +24,7 @@ VERDICTS = {
 TAX_IN_ORDER = {
     Treatment.STANDARD: lazy_gettext("French VAT applies."),
     Treatment.REVERSE_CHARGE: lazy_gettext("The VAT number is well formed: VAT is due by you."),
+    Treatment.OVERSEAS: lazy_gettext("French VAT does not apply in Guyane and Mayotte."),
     Treatment.OUTSIDE_EU: lazy_gettext("No VAT applies outside the European Union."),
 }
 
@@ -164,7 +165,7 @@ def _seats(check: Check, tile: Summary) -> str:
 def _tax(check: Check, tile: Summary) -> str:
     account = tile.subscription.account
     if check.verdict is Verdict.OK:
-        return str(TAX_IN_ORDER[account.tax_treatment])
+        return str(TAX_IN_ORDER[account.tax_terms.treatment])
     if account.vat_number:
         return gettext("The VAT number is not one of your country: correct it, or the invoice may be wrong.")
     return gettext("There is no VAT number: French VAT is charged.")

@@ -1,4 +1,4 @@
-"""Cancel the subscription: the confirmation, and what it does."""
+"""Cancel the subscription: the confirmation and the request."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Abonnements: the tiles, and each subscription's own page."""
+"""« Abonnements »: the list of tiles, and the page of one subscription."""
 
 from zoneinfo import ZoneInfo
 
