@@ -22,7 +22,7 @@ from webapp.domain import access, seats
 from webapp.domain import subscription as rules
 from webapp.formats import WORDS
 from webapp.mail import delivery
-from webapp.operation import account_file, cli
+from webapp.operation import account_file, supervision, web
 from webapp.purchases import quotes
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -122,7 +122,12 @@ SPEAKING = sorted(
     for folder in ("views", "sentences", "mail/messages", "operation")
     for path in (ROOT / f"webapp/{folder}").rglob("*.py")
 )
-OTHERS = {("cli.py", cli.STOPPING), ("account_file.py", account_file.MOST_PERIODS)}  # rules of their own
+OTHERS = {  # rules of their own
+    ("supervision.py", supervision.STOPPING),
+    ("serving.py", 30),  # seconds between two sweeps
+    ("web.py", web.HEADER_SECONDS),
+    ("account_file.py", account_file.MOST_PERIODS),
+}
 
 
 @pytest.mark.parametrize("path", SPEAKING, ids=lambda path: str(path.relative_to(ROOT / "webapp")))
@@ -157,7 +162,7 @@ QA = " ".join((ROOT / "docs/qa.md").read_text().split())
         f"If that sender dies, another takes the mail over after {minutes(delivery.CLAIM)} minutes.",
         f"after {minutes(delivery.FIRST_PAUSE)} minute, doubling up to {hours(delivery.LONGEST_PAUSE)} hours, "
         f"for {delivery.GIVE_UP_AFTER.days} days.",
-        f"finished first (up to {cli.STOPPING} s)",
+        f"finished first (up to {supervision.STOPPING} s)",
     ],
 )
 def test_the_operators_guide_says_what_the_code_does(sentence: str) -> None:
