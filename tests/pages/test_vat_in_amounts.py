@@ -102,7 +102,7 @@ def test_mails(app: Flask, buyer: tuple[str, str | None, bool], locale: str) -> 
     post(app, f"/{made.account}/clock", to="2027-02-15T01:00:00")
     post(app, f"/{made.account}/gateway", next="challenge")
     post(app, f"/{made.account}/clock", to="2027-02-16T00:05:00")
-    post(app, f"/{made.account}/clock", to="2027-02-18T09:00:00")
+    post(app, f"/{made.account}/clock", to="2027-02-25T09:00:00")
     refunds.credit(made.account, invoice_of(made).number, 1000)
     db.session.rollback()
     mails = db.session.scalars(select(Message).where(Message.account_id == made.account)).all()

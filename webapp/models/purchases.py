@@ -171,6 +171,11 @@ class Payment(Model):
         """Made by the sweep. It makes the first attempt at its quote; later attempts are the owner's."""
         return self.quote.automatic and self.attempt == 1
 
+    @property
+    def challenged(self) -> bool:
+        """The bank waits for the owner's confirmation (3-D Secure)."""
+        return self.state == "pending" and self.action_url is not None
+
 
 class Refund(Model):
     """Money of an invoice that goes back to the card, in cents. Written before the gateway is asked.

@@ -2,7 +2,6 @@
 
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -85,8 +84,9 @@ class Subscription(Model):
             changes=tuple(row.change() for row in self.open_changes),
             ended_on=self.ended_on,
             refused=len(refused),
-            refused_on=refused[-1].astimezone(ZoneInfo(self.account.zone)).date() if refused else None,
+            refused_on=self.account.local(refused[-1]).date() if refused else None,
             payment_pending=bool(self.pending_payments),
+            challenge_open=any(row.challenged and row.automatic for row in self.pending_payments),
             active_users=self.active_users,
             active_users_as_of=self.active_users_as_of,
         )

@@ -12,6 +12,7 @@ from ..domain import subscription as subscription_rules
 from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept
 from ..formats import ngettext
 from ..models.subscriptions import Subscription
+from ..urls import step_url
 
 
 class Explained(NamedTuple):
@@ -143,7 +144,20 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
                 day=formats.last_day(day),
             )
         case rules.PaymentPending():
-            sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+            return _payment_pending(subscription, *way_on)
         case _:
             raise refusal
     return Explained(sentence, *way_on)
+
+
+def _payment_pending(subscription: Subscription, label: str, url: str) -> Explained:
+    """`label` and `url` lead to the subscription, and a challenge has a page of its own."""
+    challenged = next((payment for payment in subscription.pending_payments if payment.challenged), None)
+    if challenged is None:
+        sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+        return Explained(sentence, label, url)
+    sentence = gettext(
+        "Your bank waits until %(deadline)s for you to confirm a payment. Confirm it before any other change.",
+        deadline=formats.last_minute(subscription.account.local(challenged.quote.expires_at)),
+    )
+    return Explained(sentence, gettext("Confirm the payment"), step_url("authentication", challenged.quote))

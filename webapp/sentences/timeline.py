@@ -15,9 +15,8 @@ from ..models.invoices import Invoice
 from ..models.purchases import Card
 from ..subscriptions.outlook import PastEvent, Timeline
 from ..subscriptions.summary import Summary
-from ..urls import step_url
 from .amounts import with_vat
-from .checks import Link, undo_link
+from .checks import Link, payment_sentence, undo_link
 from .declines import decline
 from .labels import ACTIVITIES
 
@@ -50,9 +49,7 @@ def _ahead(planned: Planned, timeline: Timeline, tile: Summary) -> Event:
     day, seats = planned.day, planned.seats
     match planned.kind:
         case Kind.PENDING:
-            follow = gettext("Follow this payment")
-            link = Link(follow, step_url("receipt", tile.pending.quote)) if tile.pending else None
-            return Event(day, gettext("A payment is in progress."), link=link)
+            return _pending(day, tile)
         case Kind.CARD_EXPIRES:
             link = Link(gettext("Payment & billing"), url_for("billing.page"))
             return Event(day, gettext("Last day of the default card"), link=link)
@@ -70,13 +67,20 @@ def _ahead(planned: Planned, timeline: Timeline, tile: Summary) -> Event:
         case Kind.EXTERNAL:
             return Event(day, _external(seats, tile.subscription.reseller))
         case Kind.END:
-            link = undo_link(ChangeKind.CANCELLATION, tile)
-            return Event(day, gettext("The subscription has ended"), link=link)
+            undo = undo_link(ChangeKind.CANCELLATION, tile)
+            return Event(day, gettext("The subscription has ended"), link=undo)
         case Kind.LAPSE_END:
             link = Link(gettext("Renew now"), url_for("renew.stepper", subscription_id=tile.subscription.id))
             return Event(day, gettext("The subscription ends unless it is renewed before"), link=link)
         case Kind.RENEWAL | Kind.ATTEMPT | Kind.LAST_ATTEMPT:
             return _charge(planned, timeline.retries, tile)
+
+
+def _pending(day: date, tile: Summary) -> Event:
+    if tile.pending is None:
+        raise ValueError("no payment is pending")
+    sentence, link = payment_sentence(tile, tile.pending)
+    return Event(day, sentence, link=link)
 
 
 def _mail(days: int) -> str:

@@ -6,7 +6,7 @@ from flask_babel import gettext
 
 from ...domain.money import Money
 from ...domain.pricing import monthly_cost
-from ...formats import card_name, clock_time, last_day, money, ngettext, number
+from ...formats import card_name, last_day, last_minute, money, ngettext, number
 from ...formats import day as on
 from ...models.purchases import Card, Payment
 from ...models.subscriptions import Subscription
@@ -136,24 +136,33 @@ def refused(subscription: Subscription, payment: Payment, next_try: date | None,
     )
 
 
-def confirm(subscription: Subscription, payment: Payment, expires_at: datetime) -> Mail:
-    """The bank asks to confirm an automatic payment (3-D Secure); `expires_at` is in the account's time zone."""
+def confirm(subscription: Subscription, payment: Payment, expires_at: datetime, next_try: date | None) -> Mail:
+    """The bank asks to confirm an automatic payment (3-D Secure). `next_try` is None for the last attempt."""
     product, total = subscription.product, money(payment.amount, payment.currency)
     opening = gettext(
         "Your bank asks you to confirm the payment of %(total)s that renews %(product)s.", total=total, product=product
     )
-    until = gettext(
-        "Confirm it by %(time)s. After that this payment is given up, and another is tried on a later day.",
-        time=clock_time(expires_at),
-    )
+    deadline = last_minute(expires_at)
+    if next_try:
+        until = gettext(
+            "Confirm it by %(deadline)s. After that this payment is given up, and we try again on %(day)s.",
+            deadline=deadline,
+            day=on(next_try),
+        )
+    else:
+        until = gettext(
+            "Confirm it by %(deadline)s. It is the last try: after that the subscription lapses until you renew it.",
+            deadline=deadline,
+        )
     step = {"subscription_id": subscription.id, "quote_id": payment.quote_id, "procedure": "renew"}
     return Mail(
         gettext("Your bank asks you to confirm a payment"),
         product,
-        [opening, until],
+        [opening, until, gettext("To pay with another card, sign in to My Qlik and click Renew.")],
         [
             (amount_label(payment.quote.tax_rate), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
+            (gettext("Confirm by"), deadline),
         ],
         (gettext("Confirm the payment"), public_url("purchase.authentication", **step)),
     )
