@@ -1,8 +1,8 @@
 """What the portal asks of the world. Adapters are chosen in `create_app` alone; `ports()` finds them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.message import EmailMessage
 from typing import NamedTuple, Protocol
@@ -13,9 +13,23 @@ from .domain.money import Money
 from .models.accounts import Account
 
 
+class Capture(NamedTuple):
+    """Money that the gateway took: with which key, from which card, and what the portal said of it (`metadata`)."""
+
+    key: str
+    money: Money
+    metadata: Mapping[str, str]
+    captured_at: datetime
+    card_token: str
+    card_brand: str
+    card_last4: str
+
+
 @dataclass(frozen=True)
 class Captured:
-    """The money was taken."""
+    """The money was taken: `capture` says which, where the gateway says so."""
+
+    capture: Capture | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -78,7 +92,8 @@ class PaymentGateway(Protocol):
         """Forget a card: whatever is charged to it from now on is declined. Asked again, it changes nothing."""
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
-        """Charge once for a key: asked again, it answers what became of the first.
+        """Charge once for a key: asked again, it answers what became of the first, whatever the amount is now. One
+        that is not settled yet and was begun for another amount is cancelled. What the payment is for goes with it.
 
         `present`: the owner waits for the answer. Else the bank is told that nobody does; if it wants to know its
         customer nevertheless, the outcome is ActionRequired, and its page is for when the owner comes.
@@ -92,6 +107,9 @@ class PaymentGateway(Protocol):
 
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         """Give back so much of what `payment_key` captured, once for a key: asked again, it answers as it did."""
+
+    def captures_since(self, instant: datetime) -> Iterator[Capture]:
+        """Every charge of the portal's that was begun since then and that took money, in no order."""
 
     def fault(self) -> str | None:
         """Why it cannot be asked and what to do, for who administers the portal; None if it answers."""

@@ -13,7 +13,7 @@ from ..config import PACKAGE
 from ..db import db, transaction
 from ..domain.access import RESET_LIFETIME
 from ..mail import outbox
-from ..models.access import PasswordReset
+from ..models.access import OwnerSession, PasswordReset
 from ..models.accounts import Owner
 from ..ports import ports
 from . import limits, sessions, sign_in
@@ -117,6 +117,14 @@ def _set(session: Session, owner_id: str, password_hash: str, kept: str | None =
     owner = session.get_one(Owner, owner_id)
     session.add(outbox.password_changed(owner, _browser()))
     return owner.email
+
+
+def end_all_access(session: Session) -> None:
+    """In the open transaction: every session and link ends, and no local password opens anything until its owner has
+    set a new one by mail. After a restore, because ended sessions and changed passwords would be good again."""
+    for table in (OwnerSession, PasswordReset):
+        session.execute(delete(table))
+    session.execute(update(Owner).values(password_hash=""))
 
 
 def _browser() -> str:

@@ -2,12 +2,13 @@
 
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_babel import gettext
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 
 from ..db import db
 from ..domain.access import SESSION_LIFETIME
 from ..models.access import OwnerSession
 from ..models.accounts import Account, Owner
+from ..models.restores import RestoreHold
 from ..ports import ports
 from ..urls import whence
 from . import sessions
@@ -25,6 +26,7 @@ _who = (
         _s.id,
         _s.ended,
         _s.last_seen_at,
+        exists().where(RestoreHold.__table__.c.id == 1),
     )
     .join_from(Owner.__table__, OwnerSession.__table__)
     .join(Account.__table__, Account.__table__.c.id == _o.account_id)
@@ -61,7 +63,7 @@ def _recognise() -> str:
     row = db.session.execute(_who, found).one_or_none()
     if row is None:
         return ""
-    *who, ended, last_seen_at = row
+    *who, ended, last_seen_at, g.payments_held = row
     if not (why := sessions.why_ended(ended, last_seen_at, now)):
         g.owner = SignedIn(*who)
         sessions.seen(g.owner.session_id, last_seen_at, now)

@@ -17,13 +17,13 @@ KELVIN = "\u212a"
 
 
 def sign_in(email: str, password: str) -> bool:
-    """Starts a new session; False, after the same work, for an unknown e-mail or a wrong password. TooManyRequests
-    after too many guesses."""
+    """Starts a new session; False, after the same work, for an unknown e-mail, a wrong password or one that must be
+    set anew. TooManyRequests after too many guesses."""
     email = folded(email)
     counted = limits.guess(email)
     found = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email)).one_or_none()
     db.session.rollback()
-    if not verified(found.password_hash if found else NOBODY, password) or found is None:
+    if not verified((found and found.password_hash) or NOBODY, password) or found is None:
         return False
     limits.forgive(counted)
     if not sessions.begin(found.id, password_hash=found.password_hash):

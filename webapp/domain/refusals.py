@@ -83,6 +83,16 @@ class PaymentPending(Refusal):
     """A payment's outcome is not known yet: until it is, nothing else may happen."""
 
 
+class PaymentsHeld(Refusal):
+    """A copy of the database was restored, and what was paid since it was made is not known yet: nothing is charged."""
+
+    status = 503
+
+
+class SubscriptionHeld(Refusal):
+    """Money was taken for it that could not be booked: nothing is changed until a person has looked into it."""
+
+
 class BelowActiveUsers(Refusal):
     """Fewer seats than people who use the tenant (help page: renew step 3, reduce step 4)."""
 

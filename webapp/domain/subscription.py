@@ -19,6 +19,7 @@ from .refusals import (
     RenewalDue,
     ResellerManages,
     SubscriptionEnded,
+    SubscriptionHeld,
 )
 
 ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # after the boundary: the first automatic attempt and its retries
@@ -57,6 +58,7 @@ class Facts:
     """All that the rules need to know of one subscription.
 
     `seats` maps the ordinal of each paid (or external) period to its seats; there is at least one.
+    `held`: money was taken that is not booked; until a person has looked into it, nothing is changed or charged.
     `refused` counts the automatic attempts refused for the first unpaid period, `refused_on` is the day of the last.
     """
 
@@ -70,6 +72,7 @@ class Facts:
     refused: int = 0
     refused_on: date | None = None
     payment_pending: bool = False
+    held: bool = False
     active_users: int = 0
     active_users_as_of: datetime | None = None
 
@@ -150,6 +153,8 @@ def _check_live(facts: Facts, today: date) -> Status:
     now = status(facts, today)
     if now is Status.ENDED:
         raise SubscriptionEnded
+    if facts.held:
+        raise SubscriptionHeld
     if facts.payment_pending:
         raise PaymentPending
     cancellation = facts.change(ChangeKind.CANCELLATION)
@@ -231,8 +236,8 @@ class Due(StrEnum):
 
 
 def due(facts: Facts, today: date) -> tuple[Due, date] | None:
-    """The next thing that is, or will be, due, and its day; None where nothing ever will be."""
-    if facts.ended_on is not None:
+    """The next thing that is, or will be, due, and its day; None where nothing ever will be, or it is held."""
+    if facts.ended_on is not None or facts.held:
         return None
     following = facts.boundary(facts.last_paid + 1)
     if not facts.self_service:
@@ -256,7 +261,7 @@ def attempt_day(facts: Facts) -> date | None:
 
 def notices(facts: Facts) -> list[tuple[date, int]]:
     """The days on which the owner is told of the next renewal, and how many days ahead each is."""
-    if facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION) or not facts.self_service:
+    if next_charge(facts) is None:
         return []
     following = facts.boundary(facts.last_paid + 1)
     return [(following - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]
@@ -264,6 +269,7 @@ def notices(facts: Facts) -> list[tuple[date, int]]:
 
 def next_charge(facts: Facts) -> date | None:
     """The day from which the default card is charged by itself; None where it never is."""
-    if not facts.self_service or facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION):
+    ends = facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION)
+    if not facts.self_service or ends or facts.held:
         return None
     return facts.boundary(facts.last_paid + 1)

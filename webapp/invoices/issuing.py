@@ -2,15 +2,19 @@
 
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
 
 from ..db import LOCK, db, new_id
 from ..domain.pricing import Line
 from ..models.accounts import Account, Issuer
-from ..models.invoices import Invoice, InvoiceCounter, Status
+from ..models.invoices import Invoice, InvoiceCounter, SpentNumber, Status
 from ..models.purchases import Payment, Quote, Refund
 from ..models.subscriptions import Subscription
 from .bill import LATE_PAYMENT, spans_of
 
+FIRST_YEAR = 2000  # before any invoice of the portal
 PARTY = "legal_name street postal_code city country siren vat_number"
 
 
@@ -38,7 +42,7 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         "vat_on_debits": account.issuer.vat_on_debits,
         "late_payment": LATE_PAYMENT,
         "card": {"brand": payment.card_brand, "last4": payment.card_last4} if payment else None,
-        "paid_on": now.date().isoformat(),
+        "paid_on": _paid_at(payment, now).astimezone(ZoneInfo(account.zone)).date().isoformat(),
     }
     invoice = Invoice(
         id=new_id(),
@@ -109,6 +113,23 @@ def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: dat
     return note
 
 
+def _paid_at(payment: Payment | None, now: datetime) -> datetime:
+    """After a restore, an invoice may be issued later than its payment was made."""
+    return (payment and payment.settled_at) or now
+
+
+def spend_numbers(issuer: Issuer, year: int, last: int, reason: str, now: datetime) -> list[str]:
+    """Records, in the open transaction, that the numbers up to `last` that no invoice here has are used already; those
+    that were not recorded before."""
+    counter = _locked_counter(issuer, date(year, 1, 1))
+    numbers = [_printed(issuer, year, number) for number in range(counter.last_number + 1, last + 1)]
+    counter.last_number = max(counter.last_number, last)
+    db.session.add_all(
+        SpentNumber(issuer_id=issuer.id, number=number, reason=reason, spent_at=now) for number in numbers
+    )
+    return numbers
+
+
 def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names.split()}
 
@@ -116,11 +137,45 @@ def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
 def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
     """The issuer's row is held until the number is committed: a rollback leaves no gap, and two never get the same."""
     today = now.date()
-    db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
-    counter = db.session.get(InvoiceCounter, (issuer.id, today.year), populate_existing=True)
-    if counter is None:
-        counter = InvoiceCounter(issuer_id=issuer.id, year=today.year, last_number=0, last_issued_on=today)
-        db.session.add(counter)
+    counter = _locked_counter(issuer, today)
     counter.last_number += 1
     counter.last_issued_on = max(counter.last_issued_on, today)
-    return f"{issuer.invoice_prefix}-{today.year}-{counter.last_number:06d}", counter.last_issued_on
+    return _printed(issuer, today.year, counter.last_number), counter.last_issued_on
+
+
+def _locked_counter(issuer: Issuer, day: date) -> InvoiceCounter:
+    """The counter of that day's year; made where the year has none yet."""
+    db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
+    counter = db.session.get(InvoiceCounter, (issuer.id, day.year), populate_existing=True)
+    if counter is None:
+        counter = InvoiceCounter(issuer_id=issuer.id, year=day.year, last_number=0, last_issued_on=day)
+        db.session.add(counter)
+    return counter
+
+
+def last_number(issuer: Issuer) -> str:
+    """The last number that was given, or that which is before the first."""
+    newest = select(InvoiceCounter).where(InvoiceCounter.issuer_id == issuer.id).order_by(InvoiceCounter.year.desc())
+    counter = db.session.scalars(newest.limit(1)).one_or_none()
+    return _printed(issuer, counter.year, counter.last_number) if counter else _printed(issuer, FIRST_YEAR, 0)
+
+
+def gaps() -> list[tuple[str, int, int]]:
+    """Where numbers are missing: issuer, year, and how many neither a document has nor are recorded as spent."""
+    found = []
+    for counter in db.session.scalars(select(InvoiceCounter).order_by(InvoiceCounter.issuer_id, InvoiceCounter.year)):
+        numbers = sum(
+            db.session.scalars(
+                select(func.count())
+                .select_from(table)
+                .where(table.issuer_id == counter.issuer_id, table.number.contains(f"-{counter.year}-"))
+            ).one()
+            for table in (Invoice, SpentNumber)
+        )
+        if numbers != counter.last_number:
+            found.append((counter.issuer_id, counter.year, counter.last_number - numbers))
+    return found
+
+
+def _printed(issuer: Issuer, year: int, number: int) -> str:
+    return f"{issuer.invoice_prefix}-{year}-{number:06d}"

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, doctor, provision
+from . import cli, doctor, provision, restored
 
 
 def register(app: Flask) -> None:
@@ -13,6 +13,8 @@ def register(app: Flask) -> None:
         cli.send_mail,
         cli.credit_note,
         cli.backup,
+        restored.restored,
+        restored.release,
         cli.serve,
         doctor.doctor,
         provision.add_account_command,

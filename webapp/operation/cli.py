@@ -24,7 +24,8 @@ from ..db import db
 from ..invoices import listing
 from ..mail import delivery
 from ..models.accounts import Owner
-from ..purchases import refunds
+from ..ports import ports
+from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
 from . import health, logs
 
@@ -107,6 +108,9 @@ def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
             bar.update(one["seen"], done)
             if stop.is_set():
                 break
+    if hold.payments_held():
+        click.echo("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
+        return 0
     told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if not quiet or done.total() > done["seen"]:
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
@@ -165,15 +169,27 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
 @click.argument("file", type=click.Path(exists=False, dir_okay=False))
 @with_appcontext
 def backup(file: str) -> None:
-    """Copy the SQLite database as it is at one moment into a new file, while the portal runs."""
+    """Copy the SQLite database as it is at one moment into a new file, while the portal runs.
+
+    The copy is marked: a portal that starts on it charges nothing until `restored` was run.
+    """
     if db.engine.dialect.name != "sqlite":
         raise click.ClickException("This copies SQLite only. PostgreSQL: pg_dump --format=custom --file=FILE ADDRESS")
+    check_database()
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     except OSError as fault:
         raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
+    os.close(descriptor)
+    copied_at = ports().clock.system_now().replace(tzinfo=None)
+    unmarked = f"{file}.unmarked"
+    os.close(os.open(unmarked, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
     with closing(sqlite3.connect(db.engine.url.database or "")) as source:
-        source.execute("VACUUM INTO ?", (file,))
+        source.execute("VACUUM INTO ?", (unmarked,))
+    with closing(sqlite3.connect(unmarked)) as copy, copy:
+        copy.execute("INSERT OR REPLACE INTO restore_hold (id, copied_at) VALUES (1, ?)", (f"{copied_at}",))
+    os.replace(unmarked, file)  # never a whole copy without its mark
+    descriptor = os.open(file, os.O_RDWR)
     os.fsync(descriptor)
     os.close(descriptor)
     click.echo(f"{file}: {os.path.getsize(file):,} bytes.")

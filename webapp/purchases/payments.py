@@ -19,10 +19,11 @@ from ..mail import outbox
 from ..models.accounts import Account
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import PeriodRow, Subscription
-from ..ports import ActionRequired, Cancelled, Captured, Declined, Headcount, Outcome, OutcomeUnknown, ports
+from ..ports import ActionRequired, Cancelled, Capture, Captured, Declined, Headcount, Outcome, OutcomeUnknown, ports
 from ..subscriptions.active_users import refresh_active_users
 from ..subscriptions.loading import lock_paid
 from ..subscriptions.service import close_change
+from . import captures, hold
 from .quotes import check_card, draft, load_quote, periods_to_raise
 
 SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
@@ -38,7 +39,7 @@ def pay(
     `attempt` is the number that the overview offered: sent again, it answers as it did the first time, and a quote
     that was paid answers with that payment for ever. `card_id` is the card that the overview
     showed. Raises QuoteMoved, CardMissing, CardExpired and the refusals of
-    a renewal. An unknown outcome is a payment that is still pending.
+    a renewal, and of a hold. An unknown outcome is a payment that is still pending.
     """
     asked = load_quote(account_id, subscription_id, quote_id)
     if len(asked.payments) < attempt:
@@ -47,6 +48,8 @@ def pay(
         quote = load_quote(account_id, subscription_id, quote_id, lock=True)
         over = quote.expires_at <= ports().clock.now(quote.subscription.account)
         payment = _answered(quote, attempt)
+        if payment is None or payment.state == "pending":
+            hold.check(quote.subscription)
         fresh, changes = (None, {}) if payment else _compare(quote, card_id)
         if fresh is not None:
             session.add(fresh)
@@ -100,12 +103,15 @@ def _compare(quote: Quote, card_id: str | None) -> tuple[Quote | None, dict[str,
     return (fresh if changes else None), changes
 
 
-def claim(quote: Quote, now: datetime) -> Payment:
-    """The row that stands before the gateway is asked; two unique indexes let no second one in."""
+def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
+    """The row that stands before the gateway is asked; two unique indexes let no second one in.
+
+    `key`: that of the sweep's own charge. An owner's purchase is known by its quote and the number of the try.
+    """
     attempt = len(quote.payments) + 1
     card = quote.card  # the sweep may find none
     return Payment(
-        key=f"{quote.id}.{attempt}",
+        key=key or f"{quote.id}.{attempt}",
         quote_id=quote.id,
         subscription_id=quote.subscription_id,
         attempt=attempt,
@@ -128,13 +134,16 @@ def find_payment(key: str) -> Payment:
     ).one()
 
 
-def settle(key: str, outcome: Outcome, counted: Headcount | None = None) -> None:
+def settle(key: str, outcome: Outcome, counted: Headcount | None = None, *, while_held: bool = False) -> None:
     """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it.
 
-    `counted`: who is active now, if that was asked.
+    `counted`: who is active now, if that was asked. While payments are held nothing is settled, because an invoice
+    would get a number that may have been used already; `while_held` is for who sees to that.
     """
     with transaction() as session:
         subscription = lock_paid(key)
+        if hold.payments_held() and not while_held:
+            return
         payment = next((found for found in subscription.pending_payments if found.key == key), None)
         if payment is None:
             return  # somebody else settled it
@@ -143,6 +152,8 @@ def settle(key: str, outcome: Outcome, counted: Headcount | None = None) -> None
             if payment.automatic and payment.action_url is None:
                 session.add_all(outbox.confirm(subscription, payment, now))
             payment.action_url = outcome.url
+            return
+        if isinstance(outcome, Captured) and not _fits(subscription, payment, outcome.capture):
             return
         payment.settled_at = now
         match outcome:
@@ -155,7 +166,29 @@ def settle(key: str, outcome: Outcome, counted: Headcount | None = None) -> None
                 payment.state = "captured"
                 if counted is not None:
                     subscription.active_users, subscription.active_users_as_of = counted
-                _take_effect(subscription, payment, now)
+                take_effect(subscription, payment, now)
+
+
+def _fits(subscription: Subscription, payment: Payment, capture: Capture | None) -> bool:
+    """Makes the payment what was captured: a gateway answers a key for its first charge, which a restored database
+    may ask about with other seats or prices. False if nothing explains the amount: the subscription is held.
+    """
+    quote = payment.quote
+    if capture is None:
+        return True
+    if capture.money == quote.money and capture.metadata.get("seats", str(quote.seats)) == str(quote.seats):
+        return True
+    try:
+        captured = captures.explain(subscription, capture)
+    except captures.Unexplained as fault:
+        captures.hold(subscription.account_id, subscription.id, capture, str(fault))
+        return False
+    for name in ("seats", "price_list_id", "lines", "net", "tax", "total", "tax_treatment", "tax_rate"):
+        setattr(quote, name, getattr(captured, name))
+    payment.amount = quote.total
+    if capture.card_last4:
+        payment.card_brand, payment.card_last4 = capture.card_brand, capture.card_last4
+    return True
 
 
 def refuse(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
@@ -182,7 +215,7 @@ def _not_made(subscription: Subscription, payment: Payment, now: datetime) -> No
         db.session.add_all(outbox.not_made(subscription, payment, now))
 
 
-def _take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
+def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
     """What a capture brings, in the open transaction: the period or its seats, the invoice, the receipt."""
     quote = payment.quote
     before = subscription.facts()
@@ -214,11 +247,12 @@ def _take_effect(subscription: Subscription, payment: Payment, now: datetime) ->
     )
 
 
-def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
+def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_held: bool = False) -> None:
     """Asks the gateway what became of a quote's pending payment, and settles it.
 
     A charge that the gateway never heard of is cancelled there before it is given up, so that it can never be made
     late; so is a 3-D Secure challenge that outlived its quote. Raises OutcomeUnknown while the gateway is silent.
+    `while_held`: as for `settle`.
     """
     quote = load_quote(account_id, subscription_id, quote_id)
     payment = quote.unrefused
@@ -233,7 +267,7 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
     if (outcome is None and silent) or (challenged and expired):
         outcome = _given_up(key, automatic and challenged)
     if outcome is not None:
-        settle(key, outcome)
+        settle(key, outcome, while_held=while_held)
 
 
 def waiting_for(payment: Payment, account: Account) -> timedelta:

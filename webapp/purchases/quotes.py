@@ -1,6 +1,6 @@
 """Quotes: what a renewal or an addition of seats costs, stored until it is paid or expires."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -111,14 +111,21 @@ def _priced_addition(subscription: Subscription, seats: int, now: datetime) -> P
     current = facts.current(today)
     if seats <= facts.seats[current.ordinal]:
         raise NotMoreSeats(facts.seats[current.ordinal])
-    lines, rows = [], periods_to_raise(subscription, current.ordinal, seats)
+    rows = periods_to_raise(subscription, current.ordinal, seats)
+    lines = addition_lines(subscription, rows, seats, today)
+    midnight = datetime.combine(today + timedelta(days=1), time(), ZoneInfo(subscription.account.zone))
+    return current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight)
+
+
+def addition_lines(subscription: Subscription, rows: list[PeriodRow], seats: int, today: date) -> list[Line]:
+    """What raising these periods to `seats` costs on that day, a line each."""
+    facts, lines = subscription.facts(), []
     for row in rows:
         tiers, period = row.price_list.tiers, facts.period(row.ordinal)
         monthly = monthly_cost(tiers, seats) - monthly_cost(tiers, row.seats)
         days_left = (period.end - max(today, period.start)).days
         lines.append(prorated_line(monthly, seats - row.seats, facts.months, period, days_left))
-    midnight = datetime.combine(today + timedelta(days=1), time(), ZoneInfo(subscription.account.zone))
-    return current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight)
+    return lines
 
 
 def periods_to_raise(subscription: Subscription, since: int, seats: int) -> list[PeriodRow]:

@@ -7,7 +7,7 @@ from collections import Counter
 from datetime import date, datetime, time
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from .. import urls
 from ..db import db, transaction
@@ -17,9 +17,11 @@ from ..mail import outbox
 from ..models.accounts import Account
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
+from ..models.restores import UnbookedCapture
 from ..models.subscriptions import PeriodRow, Quiet, Subscription
 from ..ports import Headcount, OutcomeUnknown, ports
-from ..purchases import payments, quotes, wallet
+from ..purchases import hold, payments, quotes, wallet
+from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
 
 log = logging.getLogger(__name__)
@@ -51,9 +53,11 @@ def roll_over(key: Key, asks: bool = True, counts: bool = True) -> Done:
 
 def _step(key: Key, asks: bool, counts: bool, done: Done) -> str | None:
     """Does the one thing that is due, or asks what became of it; None when nothing is."""
-    claimed, quote_id, tenant = None, None, ""
+    claimed, quote_id, new_quote, tenant = None, None, "", ""
     with transaction() as session:
         subscription = loading.load(*key, lock=True)
+        if subscription.held or hold.payments_held():
+            return None
         now = ports().clock.now(subscription.account)
         what, day = due(subscription.facts(), now.date()) or (None, date.max)
         if now.date() < day:
@@ -71,14 +75,14 @@ def _step(key: Key, asks: bool, counts: bool, done: Done) -> str | None:
             session.add(_external_period(subscription))
             return "external"
         elif asks:
-            claimed, tenant = _claim(subscription, now), subscription.tenant
+            (claimed, new_quote), tenant = _claim(subscription, now), subscription.tenant
         else:
             return None
     if quote_id is not None:
         return _reconciled(key, quote_id) if asks else None
     if claimed is None:
         return "refused"
-    back = {"subscription_id": key[1], "quote_id": claimed.rpartition(".")[0], "procedure": "renew"}
+    back = {"subscription_id": key[1], "quote_id": new_quote, "procedure": "renew"}
     return_url = urls.public_url("purchase.authenticated", **back)  # if the bank wants to know its customer
     counted = _counted(tenant) if counts else None
     done["uncounted"] += counts and counted is None
@@ -132,22 +136,42 @@ def _external_period(subscription: Subscription) -> PeriodRow:
     )
 
 
-def _claim(subscription: Subscription, now: datetime) -> str | None:
-    """A pending payment for the period that is due, with the default card; None if that was refused without asking."""
+def _claim(subscription: Subscription, now: datetime) -> tuple[str | None, str]:
+    """A pending payment for the period that is due, with the default card: its key, None if it was refused without
+    asking; and its quote."""
     facts = subscription.facts()
     quote = quotes.draft(subscription, "renewal", projected_seats(facts), now, automatic=True)
     quote.subscription, quote.payments = subscription, []
     quote.card = wallet.default_card(subscription.account_id)
     db.session.add(quote)
-    payment = payments.claim(quote, now)
+    payment = payments.claim(quote, now, _automatic_key(subscription, quote.ordinal))
     payment.quote = quote
     db.session.add(payment)
     db.session.flush()
     if quote.card is not None and not quote.card.expired(now.date()):
-        return payment.key
+        return payment.key, quote.id
     code = "no_card" if quote.card is None else "expired_card"
     payments.refuse(subscription, payment, code, now)
-    return None
+    return None, quote.id
+
+
+def _automatic_key(subscription: Subscription, ordinal: int) -> str:
+    """Follows from what is paid and how often the sweep tried before, so that a restored database asks the gateway
+    about the charge that was made already. A key whose capture a person had to settle is not used again."""
+    attempts = (
+        select(func.count())
+        .select_from(Payment)
+        .join(Quote, Quote.id == Payment.quote_id)
+        .where(Payment.subscription_id == subscription.id, Payment.attempt == 1)
+        .where(Quote.automatic, Quote.ordinal == ordinal)
+    )
+    stem = f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{ordinal}"
+    of_it = UnbookedCapture.account_id == subscription.account_id, UnbookedCapture.subscription_id == subscription.id
+    settled = set(db.session.scalars(select(UnbookedCapture.key).where(*of_it)))
+    attempt = db.session.scalars(attempts).one() + 1
+    while f"{stem}-{attempt}" in settled:
+        attempt += 1
+    return f"{stem}-{attempt}"
 
 
 def notices_to_write(subscription: Subscription, now: datetime) -> list[Message]:

@@ -14,7 +14,7 @@ from ..domain.subscription import due
 from ..models.purchases import Payment
 from ..models.subscriptions import Quiet, Subscription
 from ..ports import ports
-from ..purchases import refunds
+from ..purchases import hold, refunds
 from ..subscriptions import loading
 from .rollover import SETTLED, Done, Key, next_due_day, notices_to_write, roll_over, write_quiet
 
@@ -42,6 +42,10 @@ def swept(account_id: str | None = None, threads: int = 1) -> Iterator[Done]:
     Payments of unknown outcome come first, and again in a long sweep: they are settled within a minute of the
     gateway's recovery. `threads` is how many subscriptions are rolled over at a time, as most of it is waiting.
     """
+    if hold.payments_held():
+        log.warning("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
+        return
+    db.session.rollback()
     looked = None
     gateway = Patience()
     yield from _refunds(account_id)

@@ -23,6 +23,7 @@ from ..models.purchases import Card, Payment, Quote
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
 from ..operation import provision
 from ..purchases import wallet
+from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
@@ -220,7 +221,7 @@ def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | No
     bill.created_at, bill.expires_at = at, at + timedelta(minutes=30)
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
-        key=f"{bill.id}.1",
+        key=f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{bill.ordinal}-{attempt + 1}",
         quote_id=bill.id,
         subscription_id=subscription.id,
         attempt=1,

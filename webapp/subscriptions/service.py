@@ -12,7 +12,7 @@ from sqlalchemy import select
 from ..accounts import activity
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import monthly_cost
-from ..domain.refusals import ChangeClosed, PaymentPending
+from ..domain.refusals import ChangeClosed, PaymentPending, SubscriptionHeld
 from ..domain.subscription import (
     Change,
     ChangeKind,
@@ -149,7 +149,9 @@ def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscript
 def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date) -> None:
     """Undone already is no error, unless another of the kind is open: then the page was out of date."""
     facts = subscription.facts()
-    if subscription.pending_payments:
+    if facts.held:
+        raise SubscriptionHeld
+    if facts.payment_pending:
         raise PaymentPending
     if change.closed_as is not None and (change.closed_as != "withdrawn" or facts.change(ChangeKind(change.kind))):
         raise ChangeClosed(change.closed_as)

@@ -9,23 +9,21 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 import stripe
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ...db import db, new_id
 from ...domain.money import Money
 from ...models.accounts import Account
-from ...models.purchases import Payment
-from ...models.subscriptions import Subscription
 from ...ports import (
     ActionRequired,
     Cancelled,
-    Captured,
+    Capture,
     CardSetup,
     Declined,
     Forged,
@@ -35,8 +33,10 @@ from ...ports import (
     OutcomeUnknown,
     Refunded,
 )
+from .customers import known, remember_customer
+from .intents import Intent, brand_name, capture_of, key_of, money_of, outcome_of
 from .tables import StripeCustomer, StripeSetup
-from .words import BRANDS, OTHER_UNITS, REFUND_REFUSALS, TOPICS, decline_code
+from .words import OTHER_UNITS, REFUND_REFUSALS, TOPICS, decline_code
 
 log = logging.getLogger(__name__)
 logging.getLogger("stripe").setLevel(logging.WARNING)  # below it, the SDK tells what it sends and receives
@@ -45,14 +45,6 @@ TIMEOUT = (3.0, 5.0)  # seconds to connect, and to wait for an answer
 RETRIES = 1  # by the SDK, with the same idempotency key; whatever is left over, the sweep asks again
 SIGNATURE_AGE = 300  # seconds, after which a notification is stale
 PAGE = 100
-Intent = dict[str, Any]  # a PaymentIntent, as the API shows it
-
-
-class Known(NamedTuple):
-    """What the portal knows of a payment; `customer` is None if the account never entered a card here."""
-
-    customer: str | None
-    money: Money
 
 
 class StripeGateway:
@@ -118,7 +110,7 @@ class StripeGateway:
         if setup.get("status") != "succeeded" or not entered or not entered.get("card"):
             return None
         card, holder = entered["card"], (entered.get("billing_details") or {}).get("name") or ""
-        brand = BRANDS.get(card["brand"], card["brand"].title())[:20]
+        brand = brand_name(card["brand"])
         return NewCard(entered["id"], brand, card["last4"], card["exp_year"], card["exp_month"], holder[:100])
 
     def detach(self, card_token: str) -> None:
@@ -137,16 +129,19 @@ class StripeGateway:
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
         if refusal := refused(money):
             return refusal
-        customer = known(key).customer
+        customer, _, metadata = known(key)
         if customer is None:
             log.error("payment %s: its account has no customer at Stripe, so its card is another gateway's", key)
             return Declined("card_declined")
         with answered(f"payment {key}"):
             # Stripe forgets an idempotency key after a day, and an intent never.
-            intent = self._found(key, customer) or self._made(key, customer, money)
+            intent = self._found(key, customer) or self._made(customer, money, metadata, key)
             if isinstance(intent, Declined):
                 return intent
-            outcome = outcome_of(intent) or self._confirmed(key, intent, card_token, return_url, present)
+            outcome = outcome_of(intent)
+            if (outcome is None or isinstance(outcome, ActionRequired)) and money_of(intent) != money:
+                outcome = outcome_of(self._cancelled(intent))
+            outcome = outcome or self._confirmed(key, intent, card_token, return_url, present)
         if outcome is None:
             raise OutcomeUnknown(key)
         return outcome
@@ -160,17 +155,17 @@ class StripeGateway:
         return outcome_of(intent) if intent else None
 
     def cancel(self, key: str) -> Outcome:
-        customer, money = known(key)
+        customer, money, metadata = known(key)
         if customer is None or refused(money):
             return Cancelled()  # `charge` never asks for it
         with answered(f"the cancellation of payment {key}"):
             try:
-                intent = self._found(key, customer) or self._made(key, customer, money)
+                intent = self._found(key, customer) or self._made(customer, money, metadata, key)
             except stripe.APIError as fault:
                 if (fault.headers or {}).get("Idempotent-Replayed") != "true":
                     raise
                 # For a day Stripe says again that it failed: another is made, for `charge` to find.
-                intent = self._made(key, customer, money, f"{key}:cancel")
+                intent = self._made(customer, money, metadata, f"{key}:cancel")
             if isinstance(intent, Declined):
                 return intent
             outcome = outcome_of(intent)
@@ -188,7 +183,7 @@ class StripeGateway:
                 log.error("refund %s: Stripe knows of no payment %s that was made", key, payment_key)
                 return Declined("refund_refused")
             refunds = self.api.refunds.list({"payment_intent": paid["id"], "limit": PAGE}).auto_paging_iter()
-            made = next((found for found in refunds if of_key(found.to_dict(), key)), None)
+            made = next((found for found in refunds if key_of(found.to_dict()) == key), None)
             try:
                 made = made or self.api.refunds.create(
                     {"payment_intent": paid["id"], "amount": money.amount, "metadata": {"key": key}},
@@ -203,6 +198,20 @@ class StripeGateway:
         if made.status in ("failed", "canceled"):
             return Declined("refund_refused")
         raise OutcomeUnknown(key)  # on its way: the sweep asks again
+
+    def captures_since(self, instant: datetime) -> Iterator[Capture]:
+        """Also remembers again which customer an account has, as its row may be lost, too."""
+        asked: Any = {
+            "created": {"gte": int(instant.timestamp())},
+            "limit": PAGE,
+            "expand": ["data.latest_charge"],
+        }
+        with answered("the captures since the copy"):
+            for shown in self.api.payment_intents.list(asked).auto_paging_iter():
+                intent = shown.to_dict()
+                if key_of(intent) and intent["status"] == "succeeded":
+                    remember_customer((intent.get("metadata") or {}).get("account"), intent["customer"])
+                    yield capture_of(intent)
 
     def fault(self) -> str | None:
         try:
@@ -237,9 +246,9 @@ class StripeGateway:
         """The intent with our key, from the customer's list, which is never behind, as Stripe's search may be."""
         listed = self.api.payment_intents.list({"customer": customer, "limit": PAGE})
         intents = (found.to_dict() for found in listed.auto_paging_iter())
-        return next((intent for intent in intents if of_key(intent, key)), None)
+        return next((intent for intent in intents if key_of(intent) == key), None)
 
-    def _made(self, key: str, customer: str, money: Money, once: str = "") -> Intent | Declined:
+    def _made(self, customer: str, money: Money, metadata: dict[str, str], once: str) -> Intent | Declined:
         """The intent, not confirmed: who charges and who cancels ask for it with the same words, and get the same."""
         try:
             made = self.api.payment_intents.create(
@@ -248,9 +257,9 @@ class StripeGateway:
                     "currency": money.currency.lower(),
                     "customer": customer,
                     "allowed_payment_method_types": ["card"],
-                    "metadata": {"key": key},
+                    "metadata": metadata,
                 },
-                {"idempotency_key": once or key},
+                {"idempotency_key": once},
             )
         except stripe.InvalidRequestError as fault:
             if fault.code in ("amount_too_small", "amount_too_large"):
@@ -308,47 +317,9 @@ def answered(about: str) -> Iterator[None]:
         raise OutcomeUnknown(about) from None
 
 
-def known(key: str) -> Known:
-    """By a connection of its own, which is given back before Stripe is asked."""
-    query = (
-        select(StripeCustomer.customer, Payment.amount, Payment.currency)
-        .select_from(Payment)
-        .join(Subscription, Subscription.id == Payment.subscription_id)
-        .outerjoin(StripeCustomer, StripeCustomer.account_id == Subscription.account_id)
-        .where(Payment.key == key)
-    )
-    with Session(db.engine) as session:
-        customer, amount, currency = session.execute(query).one()
-    return Known(customer, Money(amount, currency))
-
-
 def refused(money: Money) -> Declined | None:
     """Amounts here are hundredths; Stripe counts some currencies otherwise, and would charge a hundred times that."""
     if money.currency.upper() not in OTHER_UNITS:
         return None
     log.error("%s is not counted in hundredths: Stripe is not asked to charge it", money.currency)
     return Declined("currency_refused")
-
-
-def of_key(told: dict[str, Any], key: str) -> bool:
-    return (told.get("metadata") or {}).get("key") == key
-
-
-def outcome_of(intent: Intent) -> Outcome | None:
-    """None: made, and not yet charged, nor refused, nor is there a page to send the owner to."""
-    match intent["status"]:
-        case "succeeded":
-            return Captured()
-        case "canceled":
-            refusal = (intent.get("metadata") or {}).get("refused")
-            return Declined(refusal) if refusal else Cancelled()
-        case "requires_action":
-            page = ((intent.get("next_action") or {}).get("redirect_to_url") or {}).get("url")
-            return ActionRequired(page) if page else None
-        case "requires_payment_method":
-            fault = intent.get("last_payment_error")
-            asks = fault and fault.get("code") == "authentication_required"  # that of a card whose owner was absent
-            return Declined(decline_code(fault)) if fault and not asks else None
-        case "processing" | "requires_capture":
-            raise OutcomeUnknown(intent["id"])
-    return None

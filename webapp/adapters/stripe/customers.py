@@ -1,0 +1,44 @@
+"""Which customer at Stripe an account has, and what the portal knows of a payment."""
+
+from typing import NamedTuple
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ...db import db
+from ...domain.money import Money
+from ...models.accounts import Account
+from ...models.purchases import Payment
+from ...models.subscriptions import Subscription
+from ...purchases.captures import metadata_of
+from .tables import StripeCustomer
+
+
+class Known(NamedTuple):
+    """What the portal knows of a payment; `customer` is None if the account never entered a card here."""
+
+    customer: str | None
+    money: Money
+    metadata: dict[str, str]
+
+
+def known(key: str) -> Known:
+    """By a connection of its own, which is given back before Stripe is asked."""
+    query = (
+        select(StripeCustomer.customer, Payment.amount, Payment.currency)
+        .select_from(Payment)
+        .join(Subscription, Subscription.id == Payment.subscription_id)
+        .outerjoin(StripeCustomer, StripeCustomer.account_id == Subscription.account_id)
+        .where(Payment.key == key)
+    )
+    with Session(db.engine) as session:
+        customer, amount, currency = session.execute(query).one()
+        return Known(customer, Money(amount, currency), metadata_of(session, key))
+
+
+def remember_customer(account_id: str | None, customer: str) -> None:
+    with Session(db.engine) as session:
+        known_here = account_id and session.get(Account, account_id) and not session.get(StripeCustomer, account_id)
+        if known_here:
+            session.add(StripeCustomer(account_id=account_id, customer=customer))
+            session.commit()
