@@ -7,6 +7,7 @@ refuses parameters that the SDK's version of the API does not know, and fails wh
 import json
 import re
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -71,6 +72,7 @@ class Stripe:
         self.sessions: dict[str, Shape] = {}
         self.setups: dict[str, Shape] = {}
         self.intents: dict[str, Shape] = {}
+        self.charges: dict[str, Shape] = {}
         self.refunds: dict[str, Shape] = {}
         self.kept: dict[str, tuple[Shape, Answer]] = {}
         self.faults: list[tuple[str, str]] = []
@@ -192,7 +194,7 @@ class Stripe:
         if int(told["amount"]) < 50:
             raise invalid("Amount must be at least €0.50 eur", "amount_too_small", param="amount")
         named = f"pi_{next(self.numbers):024}"
-        self.intents[named] = shapes.payment_intent(named, told)
+        self.intents[named] = shapes.payment_intent(named, {"created": int(time.time()), **told})
         return self.intents[named]
 
     def _show_intent(self, named: str, _told: Shape) -> Shape:
@@ -207,7 +209,10 @@ class Stripe:
             intent
             for intent in reversed(self.intents.values())
             if intent["customer"] == told.get("customer", intent["customer"])
+            and intent["created"] >= int(told.get("created", {}).get("gte", 0))
         ]
+        if told.get("expand") == ["data.latest_charge"]:
+            rows = [row | {"latest_charge": self.charges.get(row["latest_charge"])} for row in rows]
         return self._page("/v1/payment_intents", rows, told)
 
     def _page(self, url: str, rows: list[Shape], told: Shape) -> Shape:
@@ -240,7 +245,9 @@ class Stripe:
         raise Refused(402, {"error": intent["last_payment_error"] | {"payment_intent": dict(intent)}})
 
     def _succeed(self, intent: Shape) -> Shape:
-        intent.update(status="succeeded", amount_received=intent["amount"], latest_charge=f"ch_{next(self.numbers)}")
+        named = f"ch_{next(self.numbers)}"
+        self.charges[named] = shapes.charge(named, intent, self.methods[intent["payment_method"]])
+        intent.update(status="succeeded", amount_received=intent["amount"], latest_charge=named)
         intent["last_payment_error"] = None
         return intent
 

@@ -66,13 +66,25 @@ def payment_intent(named: str, told: Shape) -> Shape:
         "amount_details": {"tip": {}}, "amount_received": 0, "application": None,
         "automatic_payment_methods": {"allow_redirects": "always", "enabled": True}, "canceled_at": None,
         "cancellation_reason": None, "capture_method": "automatic_async", "client_secret": f"{named}_secret_YrKJ",
-        "confirmation_method": "automatic", "created": 1795450000, "currency": told["currency"],
+        "confirmation_method": "automatic", "created": told["created"], "currency": told["currency"],
         "customer": told["customer"], "description": None, "last_payment_error": None, "latest_charge": None,
         "livemode": False, "metadata": told.get("metadata", {}), "next_action": None, "on_behalf_of": None,
         "payment_method": None, "payment_method_options": {}, "payment_method_types": ["card"], "processing": None,
         "receipt_email": None, "review": None, "setup_future_usage": None, "shipping": None, "source": None,
         "statement_descriptor": None, "statement_descriptor_suffix": None, "status": "requires_payment_method",
         "transfer_data": None, "transfer_group": None,
+    }  # fmt: skip
+
+
+def charge(named: str, intent: Shape, method: Shape) -> Shape:
+    """What an intent that asks for its latest charge in full shows of it."""
+    card = {name: method["card"][name] for name in ("brand", "country", "exp_month", "exp_year", "funding", "last4")}
+    return {
+        "id": named, "object": "charge", "amount": intent["amount"], "amount_captured": intent["amount"],
+        "amount_refunded": 0, "captured": True, "created": intent["created"], "currency": intent["currency"],
+        "customer": intent["customer"], "livemode": False, "metadata": intent["metadata"], "paid": True,
+        "payment_intent": intent["id"], "payment_method": method["id"],
+        "payment_method_details": {"card": card, "type": "card"}, "refunded": False, "status": "succeeded",
     }  # fmt: skip
 
 

@@ -9,8 +9,9 @@ from flask.cli import with_appcontext
 from sqlalchemy import select
 
 from ..db import db, transaction
-from ..invoices import issuing, listing
+from ..invoices import issuing
 from ..models.accounts import Issuer
+from ..models.invoices import Invoice
 from ..models.restores import UnbookedCapture
 from ..ports import Capture, OutcomeUnknown, ports
 from ..purchases import restores
@@ -111,10 +112,10 @@ def _check_numbers(found: Sequence[Capture], named: set[str]) -> None:
 
 
 def _tell_booked(capture: Capture) -> None:
-    invoice = listing.invoice_of_payment(capture.key)
-    if invoice is not None:
+    number = db.session.scalars(select(Invoice.number).where(Invoice.payment_key == capture.key)).one_or_none()
+    if number is not None:
         amount = printed(capture.money.amount, capture.money.currency)
-        click.echo(f"Booked: payment {capture.key} of {amount}, invoice {invoice.number}.")
+        click.echo(f"Booked: payment {capture.key} of {amount}, invoice {number}.")
 
 
 def described(unbooked: UnbookedCapture) -> str:
