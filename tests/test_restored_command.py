@@ -1,10 +1,12 @@
 """What a portal does on a restored copy, and what `restored` says and does about what it finds."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from flask import Flask
+from flask.testing import FlaskClient
 from sqlalchemy import delete, select, update
 
 from webapp.db import db, transaction
@@ -22,6 +24,7 @@ from webapp.subscriptions import service
 from .conftest import signed_in
 from .killed import the_day_comes
 from .restoring import back_up, last_invoice, restored, run
+from .test_passwords import follow, link
 from .test_restores import booked, captured, roll_over
 from .truth import later
 from .world import pay, quoted, renew_url, step, subscription
@@ -51,17 +54,18 @@ def test_a_held_portal_shows_its_pages_and_charges_nothing(app: Flask, business:
     assert "my-qlik-portal restored" in fault_of("restored copy")
     run(app, "restored")
     assert fault_of("restored copy") == ""
-    page = signed_out(app, business)
-    assert "Payments are paused." not in page
+    client = password_reset(app, business)
+    assert "Payments are paused." not in client.get("/subscriptions").text
     later(business, timedelta(minutes=1))
     assert len(captured()) == 1
 
 
-def signed_out(app: Flask, made: Made) -> str:
-    """The page of a stranger."""
-    client = app.test_client()
-    client.set_cookie("locale", "en")
-    return client.get("/sign-in").text
+def password_reset(app: Flask, made: Made) -> FlaskClient:
+    """The owner sets a new password by mail, as `restored` asks of everybody, and signs in."""
+    password = "four words of mine"
+    opened = follow(app, link(app, made))
+    assert opened.post("/password/reset", data={"new": password, "again": password}).status_code == 303
+    return signed_in(app, replace(made, password=password))
 
 
 def test_what_is_in_flight_is_not_settled_while_payments_are_held(app: Flask, business: Made) -> None:
