@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
@@ -80,6 +81,13 @@ def booked(made: Made) -> dict[str, int]:
     return {invoice.payment_key or "": invoice.total for invoice in db.session.scalars(query)}
 
 
+def documents(made: Made) -> dict[str, Any]:
+    """What each invoice that was paid here says, but for its number."""
+    db.session.rollback()
+    query = select(Invoice).where(Invoice.account_id == made.account, Invoice.payment_key.is_not(None))
+    return {invoice.payment_key or "": invoice.snapshot for invoice in db.session.scalars(query)}
+
+
 def seats(made: Made) -> list[tuple[int, int]]:
     db.session.rollback()
     query = select(PeriodRow.ordinal, PeriodRow.seats).where(PeriodRow.subscription_id == subscription(made))
@@ -104,7 +112,7 @@ def test_what_was_captured_after_the_copy_is_booked_and_never_charged_again(
     accepted(made)
     with copied_at_each_moment(app, tmp_path, STEPS) as copies:
         do(app, made)
-    ledger, periods, option = captured(), seats(made), last_invoice(made)
+    ledger, periods, option, said = captured(), seats(made), last_invoice(made), documents(made)
     assert ledger
     for moment, file in copies.items():
         with restored(app, file) as elsewhere:
@@ -117,7 +125,7 @@ def test_what_was_captured_after_the_copy_is_booked_and_never_charged_again(
             later(made, timedelta(minutes=1))
             assert captured() == ledger, moment
             assert booked(made) == dict(ledger), moment
-            assert seats(made) == periods, moment
+            assert (seats(made), documents(made)) == (periods, said), moment
             invariants.check(invariants.read(made.account))
 
 

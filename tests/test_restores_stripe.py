@@ -94,6 +94,22 @@ def test_a_refund_of_a_capture_that_was_booked_by_a_restore(stripe_app: Flask, s
         assert subscription(owner.made)
 
 
+def test_a_capture_of_an_older_version_holds_what_it_may_be_of(
+    stripe_app: Flask, stripe: Stripe, tmp_path: Path
+) -> None:
+    """Its metadata is the key alone; the account is known by its customer."""
+    owner = Owner(stripe_app, stripe)
+    owner.enters_card("/billing/cards/new")
+    back_up(stripe_app, tmp_path / "copy")
+    owner.pays()
+    (intent,) = stripe.intents.values()
+    intent["metadata"] = {"key": intent["metadata"]["key"]}
+    option = last_invoice(owner.made)
+    with restored(stripe_app, tmp_path / "copy") as elsewhere:
+        assert f"HELD  subscription {subscription(owner.made)}" in run(elsewhere, "restored", option)
+        assert booked(owner.made) == []
+
+
 def test_an_intent_of_another_shop_is_of_no_concern(stripe_app: Flask, stripe: Stripe) -> None:
     owner = Owner(stripe_app, stripe)
     owner.pays()

@@ -36,9 +36,16 @@ def known(key: str) -> Known:
         return Known(customer, Money(amount, currency), metadata_of(session, key))
 
 
-def remember_customer(account_id: str | None, customer: str) -> None:
+def account_of(customer: str) -> str:
+    """The account whose customer it is; "" if there is none."""
     with Session(db.engine) as session:
-        known_here = account_id and session.get(Account, account_id) and not session.get(StripeCustomer, account_id)
-        if known_here:
+        query = select(StripeCustomer.account_id).where(StripeCustomer.customer == customer)
+        return session.scalars(query).one_or_none() or ""
+
+
+def remember_customer(account_id: str, customer: str) -> None:
+    """The account's row may be lost by a restore."""
+    with Session(db.engine) as session:
+        if session.get(Account, account_id) and not session.get(StripeCustomer, account_id):
             session.add(StripeCustomer(account_id=account_id, customer=customer))
             session.commit()

@@ -33,7 +33,7 @@ from ...ports import (
     OutcomeUnknown,
     Refunded,
 )
-from .customers import known, remember_customer
+from .customers import account_of, known, remember_customer
 from .intents import Intent, brand_name, capture_of, key_of, money_of, outcome_of
 from .tables import StripeCustomer, StripeSetup
 from .words import OTHER_UNITS, REFUND_REFUSALS, TOPICS, decline_code
@@ -200,7 +200,7 @@ class StripeGateway:
         raise OutcomeUnknown(key)  # on its way: the sweep asks again
 
     def captures_since(self, instant: datetime) -> Iterator[Capture]:
-        """Also remembers again which customer an account has, as its row may be lost, too."""
+        """Also remembers which customer the account has. Charges of older versions name no account."""
         asked: Any = {
             "created": {"gte": int(instant.timestamp())},
             "limit": PAGE,
@@ -210,8 +210,10 @@ class StripeGateway:
             for shown in self.api.payment_intents.list(asked).auto_paging_iter():
                 intent = shown.to_dict()
                 if key_of(intent) and intent["status"] == "succeeded":
-                    remember_customer((intent.get("metadata") or {}).get("account"), intent["customer"])
-                    yield capture_of(intent)
+                    capture = capture_of(intent)
+                    account = capture.metadata.get("account") or account_of(intent["customer"])
+                    remember_customer(account, intent["customer"])
+                    yield capture._replace(metadata={**capture.metadata, "account": account})
 
     def fault(self) -> str | None:
         try:
