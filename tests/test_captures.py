@@ -10,12 +10,13 @@ from sqlalchemy import select, update
 from webapp.adapters.clock import machine_now
 from webapp.db import db, transaction
 from webapp.domain.money import Money
+from webapp.domain.refusals import SubscriptionHeld
 from webapp.models.invoices import Invoice
 from webapp.models.purchases import Payment
 from webapp.models.restores import UnbookedCapture
 from webapp.models.subscriptions import PriceList
 from webapp.ports import ActionRequired, Cancelled, Captured
-from webapp.purchases import restores
+from webapp.purchases import payments, restores
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import service
 
@@ -120,6 +121,9 @@ def test_a_price_that_does_not_give_what_was_charged_holds_the_subscription(
         held = db.session.scalars(select(UnbookedCapture)).one()
         assert (held.key, held.subscription_id, held.amount) == (*ledger[0][:1], subscription(business), ledger[0][1])
         before = dump()
+        quote = db.session.scalars(select(Payment.quote_id).where(Payment.state == "pending")).one()
+        with pytest.raises(SubscriptionHeld):
+            payments.pay(business.account, subscription(business), quote, 1, BACK)
         later(business, timedelta(days=1))
         assert dump()["payment"] == before["payment"]
         restores.release(subscription(business))
