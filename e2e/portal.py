@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 
 from flask_migrate import upgrade
 
-from tests.databases import fresh_database
+from tests.support.databases import fresh_database
 from webapp import create_app
 from webapp.db import db
 

@@ -1,9 +1,7 @@
-"""An application on a database of its own for each test: the real migrations, the real sandbox adapters."""
+"""Fixtures for all tests: an application with a fresh database for each test, migrated, in the sandbox."""
 
+import logging
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import pytest
 from argon2 import PasswordHasher
@@ -12,15 +10,17 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
 import webapp
-from webapp import create_app
+from tests.servers import stripe_http, stripe_server
+from tests.servers.stripe_server import Stripe
+from tests.support import databases
+from tests.support.application import begun_anew, new_app, running
+from tests.support.log_lines import Lines
+from tests.support.world import signed_in
 from webapp.access import sign_in
 from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tenant import SandboxDirectory
-
-from . import databases, stripe_server
-from .stripe_server import Stripe
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -28,93 +28,60 @@ def _environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SANDBOX", "1")
         patch.setenv("INSTANCE_DIR", str(tmp_path_factory.mktemp("instance")))
-        for module in (sign_in, scenarios):  # what makes a stolen hash dear makes each test's account dear, too
+        for module in (sign_in, scenarios):  # a cheap hash: accounts are made in nearly every test
             patch.setattr(module, "hasher", PasswordHasher(time_cost=1, memory_cost=8, parallelism=1))
         yield
 
 
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The address of a database as the migrations make it, to copy from."""
+    """The address of a freshly migrated database, to copy from."""
     databases.hurry()
     with databases.fresh_database(tmp_path_factory.mktemp("migrated")) as url:
-        with _app(url).app_context():
+        with new_app(url).app_context():
             upgrade()
-            db.engine.dispose()  # closes the write-ahead log into the file; nobody is connected to a template
+            db.engine.dispose()  # merges the write-ahead log; nothing may be connected to a template
         yield url
-
-
-def _app(url: str, **settings: Any) -> Flask:
-    return create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True, **settings})
 
 
 @pytest.fixture(scope="session")
 def shared(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
-    """One application for all tests: what it compiles of templates and statements serves them all."""
+    """One application for all tests, as compiled templates and statements are expensive."""
     with running(migrated, tmp_path_factory.mktemp("shared")) as app:
         yield app
 
 
 @pytest.fixture
 def app(shared: Flask, migrated: str) -> Iterator[Flask]:
-    """On a database and with settings that begin anew."""
+    """The shared application with a fresh database and its original settings."""
     yield from begun_anew(shared, migrated)
-
-
-def begun_anew(shared: Flask, migrated: str) -> Iterator[Flask]:
-    config, extensions = dict(shared.config), dict(shared.extensions)
-    databases.begin_anew(shared.config["SQLALCHEMY_DATABASE_URI"], migrated)
-    with shared.app_context():
-        yield shared
-        db.session.remove()
-        db.engine.dispose()
-    shared.config.clear()
-    shared.config.update(config)
-    shared.extensions.update(extensions)
-
-
-@contextmanager
-def running(migrated: str, folder: Path, **settings: Any) -> Iterator[Flask]:
-    """An application on a copy of that database, and its context."""
-    with databases.copied(migrated, folder) as url:
-        app = _app(url, WTF_CSRF_ENABLED=False, TESTING=False, **settings)
-        app.test_client_class = Browser
-        with app.app_context():
-            yield app
-            db.session.remove()
-            db.engine.dispose()
-
-
-class Browser(FlaskClient):
-    """Each request in a context of its own, as a server has it, and not in the test's."""
-
-    def open(self, *args: Any, **kwargs: Any) -> Any:
-        with self.application.app_context():
-            return super().open(*args, **kwargs)
 
 
 @pytest.fixture(scope="session")
 def stripe_running() -> Iterator[Stripe]:
-    with stripe_server.serving() as server:
+    with stripe_http.serving() as server:
         yield server
 
 
 @pytest.fixture
 def stripe(stripe_running: Stripe) -> Stripe:
-    """A small Stripe on loopback, with nothing in it."""
+    """The small Stripe on loopback, emptied."""
     stripe_running.reset()
     return stripe_running
 
 
 @pytest.fixture(scope="session")
-def shared_stripe(
-    migrated: str, stripe_running: Stripe, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Flask]:  # fmt: skip
+def shared_stripe(migrated: str, stripe_running: Stripe, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     settings = {
-        "SANDBOX": False, "GATEWAY": "stripe", "STRIPE_API_URL": stripe_running.url,
-        "STRIPE_SECRET_KEY": stripe_server.SECRET_KEY, "STRIPE_WEBHOOK_SECRET": stripe_server.WEBHOOK_SECRET,
-        "SMTP_URL": "smtp://127.0.0.1:9", "MAIL_FROM": "My Qlik <my-qlik@example.test>", "QLIK_API_KEY": "unused",
-    }  # fmt: skip
+        "SANDBOX": False,
+        "GATEWAY": "stripe",
+        "STRIPE_API_URL": stripe_running.url,
+        "STRIPE_SECRET_KEY": stripe_server.SECRET_KEY,
+        "STRIPE_WEBHOOK_SECRET": stripe_server.WEBHOOK_SECRET,
+        "SMTP_URL": "smtp://127.0.0.1:9",
+        "MAIL_FROM": "My Qlik <my-qlik@example.test>",
+        "QLIK_API_KEY": "unused",
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(webapp, "tenant_directory", lambda _config, clock: SandboxDirectory(clock))
         with running(migrated, tmp_path_factory.mktemp("stripe"), **settings) as app:
@@ -123,7 +90,7 @@ def shared_stripe(
 
 @pytest.fixture
 def stripe_app(shared_stripe: Flask, stripe: Stripe, migrated: str) -> Iterator[Flask]:
-    """The portal outside the sandbox, with Stripe as its gateway and tenants that tests command."""
+    """The portal outside the sandbox, with Stripe as its gateway and the sandbox's tenants."""
     yield from begun_anew(shared_stripe, migrated)
 
 
@@ -138,9 +105,9 @@ def client(app: Flask, business: Made) -> FlaskClient:
     return signed_in(app, business)
 
 
-def signed_in(app: Flask, made: Made) -> FlaskClient:
-    client = app.test_client()
-    client.set_cookie("locale", "en")
-    answer = client.post("/sign-in", data={"email": made.email, "password": made.password})
-    assert answer.status_code == 303
-    return client
+@pytest.fixture
+def log() -> Iterator[Lines]:
+    handler = Lines()
+    logging.getLogger().addHandler(handler)
+    yield handler
+    logging.getLogger().removeHandler(handler)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from webapp import assets
+
 ROOT = Path(__file__).resolve().parent.parent
 STDLIB_ONLY = {"bisect", "calendar", "collections", "dataclasses", "datetime", "enum", "typing"}
 LONGEST_FILE, LONGEST_LINE = 350, 120
@@ -17,7 +19,7 @@ ORDER = (
     "db",
     "models",
     "ports",
-    "urls formats",
+    "urls formats addresses",
     "sentences",
     "access.identity",
     "accounts accounts.activity accounts.billing_information",
@@ -26,6 +28,7 @@ ORDER = (
     "mail",
     "access",
     "subscriptions",
+    "sentences.checks sentences.timeline",
     "purchases",
     "accounts.cases",
     "renewals",
@@ -127,6 +130,7 @@ SOURCES = [
     for path in sorted((ROOT / folder).rglob("*"))
     if path.suffix in (".py", ".js", ".css") and not {"vendor", "versions"} & set(path.parts)
 ]
+SHEETS = [path for path in SOURCES if path.suffix == ".css"]
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
@@ -134,17 +138,35 @@ def test_a_file_can_be_read_in_one_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST_FILE
 
 
-LAID_OUT = [
-    path
-    for pattern in ("templates/**/*.html", "templates/**/*.txt", "static/**/*.css", "static/*.js")
-    for path in sorted(ROOT.glob(pattern))
-    if "vendor" not in path.parts
-]
+LAID_OUT = [path for path in sorted((ROOT / "templates").rglob("*")) if path.suffix in (".html", ".txt")] + SHEETS
 
 
 @pytest.mark.parametrize("path", LAID_OUT, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_line_of_a_template_or_style_sheet_fits_the_screen(path: Path) -> None:
     assert [line for line in path.read_text().splitlines() if len(line) > LONGEST_LINE] == []
+
+
+@pytest.mark.parametrize("path", SHEETS, ids=lambda path: path.stem)
+def test_a_style_sheet_has_one_declaration_a_line(path: Path) -> None:
+    crowded = re.compile(r";\s*[\w-]+:|[{;][^}]*}")
+    assert [line for line in path.read_text().splitlines() if crowded.search(line)] == []
+
+
+def test_every_part_of_the_style_sheet_is_sent() -> None:
+    assert {path.stem for path in (ROOT / "static/css").iterdir()} == set(assets.PARTS)
+
+
+def test_style_sheets_do_not_fight() -> None:
+    """`!important` is for what is hidden, and nothing else."""
+    assert sum(path.read_text().count("!important") for path in SHEETS) == 1
+
+
+@pytest.mark.parametrize("folder", sorted(path.name for path in (ROOT / "templates").iterdir() if path.is_dir()))
+def test_a_folder_of_templates_is_named_for_its_view_or_procedure(folder: str) -> None:
+    """A few views stand in a module with others: `cards`, `undo` and `billing`."""
+    shared = {"delete-card", "undo-cancellation", "undo-reduction", "invoices"}
+    views = {path.stem.replace("_", "-") for path in (ROOT / "webapp/views").glob("*.py")}
+    assert folder in views | shared | {"mail", "sandbox"}
 
 
 # A mail is no page: mail programs read no style sheet of ours.

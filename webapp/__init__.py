@@ -9,11 +9,11 @@ from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import assets, config, db, formats, headers, models, operation, sandbox, views
+from . import assets, config, db, formats, headers, models, operation, sandbox, urls, views
 from .access import provider, recognition
 from .adapters.smtp import Smtp
+from .invoices import wording
 from .mail_server import parse_relay
-from .models.subscriptions import Subscription
 from .operation import health, logs
 from .ports import Clock, Ports, TenantDirectory
 from .sentences import declines
@@ -38,7 +38,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     Compress(app)
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.PACKAGE / "translations"))
     app.before_request(_refuse_bodies_of_unknown_size)
-    app.before_request(recognition.identify)
+    app.before_request(recognition.require_sign_in)
     csrf.init_app(app)
     app.extensions["ports"] = choose_adapters(app)
     provider.init(app)
@@ -76,7 +76,7 @@ def _real_adapters(settings: dict[str, Any]) -> Ports:
     clock = MachineClock()
     keys = settings["STRIPE_SECRET_KEY"], settings["STRIPE_WEBHOOK_SECRET"]
     gateway = StripeGateway(*keys, settings["STRIPE_API_URL"])
-    return Ports(gateway, tenant_directory(settings, clock), clock, notifier=gateway)
+    return Ports(gateway, tenant_directory(settings, clock), clock, gateway_events=gateway)
 
 
 def tenant_directory(settings: dict[str, Any], clock: Clock) -> TenantDirectory:
@@ -102,15 +102,13 @@ def _register_pages(app: Flask) -> None:
 
 
 def _prepare_templates(app: Flask) -> None:
-    def users_url(subscription: Subscription) -> str:
-        """Where the users of its tenant are administered."""
-        return str(app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant))
-
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(formats.FILTERS, decline=declines.decline)
     app.jinja_env.globals.update(
-        users_url=users_url,
         language=formats.language,
         ngettext=formats.ngettext,
         card_name=formats.card_name,
+        line_words=wording.line_words,
+        tax_name=wording.tax_name,
     )
+    urls.init(app)

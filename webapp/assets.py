@@ -2,14 +2,39 @@
 
 import hashlib
 from functools import cache
+from io import BytesIO
 
 import brotli
-from flask import Flask, Response, request, url_for
+from flask import Flask, Response, request, send_file, url_for
 
 from .config import ROOT
 
+SHEET = "app.css"  # the parts in static/css, joined in this order: a later rule wins
+PARTS = (
+    "tokens",
+    "base",
+    "layout",
+    "buttons",
+    "forms",
+    "messages",
+    "lists",
+    "tiles",
+    "timeline",
+    "dialogs",
+    "stepper",
+    "invoices",
+    "print",
+)
+
 
 def init(app: Flask) -> None:
+    def static_file(filename: str) -> Response:
+        if filename != SHEET:
+            return app.send_static_file(filename)
+        return send_file(BytesIO(_content(SHEET)), "text/css", max_age=app.get_send_file_max_age(SHEET))
+
+    _content(SHEET)  # a part that is missing stops the start, not a page
+    app.view_functions["static"] = static_file
     app.jinja_env.globals.update(static_url=static_url)
     app.after_request(_compress)
 
@@ -21,7 +46,14 @@ def static_url(filename: str) -> str:
 
 @cache
 def _version(filename: str) -> str:
-    return hashlib.sha256((ROOT / "static" / filename).read_bytes()).hexdigest()[:12]
+    return hashlib.sha256(_content(filename)).hexdigest()[:12]
+
+
+@cache
+def _content(filename: str) -> bytes:
+    if filename == SHEET:
+        return b"\n".join((ROOT / "static/css" / f"{part}.css").read_bytes() for part in PARTS)
+    return (ROOT / "static" / filename).read_bytes()
 
 
 def _compress(response: Response) -> Response:
@@ -32,8 +64,6 @@ def _compress(response: Response) -> Response:
         response.vary.add("Accept-Encoding")
         for needless in ("Accept-Ranges", "Content-Disposition", "ETag", "Expires", "Last-Modified"):
             response.headers.pop(needless, None)  # 200 bytes of each file, whose address changes with it
-        if request.path.endswith("/worker.js"):
-            response.headers["Service-Worker-Allowed"] = "/"
         if request.accept_encodings.best_match(["br"]):
             response.set_data(_compressed(content))
             response.content_encoding = "br"

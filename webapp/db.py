@@ -41,7 +41,7 @@ else:
 
 
 class Instant(TypeDecorator[datetime]):
-    """An aware instant, kept as UTC; SQLite has no zone of its own."""
+    """An aware datetime, stored in UTC without a zone, since SQLite has no zones."""
 
     impl = DateTime
     cache_ok = True
@@ -53,24 +53,25 @@ class Instant(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
-LOCK = {"key_share": True}  # keeps others from changing a row, and not from referring to it
-
-
-Unstorable = DataError  # PostgreSQL cannot hold such a value: a NUL, or a text that is too long
+LOCK = {"key_share": True}  # others cannot change the locked row, but can still insert rows that refer to it
+Unstorable = DataError  # PostgreSQL cannot store the value: it contains a NUL, or is too long
 
 
 class NotFound(Exception):
-    """No such row for this account: it never existed, or it is another's, and nobody can tell which."""
+    """This account has no such row. Whether another account has it must not be visible."""
 
 
 def new_id() -> str:
-    """An identifier that cannot be guessed and is safe in addresses and idempotency keys."""
+    """A random identifier that cannot be guessed and is safe in URLs and idempotency keys."""
     return secrets.token_hex(10)
 
 
 @contextmanager
 def transaction() -> Iterator[Session]:
-    """Guard and write together. SQLite takes its write lock here, so what is read is still so when it is written."""
+    """One transaction for a check and the write that depends on it.
+
+    SQLite takes its write lock at the start, so nothing read here can change before the write.
+    """
     db.session.rollback()
     db.session.connection(execution_options={"immediate": True})
     try:
@@ -88,7 +89,7 @@ def init(app: Flask) -> None:
         db.init_app(app)
         with app.app_context():
             engine = db.engine
-    except (ArgumentError, ImportError, ValueError):  # whose words may hold the password
+    except (ArgumentError, ImportError, ValueError):  # their messages may contain the password
         raise Misconfigured(
             "DATABASE_URL is not the address of a database that can be used, such as postgresql://user:password@host/name."
         ) from None
@@ -98,12 +99,12 @@ def init(app: Flask) -> None:
 
 
 def _with_driver(url: str) -> str:
-    """PostgreSQL is spoken to by psycopg 3, whichever of its names the address has."""
+    """Uses psycopg 3 for PostgreSQL, whether the URL says `postgres` or `postgresql`."""
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
 def _engine_options(url: str) -> dict[str, Any]:
-    """What was sent stays out of the log. A server that restarts leaves dead connections: each is tried before use."""
+    """Parameters stay out of the log. Connections are tested before use, as a restarted server leaves dead ones."""
     options: dict[str, Any] = {"hide_parameters": True}
     if url.startswith("postgresql"):
         options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
@@ -111,7 +112,7 @@ def _engine_options(url: str) -> dict[str, Any]:
 
 
 def _prepare_sqlite(engine: Engine) -> None:
-    """WAL, durable commits, foreign keys, and transactions that the driver does not open behind our back."""
+    """WAL, durable commits, foreign keys, and no transactions that the driver begins by itself."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: Any) -> None:

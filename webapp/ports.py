@@ -1,4 +1,4 @@
-"""What the portal asks of the world. Adapters are chosen in `create_app` alone; `ports()` finds them."""
+"""Interfaces to the outside world. `create_app` chooses the adapters; `ports()` returns them."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
@@ -14,7 +14,7 @@ from .models.accounts import Account
 
 
 class Capture(NamedTuple):
-    """Money that the gateway took: with which key, from which card, and what the portal said of it (`metadata`)."""
+    """Money that the gateway took. `metadata` is what the portal said of the charge."""
 
     key: str
     money: Money
@@ -27,33 +27,33 @@ class Capture(NamedTuple):
 
 @dataclass(frozen=True)
 class Captured:
-    """The money was taken: `capture` says which, where the gateway says so."""
+    """The card was charged. `capture` has the details, if the gateway tells them."""
 
     capture: Capture | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
 class Declined:
-    """The bank said no; `code` is one of `webapp.sentences.DECLINES`. The card was not charged."""
+    """The bank declined; the card was not charged. `webapp/sentences/declines.py` has a sentence for each `code`."""
 
     code: str
 
 
 @dataclass(frozen=True)
 class ActionRequired:
-    """The bank wants to know its customer (3-D Secure), on its own page at `url`."""
+    """The bank asks the customer to authenticate (3-D Secure) on its page at `url`."""
 
     url: str
 
 
 @dataclass(frozen=True)
 class Cancelled:
-    """No charge with this key was made, nor ever will be."""
+    """No charge was made with this key, and none ever will be."""
 
 
 @dataclass(frozen=True)
 class Refunded:
-    """The money went back to the card."""
+    """The money was returned to the card."""
 
 
 Outcome = Captured | Declined | ActionRequired | Cancelled
@@ -64,7 +64,7 @@ class OutcomeUnknown(Exception):
 
 
 class NewCard(NamedTuple):
-    """All that is ever known of a card; `token` is what the gateway calls it."""
+    """All that the portal ever knows of a card. `token` is the gateway's name for it."""
 
     token: str
     brand: str
@@ -75,50 +75,57 @@ class NewCard(NamedTuple):
 
 
 class CardSetup(NamedTuple):
+    """`url` is the gateway's page where a card is entered; `reference` identifies the visit."""
+
     reference: str
     url: str
 
 
 class PaymentGateway(Protocol):
-    """Every call may raise OutcomeUnknown. None is made while a transaction is open."""
+    """Every call may raise OutcomeUnknown. Never call it while a transaction is open."""
 
     def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
-        """A page of the gateway's own, where the card is entered."""
+        """Opens a visit to the gateway's page where the owner enters a card."""
 
     def complete_card_setup(self, reference: str) -> NewCard | None:
-        """The card that was entered there; None if none was. Asked again, it answers the same."""
+        """The card that was entered, or None. Calling it again returns the same."""
 
     def detach(self, card_token: str) -> None:
-        """Forget a card: whatever is charged to it from now on is declined. Asked again, it changes nothing."""
+        """Forgets a card: later charges to it are declined. Calling it again changes nothing."""
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
-        """Charge once for a key: asked again, it answers what became of the first, whatever the amount is now. One
-        that is not settled yet and was begun for another amount is cancelled. What the payment is for goes with it.
+        """Charges once for each key. Calling it again returns the outcome of the first call, even for another amount.
 
-        `present`: the owner waits for the answer. Else the bank is told that nobody does; if it wants to know its
-        customer nevertheless, the outcome is ActionRequired, and its page is for when the owner comes.
+        If the first charge is not settled yet and was for another amount, it is cancelled. The charge carries metadata
+        that says what it is for.
+
+        `present`: the owner is waiting for the answer. If not, the bank is told so; it may still answer with
+        ActionRequired, and the owner opens its page later.
         """
 
     def find(self, key: str) -> Outcome | None:
-        """What became of a key; None if the gateway never heard of it."""
+        """The outcome of the charge with this key. None if the gateway does not know the key."""
 
     def cancel(self, key: str) -> Outcome:
-        """See to it that the key is never charged. Captured or Declined if it was settled before."""
+        """Makes sure that the key is never charged. Captured or Declined if it was settled before."""
 
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
-        """Give back so much of what `payment_key` captured, once for a key: asked again, it answers as it did."""
+        """Returns `money` of the captured payment `payment_key`, once for each `key`.
+
+        Calling it again returns the same.
+        """
 
     def captures_since(self, instant: datetime) -> Iterator[Capture]:
-        """Every charge of the portal's that was begun since then and that took money, in no order."""
+        """The portal's charges that were begun since then and captured, in any order."""
 
     def fault(self) -> str | None:
-        """Why it cannot be asked and what to do, for who administers the portal; None if it answers."""
+        """Why the gateway cannot be used and what the operator should do. None if it works."""
 
 
-class Heard(NamedTuple):
-    """A notification of the gateway's: `key` names a payment or a refund, or a visit to the card page (`card`).
+class GatewayEvent(NamedTuple):
+    """Something changed at the gateway. The event only says what to ask the gateway about.
 
-    It decides nothing: it says what to ask the gateway about.
+    `subject` is "payment", "refund" or "card"; `key` is that of the payment or refund, or the card setup's reference.
     """
 
     id: str
@@ -126,35 +133,37 @@ class Heard(NamedTuple):
     key: str
 
 
-class Forged(Exception):
-    """A notification that the gateway did not send, or not lately."""
+class ForgedEvent(Exception):
+    """An event that the gateway did not send, or an old one that was sent again."""
 
 
-class Notifier(Protocol):
-    """How the gateway tells that something happened."""
+class GatewayEventReader(Protocol):
+    """Reads the events that the gateway sends."""
 
-    def heard(self, body: bytes, signature: str) -> Heard | None:
-        """What a notification is about; None for one that is of no concern. Raises Forged."""
+    def read_event(self, body: bytes, signature: str) -> GatewayEvent | None:
+        """The event in a request. None if it is of a type that the portal ignores. Raises ForgedEvent."""
 
 
-class Headcount(NamedTuple):
+class ActiveUsers(NamedTuple):
+    """How many users of a tenant are active, and when they were counted."""
+
     active: int
     as_of: datetime
 
 
 class DirectoryUnavailable(Exception):
-    """The directory did not tell, or not in time, who is active; the reason names no secret."""
+    """The directory did not answer, or not in time. The message contains no secret."""
 
 
 class TenantDirectory(Protocol):
-    def active_users(self, tenant: str) -> Headcount:
-        """Who is active, asked within a few seconds and while no transaction is open. Raises DirectoryUnavailable."""
+    def active_users(self, tenant: str) -> ActiveUsers:
+        """Takes a few seconds at most. Never call it while a transaction is open. Raises DirectoryUnavailable."""
 
 
 class Undelivered(Exception):
-    """A mail was not taken; the reason names no secret. `final`: nor will it be, however often it is tried.
+    """The mail server did not take a mail. The message contains no secret.
 
-    `silent`: the mail server was not reached or broke off, which says nothing about this mail.
+    `final`: trying again is useless. `silent`: the server was not reached or broke off, so the mail is not at fault.
     """
 
     def __init__(self, reason: str, *, final: bool = False, silent: bool = False) -> None:
@@ -162,30 +171,33 @@ class Undelivered(Exception):
         self.final, self.silent = final, silent
 
 
-Send = Callable[[EmailMessage, str], None]  # a whole mail, and the address of its recipient
+Send = Callable[[EmailMessage, str], None]  # takes a whole mail and the address of its recipient
 
 
 class Mailer(Protocol):
     sender: str  # « My Qlik <billing@example.test> »
 
     def sending(self) -> AbstractContextManager[Send]:
-        """Sends mails one after another, while no transaction is open. A mail that was not taken is Undelivered."""
+        """Opens a connection and yields the function that sends a mail over it. Sending raises Undelivered.
+
+        Never send while a transaction is open.
+        """
 
     def greet(self) -> None:
-        """Connects as if to send. Raises Undelivered."""
+        """Connects without sending anything. Raises Undelivered."""
 
 
 class Clock(Protocol):
     """The only reader of time."""
 
     def now(self, account: Account) -> datetime:
-        """Business time at the account's place, with a fixed offset: adding and comparing is exact on any night."""
+        """Business time in the account's zone, with a fixed offset, so arithmetic is exact when clocks change."""
 
     def latest_day(self, account_id: str | None) -> date:
-        """No earlier than today at that account's place, or at any account's."""
+        """A day not earlier than today in the account's zone; without an id, in every account's zone."""
 
     def system_now(self) -> datetime:
-        """Machine time (UTC), for what follows no account's clock: sessions, limits, mails on their way."""
+        """Machine time (UTC), for sessions, limits and sending mails."""
 
 
 @dataclass(frozen=True)
@@ -193,10 +205,10 @@ class Ports:
     gateway: PaymentGateway
     directory: TenantDirectory
     clock: Clock
-    mailer: Mailer | None = None  # where mails stay in the sandbox's panel
-    notifier: Notifier | None = None
+    mailer: Mailer | None = None  # None: mails are only shown in the sandbox's panel
+    gateway_events: GatewayEventReader | None = None
 
 
 def ports() -> Ports:
-    found: Ports = current_app.extensions["ports"]
-    return found
+    adapters: Ports = current_app.extensions["ports"]
+    return adapters

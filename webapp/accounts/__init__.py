@@ -1,1 +1,1 @@
-"""The customer organisation: its billing information, its activity, and its messages to the account manager."""
+"""The customer organisation: its billing information, its activity, and its cases with the account manager."""

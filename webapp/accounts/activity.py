@@ -1,4 +1,7 @@
-"""What happened, who did it, and what was before and after: written with the change that it tells of."""
+"""The activity of an account: what happened, who did it, and the values before and after.
+
+Each record is written in the transaction of its change.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -11,6 +14,8 @@ from ..db import db
 from ..models.activity import Activity
 from ..models.subscriptions import Subscription
 
+SHOWN_ELSEWHERE = ("renewal_paid", "addition_paid", "credit_note_issued", "case_opened")
+
 
 def record(
     account_id: str,
@@ -20,7 +25,7 @@ def record(
     after: Mapping[str, Any] | None = None,
     subscription: Subscription | None = None,
 ) -> None:
-    """Adds a row to the open transaction; `what` is a key of `sentences.ACTIVITIES`."""
+    """Adds a row to the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`."""
     owner = g.get("owner") if has_request_context() else None
     db.session.add(
         Activity(
@@ -35,14 +40,14 @@ def record(
     )
 
 
-def of(account_id: str, before_id: int | None = None, limit: int = 50) -> Sequence[Activity]:
-    """A page of the account's activity, newest first; `before_id` is where the last page ended."""
+def newest(account_id: str, before_id: int | None = None, limit: int = 50) -> Sequence[Activity]:
+    """A page of the account's activity, newest first. `before_id` is the id at the end of the previous page."""
     query = select(Activity).where(Activity.account_id == account_id).order_by(Activity.id.desc()).limit(limit)
     return db.session.scalars(query if before_id is None else query.where(Activity.id < before_id)).all()
 
 
-def of_subscription(account_id: str, subscription_id: str, limit: int) -> Sequence[Activity]:
-    """What happened to one subscription, newest first, but what its invoices and credit notes tell."""
+def newest_of_subscription(account_id: str, subscription_id: str, limit: int) -> Sequence[Activity]:
+    """The activity of one subscription, newest first, without what its invoices and credit notes already show."""
     query = select(Activity).where(Activity.account_id == account_id, Activity.subscription_id == subscription_id)
-    told = ("renewal_paid", "addition_paid", "credit_note_issued", "case_opened")
-    return db.session.scalars(query.where(Activity.what.not_in(told)).order_by(Activity.id.desc()).limit(limit)).all()
+    query = query.where(Activity.what.not_in(SHOWN_ELSEWHERE)).order_by(Activity.id.desc()).limit(limit)
+    return db.session.scalars(query).all()

@@ -1,51 +1,65 @@
-"""Who the bills are made out to and where they go. The same shared rules as `service`."""
+"""The billing information of an account: whom invoices name as buyer, and who receives them."""
 
 import re
 import unicodedata
 from typing import NamedTuple
 
+from sqlalchemy import select
 from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren as fr_siren
+from stdnum.fr import siret as fr_siret
 from stdnum.mc import tva as monaco_vat
 
+from .. import addresses
 from ..db import LOCK, db, transaction
 from ..domain.checks import TaxNumber
-from ..domain.tax import EU, FRENCH_VAT_AREA, Treatment, amounts
+from ..domain.tax import (
+    EU,
+    FRENCH_VAT_AREA,
+    OTHER_TERRITORIES,
+    WITH_SIREN,
+    WITHOUT_FRENCH_VAT,
+    country_of_postal_code,
+)
 from ..models.accounts import Account
+from ..models.purchases import Payment
+from ..models.subscriptions import Subscription
 from ..ports import ports
 from . import activity
 
 
 def account_of(account_id: str) -> Account:
+    """The account with this id, which comes from the session and so must exist."""
     return db.session.get_one(Account, account_id)
 
 
-VAT_PREFIX = {"GR": "EL", "MC": "FR"}  # where it is not the country's own code
+FRENCH_NUMBERS = FRENCH_VAT_AREA | WITHOUT_FRENCH_VAT  # where a VAT number is a French one
+VAT_PREFIX = {"GR": "EL"} | dict.fromkeys(FRENCH_NUMBERS, "FR")  # where it is not the country's own code
 NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # typed by French keyboards, meant as spaces
+SIREN_LENGTH, SIRET_LENGTH = 9, 14
 MAX_EMAILS = 10
-EMAIL = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,63}", re.A | re.I)
 
 
 class WrongDigits(ValueError):
-    """A number that its own check digits contradict."""
+    """A number whose check digits are wrong."""
 
 
 class WrongCountry(ValueError):
-    """A VAT number of another country than the one chosen; `prefix` is what one starts with there, if it is fixed."""
+    """A VAT number of another country than the chosen one. `prefix` is the prefix required there, empty if none is."""
 
     def __init__(self, prefix: str = "") -> None:
         self.prefix = prefix
 
 
-class WrongEmails(ValueError):
-    """`address` is the first that is none; empty: there are none, or more than ten."""
+class WrongEmailCount(ValueError):
+    """There is no address, or more than MAX_EMAILS."""
 
-    def __init__(self, address: str = "") -> None:
-        self.address = address
+    def __init__(self) -> None:
+        super().__init__(f"Write 1 to {MAX_EMAILS} e-mail addresses")
 
 
 class Information(NamedTuple):
-    """The columns of `Account` that the owner may change; `update_information` normalises the numbers."""
+    """The columns of `Account` that the owner may change. `update_information` normalises the numbers."""
 
     legal_name: str
     street: str
@@ -67,30 +81,49 @@ LONGEST = {
 
 
 def plain(text: str) -> str:
-    """Trimmed and composed, French spaces as spaces; line breaks and controls are kept, to be refused."""
+    """Trimmed, in Unicode form NFC, with ordinary spaces. Controls stay, so that validation refuses them."""
     return unicodedata.normalize("NFC", text).translate(NATIONAL_SPACES).strip(" ")
 
 
+def compact(text: str) -> str:
+    """A number as one word: people paste it with spaces, tabs, dots or hyphens."""
+    return re.sub(r"[\s.\u00a0\u202f-]", "", text)
+
+
+def siren_of(text: str) -> str:
+    """What was meant: a SIRET (14 digits) begins with its SIREN (9)."""
+    number = compact(text)
+    return number[:SIREN_LENGTH] if len(number) == SIRET_LENGTH and fr_siret.is_valid(number) else number
+
+
+def vat_number_of(text: str) -> str:
+    return re.sub(r"\s", "", plain(text)).upper()
+
+
 def siren(country: str, text: str) -> str | None:
-    """Nine digits; None where there is none, which is everywhere but in France. Raises WrongDigits."""
-    number = fr_siren.compact(plain(text))
-    if country != "FR" or not number:
+    """Nine digits. None where firms have none, and for an empty text. Raises WrongDigits."""
+    number = siren_of(text)
+    if country not in WITH_SIREN or not number:
         return None
     if not fr_siren.is_valid(number):
         raise WrongDigits
-    return str(number)
+    return number
 
 
 def vat_number(country: str, text: str) -> str | None:
-    """As invoices print it: upper case, no spaces. Raises WrongDigits and WrongCountry; outside the EU, any text."""
-    number = plain(text).upper().replace(" ", "")
+    """The VAT number as invoices print it: upper case, no spaces. None for an empty text.
+
+    Raises WrongDigits and WrongCountry. Outside the EU any text is accepted, except a VAT number of the EU.
+    """
+    number = vat_number_of(text)
     if not number:
         return None
-    prefix = VAT_PREFIX.get(country, country)
-    if country not in EU | FRENCH_VAT_AREA:
-        if eu_vat.is_valid(number) and not number.startswith("XI"):  # Northern Ireland is in the United Kingdom
+    if country not in EU | FRENCH_NUMBERS:
+        if _of_a_member_state(country, number):
             raise WrongCountry
         return number
+    prefix = VAT_PREFIX.get(country, country)
+    number = compact(number)
     if not number.startswith(prefix):
         raise WrongCountry(prefix)
     if not eu_vat.is_valid(number):
@@ -100,54 +133,68 @@ def vat_number(country: str, text: str) -> str | None:
     return prefix + str(eu_vat.compact(number))[2:]
 
 
+def _of_a_member_state(country: str, number: str) -> bool:
+    """A French number may belong to a firm of a French territory; Northern Ireland (XI) is in the United Kingdom."""
+    allowed = "FR" if country in OTHER_TERRITORIES else "XI"
+    return eu_vat.is_valid(number) and not number.startswith(allowed)
+
+
+def misplaced(country: str, postal_code: str) -> str | None:
+    """The country that a French overseas postal code belongs to, where that is not the one chosen."""
+    right = country_of_postal_code(postal_code)
+    french = country in FRENCH_NUMBERS | OTHER_TERRITORIES
+    return right if right is not None and french and right != country else None
+
+
 def emails(text: str) -> list[str]:
-    """One to ten addresses, one a line or between commas, each once. Raises WrongEmails."""
-    found = {address.lower(): address for part in re.split(r"[,\r\n]", text) if (address := plain(part))}
-    for address in found.values():
-        if len(address) > 254 or not EMAIL.fullmatch(address):
-            raise WrongEmails(address)
-    if not 1 <= len(found) <= MAX_EMAILS:
-        raise WrongEmails
-    return list(found.values())
+    """The addresses in a text, each once. Raises WrongEmailCount, and WrongAddress for the first invalid one."""
+    recipients = addresses.parse_list(plain(text)) if len(text) <= addresses.LONGEST_LIST else []
+    if not 1 <= len(recipients) <= MAX_EMAILS:
+        raise WrongEmailCount
+    return recipients
 
 
-def update_information(account_id: str, wished: Information) -> bool:
-    """Saves what differs and tells it to the activity; whether anything did. Raises what `siren` and the like do.
+class Saved(NamedTuple):
+    """`payment_pending`: the invoice of a payment in progress keeps the information that its tax was computed for."""
 
-    Invoices are snapshots: those that were issued keep what they say.
+    changed: bool
+    payment_pending: bool = False
+
+
+def update_information(account_id: str, information: Information) -> Saved:
+    """Saves what differs and records it in the activity.
+
+    Raises WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
     """
-    wished = wished._replace(
-        siren=siren(wished.country, wished.siren or ""),
-        vat_number=vat_number(wished.country, wished.vat_number or ""),
-        billing_emails=emails("\n".join(wished.billing_emails)),
+    information = information._replace(
+        siren=siren(information.country, information.siren or ""),
+        vat_number=vat_number(information.country, information.vat_number or ""),
+        billing_emails=emails("\n".join(information.billing_emails)),
     )
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=LOCK)
-        after = {name: value for name, value in wished._asdict().items() if getattr(account, name) != value}
+        after = {name: value for name, value in information._asdict().items() if getattr(account, name) != value}
         before = {name: getattr(account, name) for name in after}
         for name, value in after.items():
             setattr(account, name, value)
         if after:
             now = ports().clock.now(account)
             activity.record(account_id, "billing_information_changed", now, before, after)
-    return bool(after)
+        return Saved(bool(after), bool(after) and _payment_pending(account_id))
 
 
-class TaxTerms(NamedTuple):
-    """Which rule a new invoice falls under. `rate` in basis points; `domestic`: in the French VAT area."""
-
-    treatment: Treatment
-    rate: int
-    domestic: bool
+def _payment_pending(account_id: str) -> bool:
+    pending = select(Payment.key).join(Subscription, Subscription.id == Payment.subscription_id)
+    pending = pending.where(Subscription.account_id == account_id, Payment.state == "pending")
+    return db.session.scalars(pending.limit(1)).first() is not None
 
 
-def tax_terms(account: Account) -> TaxTerms:
-    which = account.tax_treatment
-    return TaxTerms(which, amounts([], which).tax_rate, account.country in FRENCH_VAT_AREA)
+def is_domestic(account: Account) -> bool:
+    return account.country in FRENCH_VAT_AREA
 
 
 def tax_number(account: Account) -> TaxNumber:
-    """Whether the VAT number that is stored is one of its country, which may have been changed elsewhere since."""
+    """Whether the stored VAT number is valid for the stored country, which may have changed since."""
     try:
         return TaxNumber.VALID if vat_number(account.country, account.vat_number or "") else TaxNumber.MISSING
     except (WrongDigits, WrongCountry):

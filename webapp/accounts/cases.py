@@ -1,4 +1,4 @@
-"""What an owner writes to the account manager. The same shared rules as `service`."""
+"""Cases: messages from an owner to the account manager."""
 
 import secrets
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions.loading import load
 from . import activity
 
-LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that is read for another: no 0, O, 1, I, L, U
-SENT_TWICE = timedelta(minutes=1)
+LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that can be mistaken for another: no 0, O, 1, I, L, U
+RESEND_WINDOW = timedelta(minutes=1)
 
 
-class Listed(NamedTuple):
-    """`day` is in the account's zone."""
+class CaseRow(NamedTuple):
+    """A case as the page lists it. `day` is when it was opened, in the account's zone."""
 
     case: Case
     day: date
     product: str | None
 
 
-def of(account_id: str) -> Sequence[Listed]:
+def cases_of(account_id: str) -> Sequence[CaseRow]:
     """The account's cases, newest first."""
     zone = ZoneInfo(db.session.get_one(Account, account_id).zone)
     rows = db.session.execute(
@@ -40,13 +40,16 @@ def of(account_id: str) -> Sequence[Listed]:
         .where(Case.account_id == account_id)
         .order_by(Case.opened_at.desc(), Case.number)
     )
-    return [Listed(case, case.opened_at.astimezone(zone).date(), product) for case, product in rows]
+    return [CaseRow(case, case.opened_at.astimezone(zone).date(), product) for case, product in rows]
 
 
 def open_case(owner: SignedIn, subject: str, subscription_id: str | None, message: str) -> str:
-    """Stores the case and the mail to the manager; its number. Sent twice within a minute, it is one case."""
+    """Stores a case and the mail to the account manager. Returns the number of the case.
+
+    The same message sent again within RESEND_WINDOW is the same case.
+    """
     with transaction() as session:
-        account = session.get_one(Account, owner.account_id, with_for_update=LOCK)  # two at once: one waits
+        account = session.get_one(Account, owner.account_id, with_for_update=LOCK)  # a second request waits here
         subscription = load(account.id, subscription_id) if subscription_id else None
         now = ports().clock.now(account)
         same = select(Case.number).where(
@@ -54,7 +57,7 @@ def open_case(owner: SignedIn, subject: str, subscription_id: str | None, messag
             Case.subject == subject,
             Case.subscription_id == subscription_id,
             Case.message == message,
-            Case.opened_at > now - SENT_TWICE,
+            Case.opened_at > now - RESEND_WINDOW,
         )
         if number := session.scalars(same).first():
             return number
@@ -69,6 +72,6 @@ def open_case(owner: SignedIn, subject: str, subscription_id: str | None, messag
         )
         session.add(case)
         session.add(outbox.case(case, account, subscription, owner, CASE_SUBJECTS[subject], now))
-        told = {"number": number, "subject": subject}
-        activity.record(account.id, "case_opened", now, {}, told, subscription)
+        after = {"number": number, "subject": subject}
+        activity.record(account.id, "case_opened", now, {}, after, subscription)
     return number

@@ -1,1 +1,1 @@
-"""The rules of the business: pure functions of what they are given. No Flask, no SQL, no clock."""
+"""The rules of the business: pure functions of their arguments. No Flask, no SQL, no clock."""

@@ -1,4 +1,4 @@
-"""« Will my renewal succeed? »: what the next automatic charge depends on, point by point."""
+"""« Will my renewal succeed? »: one check for each thing that the next automatic charge depends on."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -11,11 +11,13 @@ from .tax import EU, FRENCH_VAT_AREA
 
 class Verdict(StrEnum):
     OK = "ok"
-    WARNING = "warning"  # it will be renewed, but not as it should
-    PROBLEM = "problem"  # it will not be renewed
+    WARNING = "warning"  # the renewal will succeed, but something needs attention
+    PROBLEM = "problem"  # the renewal will fail
 
 
 class Point(StrEnum):
+    """What a check is about."""
+
     CANCELLATION = "cancellation"
     CHARGE = "charge"
     PAYMENT = "payment"
@@ -46,14 +48,14 @@ class TaxNumber(StrEnum):
 
 
 class CardFacts(NamedTuple):
-    """Of the default card. `until`: the first day on which it is no longer good; `refused`: when it was last tried."""
+    """The default card. `until` is the first day on which it is expired; `refused`: its last charge was declined."""
 
     until: date
     refused: bool
 
 
 class Check(NamedTuple):
-    """`day`: an end, a charge or a card's first day of no use; `remedy` is None exactly where all is well."""
+    """`day` is when the subscription ends, is charged, or its card expires. `remedy` is None if the verdict is OK."""
 
     point: Point
     verdict: Verdict
@@ -64,23 +66,25 @@ class Check(NamedTuple):
 def renewal_checks(
     facts: Facts, today: date, card: CardFacts | None, country: str, tax_number: TaxNumber
 ) -> list[Check]:
-    """In the order in which they matter; none where nothing is charged by itself, or nothing more."""
-    now, found = status(facts, today), due(facts, today)
-    if not facts.self_service or now is Status.ENDED or found is None:
+    """The checks, most important first. Empty if no automatic charge will ever be made.
+
+    `card` is None if the account has no default card.
+    """
+    now, next_due = status(facts, today), due(facts, today)
+    if not facts.self_service or now is Status.ENDED or next_due is None:
         return []
-    what, day = found
-    if what is Due.END and now is Status.LAPSED:
-        return [Check(Point.CHARGE, Verdict.PROBLEM, Remedy.RENEW, day)]
-    if what is Due.END:
-        return [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, day)]
-    charged_on = max(day, today)
+    if next_due.event is Due.END and now is Status.LAPSED:
+        return [Check(Point.CHARGE, Verdict.PROBLEM, Remedy.RENEW, next_due.day)]
+    if next_due.event is Due.END:
+        return [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, next_due.day)]
+    charged_on = max(next_due.day, today)
     late = Verdict.WARNING if now is Status.PAST_DUE else Verdict.OK
     return [
         _check(Point.CHARGE, late, Remedy.RENEW, charged_on),
         _check(Point.PAYMENT, Verdict.WARNING if facts.payment_pending else Verdict.OK, Remedy.FOLLOW_PAYMENT),
-        *_card(card, charged_on),
-        _seats(facts, now),
-        _tax(country, tax_number),
+        *_card_checks(card, charged_on),
+        _seats_check(facts, now),
+        _tax_check(country, tax_number),
     ]
 
 
@@ -88,7 +92,7 @@ def _check(point: Point, verdict: Verdict, remedy: Remedy, day: date | None = No
     return Check(point, verdict, None if verdict is Verdict.OK else remedy, day)
 
 
-def _card(card: CardFacts | None, charged_on: date) -> Iterator[Check]:
+def _card_checks(card: CardFacts | None, charged_on: date) -> Iterator[Check]:
     yield _check(Point.CARD, Verdict.PROBLEM if card is None else Verdict.OK, Remedy.CARDS)
     if card is not None:
         expired = Verdict.PROBLEM if card.until <= charged_on else Verdict.OK
@@ -96,8 +100,8 @@ def _card(card: CardFacts | None, charged_on: date) -> Iterator[Check]:
         yield _check(Point.REFUSAL, Verdict.PROBLEM if card.refused else Verdict.OK, Remedy.CARDS)
 
 
-def _seats(facts: Facts, now: Status) -> Check:
-    """The number that was confirmed is kept when the period begins, so too few seats are no obstacle."""
+def _seats_check(facts: Facts, now: Status) -> Check:
+    """A warning only: the renewal charges the confirmed seats, even if more users are active."""
     too_few = facts.active_users > projected_seats(facts)
     if facts.change(ChangeKind.REDUCTION):
         remedy = Remedy.UNDO_REDUCTION
@@ -106,8 +110,8 @@ def _seats(facts: Facts, now: Status) -> Check:
     return _check(Point.SEATS, Verdict.WARNING if too_few else Verdict.OK, remedy)
 
 
-def _tax(country: str, number: TaxNumber) -> Check:
-    """A VAT number decides who owes the tax in the rest of the Union; elsewhere it is only printed."""
-    decides = country in EU and country not in FRENCH_VAT_AREA
-    wrong = number is TaxNumber.INVALID or (decides and number is TaxNumber.MISSING)
+def _tax_check(country: str, number: TaxNumber) -> Check:
+    """A missing VAT number matters only in the EU outside France: there it decides who owes the tax."""
+    required = country in EU and country not in FRENCH_VAT_AREA
+    wrong = number is TaxNumber.INVALID or (required and number is TaxNumber.MISSING)
     return _check(Point.TAX, Verdict.WARNING if wrong else Verdict.OK, Remedy.BILLING_INFORMATION)

@@ -1,4 +1,4 @@
-"""Graduated ("tiered") prices: each seat costs the unit price of the bracket that it stands in."""
+"""Graduated prices: each seat costs the unit price of its own tier."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypedDict
@@ -10,14 +10,14 @@ MAX_SEATS = 10_000
 
 
 class Tier(NamedTuple):
-    """Seats up to and including `up_to` (None: no limit) cost `unit` cents each a month, before tax."""
+    """Seats up to and including `up_to` (None: no limit) cost `unit` cents a month each, before tax."""
 
     up_to: int | None
     unit: int
 
 
 class TierLine(NamedTuple):
-    """`seats` seats, the `first` to the `last`, at `unit` cents each: `amount` cents a month."""
+    """The seats numbered `first` to `last` (`seats` of them) at `unit` cents each: `amount` cents a month."""
 
     first: int
     last: int
@@ -27,10 +27,13 @@ class TierLine(NamedTuple):
 
 
 class Line(TypedDict):
-    """One line of a quote or an invoice: quantity × unit × months = amount, in cents, before tax.
+    """One line of a quote or an invoice. Amounts are in cents, before tax.
 
-    `kind` is "tier" (seats `first` to `last` at their bracket's price), "proration" (`days_left` of `days` of a
-    period at `monthly` cents a month, rounded once) or "credit" (a part of an invoice: nothing but its amount).
+    `kind` is one of
+    - "tier": seats `first` to `last` at their tier's price; `amount` is `seats` × `unit` × `months`
+    - "proration": `days_left` of the `days` of a period, at `monthly` cents a month, rounded once
+    - "credit": a partial refund of an invoice; only `amount` is meaningful
+    Fields that a kind does not use are 0.
     """
 
     kind: str
@@ -46,7 +49,10 @@ class Line(TypedDict):
 
 
 def parse_tiers(rows: Sequence[Sequence[int | None]]) -> tuple[Tier, ...]:
-    """The tiers of a stored price list; ValueError unless they rise, the last is open and each has a price."""
+    """The tiers of a stored price list, a list of [up_to, unit].
+
+    Raises ValueError unless limits rise, only the last tier has no limit, and each tier has a price.
+    """
     tiers = tuple(Tier(up_to, unit) for up_to, unit in rows if unit is not None and unit >= 0)
     if len(tiers) != len(rows):
         raise ValueError("a unit price is a number that is not negative")
@@ -57,36 +63,39 @@ def parse_tiers(rows: Sequence[Sequence[int | None]]) -> tuple[Tier, ...]:
     return tiers
 
 
-def _brackets(tiers: Sequence[Tier], seats: int) -> Iterator[TierLine]:
-    below = 0
+def _tier_lines(tiers: Sequence[Tier], seats: int) -> Iterator[TierLine]:
+    priced = 0  # seats that lower tiers cover
     for tier in tiers:
         last = seats if tier.up_to is None else min(seats, tier.up_to)
-        if last > below:
-            yield TierLine(below + 1, last, last - below, tier.unit, (last - below) * tier.unit)
-            below = last
+        if last > priced:
+            yield TierLine(priced + 1, last, last - priced, tier.unit, (last - priced) * tier.unit)
+            priced = last
 
 
 def breakdown(tiers: Sequence[Tier], seats: int) -> list[TierLine]:
-    """The monthly lines of `seats` seats (1 to 10,000), one for each bracket that is reached."""
+    """The monthly price of `seats` seats, one line for each tier reached.
+
+    Raises ValueError unless `seats` is from 1 to MAX_SEATS.
+    """
     if not 1 <= seats <= MAX_SEATS:
         raise ValueError("seats out of range")
-    return list(_brackets(tiers, seats))
+    return list(_tier_lines(tiers, seats))
 
 
 def monthly_cost(tiers: Sequence[Tier], seats: int) -> int:
-    """Cents a month, before tax."""
+    """Cents a month for `seats` seats, before tax."""
     return sum(line.amount for line in breakdown(tiers, seats))
 
 
 def marginal_cost(tiers: Sequence[Tier], seats: int) -> int | None:
-    """Cents a month that one seat more than `seats` adds, before tax; None where there can be no more."""
+    """Cents a month that one more seat adds, before tax. None at MAX_SEATS."""
     if seats >= MAX_SEATS:
         return None
     return next(tier.unit for tier in tiers if tier.up_to is None or tier.up_to > seats)
 
 
 def period_lines(tiers: Sequence[Tier], seats: int, months: int) -> list[Line]:
-    """The lines of a whole period of `months` months."""
+    """The lines of a whole period, one for each tier reached."""
     return [
         Line(
             kind="tier",
@@ -105,7 +114,7 @@ def period_lines(tiers: Sequence[Tier], seats: int, months: int) -> list[Line]:
 
 
 def prorated_line(monthly: int, seats: int, months: int, period: Period, days_left: int) -> Line:
-    """`monthly` cents a month for the days that are left of a period, half up to the cent, once (help page: add)."""
+    """`monthly` cents a month for the days left of a period, rounded half up once (help page: add)."""
     amount = divide_half_up(monthly * months * days_left, period.days)
     return Line(
         kind="proration",

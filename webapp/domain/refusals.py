@@ -1,23 +1,23 @@
-"""Every reason for which the portal refuses a request. `webapp/sentences/refusals.py` has the words."""
+"""Every reason for which the portal refuses a request. `webapp/sentences/refusals.py` has the sentences."""
 
 from datetime import date, datetime
 from typing import ClassVar
 
 
 class Refusal(Exception):
-    """A rule says no. `status` is the HTTP status; `webapp/sentences/refusals.py` has its sentence."""
+    """A rule forbids the request. `status` is the HTTP status of the answer."""
 
     status: ClassVar[int] = 409
 
 
 class PlanForbids(Refusal):
-    """Only directly bought Business subscriptions are self-service; the account manager does the rest."""
+    """Only directly bought Business subscriptions are self-service. The account manager changes the others."""
 
     status = 403
 
 
 class ResellerManages(Refusal):
-    """Bought through a third party, who makes every change."""
+    """The subscription was bought through a reseller, who makes every change."""
 
     status = 403
 
@@ -26,29 +26,29 @@ class ResellerManages(Refusal):
 
 
 class SubscriptionEnded(Refusal):
-    pass
+    """The subscription has ended, for good."""
 
 
 class CancellationOpen(Refusal):
-    """The owner asked for the end; that request must be undone first."""
+    """A cancellation is requested and must be undone first. `ends_on` is the first day without the subscription."""
 
     def __init__(self, ends_on: date) -> None:
         self.ends_on = ends_on
 
 
 class ReductionOpen(Refusal):
-    """Seats are not added while fewer were asked for; that request must be undone first. `effective_on`: a date."""
+    """A reduction to `seats` from `effective_on` is requested and must be undone before seats are added."""
 
     def __init__(self, seats: int, effective_on: date) -> None:
         self.seats, self.effective_on = seats, effective_on
 
 
 class RenewalDue(Refusal):
-    """The next period is not paid: renewing comes before any other change."""
+    """The next period is due and not paid: the owner must renew before any other change."""
 
 
 class NotMoreSeats(Refusal):
-    """Adding wants a larger number than there is."""
+    """Adding needs a number above the current `seats`."""
 
     status = 422
 
@@ -57,7 +57,7 @@ class NotMoreSeats(Refusal):
 
 
 class NotFewerSeats(Refusal):
-    """Reducing wants a smaller number than the last paid period has."""
+    """Reducing needs a number below `seats`, those of the last paid period."""
 
     status = 422
 
@@ -66,21 +66,21 @@ class NotFewerSeats(Refusal):
 
 
 class ChangeClosed(Refusal):
-    """The request can no longer be undone; `closed_as` says what became of it (None: its day has come)."""
+    """The request can no longer be undone. `closed_as` is its state; None if its effective day has come."""
 
     def __init__(self, closed_as: str | None) -> None:
         self.closed_as = closed_as
 
 
 class AlreadyRenewed(Refusal):
-    """At most one period is paid ahead; `until` is exclusive."""
+    """At most one period can be paid ahead. `until` is the first day that is not paid."""
 
     def __init__(self, until: date) -> None:
         self.until = until
 
 
 class PaymentPending(Refusal):
-    """A payment's outcome is not known yet: until it is, nothing else may happen."""
+    """The outcome of a payment is not known yet. Nothing can be changed until it is."""
 
 
 class PaymentsHeld(Refusal):
@@ -94,7 +94,7 @@ class SubscriptionHeld(Refusal):
 
 
 class BelowActiveUsers(Refusal):
-    """Fewer seats than people who use the tenant (help page: renew step 3, reduce step 4)."""
+    """Fewer seats than `active` users in the tenant (help page: renew step 3, reduce step 4)."""
 
     status = 422
 
@@ -103,7 +103,7 @@ class BelowActiveUsers(Refusal):
 
 
 class ActiveUsersUnknown(Refusal):
-    """The tenant does not tell who is active, so a number cannot be compared; `active` is what it last told."""
+    """The tenant did not answer, so seats cannot be compared. `active` and `as_of` are its last answer."""
 
     status = 503
 
@@ -112,33 +112,35 @@ class ActiveUsersUnknown(Refusal):
 
 
 class DefaultCardKept(Refusal):
-    """The default card is what renewals are charged to; another must be made default first. `only`: there is none."""
+    """The default card cannot be deleted: renewals charge it. `only`: the account has no other card."""
 
     def __init__(self, only: bool) -> None:
         self.only = only
 
 
 class CardInUse(Refusal):
-    """The gateway may still be charging it, for the subscription with this id."""
+    """A payment with this card is pending, for the subscription with this id."""
 
     def __init__(self, subscription_id: str) -> None:
         self.subscription_id = subscription_id
 
 
 class CardMissing(Refusal):
-    """There is nothing to charge."""
+    """The quote has no card to charge."""
 
     status = 422
 
 
 class CardExpired(Refusal):
+    """The quote's card has expired."""
+
     status = 422
 
 
 class QuoteMoved(Refusal):
-    """What was quoted is no longer so: nothing was charged, and `fresh` is a new quote for the same seats.
+    """The quote is out of date. Nothing was charged; `fresh` is the id of a new quote for the same seats.
 
-    `changes` maps what moved (seats' price, tax, period, time) to its old and new value; cents, dates or None.
+    `changes` maps each field that changed to its old and new value: cents, dates, card ids, or None.
     """
 
     status: ClassVar[int] = 409

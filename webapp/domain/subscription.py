@@ -1,4 +1,4 @@
-"""What a subscription is and what may be done to it: status is derived from paid periods and changes, never stored."""
+"""The rules of a subscription. Its status is derived from paid periods and requested changes, never stored."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,9 +22,9 @@ from .refusals import (
     SubscriptionHeld,
 )
 
-ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # after the boundary: the first automatic attempt and its retries
-LAPSE_DAYS = 30  # how long a lapsed subscription can be brought back
-NOTICE_DAYS = {1: (7,), 12: (30, 7)}  # before a renewal, by the term's months
+ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # days after the boundary: the first automatic attempt and its retries
+LAPSE_DAYS = 30  # how long a lapsed subscription can still be renewed
+NOTICE_DAYS = {1: (7,), 12: (30, 7)}  # months of the term -> days before a renewal
 
 
 class Plan(StrEnum):
@@ -57,9 +57,11 @@ class Change(NamedTuple):
 class Facts:
     """All that the rules need to know of one subscription.
 
-    `seats` maps the ordinal of each paid (or external) period to its seats; there is at least one.
-    `held`: money was taken that is not booked; until a person has looked into it, nothing is changed or charged.
-    `refused` counts the automatic attempts refused for the first unpaid period, `refused_on` is the day of the last.
+    `seats` maps the ordinal of each paid (or external) period to its seats. It has at least one entry.
+    `changes` holds the open changes only.
+    `refused` counts the declined automatic attempts for the first unpaid period; `refused_on` is the day of the last.
+    `ended_on` is the first day without the subscription.
+    `held`: a capture could not be booked. Until an operator releases it, nothing is changed or charged.
     """
 
     plan: Plan
@@ -91,20 +93,35 @@ class Facts:
 
     @property
     def last_paid(self) -> int:
+        """The ordinal of the last paid period."""
         return max(self.seats)
+
+    @property
+    def last_paid_seats(self) -> int:
+        return self.seats[self.last_paid]
+
+    @property
+    def next_unpaid(self) -> int:
+        """The ordinal of the first period after the last paid one."""
+        return self.last_paid + 1
+
+    @property
+    def paid_until(self) -> date:
+        """The first day of the next unpaid period: what is paid ends before it."""
+        return self.boundary(self.next_unpaid)
 
     def ordinal_on(self, today: date) -> int:
         return ordinal_on(self.anchor, self.months, today)
 
     def current(self, today: date) -> Period:
-        """The paid period that covers today, else the last one that was paid (its seats stay usable while past due)."""
+        """The paid period that covers today, else the last paid one: its seats stay usable while past due."""
         ordinal = self.ordinal_on(today)
         return self.period(ordinal if ordinal in self.seats else self.last_paid)
 
 
 @dataclass(frozen=True)
 class RenewalTarget:
-    """The period that a renewal pays; `days_left` is set where only the rest of it is charged."""
+    """The period that a renewal pays. `days_left` is set if only the rest of the period is charged."""
 
     period: Period
     days_left: int | None = None
@@ -120,13 +137,13 @@ def status(facts: Facts, today: date) -> Status:
 
 
 def projected_seats(facts: Facts) -> int:
-    """What the next unpaid period is billed for: the last number that the owner confirmed."""
+    """The seats of the next unpaid period: the last number that the owner confirmed."""
     reduction = facts.change(ChangeKind.REDUCTION)
-    return facts.seats[facts.last_paid] if reduction is None or reduction.seats is None else reduction.seats
+    return facts.last_paid_seats if reduction is None or reduction.seats is None else reduction.seats
 
 
 def next_seats(facts: Facts, today: date) -> int | None:
-    """Seats of the period after the current one; None if there will be none."""
+    """The seats of the period after the current one. None if there will be no such period."""
     if facts.ended_on is not None:
         return None
     following = facts.current(today).ordinal + 1
@@ -136,7 +153,7 @@ def next_seats(facts: Facts, today: date) -> int | None:
 
 
 def check_plan(plan: Plan, reseller: str | None) -> None:
-    """Only a directly bought Business subscription is changed here."""
+    """Raises ResellerManages or PlanForbids, unless it is a directly bought Business subscription."""
     if reseller is not None:
         raise ResellerManages(reseller)
     if plan is not Plan.BUSINESS:
@@ -148,7 +165,7 @@ def check_self_service(facts: Facts) -> None:
 
 
 def _check_live(facts: Facts, today: date) -> Status:
-    """What every command needs: ours to change, not ended nor about to, and no payment in flight."""
+    """What every command requires: self-service, not ended, not held, no payment pending, no cancellation open."""
     check_self_service(facts)
     now = status(facts, today)
     if now is Status.ENDED:
@@ -164,27 +181,27 @@ def _check_live(facts: Facts, today: date) -> Status:
 
 
 def renewal_target(facts: Facts, today: date) -> RenewalTarget:
-    """The period that Renew pays today, or the refusal that says why none.
+    """The period that Renew pays today. Raises a Refusal if there is none.
 
-    Past due pays the owed period in full; lapsed pays what is left of the period that contains today.
+    A past due subscription pays the owed period in full. A lapsed one pays the rest of the period that contains today.
     """
     now = _check_live(facts, today)
     if now is Status.LAPSED:
         target = facts.period(facts.ordinal_on(today))
         return RenewalTarget(target, (target.end - today).days)
     if facts.last_paid > facts.ordinal_on(today):
-        raise AlreadyRenewed(facts.boundary(facts.last_paid + 1))
-    return RenewalTarget(facts.period(facts.last_paid + 1))
+        raise AlreadyRenewed(facts.paid_until)
+    return RenewalTarget(facts.period(facts.next_unpaid))
 
 
 def _check_changeable(facts: Facts, today: date) -> None:
-    """What adding and reducing have in common: a subscription that is paid today and goes on."""
+    """What adding and reducing require: today is paid, and the subscription goes on."""
     if _check_live(facts, today) in (Status.PAST_DUE, Status.LAPSED):
         raise RenewalDue
 
 
 def check_addition(facts: Facts, today: date) -> None:
-    """Seats may be added today (help page: adjust the number of users)."""
+    """Raises a Refusal unless seats can be added today (help page: adjust the number of users)."""
     _check_changeable(facts, today)
     reduction = facts.change(ChangeKind.REDUCTION)
     if reduction:
@@ -192,21 +209,27 @@ def check_addition(facts: Facts, today: date) -> None:
 
 
 def check_reduction(facts: Facts, today: date) -> None:
-    """A reduction may be asked for today; it takes effect at the first unpaid period (help page: reduce)."""
+    """Raises a Refusal unless a reduction can be requested today (help page: reduce).
+
+    It takes effect at the next unpaid period.
+    """
     _check_changeable(facts, today)
-    if facts.seats[facts.last_paid] == 1:
+    if facts.last_paid_seats == 1:
         raise NotFewerSeats(1)
 
 
 def check_fewer(facts: Facts, seats: int) -> None:
-    """Fewer than the last paid period's, and not below the active users."""
-    if seats >= facts.seats[facts.last_paid]:
-        raise NotFewerSeats(facts.seats[facts.last_paid])
+    """Raises NotFewerSeats or BelowActiveUsers: a reduction is below the last paid seats, not below active users."""
+    if seats >= facts.last_paid_seats:
+        raise NotFewerSeats(facts.last_paid_seats)
     check_floor(facts, seats)
 
 
 def check_cancellation(facts: Facts, today: date) -> Status:
-    """A cancellation may be asked for today: active ends with what is paid, past due ends at once."""
+    """The status today. Raises a Refusal unless a cancellation can be requested today.
+
+    An active subscription ends when what is paid ends. A past due one ends at once.
+    """
     now = _check_live(facts, today)
     if now is Status.LAPSED:
         raise RenewalDue
@@ -214,12 +237,13 @@ def check_cancellation(facts: Facts, today: date) -> Status:
 
 
 def check_floor(facts: Facts, seats: int) -> None:
+    """Raises BelowActiveUsers."""
     if seats < facts.active_users:
         raise BelowActiveUsers(facts.active_users, facts.active_users_as_of)
 
 
 def allows(check: Callable[[Facts, date], object], facts: Facts, today: date) -> bool:
-    """Whether a command would be accepted: what a page offers and what the service does are one rule."""
+    """Whether a command would be accepted. Pages offer a command by the rule that the command itself checks."""
     try:
         check(facts, today)
     except Refusal:
@@ -228,48 +252,61 @@ def allows(check: Callable[[Facts, date], object], facts: Facts, today: date) ->
 
 
 class Due(StrEnum):
-    """What time has made due; the sweep does it."""
+    """What becomes due as time passes. The sweep does it."""
 
-    END = "end"  # the cancellation's day has come, or a lapsed subscription was not brought back
-    EXTERNAL = "external"  # somebody else bills the next period
-    CHARGE = "charge"  # the next period, with the default card
+    END = "end"  # a cancellation takes effect, or a lapsed subscription was not renewed in time
+    EXTERNAL = "external"  # someone else bills the next period
+    CHARGE = "charge"  # the next period is charged to the default card
 
 
-def due(facts: Facts, today: date) -> tuple[Due, date] | None:
-    """The next thing that is, or will be, due, and its day; None where nothing ever will be, or it is held."""
+class NextDue(NamedTuple):
+    """`day` may be in the past: then the event is overdue."""
+
+    event: Due
+    day: date
+
+
+def due(facts: Facts, today: date) -> NextDue | None:
+    """The next event that is or will be due. None after the end, and while the subscription is held."""
     if facts.ended_on is not None or facts.held:
         return None
-    following = facts.boundary(facts.last_paid + 1)
     if not facts.self_service:
-        return Due.EXTERNAL, following
+        return NextDue(Due.EXTERNAL, facts.paid_until)
     cancellation = facts.change(ChangeKind.CANCELLATION)
     if cancellation:
-        return Due.END, facts.boundary(cancellation.effective_ordinal)
+        return NextDue(Due.END, facts.boundary(cancellation.effective_ordinal))
     attempt = attempt_day(facts)
     if attempt is not None:
-        return Due.CHARGE, attempt
-    return Due.END, (facts.refused_on or today) + timedelta(days=LAPSE_DAYS)
+        return NextDue(Due.CHARGE, attempt)
+    return NextDue(Due.END, (facts.refused_on or today) + timedelta(days=LAPSE_DAYS))
 
 
 def attempt_day(facts: Facts) -> date | None:
-    """The day of the next automatic attempt, None after the last. After a sweep that was late, one a day."""
+    """The day of the next automatic attempt, None after the last. If a sweep was late, at most one attempt a day."""
     if facts.refused >= len(ATTEMPT_DAYS):
         return None
-    scheduled = facts.boundary(facts.last_paid + 1) + timedelta(days=ATTEMPT_DAYS[facts.refused])
+    scheduled = facts.paid_until + timedelta(days=ATTEMPT_DAYS[facts.refused])
     return max(scheduled, facts.refused_on + timedelta(days=1)) if facts.refused_on else scheduled
 
 
-def notices(facts: Facts) -> list[tuple[date, int]]:
-    """The days on which the owner is told of the next renewal, and how many days ahead each is."""
-    if next_charge(facts) is None:
+class NoticeDay(NamedTuple):
+    """A day on which the owner gets a notice, `days_ahead` of the renewal."""
+
+    day: date
+    days_ahead: int
+
+
+def notice_days(facts: Facts) -> list[NoticeDay]:
+    """The days of the notices before the next renewal. Empty if the subscription is never charged automatically."""
+    renewal = next_charge(facts)
+    if renewal is None:
         return []
-    following = facts.boundary(facts.last_paid + 1)
-    return [(following - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]
+    return [NoticeDay(renewal - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]
 
 
 def next_charge(facts: Facts) -> date | None:
-    """The day from which the default card is charged by itself; None where it never is."""
+    """The first day of the next automatic charge of the default card. None if there will be none."""
     ends = facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION)
     if not facts.self_service or ends or facts.held:
         return None
-    return facts.boundary(facts.last_paid + 1)
+    return facts.paid_until

@@ -1,4 +1,4 @@
-"""What is still to come of a subscription, from what is known today: each day with what happens on it."""
+"""The future of a subscription as known today: each coming day with what happens on it."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -19,27 +19,29 @@ from .subscription import (
     status,
 )
 
-RENEWALS = {1: 3, 12: 1}  # how many are told ahead, by the term's months
-MOST = 12
+RENEWALS = {1: 3, 12: 1}  # months of the term -> how many renewals the timeline shows
+MOST = 12  # entries
 
 
 class Kind(StrEnum):
-    """What happens on a day; those of one day are told in this order."""
+    """What happens on a day. Events of the same day are shown in this order."""
 
-    PENDING = "pending"  # a payment's outcome is waited for
+    PENDING = "pending"  # the outcome of a payment is not known yet
     CARD_EXPIRES = "card_expires"  # the default card's last day
-    NOTICE = "notice"  # a mail about the renewal; `number`: how many days ahead
-    PERIOD = "period"  # one that is paid already begins, with `seats`
-    REDUCTION = "reduction"  # takes effect: from then on `seats`
+    NOTICE = "notice"  # the mail before a renewal; `number`: how many days before
+    PERIOD = "period"  # a period that is already paid begins, with `seats`
+    REDUCTION = "reduction"  # a reduction to `seats` takes effect
     RENEWAL = "renewal"  # the default card is charged for `seats`
-    ATTEMPT = "attempt"  # it is charged again, for the `number`th time, if the one before is refused
-    LAST_ATTEMPT = "last_attempt"  # after which the subscription lapses
-    EXTERNAL = "external"  # somebody else bills the next period, of `seats`
+    ATTEMPT = "attempt"  # the card is charged for the `number`th time, if the attempt before is declined
+    LAST_ATTEMPT = "last_attempt"  # the same; if it is declined, the subscription lapses
+    EXTERNAL = "external"  # someone else bills the next period, for `seats`
     END = "end"  # the first day without the subscription
-    LAPSE_END = "lapse_end"  # likewise, unless it is renewed before
+    LAPSE_END = "lapse_end"  # the same, for a lapsed subscription that is not renewed before
 
 
 class Planned(NamedTuple):
+    """See Kind for what `seats` and `number` mean."""
+
     day: date
     kind: Kind
     seats: int = 0
@@ -47,42 +49,42 @@ class Planned(NamedTuple):
 
 
 def planned(facts: Facts, today: date, card_until: date | None = None) -> list[Planned]:
-    """The next things to come, in order, at most twelve, none before today and none after an end.
+    """The coming events, in order, from today on: at most MOST, and none after the end.
 
-    `card_until`: the first day on which the default card is no longer good.
+    `card_until` is the first day on which the default card is expired.
     """
     if status(facts, today) is Status.ENDED:
         return []
-    found = [*_begun(facts, today), *_next(facts, today)]
-    last = max((one.day for one in found), default=today)
+    events = [*_paid_periods(facts, today), *_next_events(facts, today)]
+    last = max((event.day for event in events), default=today)
     if card_until is not None and facts.self_service and today < card_until <= last:
-        found.append(Planned(card_until - timedelta(days=1), Kind.CARD_EXPIRES))
+        events.append(Planned(card_until - timedelta(days=1), Kind.CARD_EXPIRES))
     kinds = list(Kind)
-    return sorted(found, key=lambda one: (one.day, kinds.index(one.kind)))[:MOST]
+    return sorted(events, key=lambda event: (event.day, kinds.index(event.kind)))[:MOST]
 
 
-def _begun(facts: Facts, today: date) -> Iterator[Planned]:
-    """Periods that are paid and begin later."""
+def _paid_periods(facts: Facts, today: date) -> Iterator[Planned]:
+    """Paid periods that begin later."""
     for ordinal, seats in facts.seats.items():
         if facts.boundary(ordinal) > today:
             yield Planned(facts.boundary(ordinal), Kind.PERIOD, seats)
 
 
-def _next(facts: Facts, today: date) -> Iterator[Planned]:
+def _next_events(facts: Facts, today: date) -> Iterator[Planned]:
     if facts.payment_pending:
         yield Planned(today, Kind.PENDING)
-    what, day = due(facts, today) or (None, today)
-    if what is Due.END:
+    next_due = due(facts, today)
+    if next_due is not None and next_due.event is Due.END:
         lapsed = facts.change(ChangeKind.CANCELLATION) is None
-        yield Planned(max(day, today), Kind.LAPSE_END if lapsed else Kind.END)
-    elif status(facts, today) is Status.PAST_DUE and what is Due.CHARGE:
+        yield Planned(max(next_due.day, today), Kind.LAPSE_END if lapsed else Kind.END)
+    elif next_due is not None and next_due.event is Due.CHARGE and status(facts, today) is Status.PAST_DUE:
         yield from [] if facts.payment_pending else _attempts(facts, today)
     else:
         yield from _renewals(facts, today)
 
 
 def _attempts(facts: Facts, today: date) -> Iterator[Planned]:
-    """What is tried at the period that is owed, as if each were refused."""
+    """The attempts to charge the owed period, as if each were declined."""
     while (day := attempt_day(facts)) is not None:
         number = facts.refused + 1
         kind = Kind.LAST_ATTEMPT if number == len(ATTEMPT_DAYS) else Kind.ATTEMPT
@@ -92,10 +94,10 @@ def _attempts(facts: Facts, today: date) -> Iterator[Planned]:
 
 
 def _renewals(facts: Facts, today: date) -> Iterator[Planned]:
-    seats, following = projected_seats(facts), facts.last_paid + 1
-    if facts.change(ChangeKind.REDUCTION) and facts.boundary(following) >= today:
-        yield Planned(facts.boundary(following), Kind.REDUCTION, seats)
-    for ordinal in range(following, following + RENEWALS[facts.months]):
+    seats, first = projected_seats(facts), facts.next_unpaid
+    if facts.change(ChangeKind.REDUCTION) and facts.paid_until >= today:
+        yield Planned(facts.paid_until, Kind.REDUCTION, seats)
+    for ordinal in range(first, first + RENEWALS[facts.months]):
         day = facts.boundary(ordinal)
         yield Planned(max(day, today), Kind.RENEWAL if facts.self_service else Kind.EXTERNAL, seats)
         for ahead in NOTICE_DAYS[facts.months] if facts.self_service else ():

@@ -1,4 +1,4 @@
-"""What a document says, read from an invoice's frozen snapshot; those frozen before a key existed get its default."""
+"""What a document says, read from an invoice's snapshot. Old snapshots lack some keys, which have defaults here."""
 
 from collections.abc import Mapping
 from datetime import date, timedelta
@@ -11,14 +11,15 @@ from ..domain.subscription import Facts
 from ..domain.tax import Treatment
 from ..models.invoices import Invoice
 
-# B2B: the European Central Bank's refinancing rate and ten points (C. com. art. L441-10), 40 € (art. D441-5).
+# Between businesses: 10 points above the ECB's refinancing rate (C. com. art. L441-10), and 40 € (art. D441-5).
 LATE_PAYMENT = {"points": 10, "indemnity": 4000}
 
 
 class Bill(NamedTuple):
-    """An invoice, or the credit note of one. Cents; spans and the period are half-open, `rate` in basis points.
+    """What an invoice or a credit note says. Amounts in cents, `rate` in basis points; date ranges are half-open.
 
-    `credits` is the number and date of the invoice that a credit note corrects. `spans` has what each line pays for.
+    `credits` is the number and date of the invoice that a credit note corrects. `spans` has the dates that each line
+    pays for.
     """
 
     number: str
@@ -47,14 +48,17 @@ class Bill(NamedTuple):
 
 
 class LatePayment(TypedDict):
-    """`points` above the European Central Bank's rate; the `indemnity` in cents."""
+    """`points`: percentage points above the European Central Bank's rate; `indemnity` in cents."""
 
     points: int
     indemnity: int
 
 
 def spans_of(lines: list[Line], facts: Facts, ordinal: int) -> list[tuple[date, date]]:
-    """What each line of a quote pays for: added seats rise in one period after the other, all else is of one."""
+    """The dates that each line of a quote pays for.
+
+    An addition has one line for each period that it raises. All lines of a renewal are for the same period.
+    """
     return [
         _span(line, facts.period(ordinal + (index if line["kind"] == "proration" else 0)))
         for index, line in enumerate(lines)
@@ -67,13 +71,16 @@ def _span(line: Line, period: Period) -> tuple[date, date]:
 
 
 def bill_of(invoice: Invoice, credited: Invoice | None) -> Bill:
-    """`credited` is what a credit note `credits`. KeyError where the snapshot lacks what every invoice has had."""
-    told = invoice.snapshot
-    start, end = map(date.fromisoformat, told["period"])
-    lines: list[Line] = told["lines"]
+    """Reads the snapshot. `credited` is the invoice that a credit note corrects.
+
+    Raises KeyError if the snapshot lacks a key that has no default.
+    """
+    snapshot = invoice.snapshot
+    start, end = map(date.fromisoformat, snapshot["period"])
+    lines: list[Line] = snapshot["lines"]
     if sum(line["amount"] for line in lines) != invoice.net:
-        lines = [_in_one(invoice.net)]
-    spans = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in told.get("spans", ())]
+        lines = [credit_line(invoice.net)]
+    spans = [(date.fromisoformat(first), date.fromisoformat(last)) for first, last in snapshot.get("spans", ())]
     return Bill(
         number=invoice.number,
         issued_on=invoice.issued_on,
@@ -82,36 +89,36 @@ def bill_of(invoice: Invoice, credited: Invoice | None) -> Bill:
         net=invoice.net,
         tax=invoice.tax,
         total=invoice.total,
-        seller=told["seller"],
-        buyer=told["buyer"],
-        delivery=told.get("delivery"),
-        product=told["product"],
-        seats=told["seats"],
-        reason=told.get("reason") or "",
+        seller=snapshot["seller"],
+        buyer=snapshot["buyer"],
+        delivery=snapshot.get("delivery"),
+        product=snapshot["product"],
+        seats=snapshot["seats"],
+        reason=snapshot.get("reason") or "",
         lines=lines,
         spans=spans if len(spans) == len(lines) else [(start, end)] * len(lines),
         period=(start, end),
-        treatment=Treatment(told["tax_treatment"]),
-        rate=told["tax_rate"],
-        vat_on_debits=told.get("vat_on_debits", False),
-        late_payment=told.get("late_payment", LATE_PAYMENT),
-        card=told["card"],
-        paid_on=_settled_on(invoice),
+        treatment=Treatment(snapshot["tax_treatment"]),
+        rate=snapshot["tax_rate"],
+        vat_on_debits=snapshot.get("vat_on_debits", False),
+        late_payment=snapshot.get("late_payment", LATE_PAYMENT),
+        card=snapshot["card"],
+        paid_on=_paid_on(invoice),
         language=language_of(invoice),
     )
 
 
-def _settled_on(invoice: Invoice) -> date:
-    """The day of the payment; a credit note is issued when the money has gone back."""
+def _paid_on(invoice: Invoice) -> date:
+    """The day of the payment; for a credit note, the day of the refund, which is the day of its issue."""
     day = invoice.snapshot.get("paid_on") if invoice.kind != "credit_note" else None
     return date.fromisoformat(day) if day else invoice.issued_on
 
 
-def _in_one(net: int) -> Line:
-    """The line of a credit note for a part of its invoice."""
+def credit_line(net: int, seats: int = 0) -> Line:
+    """The single line of a credit note for a part of its invoice."""
     return Line(
         kind="credit",
-        seats=0,
+        seats=seats,
         months=0,
         amount=net,
         first=0,
@@ -124,5 +131,6 @@ def _in_one(net: int) -> Line:
 
 
 def language_of(invoice: Invoice) -> str:
-    wished = invoice.snapshot.get("locale")
-    return wished if wished in LOCALES else "fr"
+    """The language of the document; French if the snapshot has none."""
+    locale = invoice.snapshot.get("locale")
+    return locale if locale in LOCALES else "fr"

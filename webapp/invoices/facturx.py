@@ -1,32 +1,37 @@
-"""A bill as data: the EN 16931 profile of Factur-X, with what French electronic invoicing asks beyond the norm.
+"""The XML of a document: the EN 16931 profile of Factur-X, with what French electronic invoicing adds to the standard.
 
-Services sold to a firm outside the Union are category O, "not subject to VAT": they take place where the customer is
-(CGI art. 259-1), out of the French tax's reach. G, a free export, is for goods (art. 262-I). With O the norm wants no
-VAT number in its fields (BR-O-02), so that the seller's stands among the legal information, where French law wants it.
+Services sold to a business outside the EU have the VAT category O, "not subject to VAT", because they are supplied
+where the customer is (CGI art. 259-1). Category G is for exports of goods (art. 262-I). With O the standard forbids VAT
+numbers in their fields (BR-O-02). French law requires the seller's number, so it stands in the legal information.
 """
 
 import re
 import unicodedata
 from collections.abc import Mapping
 from datetime import date, timedelta
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from ..domain.pricing import Line
-from ..domain.tax import Treatment
+from ..domain.tax import FRENCH_VAT_AREA, Treatment
 from .bill import Bill
 
 FILENAME = "factur-x.xml"
-ALREADY_PAID_SERVICES = "S2"  # what the invoice is about: services, of which nothing is due any more
-CATEGORY = {Treatment.STANDARD: "S", Treatment.REVERSE_CHARGE: "AE", Treatment.OUTSIDE_EU: "O"}
+ALREADY_PAID_SERVICES = "S2"  # for services, already paid
+CATEGORY = {Treatment.STANDARD: "S", Treatment.REVERSE_CHARGE: "AE", Treatment.OVERSEAS: "O", Treatment.OUTSIDE_EU: "O"}
 EXEMPTION = {"AE": "VATEX-EU-AE", "O": "VATEX-EU-O"}
 VAT_DUE_WITH_THE_INVOICE, VAT_DUE_WITH_THE_PAYMENT = "5", "72"
 PAID_BY_CARD, PAID_SOMEHOW = "48", "1"
-FIRM, INTERNATIONAL_FIRM = "B2B", "B2BINT"
+FRENCH_BUSINESS, FOREIGN_BUSINESS = "B2B", "B2BINT"
+IN_FRANCE = FRENCH_VAT_AREA - {"MC"}  # Guadeloupe, Martinique and La Réunion are France for electronic invoices
+UNTAXED = (Treatment.OVERSEAS, Treatment.OUTSIDE_EU)  # category O: no VAT number in its fields (BR-O-02), no rate
 
 
 class Words(NamedTuple):
-    """What is told in the bill's language: each line's name and calculation, the notes by their subject code, why
-    there is no tax (empty: there is), how it was paid, and what else the seller must say of itself.
+    """The texts of the XML, in the language of the document.
+
+    `lines`: the name and the calculation of each line. `notes`: by their subject code. `exemption`: why there is no
+    VAT, empty if there is. `means` and `terms`: how and when it was paid. `legal`: what the seller must state.
     """
 
     lines: list[tuple[str, str]]
@@ -38,13 +43,13 @@ class Words(NamedTuple):
 
 
 def xml_of(bill: Bill, words: Words) -> bytes:
-    """The XML, which holds to its schema; whatever XML cannot hold is left out of what people typed."""
-    from facturx import generate_cii_xml  # half a second that only a new document needs
+    """The XML, checked against its schema. Characters that XML forbids are left out."""
+    from facturx import generate_cii_xml  # takes half a second, so only when needed
 
     category = CATEGORY[bill.treatment]
     total, rate = _money(bill.total), _percent(bill)
-    start, end = min(start for start, _ in bill.spans), _last(max(end for _, end in bill.spans))
-    told: dict[str, Any] = {
+    start, end = min(start for start, _ in bill.spans), _last_day(max(end for _, end in bill.spans))
+    terms: dict[str, Any] = {
         "BT-1": bill.number,
         "BT-2": bill.issued_on,
         "BT-3": "381" if bill.credits else "380",
@@ -54,7 +59,7 @@ def xml_of(bill: Bill, words: Words) -> bytes:
         "BT-20": words.terms,
         "BT-23": ALREADY_PAID_SERVICES,
         "BT-24": "urn:cen.eu:en16931:2017",
-        "BT-72": end,  # a service that goes on is made when its period is over (CGI art. 269-1 a bis)
+        "BT-72": end,  # a continuous service is supplied at the end of its period (CGI art. 269-1 a bis)
         "BT-73": start,
         "BT-74": end,
         "BT-81": PAID_BY_CARD if bill.card else PAID_SOMEHOW,
@@ -86,20 +91,20 @@ def xml_of(bill: Bill, words: Words) -> bytes:
         ],
     }
     if category == "S":
-        told["BT-8"] = VAT_DUE_WITH_THE_INVOICE if bill.vat_on_debits else VAT_DUE_WITH_THE_PAYMENT
+        terms["BT-8"] = VAT_DUE_WITH_THE_INVOICE if bill.vat_on_debits else VAT_DUE_WITH_THE_PAYMENT
     if bill.credits:
         number, issued_on = bill.credits
-        told["BG-3"] = [{"BT-25": number, "BT-26": issued_on}]
+        terms["BG-3"] = [{"BT-25": number, "BT-26": issued_on}]
     if bill.delivery:
-        told["BG-13"] = _place(bill.delivery)
-    xml: bytes = generate_cii_xml(_plain(told), level="en16931", check_xsd=True, check_schematron=False)
+        terms["BG-13"] = _place(bill.delivery)
+    xml: bytes = generate_cii_xml(_plain(terms), level="en16931", check_xsd=True, check_schematron=False)
     return xml
 
 
 def _line(
     number: int, line: Line, span: tuple[date, date], names: tuple[str, str], category: str, rate: str | None
 ) -> dict[str, Any]:
-    """A tier is seats at a price for the whole term; everything else is one thing at its amount."""
+    """A tier is a number of seats at a price for the whole term. Any other line is one unit at its amount."""
     tier = line["kind"] == "tier"
     return {
         "BT-126": str(number),
@@ -107,7 +112,7 @@ def _line(
         "BT-130": "C62",
         "BT-131": _money(line["amount"]),
         "BT-134": span[0],
-        "BT-135": _last(span[1]),
+        "BT-135": _last_day(span[1]),
         "BT-146": _money(line["unit"] * line["months"] if tier else line["amount"]),
         "BT-151": category,
         "BT-152": rate,
@@ -117,14 +122,14 @@ def _line(
 
 
 def _treatment(bill: Bill) -> list[dict[str, str]]:
-    """How the platforms treat it: an invoice between French firms, or one that is only reported to the tax office."""
+    """Tells the e-invoicing platforms: between French businesses, or only reported to the tax office."""
     if bill.treatment is not Treatment.STANDARD:
-        return [{"BT-21": "BAR", "BT-22": INTERNATIONAL_FIRM}]
-    return [{"BT-21": "BAR", "BT-22": FIRM}] if _siren(bill.buyer) else []
+        return [{"BT-21": "BAR", "BT-22": FOREIGN_BUSINESS}]
+    return [{"BT-21": "BAR", "BT-22": FRENCH_BUSINESS}] if _has_siren(bill.buyer) else []
 
 
 def _seller(bill: Bill, words: Words) -> dict[str, Any]:
-    taxed = bill.treatment is not Treatment.OUTSIDE_EU
+    taxed = bill.treatment not in UNTAXED
     number = bill.seller["vat_number"]
     return {
         **_place(bill.seller),
@@ -135,18 +140,18 @@ def _seller(bill: Bill, words: Words) -> dict[str, Any]:
 
 
 def _buyer(bill: Bill) -> dict[str, Any]:
-    """French firms are found by their SIREN, others by their address for bills."""
+    """The electronic address of a French business is its SIREN, that of others their billing e-mail."""
     party = {**_place(bill.buyer)}
-    if _siren(bill.buyer):
+    if _has_siren(bill.buyer):
         party |= _french(bill.buyer["siren"])
     elif bill.buyer.get("email"):
         party |= {"einvoicing_addr": bill.buyer["email"], "einvoicing_addr_schemeid": "EM"}
-    if bill.treatment is not Treatment.OUTSIDE_EU:
+    if bill.treatment not in UNTAXED:
         party["vat_identifier"] = bill.buyer["vat_number"]
     return party
 
 
-def _siren(party: Mapping[str, Any]) -> bool:
+def _has_siren(party: Mapping[str, Any]) -> bool:
     return bool(re.fullmatch(r"\d{9}", party["siren"] or "", re.A))
 
 
@@ -165,20 +170,20 @@ def _place(party: Mapping[str, Any]) -> dict[str, Any]:
         "addr_l1": party["street"],
         "postcode": party["postal_code"],
         "city": party["city"],
-        "country_code": party["country"],
+        "country_code": "FR" if party["country"] in IN_FRANCE else party["country"],
     }
 
 
 def _plain(value: Any) -> Any:
-    """Texts as one line each, without controls, marks of direction, and what XML 1.0 forbids."""
+    """Makes every text in `value` one line, without the control characters that XML forbids. Drops None in dicts."""
     if isinstance(value, dict):
-        return {name: _plain(one) for name, one in value.items() if one is not None}
+        return {name: _plain(item) for name, item in value.items() if item is not None}
     if isinstance(value, list):
-        return [_plain(one) for one in value]
+        return [_plain(item) for item in value]
     if not isinstance(value, str):
         return value
     spaced = re.sub(r"[\s\x85\u2028\u2029]+", " ", unicodedata.normalize("NFC", value))
-    return "".join(one for one in spaced if unicodedata.category(one)[0] != "C").strip()
+    return "".join(character for character in spaced if unicodedata.category(character)[0] != "C").strip()
 
 
 def _money(cents: int) -> str:
@@ -186,11 +191,11 @@ def _money(cents: int) -> str:
 
 
 def _percent(bill: Bill) -> str | None:
-    """What is not subject to tax has no rate, not even 0."""
-    return None if bill.treatment is Treatment.OUTSIDE_EU else _money(bill.rate)
+    """None if not subject to tax: the standard then allows no rate, not even 0."""
+    return None if bill.treatment in UNTAXED else _money(bill.rate)
 
 
-def _last(end: date) -> date:
+def _last_day(end: date) -> date:
     return end - timedelta(days=1)
 
 
@@ -205,27 +210,23 @@ NAMESPACE = "urn:factur-x:pdfa:CrossIndustryDocument:invoice:1p0#"
 
 
 def declared(pdf: bytes) -> bytes:
-    """A PDF/A-3 of typst's, its metadata saying that it is Factur-X: an update after its end, which touches nothing.
+    """Adds the Factur-X metadata to a PDF/A-3 made by typst.
 
-    Raises ValueError unless it ends as typst writes it.
+    The file is written anew: pypdf's incremental update loses the document information, and its objects break the
+    layout that PDF/A asks for. Raises ValueError or PyPdfError where typst did not make it.
     """
-    start = pdf.rindex(b"<?xpacket begin")
-    head = re.search(rb"(\d+) 0 obj\s<<[^<>]*/Type/Metadata[^<>]*>>\sstream\s$", pdf[start - 120 : start])
-    tail = re.search(rb"trailer\s<<(.*)>>\sstartxref\s(\d+)\s%%EOF\s*$", pdf[start:], re.DOTALL)
-    xmp = pdf[start : pdf.index(b"endstream", start)].rstrip()
-    listed, ended = b"<pdfaExtension:schemas><rdf:Bag>", b"</rdf:Description></rdf:RDF>"
-    if not head or not tail or listed not in xmp or ended not in xmp:
-        raise ValueError("the PDF is not laid out as typst lays it out")
-    xmp = xmp.replace(listed, listed + _schema(), 1).replace(ended, b"</rdf:Description>" + _values() + b"</rdf:RDF>")
-    number, added = head[1], b"\n"
-    offset = len(pdf) + len(added)
-    added += number + b" 0 obj\n<</Length %d/Type/Metadata/Subtype/XML>>\nstream\n%s\nendstream\nendobj\n" % (
-        len(xmp),
-        xmp,
-    )
-    table = len(pdf) + len(added)
-    added += b"xref\n0 1\n0000000000 65535 f\r\n%s 1\n%010d 00000 n\r\n" % (number, offset)
-    return pdf + added + b"trailer\n<<%s/Prev %s>>\nstartxref\n%d\n%%%%EOF" % (tail[1], tail[2], table)
+    from pypdf import PdfReader, PdfWriter
+
+    writer = PdfWriter(PdfReader(BytesIO(pdf), strict=True), full=True)
+    metadata = writer.xmp_metadata
+    xmp = metadata.stream.get_data() if metadata else b""
+    schemas, end = b"<pdfaExtension:schemas><rdf:Bag>", b"</rdf:RDF>"
+    if schemas not in xmp or end not in xmp:
+        raise ValueError("the metadata are not those that typst writes")
+    writer.xmp_metadata = xmp.replace(schemas, schemas + _schema(), 1).replace(end, _values() + end)
+    written = BytesIO()
+    writer.write(written)
+    return written.getvalue()
 
 
 def _schema() -> bytes:

@@ -1,35 +1,38 @@
-"""Cards, invoices and the account's billing information. The same shared rules as `service`."""
+"""Issues invoices and credit notes: numbers them and freezes what they say in a snapshot."""
 
+from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import func, select
 
 from ..db import LOCK, db, new_id
-from ..domain.pricing import Line
 from ..models.accounts import Account, Issuer
 from ..models.invoices import Invoice, InvoiceCounter, SpentNumber, Status
 from ..models.purchases import Payment, Quote, Refund
 from ..models.subscriptions import Subscription
-from .bill import LATE_PAYMENT, spans_of
+from .bill import LATE_PAYMENT, credit_line, spans_of
 
 FIRST_YEAR = 2000  # before any invoice of the portal
-PARTY = "legal_name street postal_code city country siren vat_number"
+PARTY_COLUMNS = ("legal_name", "street", "postal_code", "city", "country", "siren", "vat_number")
+ISSUER_COLUMNS = (*PARTY_COLUMNS, "legal_form", "share_capital", "register")
+BUYER_COLUMNS = (*PARTY_COLUMNS, "purchase_order")
 
 
 def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | None, now: datetime) -> Invoice:
-    """Numbers and freezes the invoice of a captured payment in the open transaction (a past period has no payment).
+    """Adds the invoice of a paid quote to the open transaction. A period from before the portal has no payment.
 
-    Numbers have no gap and follow the dates, by issuer and year (CGI annexe II, art. 242 nonies A).
+    For each issuer and year, numbers have no gaps and follow the dates (CGI annexe II, art. 242 nonies A).
     """
     account, facts = subscription.account, subscription.facts()
     number, issued_on = _next_number(account.issuer, now)
     spans = spans_of(quote.lines, facts, quote.ordinal)
+    buyer = quote.buyer or account.buyer
     snapshot: dict[str, Any] = {
-        "seller": _columns(account.issuer, f"{PARTY} legal_form share_capital register"),
-        "buyer": {**_columns(account, f"{PARTY} purchase_order"), "email": next(iter(account.billing_emails), None)},
-        "delivery": None,  # of goods, and elsewhere than at the buyer's: a subscription is a service
+        "seller": _columns(account.issuer, ISSUER_COLUMNS),
+        "buyer": buyer,
+        "delivery": None,  # only goods have a place of delivery; a subscription is a service
         "locale": account.document_locale,
         "product": subscription.product,
         "kind": quote.kind,
@@ -57,35 +60,21 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         tax=quote.tax,
         total=quote.total,
         snapshot=snapshot,
-        purchase_order=account.purchase_order,
+        purchase_order=buyer["purchase_order"],
     )
     db.session.add(invoice)
     return invoice
 
 
 def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: datetime) -> Invoice:
-    """Numbers and freezes the credit note of a refund that was made, in the open transaction, which holds the invoice.
+    """Adds the credit note of a refund to the open transaction, which must hold the lock of the invoice.
 
-    Its words are the invoice's; where it is for a part, one line says so.
+    It repeats the snapshot of the invoice. If only a part is refunded, one line says so.
     """
     number, issued_on = _next_number(issuer, now)
-    told, part = (
-        invoice.snapshot,
-        Line(
-            kind="credit",
-            seats=invoice.snapshot["seats"],
-            months=0,
-            amount=refund.net,
-            first=0,
-            last=0,
-            unit=0,
-            monthly=0,
-            days_left=0,
-            days=0,
-        ),
-    )
-    snapshot = told | {
-        "lines": told["lines"] if refund.net == invoice.net else [part],
+    whole = refund.net == invoice.net
+    snapshot = invoice.snapshot | {
+        "lines": invoice.snapshot["lines"] if whole else [credit_line(refund.net, invoice.snapshot["seats"])],
         "credits": {"number": invoice.number, "issued_on": invoice.issued_on.isoformat()},
         "reason": refund.reason,
     }
@@ -119,10 +108,12 @@ def _paid_at(payment: Payment | None, now: datetime) -> datetime:
 
 
 def spend_numbers(issuer: Issuer, year: int, last: int, reason: str, now: datetime) -> list[str]:
-    """Records, in the open transaction, that the numbers up to `last` that no invoice here has are used already; those
-    that were not recorded before."""
+    """Records the numbers up to `last` that were issued after the copy was made, in the open transaction.
+
+    Returns those that were not recorded before.
+    """
     counter = _locked_counter(issuer, date(year, 1, 1))
-    numbers = [_printed(issuer, year, number) for number in range(counter.last_number + 1, last + 1)]
+    numbers = [_format_number(issuer, year, number) for number in range(counter.last_number + 1, last + 1)]
     counter.last_number = max(counter.last_number, last)
     db.session.add_all(
         SpentNumber(issuer_id=issuer.id, number=number, reason=reason, spent_at=now) for number in numbers
@@ -130,21 +121,56 @@ def spend_numbers(issuer: Issuer, year: int, last: int, reason: str, now: dateti
     return numbers
 
 
-def _columns(row: Issuer | Account, names: str) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in names.split()}
+def last_number(issuer: Issuer) -> str:
+    """The last number that was issued, or the one before the first."""
+    newest = select(InvoiceCounter).where(InvoiceCounter.issuer_id == issuer.id).order_by(InvoiceCounter.year.desc())
+    counter = db.session.scalars(newest.limit(1)).one_or_none()
+    return (
+        _format_number(issuer, counter.year, counter.last_number) if counter else _format_number(issuer, FIRST_YEAR, 0)
+    )
+
+
+class MissingNumbers(NamedTuple):
+    issuer_id: str
+    year: int
+    missing: int
+
+
+def missing_numbers() -> list[MissingNumbers]:
+    """Numbers that no document has and that are not recorded as spent."""
+    found = []
+    for counter in db.session.scalars(select(InvoiceCounter).order_by(InvoiceCounter.issuer_id, InvoiceCounter.year)):
+        known = sum(
+            db.session.scalars(
+                select(func.count())
+                .select_from(table)
+                .where(table.issuer_id == counter.issuer_id, table.number.contains(f"-{counter.year}-"))
+            ).one()
+            for table in (Invoice, SpentNumber)
+        )
+        if known != counter.last_number:
+            found.append(MissingNumbers(counter.issuer_id, counter.year, counter.last_number - known))
+    return found
+
+
+def _columns(row: Issuer | Account, names: Iterable[str]) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in names}
 
 
 def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
-    """The issuer's row is held until the number is committed: a rollback leaves no gap, and two never get the same."""
+    """The next number and the date to print.
+
+    The issuer's row stays locked until the commit: no two invoices get the same number, and a rollback leaves no gap.
+    """
     today = now.date()
     counter = _locked_counter(issuer, today)
     counter.last_number += 1
     counter.last_issued_on = max(counter.last_issued_on, today)
-    return _printed(issuer, today.year, counter.last_number), counter.last_issued_on
+    return _format_number(issuer, today.year, counter.last_number), counter.last_issued_on
 
 
 def _locked_counter(issuer: Issuer, day: date) -> InvoiceCounter:
-    """The counter of that day's year; made where the year has none yet."""
+    """The counter of that day's year. The first invoice of a year creates it."""
     db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
     counter = db.session.get(InvoiceCounter, (issuer.id, day.year), populate_existing=True)
     if counter is None:
@@ -153,29 +179,5 @@ def _locked_counter(issuer: Issuer, day: date) -> InvoiceCounter:
     return counter
 
 
-def last_number(issuer: Issuer) -> str:
-    """The last number that was given, or that which is before the first."""
-    newest = select(InvoiceCounter).where(InvoiceCounter.issuer_id == issuer.id).order_by(InvoiceCounter.year.desc())
-    counter = db.session.scalars(newest.limit(1)).one_or_none()
-    return _printed(issuer, counter.year, counter.last_number) if counter else _printed(issuer, FIRST_YEAR, 0)
-
-
-def gaps() -> list[tuple[str, int, int]]:
-    """Where numbers are missing: issuer, year, and how many neither a document has nor are recorded as spent."""
-    found = []
-    for counter in db.session.scalars(select(InvoiceCounter).order_by(InvoiceCounter.issuer_id, InvoiceCounter.year)):
-        numbers = sum(
-            db.session.scalars(
-                select(func.count())
-                .select_from(table)
-                .where(table.issuer_id == counter.issuer_id, table.number.contains(f"-{counter.year}-"))
-            ).one()
-            for table in (Invoice, SpentNumber)
-        )
-        if numbers != counter.last_number:
-            found.append((counter.issuer_id, counter.year, counter.last_number - numbers))
-    return found
-
-
-def _printed(issuer: Issuer, year: int, number: int) -> str:
+def _format_number(issuer: Issuer, year: int, number: int) -> str:
     return f"{issuer.invoice_prefix}-{year}-{number:06d}"

@@ -10,12 +10,12 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from ..db import NotFound, db
 from ..models.accounts import Account, Issuer
-from ..models.invoices import Invoice, Status, searched
+from ..models.invoices import Invoice, Status, search_key
 from ..models.subscriptions import Subscription
 
 
 def invoices_of(account_id: str) -> Sequence[Invoice]:
-    """Newest first."""
+    """All invoices and credit notes of an account, newest first."""
     return db.session.scalars(
         select(Invoice)
         .where(Invoice.account_id == account_id)
@@ -24,6 +24,7 @@ def invoices_of(account_id: str) -> Sequence[Invoice]:
 
 
 def find_invoice(account_id: str, invoice_id: str) -> Invoice:
+    """An invoice or credit note of this account. Raises NotFound."""
     invoice = db.session.scalars(
         select(Invoice).where(Invoice.id == invoice_id, Invoice.account_id == account_id)
     ).one_or_none()
@@ -33,25 +34,28 @@ def find_invoice(account_id: str, invoice_id: str) -> Invoice:
 
 
 def credit_notes_of(invoice: Invoice) -> Sequence[Invoice]:
-    """Those that refer to an invoice, in their order."""
+    """The credit notes of an invoice, oldest first."""
     query = select(Invoice).where(Invoice.credits_id == invoice.id, Invoice.account_id == invoice.account_id)
     return db.session.scalars(query.order_by(Invoice.issued_on, Invoice.number)).all()
 
 
 def invoice_of_payment(key: str) -> Invoice:
+    """The invoice of a captured payment."""
     return db.session.scalars(select(Invoice).where(Invoice.payment_key == key)).one()
 
 
 PAGE = 50
-FOUND = 100  # documents that a search looks at, of those that begin with what was typed
+SEARCH_LIMIT = 100  # matches that each query of a search reads
 Columns = Select[*tuple[Any, ...]]
-Key = tuple[date, str]  # day and number, where a page ended
-LAST = "\U0010ffff"  # no text that begins with `x` comes after `x` and this
+Position = tuple[date, str]  # the day and number of the document where a page ends
+AFTER_ALL = "\U0010ffff"  # sorts after every character, so a prefix p matches the range from p to p + AFTER_ALL
 
 
-class Listed(NamedTuple):
-    """A page and what it was chosen by. `before`, `next`: the keys where the last page and this one end, in the list's
-    order, None where there is no such page; `too_many`: more documents begin with what was typed than were looked at.
+class InvoicePage(NamedTuple):
+    """A page of the list, and the filters that it was made by.
+
+    `before` and `next` are positions in the list's order: where the previous page and this page end. They are None if
+    there is no such page. `too_many`: more documents match the search than were read.
     """
 
     invoices: Sequence[Invoice]
@@ -72,7 +76,7 @@ class Listed(NamedTuple):
 
     @property
     def chosen(self) -> dict[str, str | int | None]:
-        """What the links of the list keep, as it stands in the address."""
+        """The query parameters that the links of the list keep."""
         return {
             "year": self.year,
             "subscription": self.subscription,
@@ -82,54 +86,69 @@ class Listed(NamedTuple):
         }
 
 
-def listed(account_id: str, asked: Mapping[str, str]) -> Listed:
-    """`asked` is as typed in the address: `year`, `subscription`, `status`, `search`, `order`, `before`. What names
-    nothing of ours is ignored."""
-    owned = select(Subscription.id, Subscription.product, Subscription.tenant)
-    subscriptions = db.session.execute(
-        owned.where(Subscription.account_id == account_id).order_by(Subscription.product, Subscription.tenant)
-    ).all()
-    years = list(_years(account_id))
-    year = next((year for year in years if str(year) == asked.get("year")), None)
-    subscription = next((row.id for row in subscriptions if row.id == asked.get("subscription")), None)
-    status = next((one.value for one in Status if one == asked.get("status")), None)
-    search = " ".join(asked.get("search", "").replace("\0", " ").split())[:100]
-    oldest_first, key = asked.get("order") == "oldest", _parse_key(asked.get("before", ""))
+class Filters(NamedTuple):
+    """`subscription` is an id of the account's own. The page begins after `position`, in the list's order."""
 
+    year: int | None
+    subscription: str | None
+    status: str | None
+    oldest_first: bool
+    position: Position | None
+
+
+def list_invoices(account_id: str, parameters: Mapping[str, str]) -> InvoicePage:
+    """A page of the account's invoices and credit notes.
+
+    `parameters` are the query parameters `year`, `subscription`, `status`, `search`, `order` and `before`. Invalid
+    values and ids of other accounts are ignored.
+    """
+    query = select(Subscription.id, Subscription.product, Subscription.tenant)
+    query = query.where(Subscription.account_id == account_id).order_by(Subscription.product, Subscription.tenant)
+    subscriptions = db.session.execute(query).all()
+    years = list(_years(account_id))
+    search = " ".join(parameters.get("search", "").replace("\0", " ").split())[:100]
+    filters = Filters(
+        year=next((year for year in years if str(year) == parameters.get("year")), None),
+        subscription=next((row.id for row in subscriptions if row.id == parameters.get("subscription")), None),
+        status=next((status.value for status in Status if status == parameters.get("status")), None),
+        oldest_first=parameters.get("order") == "oldest",
+        position=_parse_position(parameters.get("before", "")),
+    )
     if search:
-        found, too_many = _found(account_id, searched(search), years, oldest_first)
-        rows = _picked(found, year, subscription, status, oldest_first, key)
+        matches, too_many = _search(account_id, search_key(search), years, filters.oldest_first)
+        rows = _filter_matches(matches, filters)
     else:
-        rows, too_many = _read(account_id, year, subscription, status, oldest_first, key), False
+        rows, too_many = _read_page(account_id, filters), False
     page = rows[:PAGE]
-    return Listed(
+    return InvoicePage(
         invoices=page,
         years=years,
         subscriptions=[(row.id, row.product, row.tenant) for row in subscriptions],
-        year=year,
-        subscription=subscription,
-        status=status,
+        year=filters.year,
+        subscription=filters.subscription,
+        status=filters.status,
         search=search,
-        oldest_first=oldest_first,
-        before=asked.get("before") if key else None,
+        oldest_first=filters.oldest_first,
+        before=parameters.get("before") if filters.position else None,
         next=f"{page[-1].issued_on.isoformat()}.{page[-1].number}" if len(rows) > PAGE else None,
         too_many=too_many,
     )
 
 
-def newest(account_id: str, count: int) -> Sequence[Invoice]:
+def newest_invoices(account_id: str, count: int) -> Sequence[Invoice]:
+    """The newest invoices and credit notes of an account."""
     query = select(Invoice).where(Invoice.account_id == account_id)
     return db.session.scalars(query.order_by(Invoice.issued_on.desc(), Invoice.number.desc()).limit(count)).all()
 
 
-def of_subscription(subscription_id: str, count: int) -> Sequence[Invoice]:
-    """The newest of one subscription; it is one of the account's own."""
+def newest_of_subscription(subscription_id: str, count: int) -> Sequence[Invoice]:
+    """The newest of one subscription. The caller has checked that it is the account's own."""
     query = select(Invoice).where(Invoice.subscription_id == subscription_id)
     return db.session.scalars(query.order_by(Invoice.issued_on.desc(), Invoice.number.desc()).limit(count)).all()
 
 
 def _years(account_id: str) -> Iterator[int]:
-    """Those with a document, the newest first: one look into the index for each."""
+    """The years that have a document, newest first. Each takes one look-up in the index."""
     days = select(Invoice.issued_on).where(Invoice.account_id == account_id).order_by(Invoice.issued_on.desc()).limit(1)
     day = db.session.scalars(days).first()
     while day is not None:
@@ -137,73 +156,76 @@ def _years(account_id: str) -> Iterator[int]:
         day = db.session.scalars(days.where(Invoice.issued_on < date(day.year, 1, 1))).first()
 
 
-def _read(
-    account_id: str, year: int | None, subscription: str | None, status: str | None, oldest_first: bool, key: Key | None
-) -> Sequence[Invoice]:
-    """A page and one more, each from one index. `subscription` is one of the account's own."""
-    if subscription is None:
+def _read_page(account_id: str, filters: Filters) -> Sequence[Invoice]:
+    """A page and one row more. Each combination of filters has an index (see Invoice)."""
+    if filters.subscription is None:
         query = select(Invoice).where(Invoice.account_id == account_id)
     else:
-        query = select(Invoice).where(Invoice.subscription_id == subscription)
-    if status is not None:
-        query = query.where(Invoice.status == status)
-    if year is not None:
-        query = query.where(Invoice.issued_on.between(date(year, 1, 1), date(year, 12, 31)))
-    here = tuple_(Invoice.issued_on, Invoice.number)
-    if key is not None:
-        query = query.where(here > tuple_(*key) if oldest_first else here < tuple_(*key))
+        query = select(Invoice).where(Invoice.subscription_id == filters.subscription)
+    if filters.status is not None:
+        query = query.where(Invoice.status == filters.status)
+    if filters.year is not None:
+        query = query.where(Invoice.issued_on.between(date(filters.year, 1, 1), date(filters.year, 12, 31)))
     order = (Invoice.issued_on, Invoice.number)
-    query = query.order_by(*(column if oldest_first else column.desc() for column in order))
+    if filters.position is not None:
+        here, position = tuple_(*order), tuple_(*filters.position)
+        query = query.where(here > position if filters.oldest_first else here < position)
+    query = query.order_by(*(column if filters.oldest_first else column.desc() for column in order))
     return db.session.scalars(query.limit(PAGE + 1)).all()
 
 
-def _found(account_id: str, typed: str, years: Sequence[int], oldest_first: bool) -> tuple[set[Row[Any]], bool]:
-    """Documents whose number or purchase order begins with what was typed, whose number does so after its prefix
-    (`2027-0000`), or ends in it (`42`); FOUND of each at most, and whether there are more."""
+def _search(account_id: str, typed: str, years: Sequence[int], oldest_first: bool) -> tuple[set[Row[Any]], bool]:
+    """The documents that match, at most SEARCH_LIMIT for each query, and whether there are more.
+
+    What was typed may be the begin of a number, with its prefix or without (`2027-0000`); the number within a year
+    (`42`); or the begin of a purchase order.
+    """
     prefix = db.session.scalars(
         select(Issuer.invoice_prefix).join(Account, Account.issuer_id == Issuer.id).where(Account.id == account_id)
     ).one()
-    ours = select(Invoice.id, Invoice.issued_on, Invoice.number, Invoice.subscription_id, Invoice.status)
-    ours = ours.where(Invoice.account_id == account_id).limit(FOUND + 1)
+    columns = select(Invoice.id, Invoice.issued_on, Invoice.number, Invoice.subscription_id, Invoice.status)
+    documents = columns.where(Invoice.account_id == account_id).limit(SEARCH_LIMIT + 1)
     number, order, day = Invoice.number_key, Invoice.order_key, Invoice.issued_on
 
-    def turned(query: Columns, *by: InstrumentedAttribute[Any]) -> Columns:
-        return query.order_by(*(one if oldest_first else one.desc() for one in by))
+    def ordered(query: Columns, *by: InstrumentedAttribute[Any]) -> Columns:
+        return query.order_by(*(column if oldest_first else column.desc() for column in by))
 
-    begun = (typed, searched(f"{prefix}-{typed}"))
-    queries: list[Columns] = [turned(ours.where(number >= text, number <= text + LAST), number) for text in begun]
-    queries.append(turned(ours.where(order == typed), day))
-    queries.append(turned(ours.where(order > typed, order <= typed + LAST), order, day))
+    queries: list[Columns] = [
+        ordered(documents.where(number >= begin, number <= begin + AFTER_ALL), number)
+        for begin in (typed, search_key(f"{prefix}-{typed}"))
+    ]
+    queries.append(ordered(documents.where(order == typed), day))
+    queries.append(ordered(documents.where(order > typed, order <= typed + AFTER_ALL), order, day))
     if re.fullmatch("[0-9]{1,9}", typed):
-        queries.append(ours.where(number.in_([searched(f"{prefix}-{year}-{int(typed):06d}") for year in years])))
-    found = [db.session.execute(query).all() for query in queries]
-    return {one for some in found for one in some[:FOUND]}, any(len(some) > FOUND for some in found)
+        numbers = [search_key(f"{prefix}-{year}-{int(typed):06d}") for year in years]
+        queries.append(documents.where(number.in_(numbers)))
+    results = [db.session.execute(query).all() for query in queries]
+    matches = {row for rows in results for row in rows[:SEARCH_LIMIT]}
+    return matches, any(len(rows) > SEARCH_LIMIT for rows in results)
 
 
-def _picked(
-    found: set[Row[Any]],
-    year: int | None,
-    subscription: str | None,
-    status: str | None,
-    oldest_first: bool,
-    key: Key | None,
-) -> Sequence[Invoice]:
-    """Of the few that a search found, what `_read` would read."""
-    kept = {
+def _filter_matches(matches: set[Row[Any]], filters: Filters) -> Sequence[Invoice]:
+    """A page and one row more of what a search found, by the same filters as `_read_page`."""
+    ids_by_position = {
         (row.issued_on, row.number): row.id
-        for row in found
-        if (year is None or row.issued_on.year == year)
-        and (subscription is None or row.subscription_id == subscription)
-        and (status is None or row.status == status)
+        for row in matches
+        if (filters.year is None or row.issued_on.year == filters.year)
+        and (filters.subscription is None or row.subscription_id == filters.subscription)
+        and (filters.status is None or row.status == filters.status)
     }
-    keys = [one for one in kept if key is None or (one > key if oldest_first else one < key)]
-    ids = [kept[one] for one in sorted(keys, reverse=not oldest_first)[: PAGE + 1]]
-    read = {one.id: one for one in db.session.scalars(select(Invoice).where(Invoice.id.in_(ids)))} if ids else {}
-    return [read[one] for one in ids]
+    positions = sorted(ids_by_position, reverse=not filters.oldest_first)
+    if filters.position is not None:
+        start = filters.position
+        positions = [here for here in positions if (here > start if filters.oldest_first else here < start)]
+    ids = [ids_by_position[position] for position in positions[: PAGE + 1]]
+    if not ids:
+        return []
+    invoices = {invoice.id: invoice for invoice in db.session.scalars(select(Invoice).where(Invoice.id.in_(ids)))}
+    return [invoices[invoice_id] for invoice_id in ids]
 
 
-def _parse_key(text: str) -> Key | None:
-    """`2027-01-15.MQ-2027-000003`: where the last page ended; None for anything else."""
+def _parse_position(text: str) -> Position | None:
+    """`2027-01-15.MQ-2027-000003`, where the previous page ended. None for anything else."""
     day, _, number = text.partition(".")
     try:
         return (date.fromisoformat(day), number) if number else None

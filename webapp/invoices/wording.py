@@ -1,8 +1,8 @@
-"""Every word of an invoice or a credit note, in the language that is forced: page and data say the same."""
+"""The words of an invoice or a credit note, the same in the PDF and in the XML. The caller forces the language."""
 
 import re
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask_babel import gettext
 
@@ -14,8 +14,15 @@ from .bill import Bill
 from .facturx import Words
 
 
+class LineWords(NamedTuple):
+    """What a line is for, and how its amount comes about; the latter is empty for a part of an invoice."""
+
+    label: str
+    calculation: str
+
+
 def words_of(bill: Bill) -> Words:
-    """What the data tell in words."""
+    """The texts of the XML."""
     return Words(
         lines=[(f"{bill.product} – {label}", note) for label, note in (_line(bill, line) for line in bill.lines)],
         notes=_notes(bill),
@@ -27,7 +34,7 @@ def words_of(bill: Bill) -> Words:
 
 
 def page_of(bill: Bill) -> dict[str, Any]:
-    """What templates/invoices/invoice.typ prints."""
+    """What templates/invoices/invoice.typ prints, each amount and date as text."""
     total = formats.money(bill.total, bill.currency)
     parties = [_party(gettext("Seller"), bill.seller), _party(gettext("Customer"), bill.buyer)]
     if bill.delivery:
@@ -56,7 +63,7 @@ def page_of(bill: Bill) -> dict[str, Any]:
         "lines": [_row(bill, index) for index in range(len(bill.lines))],
         "sums": [
             [gettext("Total before tax"), formats.money(bill.net, bill.currency)],
-            [_tax_name(bill), formats.money(bill.tax, bill.currency)],
+            [tax_name(bill.treatment, bill.rate), formats.money(bill.tax, bill.currency)],
         ],
         "total": [gettext("Total with tax"), total],
         "settled": [[_paid(bill), total], [gettext("Amount due"), formats.money(0, bill.currency)]],
@@ -104,25 +111,30 @@ def _party(title: str, party: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _row(bill: Bill, index: int) -> list[str]:
-    """Description, what explains it, quantity, unit price, VAT and amount."""
+    """The cells: description, explanation, quantity, unit price, VAT and amount."""
     line, (label, note) = bill.lines[index], _line(bill, bill.lines[index])
     tier, several = line["kind"] == "tier", len(set(bill.spans)) > 1
-    plain = tier and line["months"] == 1  # its columns say all
+    explained = tier and line["months"] == 1  # by its quantity and unit price
     return [
         label,
-        " · ".join(part for part in ("" if plain else note, _span(bill.spans[index]) if several else "") if part),
+        " · ".join(part for part in ("" if explained else note, _span(bill.spans[index]) if several else "") if part),
         formats.number(line["seats"] if tier else 1),
         formats.money(line["unit"] * line["months"] if tier else line["amount"], bill.currency),
-        "–" if bill.treatment is Treatment.OUTSIDE_EU else formats.percent(bill.rate),
+        "–" if bill.treatment in (Treatment.OVERSEAS, Treatment.OUTSIDE_EU) else formats.percent(bill.rate),
         formats.money(line["amount"], bill.currency),
     ]
 
 
 def _line(bill: Bill, line: Line) -> tuple[str, str]:
-    """What a line is for, and how its amount comes about: the words of the `line` macro."""
+    """A line of the document, and what explains it."""
+    words = line_words(line, bill.currency, bill.credits[0] if bill.credits else bill.number)
+    return words.label, words.calculation or bill.reason
+
+
+def line_words(line: Line, currency: str, credited: str = "") -> LineWords:
+    """Of a quote or a document; `credited` is the number of the invoice that a credit note corrects."""
     if line["kind"] not in ("tier", "proration"):
-        number = bill.credits[0] if bill.credits else bill.number
-        return gettext("Partial refund of invoice %(number)s", number=number), bill.reason
+        return LineWords(gettext("Partial refund of invoice %(number)s", number=credited), "")
     months = " × " + ngettext("%(n)s month", "%(n)s months", line["months"]) if line["months"] > 1 else ""
     if line["kind"] == "tier":
         first, last = formats.number(line["first"]), formats.number(line["last"])
@@ -131,30 +143,34 @@ def _line(bill: Bill, line: Line) -> tuple[str, str]:
             if first == last
             else gettext("Seats %(first)s to %(last)s", first=first, last=last)
         )
-        return label, f"{formats.number(line['seats'])} × {formats.money(line['unit'], bill.currency)}{months}"
+        return LineWords(label, f"{formats.number(line['seats'])} × {formats.money(line['unit'], currency)}{months}")
     if line["days_left"] < line["days"]:
         label = ngettext("%(n)s seat for the days left", "%(n)s seats for the days left", line["seats"])
     else:
         label = ngettext("%(n)s seat for the whole period", "%(n)s seats for the whole period", line["seats"])
     days = gettext("%(left)s of %(days)s days", left=line["days_left"], days=line["days"])
-    return label, f"{formats.money(line['monthly'], bill.currency)}{months} × {days}"
+    return LineWords(label, f"{formats.money(line['monthly'], currency)}{months} × {days}")
 
 
-def _tax_name(bill: Bill) -> str:
-    """The words of the `tax_name` macro."""
-    if bill.treatment is Treatment.REVERSE_CHARGE:
+def tax_name(treatment: str, rate: int) -> str:
+    """Of the tax in the sums; `rate` in basis points."""
+    if treatment == Treatment.REVERSE_CHARGE:
         return gettext("VAT: reverse charge, due by the customer")
-    if bill.treatment is Treatment.OUTSIDE_EU:
+    if treatment == Treatment.OVERSEAS:
+        return gettext("VAT: not applicable in Guyane and Mayotte")
+    if treatment == Treatment.OUTSIDE_EU:
         return gettext("VAT: not applicable outside the European Union")
-    return gettext("VAT %(rate)s", rate=formats.percent(bill.rate))
+    return gettext("VAT %(rate)s", rate=formats.percent(rate))
 
 
 def _exemption(bill: Bill) -> str:
-    """Why there is no VAT, by the article that says so; empty where there is."""
+    """Why there is no VAT, with the article of law. Empty if there is."""
     if bill.treatment is Treatment.REVERSE_CHARGE:
         return gettext(
             "Reverse charge: VAT is due by the customer (CGI art. 283-2; Directive 2006/112/EC, art. 44 and 196)."
         )
+    if bill.treatment is Treatment.OVERSEAS:
+        return gettext("VAT not applicable: customer established in Guyane or Mayotte (CGI art. 294).")
     if bill.treatment is Treatment.OUTSIDE_EU:
         return gettext(
             "VAT not applicable: service to a customer established outside the European Union (CGI art. 259-1)."
@@ -167,7 +183,7 @@ def _debits(bill: Bill) -> str:
 
 
 def _notes(bill: Bill) -> dict[str, str]:
-    """By subject code, what French law has every invoice between firms say (C. com. art. L441-9)."""
+    """The notes that French law requires between businesses, by subject code (C. com. art. L441-9)."""
     points, indemnity = bill.late_payment["points"], bill.late_payment["indemnity"]
     notes = {
         "PMD": gettext(
@@ -200,7 +216,7 @@ def _paid(bill: Bill) -> str:
 
 
 def _legal(seller: Mapping[str, Any]) -> str:
-    """`SAS au capital de 50 000 € · RCS Paris 900 100 207`: what the seller must say of itself on every document."""
+    """`SAS au capital de 50 000 € · RCS Paris 900 100 207`: what the seller must state on every document."""
     form, capital, register = (seller.get(name) for name in ("legal_form", "share_capital", "register"))
     siren = seller["siren"]
     company = (
@@ -213,5 +229,5 @@ def _legal(seller: Mapping[str, Any]) -> str:
 
 
 def _whole(cents: int) -> str:
-    """Euros, without the cents where there are none."""
+    """An amount in euros, without cents if there are none."""
     return re.sub(r"[.,]00(?=\D|$)", "", formats.money(cents))

@@ -1,7 +1,7 @@
-"""What an accountant takes of a year: every invoice and credit note as PDF and XML, a journal of them, and a manifest.
+"""A year for the accountant: a ZIP of every invoice and credit note as PDF and XML, a journal, and a manifest.
 
-It is made on the way to its reader, document by document, and no transaction is open meanwhile. Its directory and its
-manifest come last: what breaks off before is no ZIP file.
+It is made while it is sent, document by document, with no transaction open. The manifest and the directory of the ZIP
+come last, so an archive that broke off is not a valid ZIP file.
 """
 
 import csv
@@ -26,27 +26,29 @@ from . import documents
 
 log = logging.getLogger(__name__)
 PAGE = 200
-STEP = 20  # documents that are made in one request
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # what a spreadsheet would compute
+STEP = 20  # documents to make in one request
+FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # what a spreadsheet would run as a formula
 
 
 class Progress(NamedTuple):
+    """How many documents of a year are made, of how many."""
+
     made: int
     all: int
 
 
 def progress(account_id: str, year: int) -> Progress:
-    """How many of the year's documents are made; NotFound where there is none."""
-    of = select(func.count(), func.count(InvoiceDocument.invoice_id)).select_from(Invoice)
-    of = of.outerjoin(InvoiceDocument, InvoiceDocument.invoice_id == Invoice.id)
-    count, made = db.session.execute(of.where(*_within(account_id, year))).one()
+    """How many of the year's documents are made. Raises NotFound if the year has none."""
+    query = select(func.count(), func.count(InvoiceDocument.invoice_id)).select_from(Invoice)
+    query = query.outerjoin(InvoiceDocument, InvoiceDocument.invoice_id == Invoice.id)
+    count, made = db.session.execute(query.where(*_within(account_id, year))).one()
     if count == 0:
         raise NotFound(year)
     return Progress(made, count)
 
 
 def prepare(account_id: str, year: int) -> None:
-    """Makes some of the documents that are not made yet."""
+    """Makes up to STEP documents that are not made yet. Raises DocumentNotMade."""
     is_made = select(InvoiceDocument.invoice_id).where(InvoiceDocument.invoice_id == Invoice.id).exists()
     missing = select(Invoice.id).where(*_within(account_id, year), ~is_made)
     ids = db.session.scalars(missing.order_by(Invoice.issued_on, Invoice.number).limit(STEP)).all()
@@ -55,13 +57,13 @@ def prepare(account_id: str, year: int) -> None:
 
 
 def check(account_id: str, year: int) -> None:
-    """Raises NotFound where the account has no document of that year."""
+    """Raises NotFound if the account has no document of that year."""
     if db.session.scalars(select(Invoice.id).where(*_within(account_id, year)).limit(1)).first() is None:
         raise NotFound(year)
 
 
 def archive(account_id: str, year: int) -> Iterator[bytes]:
-    """The ZIP file, part by part. A fault on the way is logged and raised: what was sent is not whole."""
+    """The ZIP file, part by part. An error on the way is logged and raised; the file then stays incomplete."""
     try:
         yield from _archive(account_id, year)
     except Exception:
@@ -71,28 +73,28 @@ def archive(account_id: str, year: int) -> Iterator[bytes]:
 
 
 def _archive(account_id: str, year: int) -> Iterator[bytes]:
-    sent, manifest, journal = _Sent(), [], _Journal(account_id)
-    whole = ZipFile(sent, "w")  # never closed on a fault: that would write its directory
+    buffer, manifest, journal = _Buffer(), [], _Journal(account_id)
+    zip_file = ZipFile(buffer, "w")  # not closed after an error: closing would write the directory
     names: set[str] = set()
 
     def add(name: str, body: bytes, day: date) -> bytes:
         manifest.append(f"{hashlib.sha256(body).hexdigest()}  {name}\n")
-        return _entry(whole, sent, name, body, day)
+        return _write_entry(zip_file, buffer, name, body, day)
 
     day = date(year, 12, 31)
-    for invoice, pdf, xml in _made(account_id, year):
+    for invoice, pdf, xml in _documents(account_id, year):
         day, stem = invoice.issued_on, _stem(invoice, names)
         journal.add(invoice)
         yield add(f"{stem}.pdf", pdf, day)
         yield add(f"{stem}.xml", xml, day)
-    yield add(f"journal-{year}.csv", journal.written(), day)
-    yield _entry(whole, sent, "MANIFEST.sha256", "".join(manifest).encode(), day)
-    whole.close()
-    yield sent.taken()
+    yield add(f"journal-{year}.csv", journal.content(), day)
+    yield _write_entry(zip_file, buffer, "MANIFEST.sha256", "".join(manifest).encode(), day)
+    zip_file.close()
+    yield buffer.take()
 
 
-def _made(account_id: str, year: int) -> Iterator[tuple[Invoice, bytes, bytes]]:
-    """The documents of the year until now, in their order; nothing of one is kept when the next is made."""
+def _documents(account_id: str, year: int) -> Iterator[tuple[Invoice, bytes, bytes]]:
+    """Each document of the year so far, in order. Only one is held in memory at a time."""
     key = tuple_(Invoice.issued_on, Invoice.number)
     ours = select(Invoice.id, Invoice.issued_on, Invoice.number).where(*_within(account_id, year))
     backwards = ours.order_by(Invoice.issued_on.desc(), Invoice.number.desc())
@@ -119,25 +121,25 @@ def _within(account_id: str, year: int) -> tuple[ColumnElement[bool], ...]:
 
 
 def _stem(invoice: Invoice, names: set[str]) -> str:
-    """The name of a document's files, without its ending: ASCII letters, digits and hyphens, and each once."""
-    stem = wished = documents.filename(invoice).removesuffix(".pdf")
+    """A unique file name without ending: ASCII letters, digits and hyphens. Adds it to `names`."""
+    stem = base = documents.filename(invoice).removesuffix(".pdf")
     count = 1
     while stem in names:
         count += 1
-        stem = f"{wished}-{count}"
+        stem = f"{base}-{count}"
     names.add(stem)
     return stem
 
 
-def _entry(whole: ZipFile, sent: "_Sent", name: str, body: bytes, day: date) -> bytes:
+def _write_entry(zip_file: ZipFile, buffer: "_Buffer", name: str, body: bytes, day: date) -> bytes:
     info = ZipInfo(name, (min(max(day.year, 1980), 2107), day.month, day.day, 0, 0, 0))
     info.external_attr = 0o644 << 16
-    whole.writestr(info, body)
-    return sent.taken()
+    zip_file.writestr(info, body)
+    return buffer.take()
 
 
-class _Sent(io.RawIOBase):
-    """What a ZIP file is written to: it is taken away as it comes."""
+class _Buffer(io.RawIOBase):
+    """A file that a ZIP is written to. `take` returns what was written since the last call."""
 
     def __init__(self) -> None:
         self.parts: list[bytes] = []
@@ -149,13 +151,16 @@ class _Sent(io.RawIOBase):
         self.parts.append(bytes(part))  # type: ignore[call-overload]
         return len(self.parts[-1])
 
-    def taken(self) -> bytes:
+    def take(self) -> bytes:
         parts, self.parts = self.parts, []
         return b"".join(parts)
 
 
 class _Journal:
-    """One line a document, as a spreadsheet of the reader's language opens it; a credit note's amounts are negative."""
+    """A CSV file with one line for each document, in the format of a spreadsheet in the reader's language.
+
+    The amounts of a credit note are negative.
+    """
 
     def __init__(self, account_id: str) -> None:
         ours = select(Subscription.id, Subscription.tenant).where(Subscription.account_id == account_id)
@@ -183,25 +188,25 @@ class _Journal:
         )
 
     def add(self, invoice: Invoice) -> None:
-        told, sign = invoice.snapshot, -1 if invoice.kind == "credit_note" else 1
-        start, end = map(date.fromisoformat, told["period"])
+        snapshot, sign = invoice.snapshot, -1 if invoice.kind == "credit_note" else 1
+        start, end = map(date.fromisoformat, snapshot["period"])
         net, tax, total = (self._decimal(sign * cents) for cents in (invoice.net, invoice.tax, invoice.total))
-        subscription = f"{told['product']} ({self.tenants.get(invoice.subscription_id, '')})"
+        subscription = f"{snapshot['product']} ({self.tenants.get(invoice.subscription_id, '')})"
         self.writer.writerow(
             [
-                _inert(invoice.number),
+                _safe_cell(invoice.number),
                 invoice.issued_on,
                 self.kinds[invoice.kind],
-                _inert(told.get("credits", {}).get("number", "")),
-                _inert(subscription),
+                _safe_cell(snapshot.get("credits", {}).get("number", "")),
+                _safe_cell(subscription),
                 start,
                 end - timedelta(days=1),
                 net,
-                self._decimal(told["tax_rate"]),
+                self._decimal(snapshot["tax_rate"]),
                 tax,
                 total,
                 invoice.currency,
-                _inert(invoice.purchase_order or ""),
+                _safe_cell(invoice.purchase_order or ""),
             ]
         )
 
@@ -209,11 +214,11 @@ class _Journal:
         printed = f"{Decimal(hundredths).scaleb(-2):.2f}"
         return printed.replace(".", ",") if self.french else printed
 
-    def written(self) -> bytes:
+    def content(self) -> bytes:
         return self.file.getvalue().encode("utf-8-sig", "replace")
 
 
-def _inert(text: str) -> str:
-    """One line that no spreadsheet computes."""
-    line = "".join(letter if letter.isprintable() else " " for letter in text)
+def _safe_cell(text: str) -> str:
+    """The text as one line that no spreadsheet runs as a formula."""
+    line = "".join(character if character.isprintable() else " " for character in text)
     return f"'{line}" if FORMULA.match(text) or text[:1] in ("\t", "\r", "\n") else line

@@ -1,4 +1,4 @@
-"""The tables, a module a noun. What the code must never do, a constraint or a partial unique index refuses.
+"""The tables, one module for each noun. Constraints and partial unique indexes refuse invalid states.
 
 Importing this package registers every table.
 """

@@ -1,4 +1,4 @@
-"""Sessions, links that set a password, and counted attempts."""
+"""Sessions, links that reset a password, and rate limits."""
 
 from datetime import datetime
 
@@ -10,8 +10,10 @@ from .columns import Id, one_of
 
 
 class PasswordReset(Model):
-    """A link that was mailed, known by the hash of its token. An unknown e-mail leaves a row, too, of nobody: so both
-    take as long."""
+    """A mailed link, found by the hash of its token.
+
+    An unknown e-mail leaves a row without an owner, so that both requests take the same time.
+    """
 
     __tablename__ = "password_reset"
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
@@ -20,7 +22,7 @@ class PasswordReset(Model):
 
 
 class RateLimit(Model):
-    """How often something was asked for in a window that ends; `key` tells by a keyed hash who asked."""
+    """How often something was requested in a time window. `key` contains a keyed hash of who requested it."""
 
     __tablename__ = "rate_limit"
     key: Mapped[str] = mapped_column(String(160), primary_key=True)
@@ -29,10 +31,10 @@ class RateLimit(Model):
 
 
 class OwnerSession(Model):
-    """A signed-in browser, known by the hash of the token in its cookie; `id` is what its owner ends it by.
+    """A signed-in browser, found by the hash of the token in its cookie. Its owner ends it by its `id`.
 
-    `ended` is why, where it was ended elsewhere. `id_token` is what its provider wants to see to end it there, too.
-    No address of the network is kept: who reads the list knows their browsers, and nobody else is to follow them.
+    `ended` says why it was ended from elsewhere. The provider needs `id_token` to end its own session.
+    No IP address is stored: the owner recognises the browser, and nobody else should trace it.
     """
 
     __tablename__ = "owner_session"

@@ -1,17 +1,19 @@
-"""Who sells, who buys, and who signs in: issuers, accounts and their owners."""
+"""Issuers (sellers), accounts (customers) and the owners who sign in."""
+
+from typing import Any
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db import Model, new_id
-from ..domain.tax import Treatment, treatment
+from ..domain.tax import TaxTerms, tax_terms
 from .columns import Id
 
 
 class Issuer(Model):
-    """Who sells and numbers invoices. `share_capital` in cents of euro; `register` is the town of its trade register.
+    """A seller, who numbers its invoices. `share_capital` in cents of euro; `register`: the town of its trade register.
 
-    `vat_on_debits`: it chose to owe VAT with the invoice and not with the payment, which invoices must say.
+    `vat_on_debits`: it chose to owe VAT from the invoice on, not from the payment on. Invoices must say so.
     """
 
     __tablename__ = "issuer"
@@ -31,7 +33,7 @@ class Issuer(Model):
 
 
 class Account(Model):
-    """A customer organisation: who it is, where its bills go, and the zone in which its days begin."""
+    """A customer organisation: its billing information, its time zone and its account manager."""
 
     __tablename__ = "account"
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
@@ -54,8 +56,15 @@ class Account(Model):
     issuer: Mapped[Issuer] = relationship(lazy="raise_on_sql")
 
     @property
-    def tax_treatment(self) -> Treatment:
-        return treatment(self.country, self.vat_number)
+    def tax_terms(self) -> TaxTerms:
+        return tax_terms(self.country, self.vat_number)
+
+    @property
+    def buyer(self) -> dict[str, Any]:
+        """What an invoice prints of the customer; frozen with the tax that is computed for it."""
+        names = ["legal_name", "street", "postal_code", "city", "country", "siren", "vat_number", "purchase_order"]
+        email = next(iter(self.billing_emails), None)
+        return {**{name: getattr(self, name) for name in names}, "email": email}
 
 
 class Owner(Model):

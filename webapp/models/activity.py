@@ -1,4 +1,4 @@
-"""What happened on an account, and what its owner wrote to the account manager."""
+"""What happened on an account, and its cases."""
 
 from datetime import datetime
 from typing import Any
@@ -10,7 +10,7 @@ from ..db import Instant, Model
 
 
 class Case(Model):
-    """What an owner wrote to the account manager."""
+    """A message from an owner to the account manager."""
 
     __tablename__ = "contact_case"
     number: Mapped[str] = mapped_column(String(20), primary_key=True)
@@ -22,7 +22,7 @@ class Case(Model):
 
 
 class Activity(Model):
-    """What happened, written in the transaction of the change that it tells of. `by` is None for the portal itself."""
+    """A record of a change, written in the same transaction. `by` is None if the portal itself made the change."""
 
     __tablename__ = "activity"
     __table_args__ = (Index("ix_activity_listed", "account_id", "id"),)

@@ -1,4 +1,4 @@
-"""Issued invoices and credit notes, their numbers and their documents."""
+"""Invoices and credit notes, their numbers and their documents."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -10,11 +10,11 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from .columns import Currency, Id, one_of
+from .columns import Cents, Currency, Id, one_of
 
 
 class InvoiceCounter(Model):
-    """The last number given, by issuer and year: its row lock is what keeps the numbers without a gap."""
+    """The last number issued, by issuer and year. The lock of its row keeps the numbers without gaps."""
 
     __tablename__ = "invoice_counter"
     issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"), primary_key=True)
@@ -24,7 +24,7 @@ class InvoiceCounter(Model):
 
 
 class SpentNumber(Model):
-    """A number that no invoice here has, and none ever will: it was given after a copy was made that was restored."""
+    """A number that no invoice here has, and none ever will: it was issued after the copy that was restored."""
 
     __tablename__ = "spent_number"
     issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"), primary_key=True)
@@ -34,7 +34,7 @@ class SpentNumber(Model):
 
 
 class Status(StrEnum):
-    """What the list can be narrowed to."""
+    """The statuses that the list can be filtered by."""
 
     PAID = "paid"
     PARTLY_CREDITED = "partly_credited"
@@ -46,28 +46,30 @@ STATUS = (
     "status = CASE WHEN kind = 'credit_note' THEN 'credit_note' WHEN credited = 0 THEN 'paid' "
     "WHEN credited < total THEN 'partly_credited' ELSE 'credited' END"
 )
-# Compared letter by letter, so that what begins with something is a range of the index in any locale.
+# Collation C compares byte by byte, so a search by prefix can use the index in any locale.
 Key = String(300).with_variant(String(300, collation="C"), "postgresql")
 
 
-def searched(text: str) -> str:
-    """As a number or a purchase order is searched: no matter its capitals."""
+def search_key(text: str) -> str:
+    """The form in which invoice numbers and purchase orders are searched, without regard to case."""
     return text.casefold()
 
 
 def _key(column: str) -> Callable[[DefaultExecutionContext], str | None]:
-    def made(context: DefaultExecutionContext) -> str | None:
-        text = context.get_current_parameters()[column]
-        return None if text is None else searched(text)
+    """The default of a search column: the search key of `column`."""
 
-    return made
+    def default(context: DefaultExecutionContext) -> str | None:
+        text = context.get_current_parameters()[column]
+        return None if text is None else search_key(text)
+
+    return default
 
 
 class Invoice(Model):
-    """Issued with a capture and never changed: seller, buyer, lines and dates are a snapshot. Amounts in cents.
+    """Issued when a payment is captured. Seller, buyer, lines and dates are a snapshot that never changes.
 
-    A credit note is one of these, too: it `credits` the invoice that it refers to, and its amounts are positive.
-    What moves with the credit notes is kept beside, for the list: how much of `total` they `credited`, and the status.
+    Amounts are in cents. A credit note is an invoice, too: `credits_id` is the invoice that it corrects, and its
+    amounts are positive. `credited` (how much of `total` was credited) and `status` do change, for the list's filters.
     """
 
     __tablename__ = "invoice"
@@ -78,7 +80,7 @@ class Invoice(Model):
         CheckConstraint("(kind = 'credit_note') = (credits_id IS NOT NULL)", name="credits"),
         CheckConstraint("credited BETWEEN 0 AND total", name="credited"),
         CheckConstraint(STATUS, name="status"),
-        # The list, with and without each of its two filters, and what is typed.
+        # For the list with each combination of its filters, and for the search.
         Index("ix_invoice_listed", "account_id", "issued_on", "number"),
         Index("ix_invoice_status", "account_id", "status", "issued_on", "number"),
         Index("ix_invoice_subscription", "subscription_id", "issued_on", "number"),
@@ -95,20 +97,20 @@ class Invoice(Model):
     credits_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"), index=True)
     number: Mapped[str] = mapped_column(String(40))
     number_key: Mapped[str] = mapped_column(Key, default=_key("number"))
-    purchase_order: Mapped[str | None] = mapped_column(String(100))  # as in the snapshot, to search by
+    purchase_order: Mapped[str | None] = mapped_column(String(100))  # the snapshot's, for the search
     order_key: Mapped[str | None] = mapped_column(Key, default=_key("purchase_order"))
     issued_on: Mapped[date]
     currency: Mapped[str] = mapped_column(Currency)
-    net: Mapped[int]
-    tax: Mapped[int]
-    total: Mapped[int]
-    credited: Mapped[int] = mapped_column(default=0, server_default="0")
+    net: Mapped[int] = mapped_column(Cents)
+    tax: Mapped[int] = mapped_column(Cents)
+    total: Mapped[int] = mapped_column(Cents)
+    credited: Mapped[int] = mapped_column(Cents, default=0, server_default="0")
     status: Mapped[str] = mapped_column(String(16), default=Status.PAID, server_default="paid")
     snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
 
 
 class InvoiceDocument(Model):
-    """An invoice's PDF, made once: every download is the same bytes. `xml` is what the PDF carries."""
+    """An invoice's PDF, made once: every download is the same bytes. `xml` is the data embedded in the PDF."""
 
     __tablename__ = "invoice_document"
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), primary_key=True)

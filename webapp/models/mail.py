@@ -15,11 +15,12 @@ def _delivery() -> str:
 
 
 class Message(Model):
-    """The outbox: a mail is written with the change that it tells of, and `outbox` sends it.
+    """A mail, written in the transaction of the change that it reports. `mail/delivery.py` sends it later.
 
-    `delivery`: kept (in the sandbox's panel, never sent), unsent, sent or given_up, and `fault` says why. `sent_at` is
-    when it was written, by the account's clock; the three below are the machine's time. `due_at`: not before this
-    (None: at once), which is also how long the sender that has it may take.
+    `delivery` is kept (shown in the sandbox's panel, never sent), unsent, sent or given_up; `fault` says why not sent.
+    `sent_at` is when it was written, by the account's clock. `due_at`, `tried_at` and `delivered_at` are machine time.
+    A mail is not tried before `due_at` (None: try at once). A sender that takes a mail moves `due_at`: that is the time
+    it has to send it.
     """
 
     __tablename__ = "message"
@@ -40,13 +41,13 @@ class Message(Model):
     reply_to: Mapped[str | None] = mapped_column(String(254))  # None: the account's manager
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str]
-    html: Mapped[str] = mapped_column(Text, server_default="")  # empty: written before mails had any
-    about: Mapped[str] = mapped_column(String(100), unique=True)  # says what it tells, so that it is told once
-    attached_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))  # this invoice's PDF
+    html: Mapped[str] = mapped_column(Text, server_default="")  # empty in old mails, which are text only
+    about: Mapped[str] = mapped_column(String(100), unique=True)  # the event: each is reported once
+    attached_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))  # attach the PDF of this invoice
     sent_at: Mapped[datetime] = mapped_column(Instant)
     delivery: Mapped[str] = mapped_column(String(10), default=_delivery, server_default="unsent")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")
     due_at: Mapped[datetime | None] = mapped_column(Instant)
-    tried_at: Mapped[datetime | None] = mapped_column(Instant)  # for the first time
+    tried_at: Mapped[datetime | None] = mapped_column(Instant)  # the first attempt
     delivered_at: Mapped[datetime | None] = mapped_column(Instant)
     fault: Mapped[str | None] = mapped_column(String(300))

@@ -1,6 +1,7 @@
 """Cards, quotes, payments and refunds."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -10,12 +11,12 @@ from ..domain.money import Money
 from ..domain.periods import boundary
 from ..domain.pricing import MAX_SEATS, Line
 from ..domain.tax import Treatment
-from .columns import Currency, Id, one_of
+from .columns import Cents, Currency, Id, one_of
 from .subscriptions import Subscription
 
 
 class Card(Model):
-    """What the gateway tells of a card, and nothing more."""
+    """What the gateway tells about a card. The portal never sees the card number."""
 
     __tablename__ = "card"
     __table_args__ = (UniqueConstraint("id", "account_id"), CheckConstraint("length(last4) = 4", name="last4"))
@@ -30,17 +31,17 @@ class Card(Model):
     added_at: Mapped[datetime] = mapped_column(Instant)
 
     def expired(self, today: date) -> bool:
-        """A card is good to the end of its month."""
+        """A card is valid to the end of its expiry month."""
         return today >= self.until
 
     @property
     def until(self) -> date:
-        """The first day on which it is no longer good."""
+        """The first day on which it is expired."""
         return boundary(date(self.exp_year, self.exp_month, 1), 1, 1)
 
 
 class DefaultCard(Model):
-    """One default an account, of its own cards; the foreign key refuses to delete a card that is it (help page)."""
+    """The default card of an account. The foreign key refuses to delete this card (help page: delete a card)."""
 
     __tablename__ = "default_card"
     __table_args__ = (ForeignKeyConstraint(["card_id", "account_id"], ["card.id", "card.account_id"]),)
@@ -49,7 +50,7 @@ class DefaultCard(Model):
 
 
 class CardSetup(Model):
-    """A visit to the gateway's card page, so that coming back twice saves one card. `quote_id`: where it began."""
+    """A visit to the gateway's card page. Returning twice saves one card. `quote_id`: the purchase it began in."""
 
     __tablename__ = "card_setup"
     reference: Mapped[str] = mapped_column(String(100), primary_key=True)
@@ -59,9 +60,9 @@ class CardSetup(Model):
 
 
 class Quote(Model):
-    """What a purchase will charge, to the cent, for thirty minutes; Pay charges exactly it. Amounts in cents.
+    """The exact amounts that a purchase will charge, in cents, valid until `expires_at`. `tax_rate` in basis points.
 
-    `automatic`: made by the sweep, for the period that is due.
+    `automatic`: made by the sweep for a period that is due.
     """
 
     __tablename__ = "quote"
@@ -81,11 +82,12 @@ class Quote(Model):
     price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"))
     lines: Mapped[list[Line]] = mapped_column(JSON)
     currency: Mapped[str] = mapped_column(Currency)
-    net: Mapped[int]
-    tax: Mapped[int]
-    total: Mapped[int]
+    net: Mapped[int] = mapped_column(Cents)
+    tax: Mapped[int] = mapped_column(Cents)
+    total: Mapped[int] = mapped_column(Cents)
     tax_treatment: Mapped[str] = mapped_column(String(20))
     tax_rate: Mapped[int]
+    buyer: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # None: made before buyers were frozen
     card_id: Mapped[str | None] = mapped_column(ForeignKey("card.id", ondelete="SET NULL"))
     automatic: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -103,14 +105,15 @@ class Quote(Model):
 
     @property
     def unrefused(self) -> "Payment | None":
-        """The attempt that is in flight or captured; the schema allows one."""
+        """The pending or captured attempt. A unique index allows only one."""
         return next((payment for payment in self.payments if payment.state in ("pending", "captured")), None)
 
 
 class Payment(Model):
     """One attempt to charge a quote, written before the gateway is asked. `key` is its idempotency key.
 
-    One unrefused attempt a quote, and one payment in flight a subscription: two partial unique indexes say so.
+    Two partial unique indexes allow one pending or captured attempt for each quote, and one pending payment for each
+    subscription.
     """
 
     __tablename__ = "payment"
@@ -139,7 +142,7 @@ class Payment(Model):
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     attempt: Mapped[int]
     state: Mapped[str] = mapped_column(String(10))
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(Currency)
     card_token: Mapped[str] = mapped_column(String(100))
     card_brand: Mapped[str] = mapped_column(String(20))
@@ -153,13 +156,14 @@ class Payment(Model):
 
     @property
     def automatic(self) -> bool:
-        """Made by the sweep, which tries each of its quotes once; what follows is the owner's own try."""
+        """Made by the sweep. It makes the first attempt at its quote; later attempts are the owner's."""
         return self.quote.automatic and self.attempt == 1
 
 
 class Refund(Model):
-    """Money that goes back to the card for a part of an invoice, written before the gateway is asked; `key` is its
-    idempotency key. The credit note is issued when the gateway says that it is made. Amounts in cents.
+    """Money of an invoice that goes back to the card, in cents. Written before the gateway is asked.
+
+    `key` is its idempotency key. The credit note is issued when the gateway has made the refund.
     """
 
     __tablename__ = "refund"
@@ -179,9 +183,9 @@ class Refund(Model):
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     payment_key: Mapped[str] = mapped_column(ForeignKey("payment.key"), index=True)
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), index=True)
-    net: Mapped[int]
-    tax: Mapped[int]
-    total: Mapped[int]
+    net: Mapped[int] = mapped_column(Cents)
+    tax: Mapped[int] = mapped_column(Cents)
+    total: Mapped[int] = mapped_column(Cents)
     reason: Mapped[str] = mapped_column(String(300))
     state: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -190,7 +194,7 @@ class Refund(Model):
 
 
 class Notification(Model):
-    """One of the gateway's that was acted on; heard again, there is nothing more to do."""
+    """A gateway event that was handled. If the gateway sends it again, it is ignored."""
 
     __tablename__ = "notification"
     id: Mapped[str] = mapped_column(String(255), primary_key=True)

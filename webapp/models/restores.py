@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model
-from .columns import Currency, Id
+from .columns import Cents, Currency, Id
 
 
 class RestoreHold(Model):
@@ -35,7 +35,7 @@ class UnbookedCapture(Model):
     account_id: Mapped[str] = mapped_column(Id, primary_key=True)
     subscription_id: Mapped[str] = mapped_column(Id, primary_key=True, index=True)
     key: Mapped[str] = mapped_column(String(100), primary_key=True)
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(Currency)
     reason: Mapped[str] = mapped_column(String(300))
     found_at: Mapped[datetime] = mapped_column(Instant)

@@ -8,6 +8,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, exists,
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
+from ..domain.money import CURRENCIES
 from ..domain.pricing import MAX_SEATS, Tier, parse_tiers
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
@@ -16,9 +17,10 @@ from .restores import UnbookedCapture
 
 
 class PriceList(Model):
-    """Never changed once a period or a quote refers to it: a new price is a new row."""
+    """Never changed once a period or a quote refers to it. A new price is a new row."""
 
     __tablename__ = "price_list"
+    __table_args__ = (one_of("currency", *CURRENCIES),)
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     currency: Mapped[str] = mapped_column(Currency)
     rows: Mapped[list[list[int | None]]] = mapped_column("tiers", JSON)
@@ -29,7 +31,7 @@ class PriceList(Model):
 
 
 class Subscription(Model):
-    """`price_list_id` is what the next quote uses; each period keeps its own."""
+    """`price_list_id` is used by the next quote. Each period keeps the price list that it was bought at."""
 
     __tablename__ = "subscription"
     __table_args__ = (one_of("plan", *Plan), CheckConstraint("term_months IN (1, 12)", name="term"))
@@ -78,7 +80,7 @@ class Subscription(Model):
     )
 
     def facts(self) -> Facts:
-        """What the rules of the domain need, without the database."""
+        """What the domain rules need to know."""
         owed = max((row.ordinal for row in self.periods), default=-1) + 1
         refused = [
             row.settled_at for row in self.refusals if row.settled_at and row.automatic and row.quote.ordinal == owed
@@ -101,8 +103,10 @@ class Subscription(Model):
 
 
 class Quiet(Model):
-    """A sweep has nothing to do for a subscription before this day of its account's. Written and deleted under the
-    subscription's lock: by who looked and found nothing, and by who changes anything. Not to have it costs a look.
+    """A sweep has nothing to do for this subscription before the day `until`, in the account's zone.
+
+    The sweep writes the row when nothing is due. Whoever locks the subscription to change it deletes the row. Missing
+    rows are safe: the sweep just checks the subscription again.
     """
 
     __tablename__ = "quiet"
@@ -111,7 +115,7 @@ class Quiet(Model):
 
 
 class PeriodRow(Model):
-    """A paid (or, where someone else bills, external) period; its dates follow from the anchor and the ordinal."""
+    """A paid period, or an external one that someone else bills. Its dates follow from the anchor and the ordinal."""
 
     __tablename__ = "period"
     __table_args__ = (
@@ -129,7 +133,7 @@ class PeriodRow(Model):
 
 
 class ChangeRow(Model):
-    """A request for a later period. Open until withdrawn, applied or superseded; one of a kind at a time."""
+    """A requested change. It is open until withdrawn, applied or superseded; one of each kind can be open."""
 
     __tablename__ = "change"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The commands. A fault is one sentence, not a traceback."""
+"""The commands. An error is one sentence, not a traceback."""
 
 import logging
 import os
@@ -30,8 +30,8 @@ from ..renewals import rollover, sweep
 from . import health, logs
 
 log = logging.getLogger(__name__)
-HOME = PACKAGE.parent  # from where the server's processes find the package
-STOPPING = 30  # seconds that requests in flight, and the subscription in hand, have to end when the server stops
+HOME = PACKAGE.parent  # the directory where the server's processes find the package
+STOPPING = 30  # how long running requests and the current subscription may take when the server stops
 
 
 def check_database() -> None:
@@ -60,15 +60,15 @@ def demo() -> None:
 @with_appcontext
 def roll_over(account: str | None, every: int | None, threads: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
-    with _until_stopped() as stop:
-        failed = _run(partial(_sweep, account, threads, stop, quiet=bool(every)), every, stop)
+    with _stop_event() as stop:
+        failed = _repeat(partial(_sweep_with_progress, account, threads, stop, quiet=bool(every)), every, stop)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
 @contextmanager
-def _until_stopped() -> Iterator[Event]:
-    """What is set when the process is told to end: the subscription in hand is finished, and no other begun."""
+def _stop_event() -> Iterator[Event]:
+    """An event that SIGTERM and SIGINT set. The current subscription is then finished, and no other is started."""
     stop = Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -78,42 +78,45 @@ def _until_stopped() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
-    """Once, or again for as long as the caller lives: a database that is away for a while is tried the next time."""
+def _repeat(once: Callable[[], int], every: int | None, stop: Event) -> int:
+    """Calls `once`, or calls it every so many seconds until the parent process ends. Returns the last result.
+
+    If a repeated call fails, such as when the database is away, the next one tries again.
+    """
     if not every:
         check_database()
         return once()
-    caller, left = os.getppid(), 0
-    while not stop.is_set() and os.getppid() == caller:
+    parent, result = os.getppid(), 0
+    while not stop.is_set() and os.getppid() == parent:
         try:
-            left = once()
+            result = once()
         except Exception:
             log.exception("this run broke off; the next one begins in %s s", every)
             db.session.remove()
         stop.wait(every)
-    return left
+    return result
 
 
-def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
-    """One sweep, with a line that moves where it is watched and a summary; how many failed."""
-    total, done, since = sweep.to_look_at(account), rollover.Done(), time.monotonic()
+def _sweep_with_progress(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
+    """Runs one sweep, with a progress bar on a terminal and a summary. Returns how many subscriptions failed."""
+    total, done, began = sweep.count_to_check(account), rollover.Tally(), time.monotonic()
 
     def rate(_item: object) -> str:
-        return f"{done['seen'] / max(time.monotonic() - since, 0.001):,.0f}/s"
+        return f"{done['seen'] / max(time.monotonic() - began, 0.001):,.0f}/s"
 
-    shown = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
-    with click.progressbar(length=total, show_pos=True, item_show_func=rate, **shown) as bar:  # type: ignore[arg-type]
-        for one in sweep.swept(account, threads):
-            done.update(one)
-            bar.update(one["seen"], done)
+    options = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
+    with click.progressbar(length=total, show_pos=True, item_show_func=rate, **options) as bar:  # type: ignore[arg-type]
+        for outcomes in sweep.run(account, threads):
+            done.update(outcomes)
+            bar.update(outcomes["seen"], done)
             if stop.is_set():
                 break
     if hold.payments_held():
         click.echo("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
         return 0
-    told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
+    summary = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if not quiet or done.total() > done["seen"]:
-        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
+        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.")
     return done["failed"]
 
 
@@ -124,18 +127,19 @@ def send_mail(every: int | None) -> None:
     """Send the mails of the outbox that are due. Safe on several machines at once."""
     if not current_app.config["SMTP_URL"]:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
-    with _until_stopped() as stop:
-        waiting = _run(partial(_send, stop, quiet=bool(every)), every, stop)
+    with _stop_event() as stop:
+        waiting = _repeat(partial(_send_with_summary, stop, quiet=bool(every)), every, stop)
     if waiting:
         raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
 
 
-def _send(stop: Event, quiet: bool) -> int:
-    """One run, and a summary; how many mails were not sent."""
-    done = delivery.send_due(stop)
-    if not quiet or done:
-        click.echo(", ".join(f"{done[name]:,} {name}" for name in delivery.OUTCOMES if done[name]) or "nothing was due")
-    return done.total() - done["sent"]
+def _send_with_summary(stop: Event, quiet: bool) -> int:
+    """Sends the mails that are due, and prints a summary. Returns how many were not sent."""
+    outcomes = delivery.send_due(stop)
+    if not quiet or outcomes:
+        counts = (f"{outcomes[name]:,} {name}" for name in delivery.OUTCOMES if outcomes[name])
+        click.echo(", ".join(counts) or "nothing was due")
+    return outcomes.total() - outcomes["sent"]
 
 
 @click.command("credit-note")
@@ -161,8 +165,8 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
             f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
-    shown = refunds.printed(note.total, note.currency)
-    click.echo(f"Credit note {note.number} of {shown} with tax for the invoice {number}.")
+    amount = refunds.format_amount(note.total, note.currency)
+    click.echo(f"Credit note {note.number} of {amount} with tax for the invoice {number}.")
 
 
 @click.command("backup")
@@ -188,7 +192,7 @@ def backup(file: str) -> None:
         source.execute("VACUUM INTO ?", (unmarked,))
     with closing(sqlite3.connect(unmarked)) as copy, copy:
         copy.execute("INSERT OR REPLACE INTO restore_hold (id, copied_at) VALUES (1, ?)", (f"{copied_at}",))
-    os.replace(unmarked, file)  # never a whole copy without its mark
+    os.replace(unmarked, file)  # so there is never a complete copy without its mark
     descriptor = os.open(file, os.O_RDWR)
     os.fsync(descriptor)
     os.close(descriptor)

@@ -15,7 +15,7 @@ from ..models.invoices import Invoice
 from ..models.restores import UnbookedCapture
 from ..ports import Capture, OutcomeUnknown, ports
 from ..purchases import restores
-from ..purchases.refunds import printed
+from ..purchases.refunds import format_amount
 from .cli import check_database
 
 NUMBER = re.compile(r"(?:(?P<issuer>\w+):)?(?P<prefix>.+)-(?P<year>[0-9]{4})-(?P<number>[0-9]{6,9})", re.ASCII)
@@ -114,7 +114,7 @@ def _check_numbers(found: Sequence[Capture], named: set[str]) -> None:
 def _tell_booked(capture: Capture) -> None:
     number = db.session.scalars(select(Invoice.number).where(Invoice.payment_key == capture.key)).one_or_none()
     if number is not None:
-        amount = printed(capture.money.amount, capture.money.currency)
+        amount = format_amount(capture.money.amount, capture.money.currency)
         click.echo(f"Booked: payment {capture.key} of {amount}, invoice {number}.")
 
 
@@ -124,7 +124,7 @@ def described(unbooked: UnbookedCapture) -> str:
     if not unbooked.subscription_id:
         held = "no subscription that is known"
     return (
-        f"{held}: payment {unbooked.key} of {printed(unbooked.amount, unbooked.currency)} is not booked. "
+        f"{held}: payment {unbooked.key} of {format_amount(unbooked.amount, unbooked.currency)} is not booked. "
         f"{unbooked.reason} When you have settled it: my-qlik-portal release {unbooked.subscription_id or unbooked.key}"
     )
 

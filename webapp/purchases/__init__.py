@@ -1,1 +1,1 @@
-"""Paying: quotes, payments, cards, refunds, and what the payment gateway reports."""
+"""Paying: quotes, payments, cards, refunds, and the events that the gateway sends."""

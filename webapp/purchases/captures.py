@@ -81,7 +81,7 @@ def explain(subscription: Subscription, capture: Capture) -> Quote:
     day = paid.charged_at.astimezone(ZoneInfo(subscription.account.zone)).date()
     check_bookable(facts, paid)
     for price_list_id, lines in _possible_lines(subscription, paid, day):
-        billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+        billed = amounts((line["amount"] for line in lines), subscription.account.tax_terms)
         if (billed.total, subscription.price_list.currency) == capture.money:
             return Quote(
                 id=paid.quote,

@@ -1,5 +1,6 @@
-"""What the gateway tells of its own accord. Nothing is taken from it but what to ask the gateway about, so one that is
-old, sent twice or out of order changes nothing; the sweep asks the same where none ever comes.
+"""Events that the gateway sends. An event only says what to ask the gateway about.
+
+So an event that is old, out of order or sent twice does no harm. If none arrives, the sweep asks the same questions.
 """
 
 from contextlib import suppress
@@ -11,36 +12,38 @@ from sqlalchemy.exc import IntegrityError
 from ..db import db, transaction
 from ..models.purchases import CardSetup, Notification, Payment, Refund
 from ..models.subscriptions import Subscription
-from ..ports import Heard, ports
+from ..ports import GatewayEvent, ports
 from . import cards, payments, refunds
 
-REMEMBERED = timedelta(days=30)  # far longer than any gateway repeats itself
+KEPT_FOR = timedelta(days=30)  # far longer than a gateway repeats an event
 
 
-def act_on(heard: Heard) -> None:
-    """Asks what became of it, once. Raises OutcomeUnknown: it is not remembered, and the gateway will repeat itself."""
-    if db.session.get(Notification, heard.id) is not None:
+def handle(event: GatewayEvent) -> None:
+    """Asks the gateway for the outcome, once for each event.
+
+    Raises OutcomeUnknown. The event is not recorded then, so the gateway's next copy of it is handled.
+    """
+    if db.session.get(Notification, event.id) is not None:
         return
-    ASK[heard.subject](heard.key)
+    HANDLERS[event.subject](event.key)
     now = ports().clock.system_now()
-    # Apart from what it brought about: lost between the two, or heard twice at once, it is only asked again.
+    # A transaction of its own: if it is lost, or the event arrives twice at once, the gateway is just asked again.
     with suppress(IntegrityError), transaction() as session:
-        session.merge(Notification(id=heard.id, heard_at=now))
-        session.execute(delete(Notification).where(Notification.heard_at < now - REMEMBERED))
+        session.merge(Notification(id=event.id, heard_at=now))
+        session.execute(delete(Notification).where(Notification.heard_at < now - KEPT_FOR))
 
 
 def _ask_for_payment(key: str) -> None:
     query = select(Subscription.account_id, Subscription.id, Payment.quote_id)
-    found = db.session.execute(
-        query.join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
-    )
-    if (row := found.one_or_none()) is not None:
+    query = query.join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
+    row = db.session.execute(query).one_or_none()
+    if row is not None:
         payments.reconcile(*row)
 
 
 def _ask_for_refund(key: str) -> None:
     if db.session.get(Refund, key) is not None:
-        refunds.settled(key)
+        refunds.check(key)
 
 
 def _ask_for_card(reference: str) -> None:
@@ -49,4 +52,4 @@ def _ask_for_card(reference: str) -> None:
         cards.complete_card_setup(setup.account_id, reference)
 
 
-ASK = {"payment": _ask_for_payment, "refund": _ask_for_refund, "card": _ask_for_card}
+HANDLERS = {"payment": _ask_for_payment, "refund": _ask_for_refund, "card": _ask_for_card}

@@ -1,11 +1,12 @@
-"""A purchase from quote to receipt, for a renewal and for an addition. The same shared rules as `service`.
+"""Paying a quote, for a renewal or an addition.
 
-Order of a charge: the pending payment is committed, the gateway is asked with its key while no transaction is open,
-and one transaction writes what came of it.
+The order of a charge: a pending payment is committed; the gateway is asked with its key while no transaction is open;
+one transaction writes the outcome with everything that follows from it.
 """
 
 from contextlib import suppress
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from sqlalchemy import select
 from sqlalchemy.orm import joinedload
@@ -19,97 +20,128 @@ from ..mail import outbox
 from ..models.accounts import Account
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import PeriodRow, Subscription
-from ..ports import ActionRequired, Cancelled, Capture, Captured, Declined, Headcount, Outcome, OutcomeUnknown, ports
+from ..ports import (
+    ActionRequired,
+    ActiveUsers,
+    Cancelled,
+    Capture,
+    Captured,
+    Declined,
+    Outcome,
+    OutcomeUnknown,
+    ports,
+)
 from ..subscriptions.active_users import refresh_active_users
-from ..subscriptions.loading import lock_paid
+from ..subscriptions.loading import lock_for_payment
 from ..subscriptions.service import close_change
 from . import captures, hold
 from .quotes import check_card, draft, load_quote, periods_to_raise
 
-SILENCE_MEANS_NO = timedelta(seconds=15)  # three time-outs: a charge that the gateway never heard of is given up
-
-LONG_PENDING = timedelta(days=1)  # after which a person must look a payment up at the gateway
+UNHEARD_OF_AFTER = timedelta(seconds=15)  # three time-outs: a charge that the gateway does not know by then is given up
+LONG_PENDING = timedelta(days=1)  # after this a person must look the payment up at the gateway
 
 
 def pay(
     account_id: str, subscription_id: str, quote_id: str, attempt: int, return_url: str, card_id: str | None = None
 ) -> Payment:
-    """Pay (renew, step 8): charges exactly the quote, once, and says what became of it.
+    """Pay (renew, step 8): charges exactly the quote, once. The payment stays pending if its outcome is unknown.
 
-    `attempt` is the number that the overview offered: sent again, it answers as it did the first time, and a quote
-    that was paid answers with that payment for ever. `card_id` is the card that the overview
-    showed. Raises QuoteMoved, CardMissing, CardExpired and the refusals of
-    a renewal, and of a hold. An unknown outcome is a payment that is still pending.
+    `attempt` is the number that the overview offered. The same attempt sent again returns the same payment, and a paid
+    quote always returns the payment that paid it. `card_id` is the card that the overview showed.
+
+    Raises NotFound, QuoteMoved, CardMissing, CardExpired, ActiveUsersUnknown, PaymentsHeld, SubscriptionHeld and the
+    refusals of the quote's kind.
     """
-    asked = load_quote(account_id, subscription_id, quote_id)
-    if len(asked.payments) < attempt:
-        refresh_active_users(account_id, subscription_id, needed=asked.kind == "renewal")
-    with transaction() as session:
-        quote = load_quote(account_id, subscription_id, quote_id, lock=True)
-        over = quote.expires_at <= ports().clock.now(quote.subscription.account)
-        payment = _answered(quote, attempt)
-        if payment is None or payment.state == "pending":
-            hold.check(quote.subscription)
-        fresh, changes = (None, {}) if payment else _compare(quote, card_id)
-        if fresh is not None:
-            session.add(fresh)
-        elif payment is None:
-            payment = claim(quote, ports().clock.now(quote.subscription.account))
-            session.add(payment)
-    if fresh is not None:
-        raise QuoteMoved(fresh.id, changes)
-    assert payment is not None  # noqa: S101  one of the three was made above
-    if payment.state == "pending" and over:
-        key = payment.key  # what was quoted is over: ask what became of it, and charge nothing more
+    quote = load_quote(account_id, subscription_id, quote_id)
+    if len(quote.payments) < attempt:
+        refresh_active_users(account_id, subscription_id, needed=quote.kind == "renewal")
+    begun = _begin_attempt(account_id, subscription_id, quote_id, attempt, card_id)
+    if isinstance(begun, QuoteMoved):
+        raise begun
+    if begun.expired:
         with suppress(OutcomeUnknown):
             reconcile(account_id, subscription_id, quote_id)
-        return find_payment(key)
-    return charge(payment.key, return_url)
+        return find_payment(begun.payment_key)
+    return charge(begun.payment_key, return_url)
 
 
-def charge(key: str, return_url: str, counted: Headcount | None = None) -> Payment:
-    """Asks the gateway for a pending payment, outside any transaction, and settles it with the answer."""
+class Attempt(NamedTuple):
+    """A committed payment. `expired`: it is pending and its quote has expired, so it must not be charged any more."""
+
+    payment_key: str
+    expired: bool
+
+
+def _begin_attempt(
+    account_id: str, subscription_id: str, quote_id: str, attempt: int, card_id: str | None
+) -> Attempt | QuoteMoved:
+    """Commits the pending payment of an attempt, or a fresh quote if this one is out of date.
+
+    If the attempt was made before, or the quote is paid, it is that payment.
+    """
+    with transaction() as session:
+        quote = load_quote(account_id, subscription_id, quote_id, lock=True)
+        now = ports().clock.now(quote.subscription.account)
+        payment = _earlier_payment(quote, attempt)
+        if payment is None or payment.state == "pending":
+            hold.check(quote.subscription)
+        if payment is None:
+            fresh, changes = _compare(quote, card_id, now)
+            if changes:
+                session.add(fresh)
+                return QuoteMoved(fresh.id, changes)
+            payment = claim(quote, now)
+            session.add(payment)
+        return Attempt(payment.key, payment.state == "pending" and quote.expires_at <= now)
+
+
+def charge(key: str, return_url: str, counted: ActiveUsers | None = None) -> Payment:
+    """Asks the gateway to charge a pending payment, while no transaction is open, and writes the outcome.
+
+    `counted` is the latest answer of the tenant, if it was asked.
+    """
     payment = find_payment(key)
     if payment.state == "pending":
         token, money, present = payment.card_token, payment.quote.money, not payment.automatic
         db.session.rollback()
-        with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep finds out
+        with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep asks for the outcome
             settle(key, ports().gateway.charge(key, token, money, return_url, present), counted)
     return find_payment(key)
 
 
-def _answered(quote: Quote, attempt: int) -> Payment | None:
-    """The attempt that already answers this request, if any."""
-    return quote.unrefused or (quote.payments[attempt - 1] if attempt <= len(quote.payments) else None)
+def _earlier_payment(quote: Quote, attempt: int) -> Payment | None:
+    """The payment that already answers this attempt, if any."""
+    if quote.unrefused is not None:
+        return quote.unrefused
+    return quote.payments[attempt - 1] if attempt <= len(quote.payments) else None
 
 
-def _compare(quote: Quote, card_id: str | None) -> tuple[Quote | None, dict[str, tuple[object, object]]]:
-    """A fresh quote and what changed, where the stored one is no longer what Pay should charge."""
-    subscription = quote.subscription
-    now = ports().clock.now(subscription.account)
-    fresh = draft(subscription, quote.kind, quote.seats, now)
+def _compare(quote: Quote, card_id: str | None, now: datetime) -> tuple[Quote, dict[str, tuple[object, object]]]:
+    """A fresh quote for the same seats, and how it differs from the stored one (see QuoteMoved). Raises Refusal."""
+    fresh = draft(quote.subscription, quote.kind, quote.seats, now)
     fresh.card_id = check_card(quote.card, now).id
-    changes: dict[str, tuple[object, object]] = {
-        name: (before, after)
-        for name in ("ordinal", "net", "tax", "total")
-        if (before := getattr(quote, name)) != (after := getattr(fresh, name))
-    }
+    changes: dict[str, tuple[object, object]] = {}
+    for name in ("ordinal", "net", "tax", "total"):
+        before, after = getattr(quote, name), getattr(fresh, name)
+        if before != after:
+            changes[name] = (before, after)
     if card_id is not None and card_id != quote.card_id:
         changes["card"] = (card_id, quote.card_id)
     if quote.expires_at <= now:
         changes["expires_at"] = (quote.expires_at, fresh.expires_at)
-    if quote.lines != fresh.lines or quote.tax_treatment != fresh.tax_treatment:
-        changes.setdefault("lines", (None, None))
-    return (fresh if changes else None), changes
+    if quote.lines != fresh.lines or (quote.tax_treatment, quote.tax_rate) != (fresh.tax_treatment, fresh.tax_rate):
+        changes["lines"] = (None, None)
+    return fresh, changes
 
 
 def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
-    """The row that stands before the gateway is asked; two unique indexes let no second one in.
+    """A new pending payment, to be committed before the gateway is asked. Two unique indexes refuse a second one.
 
-    `key`: that of the sweep's own charge. An owner's purchase is known by its quote and the number of the try.
+    An automatic charge has a `key` of its own. An owner's purchase has the quote and the attempt as its key.
     """
     attempt = len(quote.payments) + 1
-    card = quote.card  # the sweep may find none
+    quote.buyer = quote.subscription.account.buyer  # of the moment at which the tax was last compared
+    card = quote.card  # None only in an automatic renewal, which is declined without asking the gateway
     return Payment(
         key=key or f"{quote.id}.{attempt}",
         quote_id=quote.id,
@@ -126,6 +158,7 @@ def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
 
 
 def find_payment(key: str) -> Payment:
+    """A payment with its quote, freshly read."""
     return db.session.scalars(
         select(Payment)
         .where(Payment.key == key)
@@ -134,48 +167,43 @@ def find_payment(key: str) -> Payment:
     ).one()
 
 
-def settle(key: str, outcome: Outcome, counted: Headcount | None = None, *, while_held: bool = False) -> None:
-    """Writes what the gateway said of a payment; a captured one brings its period, invoice and receipt with it.
+def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None, *, while_held: bool = False) -> None:
+    """Writes the gateway's outcome of a payment, with everything that follows from it.
 
-    `counted`: who is active now, if that was asked. While payments are held nothing is settled, because an invoice
-    would get a number that may have been used already; `while_held` is for who sees to that.
+    `counted` is the latest answer of the tenant, if it was asked. While payments are held, nothing is written, because
+    the invoice would get a number that may be in use already; `while_held` is for the caller who has seen to that.
     """
-    with transaction() as session:
-        subscription = lock_paid(key)
+    with transaction():
+        subscription = lock_for_payment(key)
         if hold.payments_held() and not while_held:
             return
-        payment = next((found for found in subscription.pending_payments if found.key == key), None)
+        payment = next((payment for payment in subscription.pending_payments if payment.key == key), None)
         if payment is None:
-            return  # somebody else settled it
+            return  # another process has settled it
         now = ports().clock.now(subscription.account)
-        if isinstance(outcome, ActionRequired):
-            if payment.automatic and payment.action_url is None:
-                session.add_all(outbox.confirm(subscription, payment, now))
-            payment.action_url = outcome.url
-            return
-        if isinstance(outcome, Captured) and not _fits(subscription, payment, outcome.capture):
-            return
-        payment.settled_at = now
         match outcome:
+            case ActionRequired(url):
+                _require_action(subscription, payment, url, now)
             case Declined(code):
-                refuse(subscription, payment, code, now)
+                decline(subscription, payment, code, now)
             case Cancelled():
-                payment.state = "cancelled"
-                _not_made(subscription, payment, now)
-            case Captured():
-                payment.state = "captured"
+                _cancel(subscription, payment, now)
+            case Captured(capture):
+                if capture is not None and not _adopt(subscription, payment, capture):
+                    return
                 if counted is not None:
                     subscription.active_users, subscription.active_users_as_of = counted
+                payment.state, payment.settled_at = "captured", now
                 take_effect(subscription, payment, now)
 
 
-def _fits(subscription: Subscription, payment: Payment, capture: Capture | None) -> bool:
-    """Makes the payment what was captured: a gateway answers a key for its first charge, which a restored database
-    may ask about with other seats or prices. False if nothing explains the amount: the subscription is held.
+def _adopt(subscription: Subscription, payment: Payment, capture: Capture) -> bool:
+    """Makes the payment and its quote what was captured.
+
+    The gateway answers a key with the outcome of its first charge. A restored database may ask for it with other seats
+    or prices. Returns False if nothing explains the captured amount; then the subscription is held.
     """
     quote = payment.quote
-    if capture is None:
-        return True
     if capture.money == quote.money and capture.metadata.get("seats", str(quote.seats)) == str(quote.seats):
         return True
     try:
@@ -191,68 +219,72 @@ def _fits(subscription: Subscription, payment: Payment, capture: Capture | None)
     return True
 
 
-def refuse(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
-    """Writes a refusal in the open transaction; the owner hears by mail of one that the sweep met with."""
+# Each of these writes one outcome in the open transaction.
+
+
+def _require_action(subscription: Subscription, payment: Payment, url: str, now: datetime) -> None:
+    """The payment stays pending until the owner has authenticated; for an automatic one a mail asks for that, once."""
+    if payment.automatic and payment.action_url is None:
+        db.session.add_all(outbox.confirm(subscription, payment, now))
+    payment.action_url = url
+
+
+def decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
+    """The owner gets a mail if the payment was automatic, since nobody saw the page."""
     payment.state, payment.decline_code, payment.settled_at = "declined", code, now
     if payment.automatic:
         db.session.add_all(outbox.refused(subscription, payment, now))
     card = f"{payment.card_brand} {payment.card_last4}".strip()
-    activity.record(
-        subscription.account_id,
-        "payment_refused",
-        now,
-        {},
-        {"total": payment.amount, "currency": payment.currency, "card": card, "code": payment.decline_code},
-        subscription,
-    )
+    after = {"total": payment.amount, "currency": payment.currency, "card": card, "code": payment.decline_code}
+    activity.record(subscription.account_id, "payment_refused", now, {}, after, subscription)
 
 
-def _not_made(subscription: Subscription, payment: Payment, now: datetime) -> None:
-    """A charge that turned out not to be made: the owner, who was told to wait, hears of it."""
-    told = {"total": payment.amount, "currency": payment.currency}
-    activity.record(subscription.account_id, "payment_not_made", now, {}, told, subscription)
+def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None:
+    """The charge was not made. The owner gets a mail if a page said that the outcome was unknown."""
+    payment.state, payment.settled_at = "cancelled", now
+    after = {"total": payment.amount, "currency": payment.currency}
+    activity.record(subscription.account_id, "payment_not_made", now, {}, after, subscription)
     if payment.action_url is None and not payment.automatic:
         db.session.add_all(outbox.not_made(subscription, payment, now))
 
 
 def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
-    """What a capture brings, in the open transaction: the period or its seats, the invoice, the receipt."""
+    """What follows from a captured payment: the period or its seats, the invoice, the mails and the activity."""
     quote = payment.quote
-    before = subscription.facts()
+    before = {"seats": subscription.facts().last_paid_seats}
     if quote.kind == "addition":
         for row in periods_to_raise(subscription, quote.ordinal, quote.seats):
             row.seats = quote.seats
     else:
-        db.session.add(
-            PeriodRow(
-                subscription_id=subscription.id,
-                ordinal=quote.ordinal,
-                seats=quote.seats,
-                price_list_id=quote.price_list_id,
-                source="paid",
-            )
-        )
-        close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
+        _add_period(subscription, quote, now)
     invoice = issuing.issue_invoice(subscription, quote, payment, now)
     db.session.add_all(outbox.receipts(subscription, invoice, now))
     if quote.automatic and subscription.active_users > quote.seats:
         db.session.add_all(outbox.over_seats(subscription, payment, quote.seats, now))
-    activity.record(
-        subscription.account_id,
-        f"{quote.kind}_paid",
-        now,
-        {"seats": before.seats[before.last_paid]},
-        {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number},
-        subscription,
+    after = {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number}
+    activity.record(subscription.account_id, f"{quote.kind}_paid", now, before, after, subscription)
+
+
+def _add_period(subscription: Subscription, quote: Quote, now: datetime) -> None:
+    """An automatic renewal applies an open reduction; the owner's own renewal supersedes it."""
+    db.session.add(
+        PeriodRow(
+            subscription_id=subscription.id,
+            ordinal=quote.ordinal,
+            seats=quote.seats,
+            price_list_id=quote.price_list_id,
+            source="paid",
+        )
     )
+    close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
 
 
 def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_held: bool = False) -> None:
-    """Asks the gateway what became of a quote's pending payment, and settles it.
+    """Asks the gateway for the outcome of a quote's pending payment, and writes it.
 
-    A charge that the gateway never heard of is cancelled there before it is given up, so that it can never be made
-    late; so is a 3-D Secure challenge that outlived its quote. Raises OutcomeUnknown while the gateway is silent.
-    `while_held`: as for `settle`.
+    A charge that the gateway does not know is cancelled there before it is given up, so it can never be made late.
+    A 3-D Secure challenge that outlived its quote is cancelled, too. `while_held`: as for `settle`.
+    Raises NotFound and OutcomeUnknown.
     """
     quote = load_quote(account_id, subscription_id, quote_id)
     payment = quote.unrefused
@@ -260,31 +292,35 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_hel
         return
     now = ports().clock.now(quote.subscription.account)
     key, automatic = payment.key, payment.automatic
-    expired, silent = now >= quote.expires_at, now >= payment.created_at + SILENCE_MEANS_NO
+    quote_expired, unheard_of = now >= quote.expires_at, now >= payment.created_at + UNHEARD_OF_AFTER
     db.session.rollback()
     outcome = ports().gateway.find(key)
     challenged = isinstance(outcome, ActionRequired)
-    if (outcome is None and silent) or (challenged and expired):
-        outcome = _given_up(key, automatic and challenged)
+    if (outcome is None and unheard_of) or (challenged and quote_expired):
+        outcome = _cancel_at_gateway(key, counts_as_attempt=automatic and challenged)
     if outcome is not None:
         settle(key, outcome, while_held=while_held)
 
 
-def waiting_for(payment: Payment, account: Account) -> timedelta:
-    """How long ago the gateway was first asked."""
+def waiting_time(payment: Payment, account: Account) -> timedelta:
+    """The time since the payment was begun."""
     return ports().clock.now(account) - payment.created_at
 
 
 def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:
-    """The owner gives up a 3-D Secure challenge: cancelled at the gateway first, then here."""
+    """Gives up a 3-D Secure challenge, first at the gateway and then here. Raises NotFound and OutcomeUnknown."""
     payment = load_quote(account_id, subscription_id, quote_id).unrefused
     if payment is not None and payment.state == "pending" and payment.action_url is not None:
         key, automatic = payment.key, payment.automatic
         db.session.rollback()
-        settle(key, _given_up(key, automatic))
+        settle(key, _cancel_at_gateway(key, counts_as_attempt=automatic))
 
 
-def _given_up(key: str, counts: bool) -> Outcome:
-    """Cancelled at the gateway; a challenge of the sweep `counts` as an attempt, or it would charge again at once."""
+def _cancel_at_gateway(key: str, *, counts_as_attempt: bool) -> Outcome:
+    """The outcome after cancelling. An automatic challenge counts as a declined attempt, or the next sweep would charge
+    again at once.
+    """
     outcome = ports().gateway.cancel(key)
-    return Declined("authentication_failed") if counts and isinstance(outcome, Cancelled) else outcome
+    if counts_as_attempt and isinstance(outcome, Cancelled):
+        return Declined("authentication_failed")
+    return outcome

@@ -1,6 +1,7 @@
-"""Quotes: what a renewal or an addition of seats costs, stored until it is paid or expires."""
+"""Quotes: the stored price of a renewal or an addition, until it is paid or expires."""
 
 from datetime import date, datetime, time, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
@@ -22,7 +23,10 @@ QUOTE_LIFETIME = timedelta(minutes=30)
 
 
 def load_quote(account_id: str, subscription_id: str, quote_id: str, *, lock: bool = False) -> Quote:
-    """A quote with its card and attempts, of a subscription that `load` finds (and locks)."""
+    """A quote with its card, its payments and its subscription. Raises NotFound.
+
+    `lock` keeps others from changing the subscription.
+    """
     subscription = load(account_id, subscription_id, lock=lock)
     query = (
         select(Quote)
@@ -40,19 +44,25 @@ def load_quote(account_id: str, subscription_id: str, quote_id: str, *, lock: bo
 
 
 def quote_renewal(account_id: str, subscription_id: str, seats: int) -> str:
-    """Continue on the stepper (renew, step 4): stores what a renewal with `seats` costs; the quote's id."""
+    """Continue on the stepper (renew, step 4): stores the quote of a renewal with `seats`. Returns its id.
+
+    Raises NotFound, ActiveUsersUnknown and the refusals of a renewal.
+    """
     return _store_quote(account_id, subscription_id, "renewal", seats)
 
 
 def quote_addition(account_id: str, subscription_id: str, seats: int) -> str:
-    """Continue on the stepper (add): stores what rising to `seats` today costs; the quote's id."""
+    """Continue on the stepper (add): stores the quote for raising the seats to `seats` today. Returns its id.
+
+    Raises NotFound and the refusals of an addition.
+    """
     return _store_quote(account_id, subscription_id, "addition", seats)
 
 
 def _store_quote(account_id: str, subscription_id: str, kind: str, seats: int) -> str:
     subscription = load(account_id, subscription_id)
-    ALLOWED[kind](subscription.facts(), ports().clock.now(subscription.account).date())
-    refresh_active_users(account_id, subscription_id, needed=kind == "renewal")  # more seats are always enough
+    CHECKS[kind](subscription.facts(), ports().clock.now(subscription.account).date())
+    refresh_active_users(account_id, subscription_id, needed=kind == "renewal")  # an addition has no floor
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         quote = draft(subscription, kind, seats, ports().clock.now(subscription.account))
@@ -61,34 +71,44 @@ def _store_quote(account_id: str, subscription_id: str, kind: str, seats: int) -
 
 
 def draft(subscription: Subscription, kind: str, seats: int, now: datetime, automatic: bool = False) -> Quote:
-    """The quote that these facts give, or the refusal; nothing is stored."""
+    """A quote by today's facts, not stored. Raises Refusal."""
     if kind == "addition":
-        ordinal, price_list_id, lines, expires_at = _priced_addition(subscription, seats, now)
+        priced = _price_addition(subscription, seats, now)
     else:
-        ordinal, price_list_id, lines, expires_at = _priced_renewal(subscription, seats, now, automatic)
-    billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+        priced = _price_renewal(subscription, seats, now, automatic)
+    totals = amounts((line["amount"] for line in priced.lines), subscription.account.tax_terms)
     return Quote(
         id=new_id(),
         subscription_id=subscription.id,
         kind=kind,
-        ordinal=ordinal,
+        ordinal=priced.ordinal,
         seats=seats,
         months=subscription.term_months,
-        price_list_id=price_list_id,
-        lines=lines,
+        price_list_id=priced.price_list_id,
+        lines=priced.lines,
         currency=subscription.price_list.currency,
-        **billed._asdict(),
+        **totals._asdict(),
+        buyer=subscription.account.buyer,
         automatic=automatic,
         created_at=now,
-        expires_at=expires_at,
+        expires_at=priced.expires_at,
     )
 
 
-Priced = tuple[int, str, list[Line], datetime]  # ordinal, price list, lines, expiry
+class Priced(NamedTuple):
+    """The parts of a quote that depend on its kind."""
+
+    ordinal: int
+    price_list_id: str
+    lines: list[Line]
+    expires_at: datetime
 
 
-def _priced_renewal(subscription: Subscription, seats: int, now: datetime, automatic: bool) -> Priced:
-    """The whole period, or what is left of it after a lapse. The sweep minds no floor."""
+def _price_renewal(subscription: Subscription, seats: int, now: datetime, automatic: bool) -> Priced:
+    """The whole period, or the rest of it after a lapse.
+
+    An automatic renewal keeps the confirmed seats, even if more users are active.
+    """
     facts = subscription.facts()
     target = renewal_target(facts, now.date())
     if not automatic:
@@ -97,14 +117,14 @@ def _priced_renewal(subscription: Subscription, seats: int, now: datetime, autom
     if target.days_left is not None:
         monthly = monthly_cost(subscription.price_list.tiers, seats)
         lines = [prorated_line(monthly, seats, facts.months, target.period, target.days_left)]
-    return target.period.ordinal, subscription.price_list_id, lines, now + QUOTE_LIFETIME
+    return Priced(target.period.ordinal, subscription.price_list_id, lines, now + QUOTE_LIFETIME)
 
 
-def _priced_addition(subscription: Subscription, seats: int, now: datetime) -> Priced:
-    """The difference for the days left of the period, today included, and in full for a next period already paid;
-    a period that has as many seats already stays as it is.
+def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Priced:
+    """The price difference for the days left of the current period, today included.
 
-    Each period at the prices it was paid at. The price of a day ends with the day, so the quote ends at midnight.
+    If the next period is paid already, it is raised too, for all its days. A period that has `seats` or more stays as
+    it is. Each period is priced at its own price list. The quote expires at midnight, since the days left change then.
     """
     facts, today = subscription.facts(), now.date()
     check_addition(facts, today)
@@ -114,11 +134,11 @@ def _priced_addition(subscription: Subscription, seats: int, now: datetime) -> P
     rows = periods_to_raise(subscription, current.ordinal, seats)
     lines = addition_lines(subscription, rows, seats, today)
     midnight = datetime.combine(today + timedelta(days=1), time(), ZoneInfo(subscription.account.zone))
-    return current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight)
+    return Priced(current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight))
 
 
 def addition_lines(subscription: Subscription, rows: list[PeriodRow], seats: int, today: date) -> list[Line]:
-    """What raising these periods to `seats` costs on that day, a line each."""
+    """The price of raising these periods to `seats` on that day, one line for each."""
     facts, lines = subscription.facts(), []
     for row in rows:
         tiers, period = row.price_list.tiers, facts.period(row.ordinal)
@@ -129,15 +149,15 @@ def addition_lines(subscription: Subscription, rows: list[PeriodRow], seats: int
 
 
 def periods_to_raise(subscription: Subscription, since: int, seats: int) -> list[PeriodRow]:
-    """The paid periods, from the current one on, that an addition to `seats` raises."""
+    """The paid periods, from ordinal `since` on, that have fewer than `seats`."""
     return [row for row in subscription.periods if row.ordinal >= since and row.seats < seats]
 
 
-ALLOWED = {"renewal": renewal_target, "addition": check_addition}
+CHECKS = {"renewal": renewal_target, "addition": check_addition}
 
 
 def choose_card(account_id: str, subscription_id: str, quote_id: str, card_id: str | None) -> None:
-    """Continue on the payment page (renew, step 6). Raises CardMissing, CardExpired."""
+    """Continue on the payment page (renew, step 6). Raises NotFound, CardMissing and CardExpired."""
     with transaction() as session:
         quote = load_quote(account_id, subscription_id, quote_id, lock=True)
         card = session.scalars(select(Card).where(Card.id == card_id, Card.account_id == account_id)).one_or_none()
@@ -149,6 +169,7 @@ def choose_card(account_id: str, subscription_id: str, quote_id: str, card_id: s
 
 
 def check_card(card: Card | None, now: datetime) -> Card:
+    """The card, if it can be charged today. Raises CardMissing or CardExpired."""
     if card is None:
         raise CardMissing
     if card.expired(now.date()):

@@ -1,8 +1,8 @@
-"""Refunds and their credit notes (« avoirs »): money of a paid invoice goes back to the card that paid it.
+"""Refunds and their credit notes: money of a paid invoice goes back to the card that paid it.
 
-As with a charge: a pending refund is committed, the gateway is asked while no transaction is open, and what it says is
-written with the credit note in one transaction. An unknown outcome stays pending; the sweep asks again, with the same
-key, so that the money goes back once.
+The order is that of a charge. The pending refund is committed. The gateway is asked while no transaction is open. Then
+one transaction writes the outcome and the credit note. If the outcome is unknown, the refund stays pending, and the
+sweep asks again with the same key, so the money goes back only once.
 """
 
 import logging
@@ -29,19 +29,19 @@ REASON_LENGTH = 300
 
 
 class NotCredited(Exception):
-    """The request cannot be met, and nothing was written; the message says why, to whoever runs the portal."""
+    """The refund is not possible and nothing was written. The message tells the operator why."""
 
 
 def credit(account_id: str, number: str, net: int | None = None, reason: str = "") -> Refund:
-    """Refunds `net` cents before tax of an invoice, None: all that is left, and what became of it.
+    """Refunds `net` cents (before tax) of an invoice, or all that is left. Returns the refund with its outcome.
 
-    While a refund of the invoice is pending, this asks what became of that one, and begins no other.
+    While a refund of this invoice is pending, this asks for its outcome and begins no other. Raises NotCredited.
     """
-    return ask(_claim(account_id, number, net, reason))
+    return request(_claim(account_id, number, net, reason))
 
 
 def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
-    """The key of a committed pending refund."""
+    """Commits a pending refund, unless one is pending already. Returns its key."""
     reason = " ".join(reason.split())
     if len(reason) > REASON_LENGTH or not reason.isprintable():
         raise NotCredited(f"The reason is one line of at most {REASON_LENGTH} letters.")
@@ -54,9 +54,9 @@ def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
         if pending is not None and net in (None, pending.net):
             return pending.key
         if pending is not None:
-            shown = printed(pending.net, invoice.currency)
+            shown = format_amount(pending.net, invoice.currency)
             raise NotCredited(f"A refund of {shown} before tax is pending: settle it first, by leaving out --net.")
-        refund = _part(invoice, refunds, net)
+        refund = _new_refund(invoice, refunds, net)
         refund.reason, refund.created_at = reason, ports().clock.now(session.get_one(Account, account_id))
         key = refund.key
         session.add(refund)
@@ -64,7 +64,7 @@ def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
 
 
 def _creditable(account_id: str, number: str) -> Invoice:
-    """An invoice of this account that the gateway was paid for, locked."""
+    """Locks and returns an invoice of this account that was paid through the gateway. Raises NotCredited."""
     issuer = select(Account.issuer_id).where(Account.id == account_id).scalar_subquery()
     query = select(Invoice).where(Invoice.account_id == account_id, Invoice.number == number)
     query = query.where(Invoice.issuer_id == issuer).with_for_update(of=Invoice, key_share=True)
@@ -78,15 +78,15 @@ def _creditable(account_id: str, number: str) -> Invoice:
     return invoice
 
 
-def _part(invoice: Invoice, refunds: Sequence[Refund], net: int | None) -> Refund:
-    counted = [refund for refund in refunds if refund.state != "refused"]
-    before = sum(refund.net for refund in counted)
+def _new_refund(invoice: Invoice, refunds: Sequence[Refund], net: int | None) -> Refund:
+    """A refund of `net` cents, or of all that earlier `refunds` left. Raises NotCredited."""
+    before = sum(refund.net for refund in refunds if refund.state != "refused")
     left = invoice.net - before
     if left <= 0:
         raise NotCredited(f"Nothing is left to credit of the invoice {invoice.number}.")
     net = left if net is None else net
     if not 0 < net <= left:
-        shown = printed(left, invoice.currency)
+        shown = format_amount(left, invoice.currency)
         raise NotCredited(f"{shown} before tax are left of the invoice {invoice.number}: give 1 to {left} cents.")
     tax = credited_tax(net, before, invoice.net, invoice.tax, invoice.snapshot["tax_rate"])
     return Refund(
@@ -100,33 +100,34 @@ def _part(invoice: Invoice, refunds: Sequence[Refund], net: int | None) -> Refun
     )
 
 
-def printed(cents: int, currency: str) -> str:
+def format_amount(cents: int, currency: str) -> str:
+    """`1,234.50 EUR`, for the command line."""
     return f"{cents // 100:,}.{cents % 100:02d} {currency}"
 
 
-def find(key: str) -> Refund:
+def find_refund(key: str) -> Refund:
     return db.session.get_one(Refund, key, populate_existing=True)
 
 
-def ask(key: str) -> Refund:
-    """Asks the gateway for a pending refund, outside any transaction, and writes what it says."""
-    refund = find(key)
+def request(key: str) -> Refund:
+    """Asks the gateway to make a pending refund, while no transaction is open, and writes the outcome."""
+    refund = find_refund(key)
     if refund.state == "pending":
         invoice = db.session.get_one(Invoice, refund.invoice_id)
         payment_key, money = refund.payment_key, Money(refund.total, invoice.currency)
         db.session.rollback()
         with suppress(OutcomeUnknown):  # it stays pending
             _settle(key, ports().gateway.refund(key, payment_key, money))
-    return find(key)
+    return find_refund(key)
 
 
 def _settle(key: str, outcome: Refunded | Declined) -> None:
     with transaction() as session:
-        of = select(Invoice).join(Refund, Refund.invoice_id == Invoice.id).where(Refund.key == key)
-        fresh = of.with_for_update(of=Invoice, key_share=True).execution_options(populate_existing=True)
-        invoice, refund = session.scalars(fresh).one(), find(key)
+        query = select(Invoice).join(Refund, Refund.invoice_id == Invoice.id).where(Refund.key == key)
+        query = query.with_for_update(of=Invoice, key_share=True).execution_options(populate_existing=True)
+        invoice, refund = session.scalars(query).one(), find_refund(key)
         if refund.state != "pending" or hold.payments_held():
-            return  # somebody else settled it, or no credit note may be numbered now
+            return  # another process has settled it, or no credit note may be numbered now
         subscription = loading.load(invoice.account_id, invoice.subscription_id)
         account = subscription.account
         now = ports().clock.now(account)
@@ -137,19 +138,13 @@ def _settle(key: str, outcome: Refunded | Declined) -> None:
         note = issuing.issue_credit_note(account.issuer, invoice, refund, now)
         refund.state, refund.settled_at, refund.credit_note_id = "made", now, note.id
         session.add_all(outbox.credited(subscription, note, now))
-        activity.record(
-            account.id,
-            "credit_note_issued",
-            now,
-            {},
-            {"total": note.total, "currency": note.currency, "invoice": invoice.number, "credit_note": note.number},
-            subscription,
-        )
+        after = {"total": note.total, "currency": note.currency, "invoice": invoice.number, "credit_note": note.number}
+        activity.record(account.id, "credit_note_issued", now, {}, after, subscription)
 
 
-def pending(account_id: str | None, most: int) -> list[str]:
-    """Some refunds of unknown outcome, in no order, so that none keeps the others waiting for ever."""
-    query = select(Refund.key).where(Refund.state == "pending").order_by(func.random()).limit(most)
+def pending_keys(account_id: str | None, limit: int) -> list[str]:
+    """The keys of pending refunds, in random order, so that a stuck refund cannot block the others for ever."""
+    query = select(Refund.key).where(Refund.state == "pending").order_by(func.random()).limit(limit)
     if account_id is not None:
         query = query.join(Invoice, Invoice.id == Refund.invoice_id).where(Invoice.account_id == account_id)
     keys = list(db.session.scalars(query))
@@ -157,9 +152,9 @@ def pending(account_id: str | None, most: int) -> list[str]:
     return keys
 
 
-def settled(key: str) -> str:
-    """What became of a refund, after asking the gateway; one that stays pending for a day is for a person."""
-    refund = ask(key)
+def check(key: str) -> str:
+    """Asks the gateway for a pending refund and returns its state. Logs an error if it is pending for LONG_PENDING."""
+    refund = request(key)
     if refund.state == "pending":
         invoice = db.session.get_one(Invoice, refund.invoice_id)
         account = db.session.get_one(Account, invoice.account_id)

@@ -1,4 +1,4 @@
-"""An account's cards and which of them is the default, read and written inside other transactions."""
+"""An account's cards and its default card, for use inside other transactions."""
 
 from sqlalchemy import select
 
@@ -9,7 +9,7 @@ from ..ports import NewCard, ports
 
 
 def cards_of(account_id: str) -> list[tuple[Card, bool]]:
-    """The account's cards, the default first, each with whether it is the default."""
+    """The account's cards, the default first; True marks the default card."""
     rows = db.session.execute(
         select(Card, DefaultCard.card_id.is_not(None))
         .outerjoin(DefaultCard, DefaultCard.card_id == Card.id)
@@ -20,13 +20,14 @@ def cards_of(account_id: str) -> list[tuple[Card, bool]]:
 
 
 def default_card(account_id: str) -> Card | None:
+    """The card that renewals are charged to. None if the account has no card."""
     return db.session.scalars(
         select(Card).join(DefaultCard, DefaultCard.card_id == Card.id).where(DefaultCard.account_id == account_id)
     ).one_or_none()
 
 
 def add_card(account: Account, entered: NewCard) -> Card:
-    """Saves a card in the open transaction; an account's first becomes its default."""
+    """Adds a card to the open transaction. The first card of an account becomes its default."""
     card = Card(id=new_id(), account_id=account.id, added_at=ports().clock.now(account), **entered._asdict())
     db.session.add(card)
     db.session.flush()
@@ -35,6 +36,6 @@ def add_card(account: Account, entered: NewCard) -> Card:
     return card
 
 
-def told(card: Card) -> dict[str, str]:
-    """What the activity may say of a card."""
+def activity_values(card: Card) -> dict[str, str]:
+    """What the activity records of a card."""
     return {"brand": card.brand, "last4": card.last4}

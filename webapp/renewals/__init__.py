@@ -1,1 +1,1 @@
-"""What time makes due: renewals, retries, ends and notices."""
+"""What becomes due as time passes: automatic renewals, retries, ends and notices."""

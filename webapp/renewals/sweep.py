@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
+from typing import NamedTuple
 
 from flask import current_app
 from sqlalchemy import Select, delete, func, select
@@ -16,117 +17,137 @@ from ..models.subscriptions import Quiet, Subscription
 from ..ports import ports
 from ..purchases import hold, refunds
 from ..subscriptions import loading
-from .rollover import SETTLED, Done, Key, next_due_day, notices_to_write, roll_over, write_quiet
+from .rollover import (
+    PAYMENT_OUTCOMES,
+    SubscriptionKey,
+    Tally,
+    next_due_day,
+    notices_to_write,
+    roll_over,
+    write_quiet,
+)
 
 log = logging.getLogger(__name__)
-PAGE = 200  # subscriptions that are looked at together
-LOOK_AGAIN = timedelta(seconds=20)  # in a long sweep, how often payments of unknown outcome are asked for
-SILENCES = 3  # in a row, after which a sweep begins no more payments: the gateway is down
+PAGE = 200  # subscriptions that are checked in one transaction
+ASK_AGAIN = timedelta(seconds=20)  # how often a long sweep asks for the outcomes of pending payments
+SILENCES = 3  # unanswered requests in a row, after which the gateway or the tenants are taken to be down
 
 
 def sweep(account_id: str | None = None) -> int:
-    """Rolls over every subscription, or one account's; how many failed. One that fails does not stop the others."""
-    return sum(done["failed"] for done in swept(account_id))
+    """Rolls over every subscription, or those of one account. Returns how many failed; a failure stops no other."""
+    return sum(tally["failed"] for tally in run(account_id))
 
 
-def to_look_at(account_id: str | None = None) -> int:
-    """How many subscriptions a sweep will look at."""
+def count_to_check(account_id: str | None = None) -> int:
+    """How many subscriptions a sweep will check."""
     count = db.session.scalars(select(func.count()).select_from(_unquiet(account_id).subquery())).one()
     db.session.rollback()
     return count
 
 
-def swept(account_id: str | None = None, threads: int = 1) -> Iterator[Done]:
-    """Sweeps, and tells what was done, subscription by subscription. Memory is that of one page.
+def run(account_id: str | None = None, threads: int = 1) -> Iterator[Tally]:
+    """Sweeps, and yields a tally after each step. It holds one page of subscriptions in memory.
 
-    Payments of unknown outcome come first, and again in a long sweep: they are settled within a minute of the
-    gateway's recovery. `threads` is how many subscriptions are rolled over at a time, as most of it is waiting.
+    Pending payments come first, and again in a long sweep, so they are settled within a minute of the gateway's
+    recovery. `threads` subscriptions are rolled over at a time, since most of the time is spent waiting.
     """
     if hold.payments_held():
         log.warning("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
         return
     db.session.rollback()
-    looked = None
-    gateway = Patience()
-    yield from _refunds(account_id)
-    with _spread(threads) as spread:
-        for keys in _pages(account_id):
+    asked_at = None
+    patience = Patience()
+    yield from _check_refunds(account_id)
+    with _parallel_map(threads) as parallel_map:
+        for page in _pages(account_id):
             now = ports().clock.system_now()
-            if looked is None or now - looked >= LOOK_AGAIN:
-                yield from spread(Patience().roll_over, _pending(account_id))
-                looked = now
-            yield Done(seen=sum(not is_due for _, is_due in keys))
-            for done in spread(gateway.roll_over, [key for key, is_due in keys if is_due]):
-                yield done + Done(seen=1)
+            if asked_at is None or now - asked_at >= ASK_AGAIN:
+                yield from parallel_map(Patience().roll_over, _keys_of_pending(account_id))
+                asked_at = now
+            yield Tally(seen=sum(not checked.is_due for checked in page))
+            for tally in parallel_map(patience.roll_over, [checked.key for checked in page if checked.is_due]):
+                yield tally + Tally(seen=1)
 
 
 @contextmanager
-def _spread(threads: int) -> Iterator[Callable[[Callable[[Key], Done], list[Key]], Iterable[Done]]]:
-    """`map`, over so many threads, each call with a database session of its own."""
+def _parallel_map(
+    threads: int,
+) -> Iterator[Callable[[Callable[[SubscriptionKey], Tally], list[SubscriptionKey]], Iterable[Tally]]]:
+    """`map` over `threads` threads. Each call has its own database session."""
     if threads == 1:
         yield map
         return
     app = current_app._get_current_object()  # type: ignore[attr-defined]
     with ThreadPoolExecutor(threads) as pool:
 
-        def spread(call: Callable[[Key], Done], keys: list[Key]) -> Iterable[Done]:
-            def called(key: Key) -> Done:
+        def parallel_map(call: Callable[[SubscriptionKey], Tally], keys: list[SubscriptionKey]) -> Iterable[Tally]:
+            def call_in_context(key: SubscriptionKey) -> Tally:
                 with app.app_context():
                     return call(key)
 
-            return pool.map(called, keys)
+            return pool.map(call_in_context, keys)
 
-        yield spread
+        yield parallel_map
 
 
 class Patience:
-    """Rolls over; after a few silences in a row it begins no more payments, and asks for no more outcomes. Nor does
-    it ask tenants who is active, when as many in a row did not answer."""
+    """Rolls subscriptions over, and stops asking a service that is down.
+
+    After SILENCES in a row it begins no more payments and asks for no more outcomes. After as many tenants in a row
+    that do not answer, it asks no more tenants.
+    """
 
     def __init__(self) -> None:
         self.silences = self.uncounted = 0
 
-    def roll_over(self, key: Key) -> Done:
+    def roll_over(self, key: SubscriptionKey) -> Tally:
         try:
-            done = roll_over(key, asks=self.silences < SILENCES, counts=self.uncounted < SILENCES)
+            tally = roll_over(
+                key,
+                ask_gateway=self.silences < SILENCES,
+                ask_tenant=self.uncounted < SILENCES,
+            )
         except Exception:
-            log.exception("subscription %s was not rolled over", key[1])
+            log.exception("subscription %s was not rolled over", key.subscription_id)
             db.session.rollback()
-            return Done(failed=1)
-        if done["uncounted"]:
+            return Tally(failed=1)
+        if tally["uncounted"]:
             self.uncounted += 1
-        elif done["renewed"] and self.uncounted < SILENCES:
+        elif tally["renewed"] and self.uncounted < SILENCES:
             self.uncounted = 0
-        if done["silent"]:
+        if tally["silent"]:
             self.silences += 1
-        elif any(done[answer] for answer in SETTLED.values()):
+        elif any(tally[outcome] for outcome in PAYMENT_OUTCOMES.values()):
             self.silences = 0
-        return done
+        return tally
 
 
-def _refunds(account_id: str | None) -> Iterator[Done]:
-    """Asks what became of refunds whose outcome is unknown, up to a page of them, and until the gateway is silent."""
+REFUND_OUTCOMES = {"made": "refunded", "refused": "not refunded", "pending": "silent"}  # by the refund's state
+
+
+def _check_refunds(account_id: str | None) -> Iterator[Tally]:
+    """Asks for the outcomes of pending refunds: at most a page of them, and until the gateway is silent."""
     silences = 0
-    for key in refunds.pending(account_id, PAGE):
+    for key in refunds.pending_keys(account_id, PAGE):
         try:
-            state = refunds.settled(key)
+            state = refunds.check(key)
         except Exception:
             log.exception("refund %s was not settled", key)
             db.session.rollback()
-            yield Done(failed=1)
+            yield Tally(failed=1)
             continue
         silences = silences + 1 if state == "pending" else 0
-        yield Done({{"made": "refunded", "refused": "not refunded", "pending": "silent"}[state]: 1})
+        yield Tally({REFUND_OUTCOMES[state]: 1})
         if silences == SILENCES:
             return
 
 
-def _pending(account_id: str | None) -> list[Key]:
-    """Whose payment's outcome is unknown, in no order, so that none keeps the others waiting for ever."""
+def _keys_of_pending(account_id: str | None) -> list[SubscriptionKey]:
+    """Subscriptions with a pending payment, in random order, so that a stuck one cannot block the others for ever."""
     query = _live(account_id).join(Payment).where(Payment.state == "pending").order_by(func.random())
-    keys = db.session.execute(query.with_only_columns(Subscription.account_id, Subscription.id)).all()
+    rows = db.session.execute(query.with_only_columns(Subscription.account_id, Subscription.id)).all()
     db.session.rollback()
-    return [(account, subscription) for account, subscription in keys]
+    return [SubscriptionKey(*row) for row in rows]
 
 
 def _live(account_id: str | None) -> Select[Subscription]:
@@ -135,48 +156,58 @@ def _live(account_id: str | None) -> Select[Subscription]:
 
 
 def _unquiet(account_id: str | None) -> Select[Subscription]:
+    """The subscriptions that need a check today (see Quiet)."""
     day = ports().clock.latest_day(account_id)
     quiet = select(Quiet).where(Quiet.subscription_id == Subscription.id, Quiet.until > day)
     return _live(account_id).where(~quiet.exists())
 
 
-def _pages(account_id: str | None) -> Iterator[list[tuple[Key, bool]]]:
-    """Every subscription that is not quiet once, and whether something is due: from anywhere on and around, so that
-    machines that sweep at once mostly work apart.
+class Checked(NamedTuple):
+    key: SubscriptionKey
+    is_due: bool
+
+
+def _pages(account_id: str | None) -> Iterator[list[Checked]]:
+    """Checks each subscription that needs it, once, page by page.
+
+    It begins at a random id and wraps around, so machines that sweep at the same time mostly work on different pages.
     """
     start = new_id()
     for bounds, last in ((Subscription.id > start, start), (Subscription.id <= start, "")):
         query = _unquiet(account_id).where(bounds).order_by(Subscription.id).limit(PAGE)
         while ids := db.session.scalars(query.where(Subscription.id > last).with_only_columns(Subscription.id)).all():
-            yield _looked_at(ids)
+            yield _check_page(ids)
             last = ids[-1]
         db.session.rollback()
 
 
-def _looked_at(ids: Sequence[str]) -> list[tuple[Key, bool]]:
-    """What is quiet is written down. No transaction and no row outlives the look."""
-    keys, days = [], {}
+def _check_page(ids: Sequence[str]) -> list[Checked]:
+    """Whether each of these is due; writes until when the others are quiet. No row stays loaded."""
+    page, days = [], {}
     query = select(Subscription).where(Subscription.id.in_(ids)).order_by(Subscription.id).options(*loading.LOADED)
     with transaction() as session:
-        for found in session.scalars(query.with_for_update(of=Subscription, key_share=True)).all():
-            is_due, until = _look(found)
-            keys.append(((found.account_id, found.id), is_due))
-            days[found.id] = until
+        for subscription in session.scalars(query.with_for_update(of=Subscription, key_share=True)).all():
+            is_due, quiet_until = _check(subscription)
+            page.append(Checked(SubscriptionKey(subscription.account_id, subscription.id), is_due))
+            days[subscription.id] = quiet_until
         session.expunge_all()
         session.execute(delete(Quiet).where(Quiet.subscription_id.in_(days)))
         write_quiet(days)
-    return keys
+    return page
 
 
-def _look(subscription: Subscription) -> tuple[bool, date | None]:
-    """Whether there is anything to do, and else until when not; who waits for the gateway is not asked for here."""
+def _check(subscription: Subscription) -> tuple[bool, date | None]:
+    """Whether something is due, and if not, until which day it is quiet.
+
+    With a pending payment nothing is due: `run` asks for its outcome separately.
+    """
     try:
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
         if facts.payment_pending:
             return False, None
-        found = due(facts, now.date())
-        if (found is not None and found[1] <= now.date()) or notices_to_write(subscription, now):
+        next_due = due(facts, now.date())
+        if (next_due is not None and next_due.day <= now.date()) or notices_to_write(subscription, now):
             return True, None
         return False, next_due_day(facts, now.date())
     except Exception:
-        return True, None  # it fails again, by itself, and is reported
+        return True, None  # rolling it over fails the same way, and reports it

@@ -1,4 +1,4 @@
-"""The tenant's user directory, which tells who is active two minutes late (help page: "wait at least two minutes")."""
+"""The tenant's user directory. Its count of active users lags, as Qlik's help says: "wait at least two minutes"."""
 
 from datetime import timedelta
 
@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from ..db import db
 from ..models.accounts import Account
-from ..ports import Clock, DirectoryUnavailable, Headcount
+from ..ports import ActiveUsers, Clock, DirectoryUnavailable
 from .tables import SandboxAccount, SandboxHeadcount
 
 LAG = timedelta(minutes=2)
@@ -16,7 +16,7 @@ class SandboxDirectory:
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
 
-    def active_users(self, tenant: str) -> Headcount:
+    def active_users(self, tenant: str) -> ActiveUsers:
         rows = db.session.scalars(
             select(SandboxHeadcount)
             .where(SandboxHeadcount.tenant == tenant)
@@ -25,5 +25,5 @@ class SandboxDirectory:
         if not rows or db.session.get_one(SandboxAccount, rows[0].account_id).directory_down:
             raise DirectoryUnavailable(f"{tenant} does not answer")
         as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - LAG
-        seen = next((row for row in rows if row.since <= as_of), rows[-1])
-        return Headcount(seen.active, as_of)
+        headcount = next((row for row in rows if row.since <= as_of), rows[-1])
+        return ActiveUsers(headcount.active, as_of)

@@ -1,1 +1,4 @@
-"""What an owner sees of a subscription and may change: seats and cancellation. Paying is in `purchases`."""
+"""Subscriptions: what pages show of them, and the changes that cost nothing: reduce, cancel and undo.
+
+Paying is in `purchases`.
+"""

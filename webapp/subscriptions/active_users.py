@@ -1,4 +1,4 @@
-"""The tenant's active users: asked outside transactions, stored for the rules to compare."""
+"""The active users of a tenant. The tenant is asked outside transactions; the rules compare the stored answer."""
 
 import logging
 
@@ -7,21 +7,21 @@ from sqlalchemy import update
 from ..db import db, transaction
 from ..domain.refusals import ActiveUsersUnknown
 from ..models.subscriptions import Subscription
-from ..ports import DirectoryUnavailable, Headcount, ports
+from ..ports import ActiveUsers, DirectoryUnavailable, ports
 from .loading import load
 
 log = logging.getLogger(__name__)
 
 
-def count_active_users(account_id: str, subscription_id: str) -> Headcount | None:
-    """What the tenant tells now; nothing is stored. None if it does not answer."""
+def count_active_users(account_id: str, subscription_id: str) -> ActiveUsers | None:
+    """Asks the tenant of a subscription, without storing the answer. None if it does not answer."""
     tenant = load(account_id, subscription_id).tenant
     db.session.rollback()
-    return headcount(tenant)
+    return ask_tenant(tenant)
 
 
-def headcount(tenant: str) -> Headcount | None:
-    """What the tenant tells, asked while no transaction is open; None if it does not answer."""
+def ask_tenant(tenant: str) -> ActiveUsers | None:
+    """Asks a tenant. None if it does not answer. Never call it while a transaction is open."""
     try:
         return ports().directory.active_users(tenant)
     except DirectoryUnavailable as fault:
@@ -30,12 +30,12 @@ def headcount(tenant: str) -> Headcount | None:
 
 
 def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool = True) -> None:
-    """Asks the tenant who is active, before the transaction that compares the answer.
+    """Asks the tenant and stores the answer, before the transaction that compares it.
 
-    Raises ActiveUsersUnknown if it does not answer and that is `needed`; what it told last stays as it is.
+    If the tenant does not answer, its last answer is kept, and ActiveUsersUnknown is raised if an answer is `needed`.
     """
-    told = count_active_users(account_id, subscription_id)
-    if told is None:
+    counted = count_active_users(account_id, subscription_id)
+    if counted is None:
         if not needed:
             return
         known = load(account_id, subscription_id)
@@ -44,5 +44,5 @@ def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool 
         session.execute(
             update(Subscription)
             .where(Subscription.id == subscription_id)
-            .values(active_users=told.active, active_users_as_of=told.as_of)
+            .values(active_users=counted.active, active_users_as_of=counted.as_of)
         )

@@ -1,4 +1,4 @@
-"""What a number of seats costs: read by the stepper at every click."""
+"""What a number of seats costs. The stepper asks for it at every click."""
 
 from typing import NamedTuple
 
@@ -10,16 +10,17 @@ from ..domain.subscription import Plan, check_plan
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
 
 
-class Before(NamedTuple):
-    """What a paid period has and costs: cents a month, before tax."""
+class PaidPeriod(NamedTuple):
+    """The seats of a paid period, and what they cost: cents a month, before tax."""
 
     seats: int
     monthly: int
 
 
 class Cost(NamedTuple):
-    """What the stepper shows for a number of seats: cents, before tax. `more`: what one more adds a month, None at
-    the largest number; `before`: the period that is compared with.
+    """What the stepper shows for a number of seats. Amounts are in cents, before tax.
+
+    `more`: what one more seat adds a month, None at the largest number. `before`: the period to compare with.
     """
 
     tiers: tuple[Tier, ...]
@@ -29,62 +30,63 @@ class Cost(NamedTuple):
     currency: str
     active_users: int
     more: int | None
-    before: Before | None
+    before: PaidPeriod | None
 
     @property
     def total(self) -> int:
+        """For the whole period."""
         return self.monthly * self.months
 
 
-# Columns, not attributes: no ORM on the hottest path.
-_s, _p, _period, _paid = (
-    Subscription.__table__.c,
-    PriceList.__table__.c,
-    PeriodRow.__table__.c,
-    PriceList.__table__.alias("paid"),
-)
-_last_paid = select(func.max(_period.ordinal)).where(_period.subscription_id == bindparam("subscription_id"))
-_compared = func.coalesce(bindparam("ordinal", type_=Integer), _last_paid.scalar_subquery())
+# One query over plain columns: this page is asked for most, and loading ORM objects would take longer.
+_subscription, _price_list, _period = Subscription.__table__, PriceList.__table__, PeriodRow.__table__
+_paid_price_list = PriceList.__table__.alias("paid")
+_last_paid = select(func.max(_period.c.ordinal)).where(_period.c.subscription_id == bindparam("subscription_id"))
+_compared_ordinal = func.coalesce(bindparam("ordinal", type_=Integer), _last_paid.scalar_subquery())
+_compared_period = and_(_period.c.subscription_id == _subscription.c.id, _period.c.ordinal == _compared_ordinal)
 _cost_inputs = (
     select(
-        _p.tiers,
-        _p.currency,
-        _s.term_months,
-        _s.active_users,
-        _s.plan,
-        _s.reseller,
-        _period.seats,
-        _paid.c.tiers.label("paid_tiers"),
+        _price_list.c.tiers,
+        _price_list.c.currency,
+        _subscription.c.term_months,
+        _subscription.c.active_users,
+        _subscription.c.plan,
+        _subscription.c.reseller,
+        _period.c.seats,
+        _paid_price_list.c.tiers.label("paid_tiers"),
     )
-    .join_from(Subscription.__table__, PriceList.__table__, _s.price_list_id == _p.id)
-    .outerjoin(PeriodRow.__table__, and_(_period.subscription_id == _s.id, _period.ordinal == _compared))
-    .outerjoin(_paid, _paid.c.id == _period.price_list_id)
+    .join_from(_subscription, _price_list, _subscription.c.price_list_id == _price_list.c.id)
+    .outerjoin(_period, _compared_period)
+    .outerjoin(_paid_price_list, _paid_price_list.c.id == _period.c.price_list_id)
     .where(
-        _s.id == bindparam("subscription_id"),
-        _s.account_id == bindparam("account_id"),
+        _subscription.c.id == bindparam("subscription_id"),
+        _subscription.c.account_id == bindparam("account_id"),
     )
 )
 
 
-def cost(account_id: str, subscription_id: str, seats: int, ordinal: int | None = None) -> Cost:
-    """The stepper's fragment, asked at every click: one narrow query. `ordinal` is the period to compare with, the
-    last paid one without it. Raises what a renewal does of the plan."""
-    found = db.session.execute(
-        _cost_inputs, {"account_id": account_id, "subscription_id": subscription_id, "ordinal": ordinal}
-    ).one_or_none()
-    if found is None:
+def cost(
+    account_id: str, subscription_id: str, seats: int, ordinal: int | None = None, *, pinned: bool = False
+) -> Cost:
+    """What `seats` seats cost. `ordinal` is the period to compare with, by default the last paid one.
+    `pinned`: at the prices of that period, at which seats are added to it, and not at those of the next period.
+
+    Raises NotFound, and PlanForbids or ResellerManages as a renewal does.
+    """
+    parameters = {"account_id": account_id, "subscription_id": subscription_id, "ordinal": ordinal}
+    row = db.session.execute(_cost_inputs, parameters).one_or_none()
+    if row is None:
         raise NotFound(subscription_id)
-    check_plan(Plan(found.plan), found.reseller)
-    tiers = parse_tiers(found.tiers)
+    check_plan(Plan(row.plan), row.reseller)
+    tiers = parse_tiers(row.paid_tiers if pinned and row.paid_tiers else row.tiers)
     lines = tuple(breakdown(tiers, seats))
-    before = Before(found.seats, monthly_cost(parse_tiers(found.paid_tiers), found.seats)) if found.seats else None
     return Cost(
-        tiers,
-        lines,
-        sum(line.amount for line in lines),
-        found.term_months,
-        found.currency,
-        found.active_users,
-        marginal_cost(tiers, seats),
-        before,
+        tiers=tiers,
+        lines=lines,
+        monthly=sum(line.amount for line in lines),
+        months=row.term_months,
+        currency=row.currency,
+        active_users=row.active_users,
+        more=marginal_cost(tiers, seats),
+        before=PaidPeriod(row.seats, monthly_cost(parse_tiers(row.paid_tiers), row.seats)) if row.seats else None,
     )

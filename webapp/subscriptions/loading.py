@@ -1,4 +1,4 @@
-"""Loads subscriptions with everything that `facts()` reads, with or without a lock."""
+"""Loads subscriptions with everything that `Subscription.facts()` reads, with or without a lock."""
 
 from collections.abc import Sequence
 
@@ -12,13 +12,14 @@ from ..models.subscriptions import PeriodRow, Quiet, Subscription
 
 
 def lock_all(account_id: str) -> None:
-    """Keeps others from changing any subscription of the account. Always before a lock on the account itself."""
+    """Locks all subscriptions of the account. To avoid deadlocks, call it before locking the account itself."""
     query = select(Subscription.id).where(Subscription.account_id == account_id).order_by(Subscription.id)
     locked = db.session.scalars(query.with_for_update(key_share=True)).all()
     db.session.execute(delete(Quiet).where(Quiet.subscription_id.in_(locked)))
 
 
-LOADED = (  # what `facts()` reads; collections by statements of their own, which see what was so when the lock was had
+# What `facts()` reads. Collections are loaded after the lock, so they are as fresh as the lock.
+LOADED = (
     joinedload(Subscription.account).joinedload(Account.issuer),
     joinedload(Subscription.price_list),
     selectinload(Subscription.periods).joinedload(PeriodRow.price_list),
@@ -29,25 +30,25 @@ LOADED = (  # what `facts()` reads; collections by statements of their own, whic
 
 
 def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscription:
-    """A subscription of this account with all that `facts()` reads; `lock` keeps others from changing it."""
+    """A subscription of this account. `lock` keeps others from changing it. Raises NotFound."""
     query = select(Subscription).where(Subscription.id == subscription_id, Subscription.account_id == account_id)
-    return _locked(query) if lock else _found(query)
+    return _load_locked(query) if lock else _load_one(query)
 
 
-def lock_paid(key: str) -> Subscription:
-    """The subscription that the payment with this key is for, as `load` locks it."""
+def lock_for_payment(key: str) -> Subscription:
+    """Locks and loads the subscription of the payment with this key. Raises NotFound."""
     query = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
-    return _locked(query)
+    return _load_locked(query)
 
 
-def _locked(query: Select[Subscription]) -> Subscription:
-    fresh = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
-    subscription = _found(fresh)
+def _load_locked(query: Select[Subscription]) -> Subscription:
+    query = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
+    subscription = _load_one(query)
     db.session.execute(delete(Quiet).where(Quiet.subscription_id == subscription.id))
     return subscription
 
 
-def _found(query: Select[Subscription]) -> Subscription:
+def _load_one(query: Select[Subscription]) -> Subscription:
     subscription = db.session.scalars(query.options(*LOADED)).one_or_none()
     if subscription is None:
         raise NotFound
@@ -55,5 +56,6 @@ def _found(query: Select[Subscription]) -> Subscription:
 
 
 def load_all(account_id: str) -> Sequence[Subscription]:
+    """All subscriptions of this account, without a lock."""
     query = select(Subscription).where(Subscription.account_id == account_id).options(*LOADED)
     return db.session.scalars(query.order_by(Subscription.plan, Subscription.id)).all()

@@ -1,4 +1,4 @@
-"""What is ahead of a subscription and what was: its timeline, and whether its next renewal will succeed."""
+"""The timeline of a subscription, and the checks of its next renewal."""
 
 from datetime import date
 from typing import NamedTuple
@@ -16,25 +16,27 @@ from ..models.invoices import Invoice
 from ..models.purchases import Card
 from ..models.subscriptions import PeriodRow, Subscription
 
-TOLD_ON_TILES = frozenset({Point.CARD, Point.EXPIRY, Point.REFUSAL, Point.SEATS, Point.TAX})  # the tile says the rest
+# The checks that a tile shows. It shows the state of the others in other words already.
+SHOWN_ON_TILES = frozenset({Point.CARD, Point.EXPIRY, Point.REFUSAL, Point.SEATS, Point.TAX})
 
 
 def checks_of(subscription: Subscription, facts: Facts, today: date, card: Card | None) -> list[Check]:
-    """`card` is the account's default card."""
+    """The checks of the next renewal. `card` is the account's default card."""
     account = subscription.account
-    known = CardFacts(card.until, _refused(subscription, facts, card)) if card else None
-    return renewal_checks(facts, today, known, account.country, billing_information.tax_number(account))
+    card_facts = CardFacts(card.until, _was_declined(subscription, facts, card)) if card else None
+    return renewal_checks(facts, today, card_facts, account.country, billing_information.tax_number(account))
 
 
-def _refused(subscription: Subscription, facts: Facts, card: Card) -> bool:
-    """Whether this card was refused when it was last tried for a period that is still to be paid."""
+def _was_declined(subscription: Subscription, facts: Facts, card: Card) -> bool:
+    """Whether the last declined payment was with this card, for a period that is not paid yet."""
     last = subscription.refusals[-1] if subscription.refusals else None
     return last is not None and last.card_token == card.token and last.quote.ordinal > facts.last_paid
 
 
-class Happened(NamedTuple):
-    """One of the four is set: a document was issued, something was done, a period began that others bill, or a mail
-    told of a renewal so many days ahead (0: that the card will have expired)."""
+class PastEvent(NamedTuple):
+    """Exactly one of these is set: an issued document, an activity, the begin of a period that someone else bills, or
+    a notice that was mailed so many days before a renewal (0: the notice that the card will have expired).
+    """
 
     day: date
     invoice: Invoice | None = None
@@ -44,23 +46,27 @@ class Happened(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """`ahead` is in order of time, `past` the newest first; at most twelve of each."""
+    """`ahead` has the next event first, `past` the newest first. Each has at most MOST events."""
 
     today: date
     ahead: list[Planned]
-    past: list[Happened]
+    past: list[PastEvent]
 
 
 def timeline(subscription: Subscription, today: date, card: Card | None) -> Timeline:
-    """`card` is the account's default card."""
+    """The timeline of a subscription. `card` is the account's default card."""
     facts = subscription.facts()
     zone = ZoneInfo(subscription.account.zone)
-    done = account_activity.of_subscription(subscription.account_id, subscription.id, MOST)
-    past = [
-        *(Happened(row.at.astimezone(zone).date(), activity=row) for row in done),
-        *(Happened(one.issued_on, invoice=one) for one in listing.of_subscription(subscription.id, MOST)),
-        *(Happened(at.astimezone(zone).date(), notice=days) for at, days in outbox.before_renewals(subscription, MOST)),
-        *(Happened(facts.boundary(row.ordinal), period=row) for row in subscription.periods if row.source != "paid"),
+    activities = account_activity.newest_of_subscription(subscription.account_id, subscription.id, MOST)
+    invoices = listing.newest_of_subscription(subscription.id, MOST)
+    notices = outbox.before_renewals(subscription, MOST)
+    external_periods = [row for row in subscription.periods if row.source != "paid"]
+    events = [
+        *(PastEvent(row.at.astimezone(zone).date(), activity=row) for row in activities),
+        *(PastEvent(invoice.issued_on, invoice=invoice) for invoice in invoices),
+        *(PastEvent(at.astimezone(zone).date(), notice=days_ahead) for at, days_ahead in notices),
+        *(PastEvent(facts.boundary(row.ordinal), period=row) for row in external_periods),
     ]
-    newest = sorted((one for one in past if one.day <= today), key=lambda one: one.day, reverse=True)
+    past = (event for event in events if event.day <= today)
+    newest = sorted(past, key=lambda event: event.day, reverse=True)
     return Timeline(today, planned(facts, today, card.until if card else None), newest[:MOST])

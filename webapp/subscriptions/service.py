@@ -1,7 +1,8 @@
-"""What an owner may ask of a subscription: to see, reduce and cancel it, and undo either. `purchase` does the paying.
+"""Commands of an owner that cost nothing: reduce, cancel, and undo either. Paying is in `purchases/payments.py`.
 
-Shared rules: identifiers of another account raise NotFound, like those that never existed; a rule that says no
-raises a Refusal; the gateway and the directory are asked only between transactions; amounts are cents.
+Every noun package keeps the same rules. An id of another account raises NotFound, like one that does not exist. A rule
+that forbids a command raises a Refusal. The gateway and the tenant are asked only between transactions. Amounts are
+cents.
 """
 
 from datetime import date, datetime
@@ -30,17 +31,20 @@ from .loading import load
 
 
 def check_reduce(account_id: str, subscription_id: str, seats: int) -> Change:
-    """Continue on the stepper (reduce, step 5): the change that Confirm would write, or the refusal."""
+    """Continue on the stepper (reduce, step 5): the change that Confirm would write. Raises Refusal."""
     subscription = load(account_id, subscription_id)
     check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
     refresh_active_users(account_id, subscription_id)
     facts = load(account_id, subscription_id).facts()
     check_fewer(facts, seats)
-    return Change(ChangeKind.REDUCTION, seats, facts.last_paid + 1)
+    return Change(ChangeKind.REDUCTION, seats, facts.next_unpaid)
 
 
-class Foreseen(NamedTuple):
-    """What a reduction would bring, for the confirmation: cents for the whole next period, before tax."""
+class ReductionPreview(NamedTuple):
+    """The effect of a reduction, for its confirmation: `before` seats until `effective_on`.
+
+    `cost` and `saved` are cents before tax, for the whole next period.
+    """
 
     before: int
     effective_on: date
@@ -49,73 +53,75 @@ class Foreseen(NamedTuple):
     currency: str
 
 
-def foreseen_reduction(subscription: Subscription, seats: int) -> Foreseen:
-    """Against what the next unpaid period is billed without it. Raises the refusals of a reduction."""
+def preview_reduction(subscription: Subscription, seats: int) -> ReductionPreview:
+    """Compares with renewing the last paid seats. Raises the refusals of a reduction."""
     facts, tiers = subscription.facts(), subscription.price_list.tiers
     check_reduction(facts, ports().clock.now(subscription.account).date())
     check_fewer(facts, seats)
-    before, cost = facts.seats[facts.last_paid], monthly_cost(tiers, seats) * facts.months
+    before, cost = facts.last_paid_seats, monthly_cost(tiers, seats) * facts.months
     saved = monthly_cost(tiers, before) * facts.months - cost
-    return Foreseen(before, facts.boundary(facts.last_paid + 1), cost, saved, subscription.price_list.currency)
+    return ReductionPreview(before, facts.paid_until, cost, saved, subscription.price_list.currency)
 
 
 def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
-    """Confirm (reduce, step 6): from the first unpaid period on; a reduction that was open is superseded."""
+    """Confirm (reduce, step 6): fewer seats from the next unpaid period on. Raises Refusal.
+
+    An open reduction is superseded. Sending the same request twice has one effect.
+    """
     check_reduce(account_id, subscription_id, seats)
-    with transaction() as session:
+    with transaction():
         subscription = load(account_id, subscription_id, lock=True)
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
         check_reduction(facts, now.date())
         check_fewer(facts, seats)
-        before = projected_seats(facts)
-        if before != seats:  # else it is open already: sent twice, it is one request
-            change = ChangeRow(
-                id=new_id(),
-                subscription_id=subscription.id,
-                kind=ChangeKind.REDUCTION,
-                seats=seats,
-                effective_ordinal=facts.last_paid + 1,
-                requested_at=now,
-            )
-            session.add_all(outbox.change_requested(subscription, change, now))
-            close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
-            session.add(change)
-            effective_on = facts.boundary(facts.last_paid + 1).isoformat()
-            activity.record(
-                account_id,
-                "reduction_requested",
-                now,
-                {"seats": before},
-                {"seats": seats, "day": effective_on},
-                subscription,
-            )
+        if projected_seats(facts) != seats:  # otherwise this reduction is open already
+            _request_reduction(subscription, seats, now)
     return load(account_id, subscription_id)
 
 
+def _request_reduction(subscription: Subscription, seats: int, now: datetime) -> None:
+    """Writes the change, its mails and its activity in the open transaction."""
+    facts = subscription.facts()
+    change = _new_change(subscription, ChangeKind.REDUCTION, seats, now)
+    db.session.add_all(outbox.change_requested(subscription, change, now))
+    close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
+    db.session.add(change)
+    before, after = {"seats": projected_seats(facts)}, {"seats": seats, "day": facts.paid_until.isoformat()}
+    activity.record(subscription.account_id, "reduction_requested", now, before, after, subscription)
+
+
+def _new_change(subscription: Subscription, kind: ChangeKind, seats: int | None, now: datetime) -> ChangeRow:
+    return ChangeRow(
+        id=new_id(),
+        subscription_id=subscription.id,
+        kind=kind,
+        seats=seats,
+        effective_ordinal=subscription.facts().next_unpaid,
+        requested_at=now,
+    )
+
+
 def cancel(account_id: str, subscription_id: str) -> Subscription:
-    """Confirm (cancel, step 4): at the end of what is paid; a past due subscription ends at once."""
+    """Confirm (cancel, step 4): the subscription ends when what is paid ends. Raises Refusal.
+
+    A past due subscription ends at once.
+    """
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
         if check_cancellation(facts, now.date()) is Status.PAST_DUE:
-            end(subscription, now.date(), now)
+            end_subscription(subscription, now.date(), now)
             session.add_all(outbox.ended(subscription, now.date(), now))
         else:
-            change = ChangeRow(
-                id=new_id(),
-                subscription_id=subscription.id,
-                kind=ChangeKind.CANCELLATION,
-                seats=None,
-                effective_ordinal=facts.last_paid + 1,
-                requested_at=now,
-            )
+            change = _new_change(subscription, ChangeKind.CANCELLATION, None, now)
             session.add_all([change, *outbox.change_requested(subscription, change, now)])
-            ends_on = facts.boundary(facts.last_paid + 1).isoformat()
-            activity.record(account_id, "cancellation_requested", now, {}, {"end": ends_on}, subscription)
+            after = {"end": facts.paid_until.isoformat()}
+            activity.record(account_id, "cancellation_requested", now, {}, after, subscription)
     return load(account_id, subscription_id)
 
 
 def load_change(account_id: str, subscription_id: str, change_id: str) -> ChangeRow:
+    """A change of this subscription, open or closed. Raises NotFound."""
     load(account_id, subscription_id)
     change = db.session.scalars(
         select(ChangeRow).where(ChangeRow.id == change_id, ChangeRow.subscription_id == subscription_id)
@@ -126,7 +132,10 @@ def load_change(account_id: str, subscription_id: str, change_id: str) -> Change
 
 
 def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscription:
-    """« Annuler la demande », at any time before its day; done twice it is done once. Raises ChangeClosed."""
+    """Undo request: withdraws an open change before its effective day. Doing it twice has one effect.
+
+    Raises ChangeClosed and PaymentPending.
+    """
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         change = load_change(account_id, subscription_id, change_id)
@@ -135,19 +144,16 @@ def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscript
         if change.closed_at is None:
             session.add_all(outbox.change_undone(subscription, change, now))
             change.closed_at, change.closed_as = now, "withdrawn"
-            activity.record(
-                account_id,
-                f"{change.kind}_undone",
-                now,
-                {"seats": change.seats},
-                {"seats": facts.seats[facts.last_paid]},
-                subscription,
-            )
+            before, after = {"seats": change.seats}, {"seats": facts.last_paid_seats}
+            activity.record(account_id, f"{change.kind}_undone", now, before, after, subscription)
     return load(account_id, subscription_id)
 
 
 def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date) -> None:
-    """Undone already is no error, unless another of the kind is open: then the page was out of date."""
+    """Raises PaymentPending, or ChangeClosed if the change can no longer be withdrawn.
+
+    A withdrawn change is accepted again, unless another change of its kind is open: then the page was out of date.
+    """
     facts = subscription.facts()
     if facts.held:
         raise SubscriptionHeld
@@ -160,15 +166,18 @@ def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date)
 
 
 def close_change(subscription: Subscription, kind: ChangeKind, closed_as: str, now: datetime) -> None:
-    """Closes the open change of a kind, if there is one, in the open transaction."""
+    """Closes the open change of a kind, if there is one. The caller holds the transaction."""
     for row in subscription.open_changes:
         if row.kind == kind:
             row.closed_at, row.closed_as = now, closed_as
     db.session.flush()
 
 
-def end(subscription: Subscription, day: date, now: datetime) -> None:
-    """Ends a subscription for good, in the open transaction; no request outlives it."""
+def end_subscription(subscription: Subscription, day: date, now: datetime) -> None:
+    """Ends a subscription for good and closes its open changes. The caller holds the transaction.
+
+    `day` is the first day without the subscription.
+    """
     subscription.ended_on = day
     close_change(subscription, ChangeKind.CANCELLATION, "applied", now)
     close_change(subscription, ChangeKind.REDUCTION, "superseded", now)

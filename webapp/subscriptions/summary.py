@@ -25,11 +25,14 @@ from ..ports import ports
 from ..purchases import wallet
 from . import outlook
 
-CHECKS = {"renew": renewal_target, "add": check_addition, "reduce": check_reduction, "cancel": check_cancellation}
+COMMANDS = {"renew": renewal_target, "add": check_addition, "reduce": check_reduction, "cancel": check_cancellation}
 
 
 class Summary(NamedTuple):
-    """What a tile shows of a subscription today. `renews_on` and `next_total` (with tax): the next unpaid period."""
+    """What a tile shows of a subscription today. `ended_on` and `renewed_until` are exclusive.
+
+    `renews_on` and `next_total` (with tax) are of the next unpaid period; `renewed_until` is set if one is paid ahead.
+    """
 
     subscription: Subscription
     status: Status
@@ -41,7 +44,7 @@ class Summary(NamedTuple):
     projected_seats: int
     renewed_until: date | None
     self_service: bool
-    may: frozenset[str]  # of "renew", "add", "reduce", "cancel"
+    may: frozenset[str]  # the names in COMMANDS that are allowed today
     last_paid_seats: int
     changes: list[ChangeRow]
     ended_on: date | None
@@ -51,11 +54,12 @@ class Summary(NamedTuple):
 
     @property
     def trouble(self) -> Check | None:
-        """The first thing wrong with the next renewal that the tile does not tell otherwise."""
-        return next((one for one in self.checks if one.remedy and one.point in outlook.TOLD_ON_TILES), None)
+        """The first problem or warning about the next renewal that the tile does not show otherwise."""
+        return next((check for check in self.checks if check.remedy and check.point in outlook.SHOWN_ON_TILES), None)
 
 
 def summary(subscription: Subscription) -> Summary:
+    """The summary as of today, by the account's clock."""
     facts = subscription.facts()
     today = ports().clock.now(subscription.account).date()
     current, card = facts.current(today), wallet.default_card(subscription.account_id)
@@ -65,13 +69,13 @@ def summary(subscription: Subscription) -> Summary:
         period=current,
         seats=facts.seats[current.ordinal],
         next_seats=next_seats(facts, today),
-        renews_on=facts.boundary(facts.last_paid + 1),
+        renews_on=facts.paid_until,
         next_total=renewal_total(subscription),
         projected_seats=projected_seats(facts),
-        renewed_until=facts.boundary(facts.last_paid + 1) if facts.last_paid > current.ordinal else None,
+        renewed_until=facts.paid_until if facts.last_paid > current.ordinal else None,
         self_service=facts.self_service,
-        may=frozenset(name for name, check in CHECKS.items() if allows(check, facts, today)),
-        last_paid_seats=facts.seats[facts.last_paid],
+        may=frozenset(name for name, check in COMMANDS.items() if allows(check, facts, today)),
+        last_paid_seats=facts.last_paid_seats,
         ended_on=facts.ended_on,
         changes=[row for row in subscription.open_changes if today < facts.boundary(row.effective_ordinal)],
         pending=next(iter(subscription.pending_payments), None),
@@ -81,6 +85,6 @@ def summary(subscription: Subscription) -> Summary:
 
 
 def renewal_total(subscription: Subscription) -> Money:
-    """What the next unpaid period costs, with tax."""
+    """What the next unpaid period will cost, with tax."""
     net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts())) * subscription.term_months
-    return Money(amounts([net], subscription.account.tax_treatment).total, subscription.price_list.currency)
+    return Money(amounts([net], subscription.account.tax_terms).total, subscription.price_list.currency)

@@ -1,4 +1,4 @@
-"""The pages, a module a family: a form validates, a service decides, a template answers."""
+"""The pages: one module for each family. A form validates, a service decides, a template is rendered."""
 
 from flask import Flask
 
@@ -13,7 +13,6 @@ from . import (
     cards,
     contact,
     manage,
-    offline,
     passwords,
     preferences,
     purchase,
@@ -47,7 +46,6 @@ PAGES = (
     activity,
     active_users,
     accessibility,
-    offline,
 )
 
 

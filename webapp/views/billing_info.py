@@ -1,5 +1,6 @@
-"""Modifier les informations de facturation: one form, for every plan."""
+"""« Modifier les informations de facturation »: the same form for every plan."""
 
+from collections.abc import Callable
 from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
@@ -11,22 +12,28 @@ from wtforms.validators import StopValidation
 from .. import formats
 from ..access.identity import me
 from ..accounts import billing_information
+from ..addresses import WrongAddress
 from ..formats import ngettext
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
+blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
 LANGUAGES = {"fr": "Français", "en": "English"}
 
 
 class Text(StringField):
-    """A column's text: trimmed, of printable characters, no longer than the column."""
+    """A text: trimmed, printable, required unless it has a description, and at most as long as its column."""
+
+    @property
+    def longest(self) -> int | None:
+        return billing_information.LONGEST[self.name]
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = billing_information.plain(valuelist[0]) if valuelist else ""
 
     def pre_validate(self, form: object) -> None:
-        text, most = self.data or "", billing_information.LONGEST[self.name]
+        text, most = self.data or "", self.longest
         if not text and not self.description:
             raise StopValidation(gettext("Fill in this field: %(field)s.", field=self.label.text))
         if not printable(text):
@@ -43,19 +50,23 @@ class Text(StringField):
 
 
 class Number(Text):
-    """Written in groups by people, kept as one."""
+    """A number that people write in groups. `clean` removes the characters between them."""
 
-    def __init__(self, label: str, signs: str, **given: Any) -> None:
-        super().__init__(label, **given)
-        self.signs = str.maketrans("", "", signs)
+    def __init__(self, label: str, clean: Callable[[str], str], **options: Any) -> None:
+        super().__init__(label, **options)
+        self.clean = clean
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata(valuelist)
-        self.data = (self.data or "").translate(self.signs).upper()
+        self.data = self.clean(self.data or "")
+
+
+class Siren(Number):
+    longest = None  # a wrong number of digits gets the message for wrong digits
 
 
 class InformationForm(PortalForm):
-    """A field with a description may stay empty."""
+    """The billing information. A text field with a description is optional."""
 
     legal_name = Text(lazy_gettext("Legal name"), render_kw={"autocomplete": "organization"})
     street = Text(lazy_gettext("Street"), render_kw={"autocomplete": "address-line1"})
@@ -67,9 +78,11 @@ class InformationForm(PortalForm):
         invalid_choice_message=NOT_LISTED,
         render_kw={"autocomplete": "country"},
     )
-    siren = Number("SIREN", " .-", description=lazy_gettext("optional, for France only"))
+    siren = Siren("SIREN", billing_information.siren_of, description=lazy_gettext("optional, for France only"))
     vat_number = Number(
-        lazy_gettext("VAT number"), " ", description=lazy_gettext("optional, with the country’s letters")
+        lazy_gettext("VAT number"),
+        billing_information.vat_number_of,
+        description=lazy_gettext("optional, with the country’s letters"),
     )
     purchase_order = Text(
         lazy_gettext("Purchase order number"), description=lazy_gettext("optional, shown on invoices")
@@ -82,6 +95,19 @@ class InformationForm(PortalForm):
     document_locale = SelectField(  # type: ignore[call-arg]
         lazy_gettext("Language of documents"), choices=LANGUAGES, invalid_choice_message=NOT_LISTED
     )
+
+    def validate_country(self, field: Field) -> None:
+        postal_code = self.postal_code.data or ""
+        right = billing_information.misplaced(field.data or "", postal_code)
+        if right:
+            raise StopValidation(
+                gettext(
+                    "The postal code %(code)s is in %(country)s: choose %(country)s as the country. "
+                    "The tax depends on it.",
+                    code=postal_code,
+                    country=formats.country(right),
+                )
+            )
 
     def validate_siren(self, field: Field) -> None:
         try:
@@ -104,25 +130,32 @@ class InformationForm(PortalForm):
     def validate_billing_emails(self, field: Field) -> None:
         try:
             billing_information.emails(field.data or "")
-        except billing_information.WrongEmails as wrong:
-            if not wrong.address:
-                raise StopValidation(gettext("Enter 1 to 10 e-mail addresses.")) from None
-            shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.address[:60])
-            raise StopValidation(gettext("“%(address)s” is not an e-mail address.", address=shown)) from None
+        except billing_information.WrongEmailCount:
+            raise StopValidation(gettext("Enter 1 to 10 e-mail addresses.")) from None
+        except WrongAddress as wrong:
+            shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.text[:60])
+            if wrong.accented:
+                sentence = gettext(
+                    "We cannot send mail to “%(address)s”: before the @, use letters without accents.", address=shown
+                )
+            else:
+                sentence = gettext("“%(address)s” is not an e-mail address.", address=shown)
+            raise StopValidation(sentence) from None
 
     def information(self) -> billing_information.Information:
-        told = {name: getattr(self, name).data for name in billing_information.Information._fields}
-        optional = {name: told[name] or None for name in ("siren", "vat_number", "purchase_order")}
+        """The validated values. Empty optional fields are None."""
+        values = {name: getattr(self, name).data for name in billing_information.Information._fields}
+        optional = {name: values[name] or None for name in ("siren", "vat_number", "purchase_order")}
         return billing_information.Information(
-            **{**told, **optional, "billing_emails": billing_information.emails(told["billing_emails"])}
+            **{**values, **optional, "billing_emails": billing_information.emails(values["billing_emails"])}
         )
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
-    told = {name: getattr(account, name) for name in billing_information.Information._fields}
-    return _page(InformationForm(data={**told, "billing_emails": "\n".join(account.billing_emails)}))
+    values = {name: getattr(account, name) for name in billing_information.Information._fields}
+    return _page(InformationForm(data={**values, "billing_emails": "\n".join(account.billing_emails)}))
 
 
 @blueprint.post("")
@@ -130,15 +163,22 @@ def save() -> ResponseReturnValue:
     form = InformationForm()
     if not form.validate():
         return _page(form, 422)
-    if billing_information.update_information(me().account_id, form.information()):
-        flash(gettext("The information is up to date; future invoices use it."))
-    else:
+    saved = billing_information.update_information(me().account_id, form.information())
+    if not saved.changed:
         flash(gettext("Nothing was changed."))
+    elif saved.payment_pending:
+        flash(gettext("The information is up to date. The invoice of the payment in progress keeps the previous one."))
+    else:
+        flash(gettext("The information is up to date; future invoices use it."))
     return redirect(url_for("billing.page"), 303)
 
 
 def _page(form: InformationForm, status: int = 200) -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
     return render_template(
-        "billing-info/page.html", form=form, account=account, tax=billing_information.tax_terms(account)
+        "billing-info/page.html",
+        form=form,
+        account=account,
+        tax=account.tax_terms,
+        domestic=billing_information.is_domestic(account),
     ), status

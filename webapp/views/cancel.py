@@ -1,4 +1,4 @@
-"""Cancel the subscription: the confirmation, and what it does."""
+"""Cancel the subscription: the confirmation and the request."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -11,6 +11,7 @@ from ..subscriptions import loading, service
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")
@@ -30,5 +31,5 @@ def _confirmation(subscription_id: str, form: ConfirmForm | None = None, status:
     subscription = loading.load(me().account_id, subscription_id)
     facts = subscription.facts()
     at_once = check_cancellation(facts, ports().clock.now(subscription.account).date()) is Status.PAST_DUE
-    ends_on = facts.boundary(facts.last_paid + 1)
+    ends_on = facts.paid_until
     return confirmation("cancel", subscription, form, status, ends_on=ends_on, at_once=at_once)

@@ -1,4 +1,4 @@
-"""The account manager, for what a plan does not let the owner do here: who it is, a message, and the cases so far."""
+"""Contact the account manager: who that is, a form for a message, and the cases so far."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -14,7 +14,7 @@ from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
 SHORTEST, LONGEST = 10, 4000
-JOINERS = "\u200c\u200d"  # hold letters and emoji together; nothing hides behind them
+JOINERS = "\u200c\u200d"  # join letters or emoji; they cannot hide text
 
 
 class ContactForm(PortalForm):
@@ -33,19 +33,19 @@ class ContactForm(PortalForm):
     def validate_message(self, field: Field) -> None:
         if not SHORTEST <= len(self.text) <= LONGEST:
             raise StopValidation(gettext("Write a message of 10 to 4,000 characters."))
-        if not printable(self.text, but="\n\t" + JOINERS):
+        if not printable(self.text, allowed="\n\t" + JOINERS):
             raise StopValidation(gettext("Remove the invisible characters from the message."))
 
     @property
     def text(self) -> str:
-        """Lines end as they are stored, whatever the browser sent."""
+        """The message, trimmed, with each line break as a line feed."""
         return (self.message.data or "").replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    wished = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
-    return _page(ContactForm(data=wished))
+    prefilled = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
+    return _page(ContactForm(data=prefilled))
 
 
 @blueprint.post("")
@@ -66,13 +66,13 @@ def _page(form: ContactForm, status: int = 200) -> ResponseReturnValue:
     form.subject.choices = {"": gettext("Choose…"), **{key: str(words) for key, words in CASE_SUBJECTS.items()}}
     form.subscription.choices = {
         "": gettext("None in particular"),
-        **{found.id: f"{found.product} ({found.tenant})" for found in subscriptions},
+        **{subscription.id: f"{subscription.product} ({subscription.tenant})" for subscription in subscriptions},
     }
     return render_template(
         "contact/page.html",
         form=form,
         account=billing_information.account_of(me().account_id),
-        resold=[found for found in subscriptions if found.reseller],
-        cases=cases.of(me().account_id),
+        resold=[subscription for subscription in subscriptions if subscription.reseller],
+        cases=cases.cases_of(me().account_id),
         subjects=CASE_SUBJECTS,
     ), status

@@ -1,11 +1,11 @@
-"""The fields that several forms share."""
+"""What several forms share: the base class, the number of seats, and checks of text."""
 
 import re
+from typing import Any
 
 from flask import request
 from flask_babel import lazy_gettext
 from flask_wtf import FlaskForm
-from flask_wtf.form import _Auto
 from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
@@ -18,7 +18,7 @@ SEATS_SENTENCE = lazy_gettext("Enter a whole number from 1 to 10,000.")
 
 
 def parse_seats(text: str) -> int | None:
-    """1 to 10,000 in ASCII digits; None for anything else (`１２`, `1e3`, `2.5`)."""
+    """A whole number from 1 to MAX_SEATS in ASCII digits; None for anything else, such as `１２`, `1e3` or `2.5`."""
     if not WHOLE_NUMBER.fullmatch(text):
         return None
     seats = int(text)
@@ -26,13 +26,13 @@ def parse_seats(text: str) -> int | None:
 
 
 def parse_ordinal(text: str) -> int | None:
-    """A period's, small enough for any database to compare."""
+    """The ordinal of a period, small enough for any database; None if it is not a number."""
     return int(text) if WHOLE_NUMBER.fullmatch(text) else None
 
 
-def printable(text: str, but: str = "") -> bool:
-    """No control, line break or mark that reorders or hides text, save those in `but`."""
-    return all(letter.isprintable() or letter in but for letter in text)
+def printable(text: str, allowed: str = "") -> bool:
+    """Whether a text has no control character, line break, or mark that reorders or hides text, except `allowed`."""
+    return all(letter.isprintable() or letter in allowed for letter in text)
 
 
 def _whole_seats(_form: FlaskForm, field: Field) -> None:
@@ -43,28 +43,29 @@ def _whole_seats(_form: FlaskForm, field: Field) -> None:
 class PortalForm(FlaskForm):
     """Reads form fields alone: a body of JSON or a file where text belongs is an empty field."""
 
-    class Meta:
-        def wrap_formdata(self, form: FlaskForm, formdata: object) -> object:
-            if formdata is _Auto:
-                return request.form if request.method == "POST" else None
-            return formdata
+    def __init__(self, **given: Any) -> None:
+        given.setdefault("formdata", request.form if request.method == "POST" else None)
+        super().__init__(**given)
 
 
 class SeatsForm(PortalForm):
-    """The stepper. `seats` is kept as typed, so that the refusal is read beside what was written."""
+    """The stepper. `seats` is the text as typed, so that the page can show it beside the error."""
 
     seats = StringField(lazy_gettext("Number of paid users"), [_whole_seats], widget=NumberInput(step="1"))
 
-    refused_at: int | None = None  # business time in seconds, where too few seats were asked for
-    way_on: Explained | None = None  # beside a refusal, where another page is meant
+    refused_at: int | None = (
+        None  # Unix time in the account's clock; set if fewer seats than active users were asked for
+    )
+    way_on: Explained | None = None  # a link to another page, for a refusal that has one
 
     @property
     def number(self) -> int:
+        """The number of seats, after validation."""
         return int(self.seats.data or 0)
 
 
 def asked_seats(default: int) -> str:
-    """The number in the address, moved by − or + where no script did it."""
+    """The number in the address. Without scripts, the buttons − and + send `step`, which is added here."""
     text = request.args.get("seats", str(default))
     step = request.args.get("step")
     if step in ("-1", "1") and re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):

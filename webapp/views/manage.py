@@ -1,4 +1,4 @@
-"""« Gérer »: what can be changed, as a dialog over the tile, or a page without scripts."""
+"""« Gérer »: the changes that can be made, as a dialog over the tile, or as a page without scripts."""
 
 from flask import Blueprint, make_response, render_template
 from flask.typing import ResponseReturnValue
@@ -9,13 +9,14 @@ from ..subscriptions import loading, summary
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("manage", __name__, url_prefix="/subscriptions/<subscription_id>/manage")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")
 def menu(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
     check_self_service(subscription.facts())
-    template = "manage/_dialog.html" if wants_fragment() else "confirmation.html"
+    template = "manage/_dialog.html" if wants_fragment() else "confirmation/page.html"
     tile = summary.summary(subscription)
     response = make_response(render_template(template, tile=tile, dialog="manage/_dialog.html"))
     response.vary.update(FRAGMENT_HEADERS)

@@ -1,4 +1,4 @@
-"""Reduce seats: the stepper, and the confirmation that « Je comprends » and « Confirmer » end."""
+"""Reduce seats: the stepper, and the confirmation with « Je comprends » and « Confirmer »."""
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -15,6 +15,7 @@ from .forms import SeatsForm, parse_seats
 from .fragments import wants_fragment
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
 @blueprint.get("")
@@ -24,7 +25,7 @@ def stepper(subscription_id: str) -> ResponseReturnValue:
 
 @blueprint.post("")
 def choose_seats(subscription_id: str) -> ResponseReturnValue:
-    """Continue: the number is checked, and the confirmation has an address of its own."""
+    """« Continuer »: checks the number, then redirects to the confirmation."""
     form = SeatsForm()
     if not form.validate():
         return _page(subscription_id, form, 422)
@@ -54,18 +55,16 @@ def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200
     subscription = loading.load(me().account_id, subscription_id)
     facts = subscription.facts()
     check_reduction(facts, ports().clock.now(subscription.account).date())
-    return steppers.page(
-        "reduce", subscription, facts.period(facts.last_paid + 1), projected_seats(facts), form, status
-    )
+    return steppers.page("reduce", subscription, facts.period(facts.next_unpaid), projected_seats(facts), form, status)
 
 
 def _confirmation(
     subscription_id: str, text: str, form: ConfirmForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
-    """From how many to how many seats, from when, what it will cost and save."""
+    """The confirmation: the seats before and after, the day, the cost and the saving."""
     subscription, seats = loading.load(me().account_id, subscription_id), parse_seats(text)
-    if seats is None:  # the stepper says what is wrong with it
+    if seats is None:  # the stepper shows what is wrong with it
         check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
         return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=text), 303)
-    told = service.foreseen_reduction(subscription, seats)
-    return confirmation("reduce", subscription, form, status, seats=seats, told=told)
+    reduction = service.preview_reduction(subscription, seats)
+    return confirmation("reduce", subscription, form, status, seats=seats, reduction=reduction)

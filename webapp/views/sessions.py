@@ -1,4 +1,4 @@
-"""« Connexion et sessions »: where the owner is signed in, and to end it there."""
+"""« Connexion et sessions »: the owner's sessions, and buttons to end them."""
 
 from zoneinfo import ZoneInfo
 
@@ -17,7 +17,7 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 def page() -> ResponseReturnValue:
     return render_template(
         "sessions/page.html",
-        sessions=sessions.of(me().owner_id),
+        sessions=sessions.list_live(me().owner_id),
         own=me().session_id,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=current_app.config["LOCAL_PASSWORDS"],

@@ -1,4 +1,4 @@
-"""Abonnements: the tiles, and each subscription's own page."""
+"""« Abonnements »: the list of tiles, and the page of one subscription."""
 
 from zoneinfo import ZoneInfo
 
@@ -7,10 +7,13 @@ from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
 from ..ports import ports
-from ..sentences.labels import ACTIVITIES
+from ..sentences.checks import check_sentence, verdict_sentence
+from ..sentences.timeline import timeline_sentences
 from ..subscriptions import loading, outlook, summary
 
 blueprint = Blueprint("subscriptions", __name__)
+blueprint.context_processor(lambda: {"section": "subscriptions"})
+blueprint.add_app_template_global(check_sentence)
 
 
 @blueprint.get("/")
@@ -28,11 +31,13 @@ def index() -> ResponseReturnValue:
 def page(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
     facts, tile = subscription.facts(), summary.summary(subscription)
+    today = ports().clock.now(subscription.account).date()
     return render_template(
         "subscriptions/page.html",
         tile=tile,
-        timeline=outlook.timeline(subscription, ports().clock.now(subscription.account).date(), tile.card),
-        activities=ACTIVITIES,
+        checks=[check_sentence(check, tile) for check in tile.checks],
+        verdict=verdict_sentence(tile.checks),
+        timeline=timeline_sentences(outlook.timeline(subscription, today, tile.card), tile),
         periods=[(facts.period(ordinal), seats) for ordinal, seats in sorted(facts.seats.items(), reverse=True)],
         as_of=subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone)),
     )

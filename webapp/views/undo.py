@@ -1,4 +1,4 @@
-"""« Annuler la demande »: undo a reduction or a cancellation before its day."""
+"""« Annuler la demande »: undo a reduction or a cancellation before it takes effect."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -10,6 +10,7 @@ from ..subscriptions import loading, service
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("undo", __name__, url_prefix="/subscriptions/<subscription_id>")
+blueprint.context_processor(lambda: {"section": "subscriptions"})
 PROCEDURES = {"reduction": "undo-reduction", "cancellation": "undo-cancellation"}
 ADDRESS = '/<any("undo-reduction", "undo-cancellation"):procedure>/<change_id>'
 

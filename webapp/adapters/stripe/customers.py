@@ -14,16 +14,16 @@ from ...purchases.captures import metadata_of
 from .tables import StripeCustomer
 
 
-class Known(NamedTuple):
-    """What the portal knows of a payment; `customer` is None if the account never entered a card here."""
+class StoredPayment(NamedTuple):
+    """A payment as the portal stores it. `customer` is None if the account never entered a card in Stripe."""
 
     customer: str | None
     money: Money
     metadata: dict[str, str]
 
 
-def known(key: str) -> Known:
-    """By a connection of its own, which is given back before Stripe is asked."""
+def load_payment(key: str) -> StoredPayment:
+    """Reads a payment over a connection of its own, which is returned before Stripe is asked."""
     query = (
         select(StripeCustomer.customer, Payment.amount, Payment.currency)
         .select_from(Payment)
@@ -33,7 +33,7 @@ def known(key: str) -> Known:
     )
     with Session(db.engine) as session:
         customer, amount, currency = session.execute(query).one()
-        return Known(customer, Money(amount, currency), metadata_of(session, key))
+        return StoredPayment(customer, Money(amount, currency), metadata_of(session, key))
 
 
 def account_of(customer: str) -> str:

@@ -1,4 +1,4 @@
-"""What a PaymentIntent, as the API shows it, says of a payment."""
+"""Reads a PaymentIntent: whether it has the portal's key, which outcome it stands for, and what it captured."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -7,13 +7,12 @@ from ...domain.money import Money
 from ...ports import ActionRequired, Cancelled, Capture, Captured, Declined, Outcome, OutcomeUnknown
 from .words import BRANDS, decline_code
 
-Intent = dict[str, Any]
+Intent = dict[str, Any]  # a PaymentIntent, as the API returns it
 
 
-def key_of(shown: dict[str, Any]) -> str | None:
-    """The portal's key, which it has as metadata; None if another system made it."""
-    key = (shown.get("metadata") or {}).get("key")
-    return key if isinstance(key, str) else None
+def has_key(stripe_object: dict[str, Any], key: str) -> bool:
+    """Whether the portal's key is in the metadata of an intent or a refund."""
+    return (stripe_object.get("metadata") or {}).get("key") == key
 
 
 def money_of(intent: Intent) -> Money:
@@ -21,14 +20,15 @@ def money_of(intent: Intent) -> Money:
 
 
 def capture_of(intent: Intent) -> Capture:
-    """The card's brand and digits are known where the charge is shown in full, too."""
+    """The brand and last digits of the card are known only if the intent shows its charge in full."""
     charge = intent.get("latest_charge")
     charge = charge if isinstance(charge, dict) else {}
     card = (charge.get("payment_method_details") or {}).get("card") or {}
+    metadata = intent.get("metadata") or {}
     return Capture(
-        key=key_of(intent) or "",
+        key=metadata.get("key", ""),
         money=money_of(intent),
-        metadata=intent.get("metadata") or {},
+        metadata=metadata,
         captured_at=datetime.fromtimestamp(charge.get("created") or intent["created"], UTC),
         card_token=intent.get("payment_method") or "",
         card_brand=brand_name(card["brand"]) if card else "",
@@ -41,7 +41,10 @@ def brand_name(brand: str) -> str:
 
 
 def outcome_of(intent: Intent) -> Outcome | None:
-    """None: made, and not yet charged, nor refused, nor is there a page to send the owner to."""
+    """The outcome of an intent; None if it is created, but not yet charged or declined, and has no page for the owner.
+
+    Raises OutcomeUnknown while Stripe is processing it.
+    """
     match intent["status"]:
         case "succeeded":
             return Captured(capture_of(intent))
@@ -53,8 +56,9 @@ def outcome_of(intent: Intent) -> Outcome | None:
             return ActionRequired(page) if page else None
         case "requires_payment_method":
             fault = intent.get("last_payment_error")
-            asks = fault and fault.get("code") == "authentication_required"  # that of a card whose owner was absent
-            return Declined(decline_code(fault)) if fault and not asks else None
+            if not fault or fault.get("code") == "authentication_required":  # the owner was absent
+                return None
+            return Declined(decline_code(fault))
         case "processing" | "requires_capture":
             raise OutcomeUnknown(intent["id"])
     return None

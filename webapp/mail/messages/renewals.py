@@ -5,6 +5,7 @@ from datetime import date, datetime
 from flask_babel import gettext
 
 from ...domain.money import Money
+from ...domain.pricing import monthly_cost
 from ...formats import card_name, clock_time, last_day, money, ngettext, number
 from ...formats import day as on
 from ...models.purchases import Card, Payment
@@ -33,7 +34,7 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
     return Mail(
         gettext("Your subscription is renewed on %(day)s", day=on(day)),
         product,
-        [told, way_on],
+        [told, *_price_change(subscription, seats), way_on],
         [
             (gettext("Renewal"), on(day)),
             (gettext("Seats"), number(seats)),
@@ -42,6 +43,23 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
         ],
         action,
     )
+
+
+def _price_change(subscription: Subscription, seats: int) -> list[str]:
+    """A sentence where the next period has another price list than the last one that was paid, and costs otherwise."""
+    before, after = (
+        monthly_cost(prices.tiers, seats) for prices in (subscription.periods[-1].price_list, subscription.price_list)
+    )
+    if before == after:
+        return []
+    currency = subscription.price_list.currency
+    return [
+        gettext(
+            "The price changes with this renewal: %(after)s a month before tax instead of %(before)s.",
+            before=money(before, currency),
+            after=money(after, currency),
+        )
+    ]
 
 
 def card_expires(subscription: Subscription, total: Money, card: Card, day: date) -> Mail:

@@ -30,7 +30,7 @@ def upgrade():
         sa.Column('account_id', sa.String(length=40), nullable=False),
         sa.Column('subscription_id', sa.String(length=40), nullable=False),
         sa.Column('key', sa.String(length=100), nullable=False),
-        sa.Column('amount', sa.Integer(), nullable=False),
+        sa.Column('amount', sa.BigInteger(), nullable=False),
         sa.Column('currency', sa.String(length=3), nullable=False),
         sa.Column('reason', sa.String(length=300), nullable=False),
         sa.Column('found_at', sa.DateTime(), nullable=False),

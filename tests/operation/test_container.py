@@ -1,0 +1,65 @@
+"""The image and the compose file, read as text: privileges, packages, and no secret."""
+
+import ast
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped]
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
+DOCKERFILE = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
+
+
+@pytest.mark.parametrize("name", COMPOSE["services"])
+def test_a_service_writes_nothing_may_nothing_and_is_pinned(name: str) -> None:
+    service = COMPOSE["services"][name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert "cap_add" not in service
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert "privileged" not in service
+    assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert service["image"] == "my-qlik-portal" or re.fullmatch(r"[\w/-]+:v?\d+\.\d+[\w.-]*", service["image"])
+    assert service["image"] == "my-qlik-portal" or service.get("user") not in (None, "root", "0")
+
+
+def test_what_is_secret_comes_from_the_environment() -> None:
+    for service in COMPOSE["services"].values():
+        for name, value in service.get("environment", {}).items():
+            if re.search(r"SECRET|PASSWORD|KEY|DATABASE_URL", name):
+                assert re.search(r"\$\{\w+:\?", value), f"{name}: compose refuses to start without it"
+    assert not re.search(r"(SECRET|PASSWORD|TOKEN)\w*=(?!\$)", DOCKERFILE)
+
+
+def test_the_portal_starts_on_a_migrated_database() -> None:
+    services = COMPOSE["services"]
+    for name in ("portal", "roll-over"):
+        assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
+    assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
+    assert services["migrate"]["command"] == ["db", "upgrade"]
+    assert services["roll-over"]["command"] == ["roll-over", "--every", "30"]
+
+
+def test_the_image_is_pinned_runs_as_nobody_and_tells_its_health() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert len(bases) == 2
+    assert all(re.fullmatch(r"python:3\.11\.\d+-slim-\w+", base) for base in bases)
+    last = DOCKERFILE.rpartition("\nFROM ")[2]
+    assert re.search(r"^USER [1-9]\d*$", last, re.MULTILINE)
+    check = re.search(r"^HEALTHCHECK .*?CMD (\[.*\])$", last, re.MULTILINE)
+    assert check
+    program = json.loads(check[1])
+    assert program[:2] == ["python", "-c"]
+    assert "/healthz" in ast.unparse(ast.parse(program[2]))
+    assert 'ENTRYPOINT ["my-qlik-portal"]' in last
+
+
+def test_what_the_image_copies_is_there_and_is_sent_to_the_builder() -> None:
+    sent = {line[1:] for line in (ROOT / ".dockerignore").read_text().splitlines() if line.startswith("!")}
+    copied = {name for line in re.findall(r"^COPY (?!--)(.*) \S+$", DOCKERFILE, re.MULTILINE) for name in line.split()}
+    assert copied == sent
+    assert all((ROOT / name).exists() for name in copied)

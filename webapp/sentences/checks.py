@@ -1,0 +1,183 @@
+"""« Will my renewal succeed? » in words: what each point says, and the link to what settles it."""
+
+from collections.abc import Sequence
+from datetime import date
+from typing import NamedTuple
+
+from flask import url_for
+from flask_babel import gettext, lazy_gettext
+
+from .. import formats
+from ..domain.checks import Check, Point, Remedy, Verdict
+from ..domain.subscription import ChangeKind
+from ..domain.tax import Treatment
+from ..formats import ngettext
+from ..subscriptions.summary import Summary
+from ..urls import step_url, undo_url, users_url
+
+VERDICTS = {
+    Verdict.OK: lazy_gettext("In order"),
+    Verdict.WARNING: lazy_gettext("To watch"),
+    Verdict.PROBLEM: lazy_gettext("To settle"),
+}
+TAX_IN_ORDER = {
+    Treatment.STANDARD: lazy_gettext("French VAT applies."),
+    Treatment.REVERSE_CHARGE: lazy_gettext("The VAT number is well formed: VAT is due by you."),
+    Treatment.OVERSEAS: lazy_gettext("French VAT does not apply in Guyane and Mayotte."),
+    Treatment.OUTSIDE_EU: lazy_gettext("No VAT applies outside the European Union."),
+}
+
+
+class Link(NamedTuple):
+    label: str
+    url: str
+
+
+class CheckSentence(NamedTuple):
+    """`verdict` is for the style sheet, `heading` says it in words; `link` leads to what settles it."""
+
+    verdict: Verdict
+    heading: str
+    sentence: str
+    link: Link | None
+
+
+def check_sentence(check: Check, tile: Summary) -> CheckSentence:
+    return CheckSentence(check.verdict, str(VERDICTS[check.verdict]), _sentence(check, tile), _link(check, tile))
+
+
+def verdict_sentence(checks: Sequence[Check]) -> str:
+    """The answer to the question, by the worst of the points."""
+    verdicts = {check.verdict for check in checks}
+    if Verdict.PROBLEM in verdicts:
+        return gettext("Not as things stand: settle what follows.")
+    if Verdict.WARNING in verdicts:
+        return gettext("Probably, with something to watch.")
+    return gettext("Yes, as things stand everything is in order.")
+
+
+def undo_link(kind: ChangeKind, tile: Summary) -> Link | None:
+    """Where the open request of that kind is undone."""
+    labels = {
+        ChangeKind.CANCELLATION: gettext("Undo the cancellation"),
+        ChangeKind.REDUCTION: gettext("Undo the reduction"),
+    }
+    change = next((change for change in tile.changes if change.kind == kind), None)
+    return Link(labels[kind], undo_url(change)) if change else None
+
+
+def _sentence(check: Check, tile: Summary) -> str:
+    sentences = {
+        Point.CANCELLATION: _cancellation,
+        Point.CHARGE: _charge,
+        Point.PAYMENT: _payment,
+        Point.CARD: _card,
+        Point.EXPIRY: _expiry,
+        Point.REFUSAL: _refusal,
+        Point.SEATS: _seats,
+        Point.TAX: _tax,
+    }
+    return sentences[check.point](check, tile)
+
+
+def _cancellation(check: Check, _tile: Summary) -> str:
+    return gettext(
+        "There is no renewal: a cancellation was requested, and the subscription ends on %(day)s.",
+        day=formats.last_day(_day(check)),
+    )
+
+
+def _charge(check: Check, tile: Summary) -> str:
+    day = _day(check)
+    if check.verdict is Verdict.PROBLEM:
+        return gettext(
+            "Nothing is charged by itself any more: renew by %(day)s, or the subscription ends.",
+            day=formats.last_day(day),
+        )
+    if check.verdict is Verdict.WARNING:
+        return gettext(
+            "The renewal is due since %(day)s; the card is charged again on %(next)s.",
+            day=formats.day(tile.renews_on),
+            next=formats.day(day),
+        )
+    total = formats.money(*tile.next_total)
+    return gettext("%(total)s to be charged on %(day)s.", total=total, day=formats.day(day))
+
+
+def _payment(check: Check, _tile: Summary) -> str:
+    if check.verdict is Verdict.OK:
+        return gettext("No payment is in progress.")
+    return gettext("A payment is in progress: until its outcome is known, nothing else is charged.")
+
+
+def _card(_check: Check, tile: Summary) -> str:
+    if tile.card is None:
+        return gettext("There is no card to charge.")
+    return gettext("The default card is %(card)s.", card=formats.card_name(tile.card.brand, tile.card.last4))
+
+
+def _expiry(check: Check, _tile: Summary) -> str:
+    if check.verdict is Verdict.OK:
+        return gettext("The card is good until %(day)s.", day=formats.last_day(_day(check)))
+    return gettext("The default card expires before the next renewal.")
+
+
+def _refusal(check: Check, _tile: Summary) -> str:
+    if check.verdict is Verdict.OK:
+        return gettext("The bank has not refused this card for this renewal.")
+    return gettext("The bank refused the default card when it was last charged.")
+
+
+def _seats(check: Check, tile: Summary) -> str:
+    active = formats.number(tile.subscription.active_users)
+    if check.verdict is Verdict.OK:
+        return ngettext(
+            "%(n)s seat is enough for the active users (%(active)s).",
+            "%(n)s seats are enough for the active users (%(active)s).",
+            tile.projected_seats,
+            active=active,
+        )
+    return gettext(
+        "%(active)s active users for %(seats)s seats: the confirmed number is renewed, and some users are without a "
+        "seat.",
+        active=active,
+        seats=formats.number(tile.projected_seats),
+    )
+
+
+def _tax(check: Check, tile: Summary) -> str:
+    account = tile.subscription.account
+    if check.verdict is Verdict.OK:
+        return str(TAX_IN_ORDER[account.tax_terms.treatment])
+    if account.vat_number:
+        return gettext("The VAT number is not one of your country: correct it, or the invoice may be wrong.")
+    return gettext("There is no VAT number: French VAT is charged.")
+
+
+def _day(check: Check) -> date:
+    if check.day is None:
+        raise ValueError(f"{check.point} without its day")
+    return check.day
+
+
+def _link(check: Check, tile: Summary) -> Link | None:
+    subscription = tile.subscription
+    match check.remedy:
+        case Remedy.UNDO_CANCELLATION:
+            return undo_link(ChangeKind.CANCELLATION, tile)
+        case Remedy.UNDO_REDUCTION:
+            return undo_link(ChangeKind.REDUCTION, tile)
+        case Remedy.RENEW:
+            return Link(gettext("Renew now"), url_for("renew.stepper", subscription_id=subscription.id))
+        case Remedy.ADD:
+            seats = subscription.active_users
+            return Link(gettext("Add seats"), url_for("add.stepper", subscription_id=subscription.id, seats=seats))
+        case Remedy.USERS:
+            return Link(gettext("Manage the users of the tenant"), users_url(subscription))
+        case Remedy.FOLLOW_PAYMENT if tile.pending:
+            return Link(gettext("Follow this payment"), step_url("receipt", tile.pending.quote))
+        case Remedy.CARDS:
+            return Link(gettext("Payment & billing"), url_for("billing.page"))
+        case Remedy.BILLING_INFORMATION:
+            return Link(gettext("Change billing information"), url_for("billing_info.page"))
+    return None

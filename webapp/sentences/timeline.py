@@ -1,0 +1,166 @@
+"""The timeline in words: what is to come of a subscription, and what happened to it."""
+
+from datetime import date
+from typing import NamedTuple
+
+from flask import url_for
+from flask_babel import gettext
+
+from .. import formats
+from ..domain.subscription import ChangeKind
+from ..domain.timeline import Kind, Planned
+from ..formats import ngettext
+from ..models.activity import Activity
+from ..models.invoices import Invoice
+from ..models.purchases import Card
+from ..subscriptions.outlook import PastEvent, Timeline
+from ..subscriptions.summary import Summary
+from ..urls import step_url
+from .checks import Link, undo_link
+from .declines import decline
+from .labels import ACTIVITIES
+
+
+class Event(NamedTuple):
+    """`kind` is for the style sheet; the link follows the last of the notes, or the sentence where there is none."""
+
+    day: date
+    sentence: str
+    notes: tuple[str, ...] = ()
+    link: Link | None = None
+    kind: str = ""
+
+
+class TimelineSentences(NamedTuple):
+    today: date
+    ahead: list[Event]
+    past: list[Event]
+
+
+def timeline_sentences(timeline: Timeline, tile: Summary) -> TimelineSentences:
+    return TimelineSentences(
+        timeline.today,
+        [_ahead(planned, tile)._replace(kind=planned.kind) for planned in timeline.ahead],
+        [_past(happened, tile) for happened in timeline.past],
+    )
+
+
+def _ahead(planned: Planned, tile: Summary) -> Event:
+    day, seats = planned.day, planned.seats
+    match planned.kind:
+        case Kind.PENDING:
+            follow = gettext("Follow this payment")
+            link = Link(follow, step_url("receipt", tile.pending.quote)) if tile.pending else None
+            return Event(day, gettext("A payment is in progress."), link=link)
+        case Kind.CARD_EXPIRES:
+            link = Link(gettext("Payment & billing"), url_for("billing.page"))
+            return Event(day, gettext("Last day of the default card"), link=link)
+        case Kind.NOTICE:
+            return Event(day, _mail(planned.number))
+        case Kind.PERIOD:
+            sentence = ngettext("A paid period begins: %(n)s seat", "A paid period begins: %(n)s seats", seats)
+            return Event(day, sentence)
+        case Kind.REDUCTION:
+            before = formats.number(tile.last_paid_seats)
+            sentence = ngettext(
+                "Reduction: %(before)s → %(n)s seat", "Reduction: %(before)s → %(n)s seats", seats, before=before
+            )
+            return Event(day, sentence, link=undo_link(ChangeKind.REDUCTION, tile))
+        case Kind.EXTERNAL:
+            return Event(day, _external(seats, tile.subscription.reseller))
+        case Kind.END:
+            link = undo_link(ChangeKind.CANCELLATION, tile)
+            return Event(day, gettext("The subscription has ended"), link=link)
+        case Kind.LAPSE_END:
+            link = Link(gettext("Renew now"), url_for("renew.stepper", subscription_id=tile.subscription.id))
+            return Event(day, gettext("The subscription ends unless it is renewed before"), link=link)
+        case Kind.RENEWAL | Kind.ATTEMPT | Kind.LAST_ATTEMPT:
+            return _charge(planned, tile)
+
+
+def _mail(days: int) -> str:
+    return ngettext("Mail: the renewal is %(n)s day ahead", "Mail: the renewal is %(n)s days ahead", days)
+
+
+def _external(seats: int, reseller: str | None) -> str:
+    if reseller:
+        return ngettext("Renewal by %(name)s: %(n)s seat", "Renewal by %(name)s: %(n)s seats", seats, name=reseller)
+    return ngettext(
+        "Renewal by your account manager: %(n)s seat", "Renewal by your account manager: %(n)s seats", seats
+    )
+
+
+def _charge(planned: Planned, tile: Summary) -> Event:
+    """A charge of the default card, with its amount."""
+    card = _card_name(tile.card)
+    amount = _with_tax(*tile.next_total, card)
+    if planned.kind is Kind.ATTEMPT:
+        return Event(planned.day, gettext("Attempt %(n)s to charge the renewal", n=planned.number), (amount,))
+    if planned.kind is Kind.LAST_ATTEMPT:
+        return Event(planned.day, gettext("Last attempt: if it is refused, the subscription lapses"), (amount,))
+    sentence = ngettext("Renewal: %(n)s seat", "Renewal: %(n)s seats", planned.seats)
+    if planned.day != tile.renews_on:
+        return Event(planned.day, sentence, (amount,))
+    attempts = gettext("If the bank refuses: new attempts after 1, 3, 5 and 7 days.")
+    return Event(planned.day, sentence, (amount, attempts))
+
+
+def _past(happened: PastEvent, tile: Summary) -> Event:
+    day = happened.day
+    if happened.invoice:
+        return _document(day, happened.invoice, tile)
+    if happened.notice == 0:
+        return Event(day, gettext("Mail: the card expires before the renewal"))
+    if happened.notice:
+        return Event(day, _mail(happened.notice))
+    if happened.period:
+        seats = happened.period.seats
+        return Event(day, ngettext("A period begins: %(n)s seat", "A period begins: %(n)s seats", seats))
+    if happened.activity:
+        return _done(day, happened.activity)
+    raise ValueError(f"nothing happened on {day}")
+
+
+def _document(day: date, invoice: Invoice, tile: Summary) -> Event:
+    """An invoice or a credit note was issued."""
+    snapshot = invoice.snapshot
+    if invoice.kind == "credit_note":
+        what = gettext("Credit note")
+    elif snapshot["kind"] == "addition":
+        what = gettext("Seats added")
+    else:
+        what = gettext("Renewal paid") if tile.self_service else gettext("Invoice")
+    card = snapshot["card"]
+    name = formats.card_name(card["brand"], card["last4"]) if card else ""
+    return Event(
+        day,
+        _told(what, ngettext("%(n)s seat", "%(n)s seats", snapshot["seats"])),
+        (_with_tax(invoice.total, invoice.currency, name),),
+        Link(invoice.number, url_for("billing.invoice", invoice_id=invoice.id)),
+    )
+
+
+def _done(day: date, row: Activity) -> Event:
+    """Something that a person or the portal did."""
+    sentence = str(ACTIVITIES.get(row.what, row.what))
+    before, after = row.before.get("seats"), row.after.get("seats")
+    if before and after:
+        change = ngettext("%(before)s → %(n)s seat", "%(before)s → %(n)s seats", after, before=formats.number(before))
+        sentence = _told(sentence, change)
+    if row.what != "payment_refused":
+        return Event(day, sentence)
+    amount = _with_tax(row.after["total"], row.after["currency"], row.after.get("card") or "–")
+    return Event(day, sentence, (f"{amount} · {decline(row.after.get('code'))}",))
+
+
+def _told(what: str, how_much: str) -> str:
+    return f"{what}{gettext(':')} {how_much}"
+
+
+def _with_tax(cents: int, currency: str, card: str) -> str:
+    amount = f"{formats.money(cents, currency)} {gettext('incl. VAT')}"
+    return f"{amount} · {card}" if card else amount
+
+
+def _card_name(card: Card | None) -> str:
+    return formats.card_name(card.brand, card.last4) if card else ""
