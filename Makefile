@@ -75,6 +75,7 @@ bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench.roll_over
 	@$(PYTHON) -m tests.bench.invoices
 	@$(PYTHON) -m tests.bench.load
+	@$(PYTHON) -m tests.bench.slow_clients
 	@$(PYTHON) -m tests.bench.browser
 
 mutate: $(VENV)/.mutation

@@ -4,12 +4,14 @@ import json
 import os
 import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from .domain import access
 from .mail_server import LOOPBACK, parse_relay, parse_sender
 
 LOCALES = ("fr", "en")
@@ -65,13 +67,14 @@ def _public_url(setting: str, host: str, port: str) -> str:
 def _identity(public_url: str) -> dict[str, Any]:
     """The settings of sign-in. If PUBLIC_URL is https, cookies are sent over https only, and to this host only."""
     env, secure = os.environ, public_url.startswith("https:")
+    longest_idle = access.SESSION_LIFETIME // timedelta(minutes=1)
     return {
         "OIDC_ISSUER": env.get("OIDC_ISSUER", "").rstrip("/"),
         "OIDC_CLIENT_ID": env.get("OIDC_CLIENT_ID", ""),
         "OIDC_CLIENT_SECRET": env.get("OIDC_CLIENT_SECRET", ""),
         "OIDC_NAME": env.get("OIDC_NAME") or urlsplit(env.get("OIDC_ISSUER", "")).hostname or "",
         "LOCAL_PASSWORDS": env.get("LOCAL_PASSWORDS", "1") == "1",
-        "SESSION_IDLE_MINUTES": _whole_number("SESSION_IDLE_MINUTES", "60", 1, 720),
+        "SESSION_IDLE_MINUTES": _whole_number("SESSION_IDLE_MINUTES", "60", 1, longest_idle),
         "TRUSTED_PROXIES": _whole_number("TRUSTED_PROXIES", "0", 0, 9),
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_NAME": "__Host-my_qlik" if secure else "my_qlik",
@@ -126,6 +129,8 @@ def from_environment() -> dict[str, Any]:
 DEMO_EMAIL, DEMO_PASSWORD = "camille.martin@example.test", "my-qlik-demo"
 
 DEFAULTS: dict[str, Any] = {
+    "WORKER_THREADS": 0,  # of a web process
+    "LOCK_SECONDS": 10,  # that a statement waits for a lock of the database
     "MAX_CONTENT_LENGTH": 64 * 1024,
     "MAX_FORM_MEMORY_SIZE": 64 * 1024,
     "SESSION_COOKIE_HTTPONLY": True,

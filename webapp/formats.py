@@ -3,12 +3,13 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from functools import lru_cache
+from math import ceil
 from unicodedata import normalize
 
 import flask_babel
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
-from flask_babel import get_locale
+from flask_babel import get_locale, gettext
 
 
 @lru_cache(maxsize=4096)
@@ -102,6 +103,12 @@ def clock_time(value: datetime) -> str:
     return format_time(value, "HH:mm", locale=_regional())
 
 
+def last_minute(end: datetime) -> str:
+    """16 February 2027 at 23:59, of what ends at midnight; in the zone that `end` carries."""
+    last = end - timedelta(minutes=1)
+    return gettext("%(day)s at %(time)s", day=day(last.date()), time=clock_time(last))
+
+
 def minutes_and_seconds(seconds: int) -> tuple[int, str]:
     """65 is 1 and 05."""
     return seconds // 60, f"{seconds % 60:02}"
@@ -110,6 +117,20 @@ def minutes_and_seconds(seconds: int) -> tuple[int, str]:
 def ngettext(singular: str, plural: str, count: int, **variables: object) -> str:
     """Like flask_babel's, with `%(n)s` as the count, formatted in the reader's language."""
     return str(flask_babel.ngettext(singular, plural, count, n=number(count), **variables))
+
+
+# Running text has numbers up to ten in words; « une » because minutes are feminine. Babel knows no such names.
+WORDS = {
+    "en": ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"),
+    "fr": ("zéro", "une", "deux", "trois", "quatre", "cinq", "six", "sept", "huit", "neuf", "dix"),
+}
+
+
+def minutes(duration: timedelta) -> str:
+    """A time to wait, in words and rounded up: « deux minutes », « 30 minutes »."""
+    count, words = ceil(duration / timedelta(minutes=1)), WORDS[language()]
+    printed = words[count] if count < len(words) else number(count)
+    return str(flask_babel.ngettext("%(n)s minute", "%(n)s minutes", count, n=printed))
 
 
 def card_name(brand: str, last4: str) -> str:
@@ -124,7 +145,9 @@ FILTERS = {
     "day": day,
     "last_day": last_day,
     "clock_time": clock_time,
+    "last_minute": last_minute,
     "period": period,
+    "minutes": minutes,
     "country": country,
     "money_change": money_change,
     "number_change": number_change,

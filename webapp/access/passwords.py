@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ..config import PACKAGE
 from ..db import db, transaction
-from ..domain.access import RESET_LIFETIME
+from ..domain import access
 from ..mail import outbox
 from ..models.access import OwnerSession, PasswordReset
 from ..models.accounts import Owner
@@ -29,6 +29,10 @@ def _common_passwords() -> frozenset[str]:
     zxcvbn's licence is in a file beside the list.
     """
     return frozenset((PACKAGE / "common_passwords.txt").read_text(encoding="utf-8").split())
+
+
+def hint() -> str:
+    return gettext("%(n)s characters or more, such as four words", n=SHORTEST)
 
 
 def find_problem(password: str, email: str) -> str:
@@ -117,7 +121,7 @@ def reset(token: str, new: str) -> bool:
 
 
 def _is_live_link(token: str) -> tuple[ColumnElement[bool], ...]:
-    since = ports().clock.system_now() - RESET_LIFETIME
+    since = ports().clock.system_now() - access.RESET_LIFETIME
     return PasswordReset.token_hash == sessions.hash_token(token), PasswordReset.created_at > since
 
 

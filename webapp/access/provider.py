@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, session
 
+from .. import guard
 from ..db import db
 from ..urls import public_url
 
@@ -48,7 +49,11 @@ def init(app: Flask) -> None:
     """Makes the provider's client. Authlib is imported only if a provider is configured: it takes half a second."""
     client = None
     if issuer := app.config["OIDC_ISSUER"]:
+        import requests
         from authlib.integrations.flask_client import OAuth
+
+        silence = (requests.Timeout, requests.ConnectionError, requests.HTTPError)
+        guard.register(app, guard.PROVIDER, silence, lambda _reason: SignInRefused("unreachable"))
 
         client = OAuth(app).register(
             "provider",
@@ -161,7 +166,8 @@ def _provider_call() -> Iterator[None]:
 
     db.session.rollback()
     try:
-        yield
+        with guard.asking(guard.PROVIDER):
+            yield
     except MismatchingStateError as fault:
         raise _log_refusal("stale", fault) from fault
     except OAuthError as fault:

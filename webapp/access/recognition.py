@@ -5,7 +5,7 @@ from flask_babel import gettext
 from sqlalchemy import bindparam, exists, select
 
 from ..db import db
-from ..domain.access import SESSION_LIFETIME
+from ..domain import access
 from ..models.access import OwnerSession
 from ..models.accounts import Account, Owner
 from ..models.restores import RestoreHold
@@ -54,7 +54,7 @@ def require_sign_in() -> Response | None:
 def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     """The owner of a live session, or None and the reason why the session ended, if it is known."""
     now = ports().clock.system_now()
-    parameters = {"token_hash": sessions.hash_token(token), "created_after": now - SESSION_LIFETIME}
+    parameters = {"token_hash": sessions.hash_token(token), "created_after": now - access.SESSION_LIFETIME}
     row = db.session.execute(_session_of_token, parameters).one_or_none()
     if row is None:
         return None, ""

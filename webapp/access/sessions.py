@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from ..db import Model, NotFound, db, transaction
-from ..domain.access import RESET_LIFETIME, SESSION_LIFETIME
+from ..domain import access
 from ..formats import ngettext
 from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Owner
@@ -47,8 +47,8 @@ def forget_expired(session: Session, now: datetime) -> None:
     Rows that another process is deleting are skipped.
     """
     expired: tuple[tuple[type[Model], Any, ColumnElement[bool]], ...] = (
-        (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - SESSION_LIFETIME),
-        (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - RESET_LIFETIME),
+        (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - access.SESSION_LIFETIME),
+        (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - access.RESET_LIFETIME),
         (RateLimit, RateLimit.key, RateLimit.ends_at <= now),
     )
     for table, key, is_expired in expired:
@@ -167,7 +167,7 @@ def list_live(owner_id: str) -> Sequence[OwnerSession]:
         .where(
             OwnerSession.owner_id == owner_id,
             OwnerSession.ended.is_(None),
-            OwnerSession.created_at > now - SESSION_LIFETIME,
+            OwnerSession.created_at > now - access.SESSION_LIFETIME,
             OwnerSession.last_seen_at > now - idle_limit(),
         )
         .order_by(OwnerSession.last_seen_at.desc(), OwnerSession.id)

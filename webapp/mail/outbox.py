@@ -14,7 +14,7 @@ from sqlalchemy import or_, select
 from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
-from ..domain.subscription import ChangeKind, attempt_day, projected_seats
+from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
 from ..models.accounts import Account, Owner
 from ..models.activity import Case
 from ..models.invoices import Invoice
@@ -138,17 +138,18 @@ def over_seats(subscription: Subscription, payment: Payment, seats: int, now: da
 
 
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
-    """An automatic payment was declined: why, and the day of the next attempt, if there is one."""
+    """An automatic payment was declined: why, and the next attempt, or until when the subscription can be renewed."""
     facts = subscription.facts()
     facts_after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
-    words = partial(renewals.refused, subscription, payment, attempt_day(facts_after))
+    words = partial(renewals.refused, subscription, payment, attempt_day(facts_after), lapse_end(facts_after))
     return _to_owners(subscription, f"refused/{payment.key}", now, words)
 
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """The bank asks the owner to confirm an automatic payment (3-D Secure)."""
-    expires_at = payment.quote.expires_at.astimezone(now.tzinfo)
-    words = partial(renewals.confirm, subscription, payment, expires_at)
+    facts, expires_at = subscription.facts(), subscription.account.local(payment.quote.expires_at)
+    given_up = replace(facts, refused=facts.refused + 1, refused_on=expires_at.date())
+    words = partial(renewals.confirm, subscription, payment, expires_at, attempt_day(given_up))
     return _to_owners(subscription, f"confirm/{payment.key}", now, words)
 
 

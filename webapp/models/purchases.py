@@ -9,7 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ..db import Instant, Model, new_id
 from ..domain.money import Money
 from ..domain.periods import boundary
-from ..domain.pricing import MAX_SEATS, Line
+from ..domain.pricing import Line
+from ..domain.seats import MAX_SEATS
 from ..domain.tax import Treatment
 from .columns import Cents, Currency, Id, one_of
 from .subscriptions import Subscription
@@ -158,6 +159,11 @@ class Payment(Model):
     def automatic(self) -> bool:
         """Made by the sweep. It makes the first attempt at its quote; later attempts are the owner's."""
         return self.quote.automatic and self.attempt == 1
+
+    @property
+    def challenged(self) -> bool:
+        """The bank waits for the owner's confirmation (3-D Secure)."""
+        return self.state == "pending" and self.action_url is not None
 
 
 class Refund(Model):

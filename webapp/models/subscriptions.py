@@ -2,14 +2,14 @@
 
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, exists, text
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
 from ..domain.money import CURRENCIES
-from ..domain.pricing import MAX_SEATS, Tier, parse_tiers
+from ..domain.pricing import Tier, parse_tiers
+from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
 from .columns import Currency, Id, one_of
@@ -94,9 +94,10 @@ class Subscription(Model):
             changes=tuple(row.change() for row in self.open_changes),
             ended_on=self.ended_on,
             refused=len(refused),
-            refused_on=refused[-1].astimezone(ZoneInfo(self.account.zone)).date() if refused else None,
+            refused_on=self.account.local(refused[-1]).date() if refused else None,
             payment_pending=bool(self.pending_payments),
             held=bool(self.held),
+            challenge_open=any(row.challenged and row.automatic for row in self.pending_payments),
             active_users=self.active_users,
             active_users_as_of=self.active_users_as_of,
         )

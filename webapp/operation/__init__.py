@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, doctor, provision, restored
+from . import cli, doctor, provision, restored, serving
 
 
 def register(app: Flask) -> None:
@@ -15,7 +15,7 @@ def register(app: Flask) -> None:
         cli.backup,
         restored.restored,
         restored.release,
-        cli.serve,
+        serving.serve,
         doctor.doctor,
         provision.add_account_command,
         provision.add_owner_command,

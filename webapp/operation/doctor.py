@@ -23,15 +23,17 @@ from ..models.accounts import Issuer
 from ..models.subscriptions import Subscription
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from ..purchases import hold, restores
-from . import health, restored
+from . import health, jobs, restored
+
+SHORTEST_KEY = 32  # characters
 
 Check = Callable[[], str | None]
 
 
 def _secret_key() -> str | None:
-    if len(current_app.config["SECRET_KEY"]) >= 32:
+    if len(current_app.config["SECRET_KEY"]) >= SHORTEST_KEY:
         return None
-    return "SECRET_KEY is shorter than 32 characters: set it to what `openssl rand -hex 32` prints."
+    return f"SECRET_KEY is shorter than {SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints."
 
 
 def _debug() -> str | None:
@@ -59,7 +61,8 @@ def _trusted_hosts() -> str | None:
 
 
 def _server() -> str | None:
-    from .cli import roll_over, serve
+    from .cli import roll_over
+    from .serving import serve
 
     try:
         for command in (serve, roll_over):
@@ -107,7 +110,25 @@ def _issuers() -> str | None:
     return None
 
 
+def _late(job: str) -> str | None:
+    ago = None if health.database_fault() else jobs.late(job)
+    if ago is None:
+        return None
+    minutes = int(ago.total_seconds() // 60)
+    return f"The job {job} last ended {minutes:,} minutes ago: read its lines in the log, and start it again."
+
+
+def _sweep() -> str | None:
+    return _late(jobs.SWEEP)
+
+
+def _sender() -> str | None:
+    return _late(jobs.SENDER) if ports().mailer is not None else None
+
+
 # Outside services, each called once as the portal uses it
+
+
 def _gateway() -> str | None:
     return ports().gateway.fault()
 
@@ -186,6 +207,8 @@ CHECKS: list[tuple[str, Check]] = [
     ("restored copy", _restored_copy),
     ("held", _held_subscriptions),
     ("invoice numbers", _invoice_numbers),
+    ("sweep", _sweep),
+    ("sender of mails", _sender),
     ("payment gateway", _gateway),
     ("mail server", _mail),
     ("sign-in provider", _provider),

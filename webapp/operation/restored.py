@@ -16,7 +16,7 @@ from ..models.restores import UnbookedCapture
 from ..ports import Capture, OutcomeUnknown, ports
 from ..purchases import restores
 from ..purchases.refunds import format_amount
-from .cli import check_database
+from . import health
 
 NUMBER = re.compile(r"(?:(?P<issuer>\w+):)?(?P<prefix>.+)-(?P<year>[0-9]{4})-(?P<number>[0-9]{6,9})", re.ASCII)
 REASON = "given after the copy was made that was restored"
@@ -47,7 +47,7 @@ class Instant(click.ParamType):
 @with_appcontext
 def restored(last_invoices: tuple[str, ...], since: datetime | None, hold: bool) -> None:
     """Bring a restored database up to date with the gateway, and let payments go on. Can be run again at any time."""
-    check_database()
+    health.check_database()
     restores.hold_payments()
     if hold:
         click.echo("Payments are paused. Run this command without --hold to let them go on.")
@@ -134,7 +134,7 @@ def described(unbooked: UnbookedCapture) -> str:
 @with_appcontext
 def release(name: str) -> None:
     """Let a held subscription go on, whose captures you have settled by hand."""
-    check_database()
+    health.check_database()
     rows = restores.release(name)
     if not rows:
         raise click.ClickException(f"{name} is not held.")

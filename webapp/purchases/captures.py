@@ -117,6 +117,28 @@ def hold(account_id: str, subscription_id: str, capture: Capture, reason: str) -
     log.error("capture %s of subscription %s is not booked: %s", capture.key, subscription_id, reason)
 
 
+def adopt(subscription: Subscription, payment: Payment, capture: Capture) -> bool:
+    """Makes the payment and its quote what was captured.
+
+    The gateway answers a key with the outcome of its first charge. A restored database may ask for it with other seats
+    or prices. Returns False if nothing explains the captured amount; then the subscription is held.
+    """
+    quote = payment.quote
+    if capture.money == quote.money and capture.metadata.get("seats", str(quote.seats)) == str(quote.seats):
+        return True
+    try:
+        captured = explain(subscription, capture)
+    except Unexplained as fault:
+        hold(subscription.account_id, subscription.id, capture, str(fault))
+        return False
+    for name in ("seats", "price_list_id", "lines", "net", "tax", "total", "tax_treatment", "tax_rate"):
+        setattr(quote, name, getattr(captured, name))
+    payment.amount = quote.total
+    if capture.card_last4:
+        payment.card_brand, payment.card_last4 = capture.card_brand, capture.card_last4
+    return True
+
+
 def check_bookable(facts: Facts, paid: Purpose) -> None:
     """Whether the subscription, as it is here, could have been charged for this. Raises Unexplained."""
     if not facts.self_service:

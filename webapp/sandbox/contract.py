@@ -13,6 +13,7 @@ from flask_babel import gettext
 
 from ..access.identity import public
 from ..db import NotFound, transaction
+from ..domain import subscription as rules
 from ..models.accounts import Account
 from ..ports import ports
 from ..renewals import rollover, sweep
@@ -25,7 +26,6 @@ from .gateway import FAULTS
 from .panel import blueprint, render_panel
 from .state import account_state
 from .tables import SandboxAccount, SandboxHeadcount
-from .tenant import LAG
 
 
 @blueprint.errorhandler(BadRequest)
@@ -113,7 +113,7 @@ def set_users(account: str) -> ResponseReturnValue:
         session.add(SandboxHeadcount(tenant=tenant, account_id=account, active=int(active), since=now))
     if directory:
         _set_directory(account, directory)
-    return _done(account, active=int(active), seen_at=(now + LAG).isoformat(timespec="seconds"))
+    return _done(account, active=int(active), seen_at=(now + rules.ACTIVE_USERS_LAG).isoformat(timespec="seconds"))
 
 
 def _set_directory(account_id: str, directory: str) -> None:

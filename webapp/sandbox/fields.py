@@ -41,16 +41,14 @@ def parse_instant(text: str) -> datetime:
         instant = datetime.fromisoformat(text)
     except ValueError:
         raise BadRequest(gettext("Give a date and time such as 2027-01-31T09:00:00.")) from None
-    if instant.year < FIRST_YEAR:
-        raise BadRequest(gettext("Give a year from 2000 to 9000."))
     check_year(instant)
     return instant
 
 
 def check_year(instant: datetime) -> None:
-    """Raises BadRequest for a date so late that the periods after it could not be computed."""
-    if instant.year > LAST_YEAR:
-        raise BadRequest(gettext("Give a year from 2000 to 9000."))
+    """Raises BadRequest for an early date, and for one so late that the periods after it could not be computed."""
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise BadRequest(gettext("Give a year from %(first)s to %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
 
 
 def parse_duration(text: str) -> timedelta:

@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from ..access.identity import public
 from ..db import NotFound, db
+from ..domain import subscription as rules
 from ..invoices import documents
 from ..models.accounts import Owner
 from ..models.invoices import Invoice
@@ -52,6 +53,7 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
         now=account and ports().clock.now(account),
         state=account and account_state(account),
         messages=account and messages_of(account.id),
+        lag=rules.ACTIVE_USERS_LAG,
     ), status
 
 

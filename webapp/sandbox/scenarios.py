@@ -12,16 +12,17 @@ from sqlalchemy import delete, select
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
 from ..db import db, new_id, transaction
+from ..domain import subscription as rules
 from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
-from ..domain.subscription import ATTEMPT_DAYS, Plan
+from ..domain.subscription import Plan
 from ..domain.tax import amounts
 from ..invoices import issuing
 from ..models.accounts import Account, Issuer, Owner
 from ..models.mail import Message
 from ..models.purchases import Card, Payment, Quote
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
-from ..purchases import wallet
+from ..purchases import quotes, wallet
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
 from ..subscriptions.opening import Terms, new_subscription
@@ -43,7 +44,7 @@ class SubscriptionSetup:
     - `days_in`: days since the current period began
     - `unpaid`: whether the current period is unpaid
     - `ahead`: paid periods after the current one
-    - `refused`: declined automatic attempts to pay the unpaid period
+    - `lapsed`: whether every automatic attempt to pay the unpaid period was declined
     - `anchor_day`: moves the anchor to that day of January of the previous year
     """
 
@@ -56,7 +57,7 @@ class SubscriptionSetup:
     days_in: int = 0
     unpaid: bool = False
     ahead: int = 0
-    refused: int = 0
+    lapsed: bool = False
     anchor_day: int | None = None
     reseller: str | None = None
 
@@ -89,7 +90,7 @@ SCENARIOS = {
     "business-cancellation-pending": Scenario((BUSINESS,), then=service.cancel),
     "business-renewed": Scenario((replace(BUSINESS, ahead=1),)),
     "business-past-due": Scenario((replace(BUSINESS, past=6, unpaid=True),), (DECLINED_VISA,)),
-    "business-lapsed": Scenario((replace(BUSINESS, past=6, days_in=10, unpaid=True, refused=5),), (DECLINED_VISA,)),
+    "business-lapsed": Scenario((replace(BUSINESS, past=6, days_in=10, unpaid=True, lapsed=True),), (DECLINED_VISA,)),
     "month-end": Scenario((replace(BUSINESS, anchor_day=31),)),
     "expiring-card": Scenario((BUSINESS,), expiring=True),
     "many-invoices": Scenario((replace(BUSINESS, past=119),)),
@@ -212,12 +213,12 @@ def _subscription(account: Account, setup: SubscriptionSetup, name: str, now: da
         setup.plan, setup.product, tenant, setup.reseller, anchor, setup.term_months, setup.seats, setup.active, paid
     )
     source = "paid" if setup.plan is Plan.BUSINESS and not setup.reseller else "external"
-    subscription = new_subscription(account, terms, prices, source, now - timedelta(minutes=2))
+    subscription = new_subscription(account, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
     db.session.add(subscription)
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
     db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=setup.active, since=long_ago))
     db.session.flush()
-    for attempt in range(setup.refused):
+    for attempt in range(len(rules.ATTEMPT_DAYS) if setup.lapsed else 0):
         _declined_attempt(subscription, attempt, now.tzinfo)
     return subscription
 
@@ -225,11 +226,11 @@ def _subscription(account: Account, setup: SubscriptionSetup, name: str, now: da
 def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
     """Adds a past automatic attempt to pay the unpaid period, which the bank declined."""
     facts = subscription.facts()
-    day = facts.paid_until + timedelta(days=ATTEMPT_DAYS[attempt])
+    day = facts.paid_until + timedelta(days=rules.ATTEMPT_DAYS[attempt])
     at = datetime.combine(day, time(), zone)
     quote = _quote(subscription, facts.next_unpaid, facts.last_paid_seats)
     quote.id, quote.automatic, quote.price_list_id = new_id(), True, subscription.price_list_id
-    quote.created_at, quote.expires_at = at, at + timedelta(minutes=30)
+    quote.created_at, quote.expires_at = at, at + quotes.QUOTE_LIFETIME
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
         key=f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{quote.ordinal}-{attempt + 1}",

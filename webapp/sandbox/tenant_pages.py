@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from ..access.identity import public
 from ..db import NotFound, db, transaction
+from ..domain import subscription as rules
 from ..models.accounts import Account
 from ..ports import ports
 from .tables import SandboxHeadcount
@@ -28,8 +29,8 @@ def _headcount(tenant: str) -> SandboxHeadcount:
 @public
 def users(tenant: str) -> ResponseReturnValue:
     active = _headcount(tenant).active
-    listed = range(1, min(active, MOST_LISTED) + 1)
-    return render_template("sandbox/tenant.html", tenant=tenant, active=active, listed=listed)
+    listed, lag = range(1, min(active, MOST_LISTED) + 1), rules.ACTIVE_USERS_LAG
+    return render_template("sandbox/tenant.html", tenant=tenant, active=active, listed=listed, lag=lag)
 
 
 @blueprint.post("/remove")

@@ -1,4 +1,4 @@
-"""The number of active users while an owner waits for it to fall: a fragment that refreshes itself for WAIT_SECONDS."""
+"""The number of active users while an owner waits for it to fall: a fragment that refreshes itself until then."""
 
 from zoneinfo import ZoneInfo
 
@@ -6,11 +6,11 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
+from ..domain import subscription as rules
 from ..ports import ActiveUsers, ports
 from ..subscriptions import active_users, loading
 
 blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
-WAIT_SECONDS = 120  # Qlik's help page says: "wait at least two minutes"
 
 
 @blueprint.get("")
@@ -23,6 +23,7 @@ def count(subscription_id: str) -> ResponseReturnValue:
     counted = active_users.count_active_users(me().account_id, subscription_id)
     subscription = loading.load(me().account_id, subscription_id)
     now = ports().clock.now(subscription.account)
+    wait = int(rules.ACTIVE_USERS_LAG.total_seconds())
     newest = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
     return render_template(
         "active-users/_watch.html",
@@ -33,5 +34,5 @@ def count(subscription_id: str) -> ResponseReturnValue:
         silent=counted is None,
         active=newest.active,
         as_of=newest.as_of.astimezone(ZoneInfo(subscription.account.zone)),
-        left=max(0, min(WAIT_SECONDS, since + WAIT_SECONDS - int(now.timestamp()))),
+        left=max(0, min(wait, since + wait - int(now.timestamp()))),
     )

@@ -11,7 +11,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -94,14 +93,15 @@ def _download(invoice_id: str, ending: str, content_type: str, make_body: Callab
 
 @blueprint.get("/invoices/<int(fixed_digits=4):year>.zip")
 def year_archive(year: int) -> ResponseReturnValue:
-    """« Télécharger l’année »: a ZIP of the year's documents. It makes missing ones; HEAD makes none."""
+    """« Télécharger l’année »: a ZIP of the year's documents. Missing ones are made first; HEAD makes none."""
     archives.check(me().account_id, year)
     name = gettext("invoices-%(year)s.zip", year=year)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if request.method == "HEAD":
         return Response(content_type="application/zip", headers=headers)
-    body = stream_with_context(archives.archive(me().account_id, year))
-    return Response(body, content_type="application/zip", headers=headers)
+    archive = archives.spooled(me().account_id, year)
+    headers["Content-Length"] = str(archive.size)
+    return Response(archive, content_type="application/zip", headers=headers, direct_passthrough=True)
 
 
 @blueprint.get("/invoices/year/<int(fixed_digits=4):year>")

@@ -5,7 +5,7 @@ from typing import Any
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 from wtforms import Field, SelectField, StringField, TextAreaField
 from wtforms.validators import StopValidation
 
@@ -20,6 +20,10 @@ blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information
 blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
 LANGUAGES = {"fr": "Français", "en": "English"}
+
+
+def _emails_hint() -> str:
+    return gettext("1 to %(most)s, one per line", most=billing_information.MAX_EMAILS)
 
 
 class Text(StringField):
@@ -89,7 +93,7 @@ class InformationForm(PortalForm):
     )
     billing_emails = TextAreaField(
         lazy_gettext("Billing e-mails"),
-        description=lazy_gettext("1 to 10, one per line"),
+        description=LazyString(_emails_hint),
         render_kw={"rows": 3, "spellcheck": "false", "autocomplete": "off"},
     )
     document_locale = SelectField(  # type: ignore[call-arg]
@@ -131,7 +135,8 @@ class InformationForm(PortalForm):
         try:
             billing_information.emails(field.data or "")
         except billing_information.WrongEmailCount:
-            raise StopValidation(gettext("Enter 1 to 10 e-mail addresses.")) from None
+            most = billing_information.MAX_EMAILS
+            raise StopValidation(gettext("Enter 1 to %(most)s e-mail addresses.", most=most)) from None
         except WrongAddress as wrong:
             shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.text[:60])
             if wrong.accented:

@@ -2,19 +2,27 @@
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 from wtforms import Field, SelectField, TextAreaField
 from wtforms.validators import StopValidation
 
 from ..access.identity import me
 from ..accounts import billing_information, cases
+from ..formats import number
 from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions import loading
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
-SHORTEST, LONGEST = 10, 4000
 JOINERS = "\u200c\u200d"  # join letters or emoji; they cannot hide text
+
+
+def _message_limits() -> dict[str, str]:
+    return {"least": number(cases.SHORTEST), "most": number(cases.LONGEST)}
+
+
+def _message_hint() -> str:
+    return gettext("%(least)s to %(most)s characters", **_message_limits())
 
 
 class ContactForm(PortalForm):
@@ -22,17 +30,15 @@ class ContactForm(PortalForm):
     subscription = SelectField(
         lazy_gettext("Subscription"), description=lazy_gettext("optional"), validate_choice=False
     )
-    message = TextAreaField(
-        lazy_gettext("Your message"), description=lazy_gettext("10 to 4,000 characters"), render_kw={"rows": 8}
-    )
+    message = TextAreaField(lazy_gettext("Your message"), description=LazyString(_message_hint), render_kw={"rows": 8})
 
     def validate_subject(self, field: Field) -> None:
         if field.data not in CASE_SUBJECTS:
             raise StopValidation(gettext("Choose a subject."))
 
     def validate_message(self, field: Field) -> None:
-        if not SHORTEST <= len(self.text) <= LONGEST:
-            raise StopValidation(gettext("Write a message of 10 to 4,000 characters."))
+        if not cases.message_fits(self.text):
+            raise StopValidation(gettext("Write a message of %(least)s to %(most)s characters.", **_message_limits()))
         if not printable(self.text, allowed="\n\t" + JOINERS):
             raise StopValidation(gettext("Remove the invisible characters from the message."))
 

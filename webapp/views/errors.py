@@ -8,6 +8,7 @@ from flask.globals import request_ctx
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
+from .. import database_faults, guard, leases
 from ..access.identity import me
 from ..db import NotFound, Unstorable, db
 from ..domain.refusals import Refusal
@@ -19,6 +20,7 @@ from ..subscriptions import loading
 from ..urls import referring_page
 
 log = logging.getLogger(__name__)
+RETRY_AFTER = 10  # seconds, where nobody knows better
 
 
 def register(app: Flask) -> None:
@@ -28,6 +30,10 @@ def register(app: Flask) -> None:
     app.register_error_handler(OutcomeUnknown, lambda _: error_page(503))
     app.register_error_handler(DocumentNotMade, document_not_made)
     app.register_error_handler(Refusal, refused)
+    app.register_error_handler(leases.Taken, lambda taken: archive_busy(taken.seconds))
+    app.register_error_handler(guard.Busy, lambda _: archive_busy(RETRY_AFTER))
+    for fault in database_faults.FAULTS:
+        app.register_error_handler(fault, troubled)
     app.register_error_handler(Exception, unexpected)
 
 
@@ -56,6 +62,38 @@ def unstorable(error: Exception) -> Response:
 def document_not_made(_fault: DocumentNotMade) -> Response:
     sentence = gettext("The document could not be made. The fault is ours and is written down. Try again in a moment.")
     return error_page(500, Explained(sentence, gettext("Try again"), request.path))
+
+
+def archive_busy(seconds: int) -> Response:
+    sentence = gettext(
+        "An archive is already being put together. Wait until its download has begun, then ask for this one."
+    )
+    title = gettext("One archive at a time")
+    response = error_page(429, Explained(sentence, gettext("Try again"), request.path, title))
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def troubled(error: Exception) -> Response:
+    """The database cannot do its work for a while; anything else is a fault of ours."""
+    trouble = database_faults.temporary_fault(error)
+    if trouble is None:
+        return unexpected(error)
+    log.error("%s at %s %s", trouble, request.method, request.url_rule)
+    db.session.rollback()
+    titles = {
+        database_faults.FULL: gettext("The portal cannot save anything now"),
+        database_faults.LOCKED: gettext("The portal is busy"),
+        database_faults.UNREACHABLE: gettext("The portal cannot reach its data"),
+    }
+    sentence = gettext(
+        "Your request was not completed. Try again in a moment. "
+        "If you were paying, look at Subscriptions first: it shows whether the payment is under way."
+    )
+    again = request.path if request.method in ("GET", "HEAD") else (referring_page() or url_for("subscriptions.index"))
+    response = error_page(503, Explained(sentence, gettext("Try again"), again, titles[trouble]))
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
 
 
 def unexpected(error: Exception) -> Response:

@@ -4,30 +4,26 @@ import re
 from typing import Any
 
 from flask import request
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
 
-from ..domain.pricing import MAX_SEATS
+from ..domain import seats as seat_rules
+from ..formats import number
 from ..sentences.refusals import Explained
 
-WHOLE_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
-SEATS_SENTENCE = lazy_gettext("Enter a whole number from 1 to 10,000.")
-
-
-def parse_seats(text: str) -> int | None:
-    """A whole number from 1 to MAX_SEATS in ASCII digits; None for anything else, such as `１２`, `1e3` or `2.5`."""
-    if not WHOLE_NUMBER.fullmatch(text):
-        return None
-    seats = int(text)
-    return seats if 1 <= seats <= MAX_SEATS else None
+ORDINAL = re.compile(r"[0-9]{1,6}", re.ASCII)  # small enough for any database to compare
 
 
 def parse_ordinal(text: str) -> int | None:
-    """The ordinal of a period, small enough for any database; None if it is not a number."""
-    return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+    """The ordinal of a period; None if it is not a number."""
+    return int(text) if ORDINAL.fullmatch(text) else None
+
+
+def seats_sentence() -> str:
+    return gettext("Enter a whole number from 1 to %(most)s.", most=number(seat_rules.MAX_SEATS))
 
 
 def printable(text: str, allowed: str = "") -> bool:
@@ -36,8 +32,8 @@ def printable(text: str, allowed: str = "") -> bool:
 
 
 def _whole_seats(_form: FlaskForm, field: Field) -> None:
-    if parse_seats(field.data or "") is None:
-        raise StopValidation(str(SEATS_SENTENCE))
+    if seat_rules.parse_seats(field.data or "") is None:
+        raise StopValidation(seats_sentence())
 
 
 class PortalForm(FlaskForm):

@@ -2,13 +2,15 @@
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 
 from ..access import identity, passwords, sessions
 from ..access.identity import me
+from ..domain import access
+from ..formats import minutes
 from .forms import PortalForm
 
 blueprint = Blueprint("passwords", __name__, url_prefix="/password")
@@ -31,7 +33,7 @@ class NewPasswordForm(PortalForm):
     new = PasswordField(
         lazy_gettext("New password"),
         [InputRequired(lazy_gettext("Enter a new password.")), _check_new_password],
-        description=lazy_gettext("12 characters or more, such as four words"),
+        description=LazyString(passwords.hint),
         render_kw={"autocomplete": "new-password"},
     )
     again = PasswordField(
@@ -88,7 +90,12 @@ def send_link() -> ResponseReturnValue:
     if not form.validate():
         return render_template("passwords/forgotten.html", form=form), 422
     passwords.request_reset(form.email.data or "")
-    flash(gettext("If this is an owner’s e-mail address, a mail with a link is on its way. It works for 30 minutes."))
+    flash(
+        gettext(
+            "If this is an owner’s e-mail address, a mail with a link is on its way. It works for %(time)s.",
+            time=minutes(access.RESET_LIFETIME),
+        )
+    )
     return redirect(url_for("sign_in.page"), 303)
 
 
@@ -126,6 +133,7 @@ def reset() -> ResponseReturnValue:
 def _invalid_link() -> ResponseReturnValue:
     """The link was used, is too old or never existed. The page offers to send another one."""
     sentence = gettext(
-        "This link no longer works: it was used before, or is older than 30 minutes. Ask for another one."
+        "This link no longer works: it was used before, or is older than %(time)s. Ask for another one.",
+        time=minutes(access.RESET_LIFETIME),
     )
     return render_template("passwords/forgotten.html", form=ForgottenForm(), refused=sentence), 410

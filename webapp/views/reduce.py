@@ -6,12 +6,13 @@ from flask_babel import gettext
 
 from ..access.identity import me
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotFewerSeats
+from ..domain.seats import parse_seats
 from ..domain.subscription import check_reduction, projected_seats
 from ..ports import ports
 from ..subscriptions import loading, service
 from . import stepper as steppers
 from .confirmation import ConfirmForm, confirmation, done
-from .forms import SeatsForm, parse_seats
+from .forms import SeatsForm
 from .fragments import wants_fragment
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")

@@ -9,16 +9,17 @@ from flask.typing import ResponseReturnValue
 
 from .. import formats
 from ..access.identity import me
+from ..domain import subscription as rules
 from ..domain.periods import Period
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
+from ..domain.seats import parse_seats
 from ..models.subscriptions import Subscription
 from ..ports import ports
 from ..sentences.refusals import explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
 from . import tier_picture
-from .active_users import WAIT_SECONDS
-from .forms import SeatsForm, asked_seats, parse_ordinal, parse_seats
+from .forms import SeatsForm, asked_seats, parse_ordinal, seats_sentence
 from .fragments import FRAGMENT_HEADERS
 
 
@@ -43,7 +44,7 @@ def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: in
 def _parts(cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
     """What the fragment and the page show of a cost; only a `cost` of None if the number is not valid."""
     if cost is None or seats is None:
-        return {"cost": None}
+        return {"cost": None, "seats_sentence": seats_sentence()}
     return {
         "cost": cost,
         "mark": tier_picture.mark(cost, seats),
@@ -86,8 +87,8 @@ def page(
         compared=compared,
         is_today=compared == facts.ordinal_on(now.date()),
         counted=counted,
+        wait=rules.ACTIVE_USERS_LAG,
         counted_today=counted.date() == now.date(),
-        wait_seconds=WAIT_SECONDS,
         **_parts(cost if seats else None, seats),
         **context,
     ), status

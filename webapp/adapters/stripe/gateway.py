@@ -28,6 +28,7 @@ from ...ports import (
     Declined,
     ForgedEvent,
     GatewayEvent,
+    GatewaySilent,
     NewCard,
     Outcome,
     OutcomeUnknown,
@@ -322,13 +323,15 @@ def errors_as_unknown_outcome(about: str) -> Iterator[None]:
         yield
     except stripe.StripeError as fault:
         details = (about, type(fault).__name__, fault.http_status, fault.code, fault.request_id)
+        unknown: type[OutcomeUnknown] = OutcomeUnknown
         if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
             log.error("Stripe refuses our key: check STRIPE_SECRET_KEY (%s: %s, %s, %s, request %s)", *details)
         elif isinstance(fault, stripe.InvalidRequestError | stripe.IdempotencyError):
             log.error("Stripe cannot do it: %s (%s, %s, %s, request %s)", *details)
         else:
             log.warning("Stripe does not answer: %s (%s, %s, %s, request %s)", *details)
-        raise OutcomeUnknown(about) from None
+            unknown = GatewaySilent
+        raise unknown(about) from None
 
 
 def unsupported_currency(money: Money) -> Declined | None:

@@ -1,7 +1,7 @@
 """the buyer of a quote, a fourth tax treatment, amounts of 64 bits
 
 Revision ID: 0010
-Revises: 0007
+Revises: 0009
 Create Date: 2026-11-26 01:50:00.000000
 
 """
