@@ -83,6 +83,16 @@ class PaymentPending(Refusal):
     """The outcome of a payment is not known yet. Nothing can be changed until it is."""
 
 
+class PaymentsHeld(Refusal):
+    """A copy of the database was restored, and what was paid since it was made is not known yet: nothing is charged."""
+
+    status = 503
+
+
+class SubscriptionHeld(Refusal):
+    """Money was taken for it that could not be booked: nothing is changed until a person has looked into it."""
+
+
 class BelowActiveUsers(Refusal):
     """Fewer seats than `active` users in the tenant (help page: renew step 3, reduce step 4)."""
 

@@ -3,6 +3,6 @@
 Importing this package registers every table.
 """
 
-from . import access, accounts, activity, invoices, mail, operation, purchases, subscriptions
+from . import access, accounts, activity, invoices, mail, operation, purchases, restores, subscriptions
 
-__all__ = ["access", "accounts", "activity", "invoices", "mail", "operation", "purchases", "subscriptions"]
+__all__ = ["access", "accounts", "activity", "invoices", "mail", "operation", "purchases", "restores", "subscriptions"]

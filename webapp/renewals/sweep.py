@@ -15,7 +15,7 @@ from ..domain.subscription import due
 from ..models.purchases import Payment
 from ..models.subscriptions import Quiet, Subscription
 from ..ports import ports
-from ..purchases import detachments, refunds
+from ..purchases import detachments, hold, refunds
 from ..subscriptions import loading
 from .rollover import (
     PAYMENT_OUTCOMES,
@@ -52,6 +52,10 @@ def run(account_id: str | None = None, threads: int = 1) -> Iterator[Tally]:
     Pending payments come first, and again in a long sweep, so they are settled within a minute of the gateway's
     recovery. `threads` subscriptions are rolled over at a time, since most of the time is spent waiting.
     """
+    if hold.payments_held():
+        log.warning("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
+        return
+    db.session.rollback()
     asked_at = None
     patience = Patience()
     yield from _until_silent(_check_refund, refunds.pending_keys(account_id, PAGE), "refund")
