@@ -68,6 +68,7 @@ class CardSetup(Model):
     reference: Mapped[str] = mapped_column(String(100), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("quote.id"))
+    begun_at: Mapped[datetime] = mapped_column(Instant, index=True)  # the machine's time
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

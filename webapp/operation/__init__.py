@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, doctor, provision, restored, serving
+from . import cli, doctor, identities, provision, prune, restored, serving
 
 
 def register(app: Flask) -> None:
@@ -19,5 +19,7 @@ def register(app: Flask) -> None:
         doctor.doctor,
         provision.add_account_command,
         provision.add_owner_command,
+        identities.unbind_owner,
+        prune.prune_command,
     ):
         app.cli.add_command(command)

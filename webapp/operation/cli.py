@@ -25,7 +25,7 @@ from ..models.accounts import Owner
 from ..ports import ports
 from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
-from . import health, jobs
+from . import health, jobs, prune
 from .supervision import orphaned
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ def demo() -> None:
     """Make the demo account, once."""
     from ..sandbox import scenarios
 
+    if not current_app.config["SANDBOX"]:
+        raise click.ClickException("The demo account has a published password: it exists in the sandbox only.")
     health.check_database()
     if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
         db.session.rollback()
@@ -117,6 +119,8 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.")
     else:
         jobs.say_idle(jobs.SWEEP)
+    if every and account is None:
+        prune.once_a_day(stop)
     if account is None and not stop.is_set():
         jobs.finished(jobs.SWEEP, every, started_at, done)
     return done["failed"]

@@ -25,8 +25,9 @@ def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, loc
     """The URL of the gateway's card page. The owner returns to `return_url`, with a parameter `reference`."""
     db.session.rollback()
     setup = ports().gateway.begin_card_setup(account_id, return_url, locale)
+    now = ports().clock.system_now()
     with transaction() as session:
-        session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id))
+        session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id, begun_at=now))
     return setup.url
 
 

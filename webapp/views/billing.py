@@ -24,7 +24,7 @@ from ..invoices import documents, listing
 from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
-from ..urls import step_url
+from ..urls import public_url, step_url
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -45,7 +45,7 @@ def page() -> ResponseReturnValue:
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
     limits.count("card", me().account_id)
-    return_url = url_for("billing.card_return", _external=True)
+    return_url = public_url("billing.card_return")
     return redirect(cards.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
 
 

@@ -1,14 +1,13 @@
 """The language. It is stored in a cookie and, for a signed-in owner, with the owner, whose mails use it."""
 
-from flask import Blueprint, abort, current_app, redirect, request
+from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from .. import urls
+from .. import locale_cookie, urls
 from ..access import identity, sign_in
 from ..config import LOCALES
 
 blueprint = Blueprint("preferences", __name__)
-YEAR = 365 * 24 * 3600
 
 
 @blueprint.post("/language")
@@ -18,13 +17,6 @@ def language() -> ResponseReturnValue:
     if locale not in LOCALES:
         abort(400)
     sign_in.remember_locale(locale)
-    response = redirect(urls.safe_next(request.form.get("next")), 303)
-    response.set_cookie(
-        "locale",
-        locale,
-        max_age=YEAR,
-        httponly=True,
-        samesite="Lax",
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-    )
+    response = Response(status=303, headers={"Location": urls.safe_next(request.form.get("next"))})
+    locale_cookie.remember(response, locale)
     return response
