@@ -6,17 +6,19 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   event.preventDefault();
   const field = button.form.elements.seats;
-  button.value > 0 ? field.stepUp() : field.stepDown();
+  if (button.value > 0) field.stepUp();
+  else if (field.value > 1) field.stepDown(); // a number below 1 can be typed, and is refused
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
 // What is fetched into the dialog opens it; a page made for it opens it at once; a link out of it closes it.
 const dialog = document.getElementById("dialog");
 if (dialog.open) {
-  dialog.close();
+  dialog.open = false; // close() would send the focus back to the opener
   dialog.showModal();
 }
-let opener; // where the focus returns to: the link that opened the dialog, or the tile that took its place
+// Where the focus returns to: the link that opened the dialog, or the tile, where the page came with the dialog open.
+let opener = dialog.open && document.querySelector("article.tile");
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, target } = event.detail.ctx;
   if (target === dialog.firstElementChild && !dialog.open) opener = sourceElement;

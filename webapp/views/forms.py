@@ -62,9 +62,11 @@ class SeatsForm(PortalForm):
 
 
 def asked_seats(default: int) -> str:
-    """The number in the address, moved by − or + where no script did it."""
+    """The number in the address. Without scripts, the buttons − and + send `step`; − stops at 1."""
     text = request.args.get("seats", str(default))
     step = request.args.get("step")
-    if step in ("-1", "1") and re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):
+    if not re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):
+        return text
+    if step == "1" or (step == "-1" and int(text) > 1):
         return str(int(text) + int(step))
     return text

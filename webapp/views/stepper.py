@@ -13,7 +13,7 @@ from ..domain.periods import Period
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
 from ..models.subscriptions import Subscription
 from ..ports import ports
-from ..sentences.refusals import explain
+from ..sentences.refusals import at_least, enter_fewer, enter_more, explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
 from . import tier_picture
@@ -36,19 +36,32 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
 @lru_cache(maxsize=2048)
 def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: int | None) -> str:
     """A pure function of its parameters, so it is rendered once for each."""
-    return render_template("stepper/_cost.html", procedure=procedure, seats=seats, **_parts(cost, seats))
+    return render_template(
+        "stepper/_cost.html", procedure=procedure, seats=seats, at_least=at_least, **_parts(procedure, cost, seats)
+    )
 
 
-def _parts(cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
+def _parts(procedure: str, cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
     """What the fragment and the whole page show of a cost; nothing where the number is no number."""
     if cost is None or seats is None:
         return {"cost": None}
     return {
         "cost": cost,
+        "fault": _fault(procedure, cost, seats),
         "mark": tier_picture.mark(cost, seats),
         "rows": tier_picture.rows(cost),
         "difference": tier_picture.difference(cost, seats),
     }
+
+
+def _fault(procedure: str, cost: costs.Cost, seats: int) -> str:
+    """Why Continue would refuse this number; "" if it would not. The live region says it at once."""
+    paid_seats = cost.before.seats if cost.before else 0
+    if procedure == "add":
+        return enter_more(paid_seats) if seats <= paid_seats else ""
+    if seats < cost.active_users:
+        return at_least(cost.active_users)
+    return enter_fewer(paid_seats) if procedure == "reduce" and seats >= paid_seats else ""
 
 
 def page(
@@ -81,12 +94,13 @@ def page(
         before=cost.before,
         columns=tier_picture.columns(cost),
         rows_height=tier_picture.rows_height(cost),
+        at_least=at_least,
         compared=compared,
         is_today=compared == facts.ordinal_on(now.date()),
         counted=counted,
         counted_today=counted.date() == now.date(),
         wait_seconds=WAIT_SECONDS,
-        **_parts(cost if seats else None, seats),
+        **_parts(procedure, cost if seats else None, seats),
         **told,
     ), status
 
