@@ -1,7 +1,7 @@
 """The billing information of an account: whom invoices name as buyer, and who receives them."""
 
 import unicodedata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren as fr_siren
@@ -9,6 +9,7 @@ from stdnum.mc import tva as monaco_vat
 
 from .. import addresses
 from ..db import LOCK, db, transaction
+from ..domain import edits
 from ..domain.checks import TaxNumber
 from ..domain.tax import EU, FRENCH_VAT_AREA, Treatment, amounts
 from ..models.accounts import Account
@@ -111,10 +112,30 @@ def emails(text: str) -> list[str]:
     return recipients
 
 
-def update_information(account_id: str, information: Information) -> bool:
+# The numbers are checked against the country, and the tax follows from them: they are changed together.
+TAX_FIELDS = ("country", "postal_code", "siren", "vat_number")
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody else changed the same fields after the form was opened. Nothing was saved.
+
+    `merged`: what the form shows next. `clashes`: the fields that both changed. `saved`: what is stored now.
+    """
+
+    def __init__(self, merged: dict[str, Any], clashes: frozenset[str], saved: Information) -> None:
+        super().__init__("Changed by somebody else meanwhile")
+        self.merged, self.clashes, self.saved = merged, clashes, saved
+
+
+def information_of(account: Account) -> Information:
+    return Information(**{name: getattr(account, name) for name in Information._fields})
+
+
+def update_information(account_id: str, information: Information, opened: Information | None = None) -> bool:
     """Saves what differs and records it in the activity. Returns whether anything differed.
 
-    Raises WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
+    `opened` is what the form showed when it was opened: what somebody else changed since is kept. Raises
+    ChangedMeanwhile, WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
     """
     information = information._replace(
         siren=siren(information.country, information.siren or ""),
@@ -123,7 +144,11 @@ def update_information(account_id: str, information: Information) -> bool:
     )
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=LOCK)
-        after = {name: value for name, value in information._asdict().items() if getattr(account, name) != value}
+        saved = information_of(account)
+        merged = edits.merge((opened or saved)._asdict(), information._asdict(), saved._asdict(), [TAX_FIELDS])
+        if merged.clashes:
+            raise ChangedMeanwhile(merged.values, merged.clashes, saved)
+        after = {name: value for name, value in merged.values.items() if getattr(account, name) != value}
         before = {name: getattr(account, name) for name in after}
         for name, value in after.items():
             setattr(account, name, value)

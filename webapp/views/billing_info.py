@@ -1,23 +1,28 @@
 """Modifier les informations de facturation: one form, for every plan."""
 
+import json
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext, lazy_gettext
-from wtforms import Field, SelectField, StringField, TextAreaField
+from pydantic import TypeAdapter, ValidationError
+from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import StopValidation
 
 from .. import formats
 from ..access.identity import me
-from ..accounts import billing_information
+from ..accounts import activity, billing_information
 from ..addresses import WrongAddress
 from ..formats import ngettext
+from ..sentences import edits
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
 blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
+OPENED = TypeAdapter(billing_information.Information)
 LANGUAGES = {"fr": "Français", "en": "English"}
 
 
@@ -84,6 +89,7 @@ class InformationForm(PortalForm):
     document_locale = SelectField(  # type: ignore[call-arg]
         lazy_gettext("Language of documents"), choices=LANGUAGES, invalid_choice_message=NOT_LISTED
     )
+    opened = HiddenField()  # what the form showed when it was opened, as JSON
 
     def validate_siren(self, field: Field) -> None:
         try:
@@ -118,6 +124,13 @@ class InformationForm(PortalForm):
                 sentence = gettext("“%(address)s” is not an e-mail address.", address=shown)
             raise StopValidation(sentence) from None
 
+    def information_opened(self) -> billing_information.Information | None:
+        """What the form showed when it was opened; None if an old page or a program does not say it."""
+        try:
+            return OPENED.validate_json(self.opened.data or "")
+        except ValidationError:
+            return None
+
     def information(self) -> billing_information.Information:
         told = {name: getattr(self, name).data for name in billing_information.Information._fields}
         optional = {name: told[name] or None for name in ("siren", "vat_number", "purchase_order")}
@@ -128,9 +141,8 @@ class InformationForm(PortalForm):
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    account = billing_information.account_of(me().account_id)
-    told = {name: getattr(account, name) for name in billing_information.Information._fields}
-    return _page(InformationForm(data={**told, "billing_emails": "\n".join(account.billing_emails)}))
+    saved = billing_information.information_of(billing_information.account_of(me().account_id))
+    return _page(_form(saved._asdict(), saved))
 
 
 @blueprint.post("")
@@ -138,15 +150,50 @@ def save() -> ResponseReturnValue:
     form = InformationForm()
     if not form.validate():
         return _page(form, 422)
-    if billing_information.update_information(me().account_id, form.information()):
+    try:
+        changed = billing_information.update_information(me().account_id, form.information(), form.information_opened())
+    except billing_information.ChangedMeanwhile as meanwhile:
+        return _changed_meanwhile(meanwhile)
+    if changed:
         flash(gettext("The information is up to date; future invoices use it."))
     else:
         flash(gettext("Nothing was changed."))
     return redirect(url_for("billing.page"), 303)
 
 
-def _page(form: InformationForm, status: int = 200) -> ResponseReturnValue:
+def _form(shown: dict[str, Any], opened: billing_information.Information) -> InformationForm:
+    emails = "\n".join(shown["billing_emails"])
+    return InformationForm(
+        formdata=None, data={**shown, "billing_emails": emails, "opened": json.dumps(opened._asdict())}
+    )
+
+
+def _changed_meanwhile(meanwhile: billing_information.ChangedMeanwhile) -> ResponseReturnValue:
+    """The form again, with both values at each field that both changed. Sent again, it is saved as it is."""
+    form = _form(meanwhile.merged, meanwhile.saved)
+    zone = ZoneInfo(billing_information.account_of(me().account_id).zone)
+    changes = activity.last_changes(me().account_id, "billing_information_changed", meanwhile.clashes)
+    for name in meanwhile.clashes:
+        value = _shown(name, getattr(meanwhile.saved, name))
+        form[name].errors = [edits.saved_meanwhile(form[name].label.text, value, changes.get(name), zone)]
+    return _page(form, 409, refused=edits.changed_meanwhile())
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value as the form names it."""
+    if name == "country":
+        return formats.country(value)
+    if name == "document_locale":
+        return LANGUAGES[value]
+    return ", ".join(value) if name == "billing_emails" else value or ""
+
+
+def _page(form: InformationForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
     return render_template(
-        "billing-info/page.html", form=form, account=account, tax=billing_information.tax_terms(account)
+        "billing-info/page.html",
+        form=form,
+        account=account,
+        tax=billing_information.tax_terms(account),
+        refused=refused,
     ), status
