@@ -70,7 +70,7 @@ def test_two_people_with_the_form_open_see_each_others_changes(begin: Begin, scr
     for each in (walk, other):
         each.page.goto(f"{walk.sandbox.url}/billing/information")
     other.page.get_by_label("Ville").fill("Villeurbanne")
-    other.page.get_by_label("Adresse").fill("1 rue de la Paix")
+    other.page.get_by_label("Adresse", exact=True).fill("1 rue de la Paix")
     other.button("Save").click()
     other.heading("Payment & billing")
     walk.page.get_by_label("Ville").fill("Vénissieux")
@@ -81,7 +81,7 @@ def test_two_people_with_the_form_open_see_each_others_changes(begin: Begin, scr
     expect(walk.alert()).to_be_focused()
     expect(walk.page.get_by_label("Ville")).to_have_value("Vénissieux")
     expect(walk.page.get_by_label("Ville")).to_have_accessible_description(re.compile("Villeurbanne"))
-    expect(walk.page.get_by_label("Adresse")).to_have_value("1 rue de la Paix")
+    expect(walk.page.get_by_label("Adresse", exact=True)).to_have_value("1 rue de la Paix")
     expect(walk.labelled("Purchase order")).to_have_value("BC-7")
     if scripts:
         assert violations(walk.page) == []

@@ -117,3 +117,42 @@ window.addEventListener("pageshow", (event) => {
 
 // Earlier versions left a service worker in the browser. Without this it stays, even where its address answers 404.
 navigator.serviceWorker?.getRegistrations().then((found) => found.forEach((worker) => worker.unregister()), () => {});
+
+// Warns before the session ends, and says when it has ended.
+const endsSoon = document.getElementById("session-soon");
+const hasEnded = document.getElementById("session-over");
+let endTimer;
+const checkEndAfter = (seconds) => {
+  clearTimeout(endTimer);
+  endTimer = setTimeout(checkEnd, seconds * 1000);
+};
+const checkEnd = async () => {
+  const warning = Number(endsSoon.dataset.warning);
+  // The server knows whether another tab or a fragment has extended the session.
+  const left = await fetch(endsSoon.dataset.url).then((answer) => answer.json(), () => null);
+  if (left === null) return checkEndAfter(warning / 10);
+  if (left.seconds > warning) {
+    endsSoon.close();
+    checkEndAfter(left.seconds - warning);
+  } else if (left.seconds > 0) {
+    if (!endsSoon.open) endsSoon.showModal();
+    checkEndAfter(left.seconds + 1);
+  } else {
+    endsSoon.close();
+    if (!hasEnded.open) hasEnded.showModal();
+  }
+};
+if (endsSoon) checkEndAfter(endsSoon.dataset.left - endsSoon.dataset.warning);
+endsSoon?.addEventListener("submit", async (event) => {
+  event.preventDefault(); // the page stays as it is, with what was typed
+  event.stopPropagation();
+  const form = event.target;
+  await fetch(form.action, { method: "POST", body: new FormData(form) }).catch(() => {});
+  checkEnd();
+});
+
+// The other language shows the number of seats that stands in the field.
+document.addEventListener("submit", ({ target: { elements } }) => {
+  const seats = document.querySelector("#stepper input[name=seats]");
+  if (seats && elements.next) elements.next.value = `${location.pathname}?seats=${encodeURIComponent(seats.value)}`;
+});

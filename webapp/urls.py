@@ -1,6 +1,6 @@
 """Addresses: absolute ones for mails, and safe ones to come back to."""
 
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from flask import Flask, current_app, request, url_for
 
@@ -63,6 +63,13 @@ def whence() -> str | None:
     told = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
     path = f"{told.path}?{told.query}" if told.query else told.path
     return path if told.netloc == request.host and safe_next(path) == path else None
+
+
+def with_seats(page: str, seats: str) -> str:
+    """The page with this number of seats, which the stepper then shows."""
+    parts = urlsplit(page)
+    query = {**dict(parse_qsl(parts.query)), "seats": seats}
+    return f"{parts.path}?{urlencode(query)}"
 
 
 def public_url(endpoint: str, **values: str) -> str:

@@ -2,15 +2,17 @@
 
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_babel import gettext
+from flask_wtf.csrf import validate_csrf
 from sqlalchemy import bindparam, select
+from wtforms.validators import ValidationError
 
 from ..db import db
 from ..domain.access import SESSION_LIFETIME
 from ..models.access import OwnerSession
 from ..models.accounts import Account, Owner
 from ..ports import ports
-from ..urls import whence
-from . import sessions
+from ..urls import whence, with_seats
+from . import drafts, sessions
 from .identity import SignedIn
 
 _o, _s = Owner.__table__.c, OwnerSession.__table__.c  # columns, not attributes: this runs before every request
@@ -25,11 +27,11 @@ _who = (
         _s.id,
         _s.ended,
         _s.last_seen_at,
+        _s.created_at,
     )
     .join_from(Owner.__table__, OwnerSession.__table__)
     .join(Account.__table__, Account.__table__.c.id == _o.account_id)
     .where(_s.token_hash == bindparam("token_hash"))
-    .where(_s.created_at > bindparam("since"))
 )
 
 
@@ -44,25 +46,61 @@ def identify() -> Response | None:
     if why:
         flash(why)
     if request.method == "POST":
-        flash(gettext("You were no longer signed in: nothing was sent or changed. Sign in, then do it again."))
+        flash(_keep_what_was_typed())
     elif token:
         ended = gettext("Your session has ended. Sign in to come back to where you were.")
         flash(gettext("Sign in to come back to where you were.") if why else ended)
-    back = request.full_path.rstrip("?") if request.method == "GET" else whence()
-    return redirect(url_for("sign_in.page", next=back), 303)  # type: ignore[return-value]
+    return redirect(url_for("sign_in.page", next=_page_to_come_back_to()), 303)  # type: ignore[return-value]
+
+
+def _keep_what_was_typed() -> str:
+    """Keeps the form that was sent, if its view says so. Returns what the owner is told."""
+    if drafts.kept_of(request.endpoint) and g.lapsed_owner_id and _token_is_right():
+        drafts.keep(str(request.endpoint), request.form)
+        return gettext(
+            "You were no longer signed in: nothing was sent or changed. What you typed comes back after you sign in."
+        )
+    return gettext("You were no longer signed in: nothing was sent or changed. Sign in, then do it again.")
+
+
+def _token_is_right() -> bool:
+    """Nobody is signed in, so the form's token was not checked yet."""
+    if not current_app.config["WTF_CSRF_ENABLED"]:
+        return True
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError:
+        return False
+    return True
+
+
+def _page_to_come_back_to() -> str | None:
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    page = whence() or (request.path if drafts.kept_of(request.endpoint) else None)
+    return with_seats(page, request.form["seats"]) if page and "seats" in request.form else page
 
 
 def _recognise() -> str:
-    """Sets `g.owner`; why the session is over, if it is."""
-    g.owner, token, now = None, session.get("token"), ports().clock.system_now()
+    """Sets `g.owner` and `g.session_left`, in seconds; or `g.lapsed_owner_id`, if the session ended by itself.
+
+    Returns why the session is over, if it is.
+    """
+    g.owner, g.lapsed_owner_id, g.session_left = None, None, 0
+    token, now = session.get("token"), ports().clock.system_now()
     if not token:
         return ""
-    found = {"token_hash": sessions.hashed(token), "since": now - SESSION_LIFETIME}
-    row = db.session.execute(_who, found).one_or_none()
+    row = db.session.execute(_who, {"token_hash": sessions.hashed(token)}).one_or_none()
     if row is None:
         return ""
-    *who, ended, last_seen_at = row
-    if not (why := sessions.why_ended(ended, last_seen_at, now)):
-        g.owner = SignedIn(*who)
-        sessions.seen(g.owner.session_id, last_seen_at, now)
-    return why
+    *who, ended, last_seen_at, created_at = row
+    why = sessions.why_ended(ended, last_seen_at, now)
+    if why or now - created_at >= SESSION_LIFETIME:
+        g.lapsed_owner_id = None if ended else who[0]
+        return why
+    g.owner = SignedIn(*who)
+    view = current_app.view_functions.get(request.endpoint or "")
+    if not getattr(view, "passive", False):
+        last_seen_at = sessions.seen(g.owner.session_id, last_seen_at, now)
+    g.session_left = sessions.seconds_left(last_seen_at, created_at, now)
+    return ""

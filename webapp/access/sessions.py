@@ -12,10 +12,11 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from ..db import Model, NotFound, db, transaction
-from ..domain.access import RESET_LIFETIME, SESSION_LIFETIME
+from ..domain.access import DRAFT_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME, SESSION_WARNING
 from ..formats import ngettext
 from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Owner
+from ..models.drafts import Draft
 from ..ports import ports
 
 SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a session was last used
@@ -46,6 +47,7 @@ def forget_expired(session: Session, now: datetime) -> None:
     expired: tuple[tuple[type[Model], Any, ColumnElement[bool]], ...] = (
         (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - SESSION_LIFETIME),
         (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - RESET_LIFETIME),
+        (Draft, Draft.id, Draft.kept_at <= now - DRAFT_LIFETIME),
         (RateLimit, RateLimit.key, RateLimit.ends_at <= now),
     )
     for table, key, over in expired:
@@ -135,15 +137,30 @@ def idle() -> timedelta:
     return timedelta(minutes=current_app.config["SESSION_IDLE_MINUTES"])
 
 
-def seen(session_id: str, last_seen_at: datetime, now: datetime) -> None:
-    """Notes that it is used, once in a minute at most: other requests write nothing."""
-    if now - last_seen_at >= SEEN_EVERY:
-        with transaction() as database:
-            database.execute(
-                update(OwnerSession)
-                .where(OwnerSession.id == session_id, OwnerSession.last_seen_at <= now - SEEN_EVERY)
-                .values(last_seen_at=now)
-            )
+def warning() -> timedelta:
+    """How long before its end an idle session is warned of; at half its time if it is short."""
+    return min(SESSION_WARNING, idle() / 2)
+
+
+def seconds_left(last_seen_at: datetime, created_at: datetime, now: datetime) -> int:
+    """Until the session ends, if it is not used meanwhile."""
+    return max(0, int((min(last_seen_at + idle(), created_at + SESSION_LIFETIME) - now).total_seconds()))
+
+
+def seen(session_id: str, last_seen_at: datetime, now: datetime) -> datetime:
+    """Notes that it is used, once in a minute at most: other requests write nothing. Returns what is noted."""
+    if now - last_seen_at < SEEN_EVERY:
+        return last_seen_at
+    stay(session_id, now - SEEN_EVERY)
+    return now
+
+
+def stay(session_id: str, seen_before: datetime | None = None) -> None:
+    """Notes that it is used now; with `seen_before`, only if it was last used before that."""
+    now = ports().clock.system_now()
+    used = update(OwnerSession).where(OwnerSession.id == session_id, OwnerSession.last_seen_at <= (seen_before or now))
+    with transaction() as database:
+        database.execute(used.values(last_seen_at=now))
 
 
 def of(owner_id: str) -> Sequence[OwnerSession]:

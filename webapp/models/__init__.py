@@ -3,6 +3,6 @@
 Importing this package registers every table.
 """
 
-from . import access, accounts, activity, invoices, mail, purchases, subscriptions
+from . import access, accounts, activity, drafts, invoices, mail, purchases, subscriptions
 
-__all__ = ["access", "accounts", "activity", "invoices", "mail", "purchases", "subscriptions"]
+__all__ = ["access", "accounts", "activity", "drafts", "invoices", "mail", "purchases", "subscriptions"]

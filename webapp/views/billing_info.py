@@ -12,11 +12,13 @@ from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import StopValidation
 
 from .. import formats
+from ..access import drafts
 from ..access.identity import me
 from ..accounts import activity, billing_information
 from ..addresses import WrongAddress
 from ..formats import ngettext
 from ..sentences import edits
+from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
@@ -142,10 +144,11 @@ class InformationForm(PortalForm):
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     saved = billing_information.information_of(billing_information.account_of(me().account_id))
-    return _page(_form(saved._asdict(), saved))
+    return _page(restored(_form(saved._asdict(), saved), "billing-info"))
 
 
 @blueprint.post("")
+@drafts.keeps("billing-info", "opened", *billing_information.Information._fields)
 def save() -> ResponseReturnValue:
     form = InformationForm()
     if not form.validate():
@@ -154,6 +157,7 @@ def save() -> ResponseReturnValue:
         changed = billing_information.update_information(me().account_id, form.information(), form.information_opened())
     except billing_information.ChangedMeanwhile as meanwhile:
         return _changed_meanwhile(meanwhile)
+    drafts.forget("billing-info")
     if changed:
         flash(gettext("The information is up to date; future invoices use it."))
     else:

@@ -6,10 +6,12 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import Field, SelectField, TextAreaField
 from wtforms.validators import StopValidation
 
+from ..access import drafts
 from ..access.identity import me
 from ..accounts import billing_information, cases
 from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions import loading
+from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
@@ -45,10 +47,11 @@ class ContactForm(PortalForm):
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     wished = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
-    return _page(ContactForm(data=wished))
+    return _page(restored(ContactForm(data=wished), "contact"))
 
 
 @blueprint.post("")
+@drafts.keeps("contact", "subject", "subscription", "message")
 def send() -> ResponseReturnValue:
     form = ContactForm()
     subscription_id = form.subscription.data or None
@@ -57,6 +60,7 @@ def send() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     number = cases.open_case(me(), form.subject.data, subscription_id, form.text)
+    drafts.forget("contact")
     flash(gettext("Your message is sent. Your case number is %(number)s.", number=number))
     return redirect(url_for("contact.page"), 303)
 

@@ -43,6 +43,8 @@ def _whole_seats(_form: FlaskForm, field: Field) -> None:
 class PortalForm(FlaskForm):
     """Reads form fields alone: a body of JSON or a file where text belongs is an empty field."""
 
+    restored = False  # whether it shows what its owner had typed before
+
     def __init__(self, **given: Any) -> None:
         given.setdefault("formdata", request.form if request.method == "POST" else None)
         super().__init__(**given)

@@ -4,7 +4,7 @@ from flask import Blueprint, abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue
 
 from .. import urls
-from ..access import identity, sign_in
+from ..access import drafts, identity, sign_in
 from ..config import LOCALES
 
 blueprint = Blueprint("preferences", __name__)
@@ -17,8 +17,10 @@ def language() -> ResponseReturnValue:
     locale = request.form.get("locale", "")
     if locale not in LOCALES:
         abort(400)
+    if "form" in request.args:  # sent by the button of a form, with its fields
+        drafts.keep(request.args["form"], request.form)
     sign_in.remember_locale(locale)
-    response = redirect(urls.safe_next(request.form.get("next")), 303)
+    response = redirect(urls.safe_next(request.values.get("next")), 303)
     response.set_cookie(
         "locale",
         locale,

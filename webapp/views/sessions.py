@@ -2,11 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app, flash, redirect, render_template, url_for
+from flask import Blueprint, current_app, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from ..access import sessions
+from ..access import identity, sessions
 from ..access.identity import me
 from ..accounts import billing_information
 
@@ -22,6 +22,26 @@ def page() -> ResponseReturnValue:
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=current_app.config["LOCAL_PASSWORDS"],
     )
+
+
+@blueprint.app_template_global()
+def warning_seconds() -> int:
+    return int(sessions.warning().total_seconds())
+
+
+@blueprint.get("/left")
+@identity.public
+@identity.passive
+def left() -> ResponseReturnValue:
+    """How long the session goes on if nothing is done. A script asks before it warns."""
+    return {"seconds": g.session_left}
+
+
+@blueprint.post("/stay")
+def stay() -> ResponseReturnValue:
+    """« Rester connecté »."""
+    sessions.stay(me().session_id)
+    return "", 204
 
 
 @blueprint.post("/<session_id>/end")
