@@ -48,7 +48,8 @@ def test_the_owner_is_warned_and_stays_with_one_key(begin: Begin, locale: str) -
     expect(warned).to_be_visible()
     expect(warned).to_have_accessible_description(
         walk.words(
-            "Vous n’avez pas utilisé le portail depuis un moment\u00a0: votre session prend fin dans moins de 5 minutes.",
+            "Vous n’avez pas utilisé le portail depuis un moment\u00a0: "
+            "votre session prend fin dans moins de 5 minutes.",
             "You have not used the portal for a while: your session ends in less than 5 minutes.",
         )
     )

@@ -19,6 +19,7 @@ ORDER = (
     "db",
     "models",
     "ports",
+    "pasting",
     "urls formats addresses",
     "sentences",
     "access.identity",

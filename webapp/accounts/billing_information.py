@@ -7,7 +7,7 @@ from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren as fr_siren
 from stdnum.mc import tva as monaco_vat
 
-from .. import addresses
+from .. import addresses, pasting
 from ..db import LOCK, db, transaction
 from ..domain import edits
 from ..domain.checks import TaxNumber
@@ -23,7 +23,6 @@ def account_of(account_id: str) -> Account:
 
 
 VAT_PREFIX = {"GR": "EL", "MC": "FR"}  # countries whose VAT prefix is not their ISO code
-NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # French keyboards type these no-break spaces
 MAX_EMAILS = 10
 
 
@@ -68,8 +67,8 @@ LONGEST = {
 
 
 def plain(text: str) -> str:
-    """Trimmed, in Unicode form NFC, with ordinary spaces. Controls stay, so that validation refuses them."""
-    return unicodedata.normalize("NFC", text).translate(NATIONAL_SPACES).strip(" ")
+    """Trimmed, in Unicode form NFC, with ordinary spaces. Controls inside stay, so that validation refuses them."""
+    return pasting.line(unicodedata.normalize("NFC", text))
 
 
 def siren(country: str, text: str) -> str | None:

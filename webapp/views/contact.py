@@ -6,6 +6,7 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import Field, SelectField, TextAreaField
 from wtforms.validators import StopValidation
 
+from .. import pasting
 from ..access import drafts
 from ..access.identity import me
 from ..accounts import billing_information, cases
@@ -40,8 +41,8 @@ class ContactForm(PortalForm):
 
     @property
     def text(self) -> str:
-        """Lines end as they are stored, whatever the browser sent."""
-        return (self.message.data or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+        """The message as it is stored."""
+        return pasting.lines(self.message.data)
 
 
 @blueprint.get("")

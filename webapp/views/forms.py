@@ -10,6 +10,7 @@ from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
 
+from .. import pasting
 from ..domain.pricing import MAX_SEATS
 from ..sentences.refusals import Explained
 
@@ -53,7 +54,12 @@ class PortalForm(FlaskForm):
 class SeatsForm(PortalForm):
     """The stepper. `seats` is kept as typed, so that the refusal is read beside what was written."""
 
-    seats = StringField(lazy_gettext("Number of paid users"), [_whole_seats], widget=NumberInput(step="1"))
+    seats = StringField(
+        lazy_gettext("Number of paid users"),
+        [_whole_seats],
+        filters=[pasting.whole_number],
+        widget=NumberInput(step="1"),
+    )
 
     refused_at: int | None = None  # business time in seconds, where too few seats were asked for
     way_on: Explained | None = None  # beside a refusal, where another page is meant
@@ -65,7 +71,7 @@ class SeatsForm(PortalForm):
 
 def asked_seats(default: int) -> str:
     """The number in the address. Without scripts, the buttons − and + send `step`; − stops at 1."""
-    text = request.args.get("seats", str(default))
+    text = pasting.whole_number(request.args.get("seats", str(default)))
     step = request.args.get("step")
     if not re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):
         return text

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import formats
+from .. import formats, pasting
 from ..access.identity import me
 from ..domain.periods import Period
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
@@ -24,7 +24,7 @@ from .fragments import FRAGMENT_HEADERS
 
 def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     """What stands beside the field; the number is priced as it stands there, never corrected."""
-    seats = parse_seats(request.args.get("seats", ""))
+    seats = parse_seats(pasting.whole_number(request.args.get("seats")))
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
     cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal)
     text = _rendered(formats.language(), procedure, cost if seats else None, seats)
