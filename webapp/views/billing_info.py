@@ -17,6 +17,7 @@ from ..access.identity import me
 from ..accounts import activity, billing_information
 from ..addresses import WrongAddress
 from ..formats import ngettext
+from ..invoices import documents
 from ..sentences import edits
 from .drafts import restored
 from .forms import PortalForm, printable
@@ -25,6 +26,8 @@ blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information
 blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
 OPENED = TypeAdapter(billing_information.Information)
+PRINTED = ("legal_name", "street", "postal_code", "city", "purchase_order")  # on invoices, as they are typed
+MOST_NAMED = 20  # characters that one sentence names
 LANGUAGES = {"fr": "Français", "en": "English"}
 
 
@@ -158,6 +161,14 @@ def save() -> ResponseReturnValue:
     except billing_information.ChangedMeanwhile as meanwhile:
         return _changed_meanwhile(meanwhile)
     drafts.forget("billing-info")
+    if lost := documents.unprintable(form[name].data for name in PRINTED):
+        flash(
+            gettext(
+                "Invoices as PDF cannot show these characters: %(characters)s. "
+                "Their electronic data (XML) have them as you typed them.",
+                characters=" ".join(lost[:MOST_NAMED]),
+            )
+        )
     if changed:
         flash(gettext("The information is up to date; future invoices use it."))
     else:
