@@ -1,4 +1,4 @@
-# The portal as an image: built with what is locked, run by nobody in particular, and nothing in it need be written.
+# The image of the portal. It installs the locked packages, runs as an unprivileged user, and can run read-only.
 FROM python:3.11.13-slim-bookworm AS build
 WORKDIR /build
 RUN python -m venv /portal

@@ -1,4 +1,4 @@
-# make run and make test are all that a newcomer needs.
+# `make run` starts the portal; `make test` checks a change.
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask --app webapp
@@ -13,8 +13,8 @@ run: $(VENV)/.run $(CATALOGS)
 	@$(FLASK) demo
 	@exec $(FLASK) serve
 
-# Restarts when a Python file, a style, a script or the compiled catalogue changes; templates are read anew at each request.
-# No sweep and no sender of mails run beside it: the sandbox's clock runs the sweep of the account that it moves.
+# The server restarts when a Python file, a style sheet, a script or a compiled catalogue changes. Templates are read at each
+# request. The sweep and the mail sender do not run. In the sandbox, moving an account's clock sweeps that account.
 dev: export SANDBOX := 1
 dev: export HOST := 127.0.0.1
 dev: export PORT ?= 8000
@@ -24,26 +24,26 @@ dev: $(VENV)/.run $(CATALOGS)
 	@exec $(FLASK) run --debug --host $(HOST) --port $(PORT) \
 		--extra-files "$$(find static webapp/translations -name '*.css' -o -name '*.js' -o -name '*.mo' | paste -sd :)"
 
-# On SQLite, and on PostgreSQL what the database must bear out; `make test-all`: everything on both, the slow tests too.
-SOME := not slow
+# All tests but the slow ones on SQLite, and those marked `service` on PostgreSQL, too. `make test-all`: all on both.
+TESTS := not slow
 test: $(VENV)/.test $(CATALOGS)
 	@$(MAKE) --no-print-directory -j4 lint types on-sqlite in-browsers on-postgresql
 
-test-all: SOME := slow or not slow
+test-all: TESTS := slow or not slow
 test-all: lint types on-sqlite in-browsers
 	@DATABASE=postgresql $(PYTHON) -m pytest
 
 on-sqlite:
-	@$(PYTHON) -m pytest -m "$(SOME)" --output=e2e/failures/sqlite tests
+	@$(PYTHON) -m pytest -m "$(TESTS)" --output=e2e/failures/sqlite tests
 
-# These run beside the first, so what they say is kept until they end.
+# This target and the next run in parallel with the first, so their output is printed when they end.
 in-browsers:
-	@said=$$($(PYTHON) -m pytest -m "$(SOME)" -p no:cacheprovider e2e 2>&1); status=$$?; \
-	printf '\nIn browsers:\n%s\n' "$$said"; exit $$status
+	@output=$$($(PYTHON) -m pytest -m "$(TESTS)" -p no:cacheprovider e2e 2>&1); status=$$?; \
+	printf '\nIn browsers:\n%s\n' "$$output"; exit $$status
 
 on-postgresql:
-	@said=$$(DATABASE=postgresql $(PYTHON) -m pytest -m "service and ($(SOME))" -p no:cacheprovider --output=e2e/failures/postgresql tests 2>&1); \
-	status=$$?; printf '\nOn PostgreSQL:\n%s\n' "$$said"; exit $$status
+	@output=$$(DATABASE=postgresql $(PYTHON) -m pytest -m "service and ($(TESTS))" -p no:cacheprovider --output=e2e/failures/postgresql tests 2>&1); \
+	status=$$?; printf '\nOn PostgreSQL:\n%s\n' "$$output"; exit $$status
 
 lint: $(VENV)/.test $(CATALOGS)
 	@$(VENV)/bin/ruff check . && $(VENV)/bin/ruff format --check .
@@ -55,7 +55,7 @@ types: $(VENV)/.test
 fmt: $(VENV)/.test
 	@$(VENV)/bin/ruff check --fix . ; $(VENV)/bin/ruff format .
 
-# Adds the sentences that the code says and the French catalogue lacks, and takes out those that nothing says any more.
+# Adds new sentences to the French catalogue and removes those that the code no longer uses.
 messages: $(VENV)/.run
 	@$(VENV)/bin/pybabel --quiet extract -F pyproject.toml --no-location --sort-output -o messages.pot .
 	@$(VENV)/bin/pybabel --quiet update --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date -w 110 \
@@ -65,8 +65,8 @@ messages: $(VENV)/.run
 record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record
 
-# Every procedure and refusal in each language, with scripts and without, wide and narrow, and every page in both
-# languages and schemes; `make test` walks half.
+# Each procedure and refusal in both languages, with and without scripts, on wide and narrow screens, and each page in both
+# languages and colour schemes. `make test` covers half of this.
 matrix: $(VENV)/.test $(CATALOGS)
 	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure -m matrix e2e
 
@@ -75,6 +75,7 @@ bench: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m tests.bench.roll_over
 	@$(PYTHON) -m tests.bench.invoices
 	@$(PYTHON) -m tests.bench.load
+	@$(PYTHON) -m tests.bench.slow_clients
 	@$(PYTHON) -m tests.bench.browser
 
 mutate: $(VENV)/.mutation
@@ -83,7 +84,7 @@ mutate: $(VENV)/.mutation
 soak: $(VENV)/.test $(CATALOGS)
 	@RUNS=$(RUNS) STEPS=$(STEPS) SEED=$(SEED) SHRINK=$(SHRINK) $(PYTHON) -m tests.soak.soak_lives
 
-# A process is killed KILLS times, half of them on each database, at moments that SEED draws.
+# Kills a process KILLS times, half of them on each database, at random moments (SEED).
 KILLS ?= 1000
 soak-kills: $(VENV)/.test $(CATALOGS)
 	@KILLS=$$(( $(KILLS) / 2 )) $(PYTHON) -m tests.soak.soak_kills
@@ -92,7 +93,7 @@ soak-kills: $(VENV)/.test $(CATALOGS)
 soak-invoices: $(VENV)/.test $(CATALOGS)
 	@COUNT=$(COUNT) SEED=$(SEED) $(PYTHON) -m tests.soak.soak_invoices
 
-# The wheel, installed into an environment of its own, from where it serves a sign-in page. Asks a package registry.
+# Builds the wheel, installs it into an environment of its own and requests its sign-in page. Needs a package registry.
 wheel: $(VENV)/.run $(CATALOGS)
 	@rm -rf dist && $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@$(PYTHON) -m tests.operation.installed dist/*.whl
@@ -100,7 +101,7 @@ wheel: $(VENV)/.run $(CATALOGS)
 clean:
 	rm -rf $(VENV) $(CATALOGS) mutants dist
 
-# The environment: uv where it can be had, pip otherwise; both install exactly what is locked.
+# Installs exactly the locked packages, with uv if it is available, else with pip.
 INSTALL = if [ -x $(VENV)/bin/uv ]; then $(VENV)/bin/uv pip install --quiet --compile-bytecode --python $(PYTHON) --require-hashes -r $<; \
 	else $(PYTHON) -m pip install --quiet --disable-pip-version-check --require-hashes -r $<; fi
 

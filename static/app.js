@@ -1,6 +1,6 @@
-// What HTML alone does not do. Every page works without it.
+// Enhancements of the pages. Every page works without this script.
 
-// − and + change the number here; without scripts they are submitted.
+// The buttons − and + change the number at once. Without scripts, they submit the form.
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-step]");
   if (!button) return;
@@ -11,13 +11,14 @@ document.addEventListener("click", (event) => {
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
-// What is fetched into the dialog opens it; a page made for it opens it at once; a link out of it closes it.
+// The dialog opens when a fragment is loaded into it, or at once on a page that has it open. Links in it can close it.
 const dialog = document.getElementById("dialog");
 if (dialog.open) {
   dialog.open = false; // close() would send the focus back to the opener
   dialog.showModal();
 }
-// Where the focus returns to: the link that opened the dialog, or the tile, where the page came with the dialog open.
+// The focus returns to the link that opened the dialog, or to its tile if that was replaced. On a page that came with
+// the dialog open, it goes to the tile.
 let opener = dialog.open && document.querySelector("article.tile");
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, target } = event.detail.ctx;
@@ -44,33 +45,33 @@ dialog.addEventListener("cancel", (event) => {
   if (dialog.querySelector(".htmx-request, [aria-busy=true]")) event.preventDefault();
 });
 
-// A fault is told in the message area: it closes a dialog, which would hide it, and does not say itself again.
+// Errors are shown in the message area. The dialog is closed first, because it would hide them.
 const flash = document.getElementById("flash");
-const reveal = () => {
+const showMessageArea = () => {
   flash.scrollIntoView({ block: "nearest" });
   if (!dialog.open) return;
-  const lead = () => setTimeout(() => flash.querySelector("a, button")?.focus()); // after the opener had the focus back
-  dialog.addEventListener("close", lead, { once: true });
+  const focusMessage = () => setTimeout(() => flash.querySelector("a, button")?.focus()); // after the opener
+  dialog.addEventListener("close", focusMessage, { once: true });
   dialog.close();
 };
 document.addEventListener("htmx:before:swap", (event) => {
   const { ctx } = event.detail;
   if (ctx.response?.status === 429 || ctx.response?.status >= 500) {
     if (ctx.hx.retarget) return;
-    event.preventDefault(); // of a server in front of ours: a page that has no place here
-    unreachable(ctx);
+    event.preventDefault(); // the page of a proxy, which does not fit into ours
+    showNoAnswer(ctx);
   } else if (ctx.response?.status === 401 && flash.querySelector("[data-status='401']")) event.preventDefault();
 });
 document.addEventListener("htmx:after:swap", ({ detail: { ctx } }) => {
-  if (ctx.hx?.retarget === "#flash") reveal();
+  if (ctx.hx?.retarget === "#flash") showMessageArea();
 });
 
-// No answer came: whether anything was asked to change decides what is said; trying again sends the same once more.
-const unreachable = ({ sourceElement: source, sourceEvent: cause, request }) => {
-  const said = document.getElementById(request.method === "POST" ? "unknown" : "unreached").content.cloneNode(true);
-  const polls = cause?.type === "every";
-  if (polls && flash.querySelector("[data-status]")) return;
-  said.querySelector("button").onclick = () => {
+// No answer came. The message depends on whether the request could change something. Its button sends it again.
+const showNoAnswer = ({ sourceElement: source, sourceEvent, request }) => {
+  const message = document.getElementById(request.method === "POST" ? "unknown" : "unreached").content.cloneNode(true);
+  const isPolling = sourceEvent?.type === "every";
+  if (isPolling && flash.querySelector("[data-status]")) return;
+  message.querySelector("button").onclick = () => {
     flash.replaceChildren();
     if (dialog.contains(source)) dialog.showModal();
     else source.querySelector("input:not([type=hidden])")?.focus();
@@ -78,23 +79,23 @@ const unreachable = ({ sourceElement: source, sourceEvent: cause, request }) => 
     else if (request.method === "POST") source.requestSubmit();
     else source.dispatchEvent(new Event("change"));
   };
-  flash.replaceChildren(said);
-  reveal();
+  flash.replaceChildren(message);
+  showMessageArea();
 };
 document.addEventListener("htmx:error", (event) => {
   const { ctx } = event.detail;
-  if (ctx && !ctx.response) unreachable(ctx);
+  if (ctx && !ctx.response) showNoAnswer(ctx);
 });
 
-// A menu says whether it is open, and closes on Escape, and on a click or a focus elsewhere.
-const tell = (menu) => menu.firstElementChild.setAttribute("aria-expanded", menu.open);
-document.querySelectorAll("details.menu").forEach(tell);
-document.addEventListener("toggle", ({ target }) => target.matches("details.menu") && tell(target), true);
-const leave = (event) => {
+// A menu has aria-expanded. It closes on Escape, and when the owner clicks or focuses elsewhere.
+const updateExpanded = (menu) => menu.firstElementChild.setAttribute("aria-expanded", menu.open);
+document.querySelectorAll("details.menu").forEach(updateExpanded);
+document.addEventListener("toggle", ({ target }) => target.matches("details.menu") && updateExpanded(target), true);
+const closeOtherMenus = (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = menu.contains(event.target);
 };
-document.addEventListener("click", leave);
-document.addEventListener("focusin", leave);
+document.addEventListener("click", closeOtherMenus);
+document.addEventListener("focusin", closeOtherMenus);
 document.addEventListener("keydown", (event) => {
   const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
   if (!menu) return;
@@ -102,21 +103,21 @@ document.addEventListener("keydown", (event) => {
   menu.firstElementChild.focus();
 });
 
-// A form that is on its way is not sent twice; the server would answer both the same.
+// A form is not sent twice while it is being sent. If it were, the server would answer both in the same way.
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form.hasAttribute("hx-post")) return; // htmx drops the second one itself
+  if (form.hasAttribute("hx-post")) return; // htmx ignores the second one itself
   if (form.getAttribute("aria-busy") === "true") event.preventDefault();
   else if (form.method !== "get" || event.submitter?.formMethod === "post") form.setAttribute("aria-busy", "true");
 });
 
-// A page from the browser's memory may tell of yesterday: ask for it again.
+// A page from the back/forward cache may be out of date: reload it.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) location.reload();
 });
 
 // Earlier versions left a service worker in the browser. Without this it stays, even where its address answers 404.
-navigator.serviceWorker?.getRegistrations().then((found) => found.forEach((worker) => worker.unregister()), () => {});
+navigator.serviceWorker?.getRegistrations().then((workers) => workers.forEach((worker) => worker.unregister()), () => {});
 
 // Warns before the session ends, and says when it has ended.
 const endsSoon = document.getElementById("session-soon");

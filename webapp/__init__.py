@@ -1,7 +1,7 @@
 """My Qlik portal. `create_app` wires the parts together: nothing else chooses an adapter."""
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, abort, g, request
 from flask_babel import Babel
@@ -9,13 +9,21 @@ from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import assets, config, db, formats, headers, models, operation, sandbox, urls, views
+from . import assets, config, db, formats, guard, headers, models, operation, sandbox, urls, views
 from .access import provider, recognition
 from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
 from .operation import health, logs
-from .ports import Clock, Ports, TenantDirectory
+from .ports import (
+    Clock,
+    DirectoryUnavailable,
+    GatewaySilent,
+    OutcomeUnknown,
+    PaymentGateway,
+    Ports,
+    TenantDirectory,
+)
 from .sentences import declines
 from .views import errors, webhooks
 
@@ -38,10 +46,11 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     Compress(app)
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.PACKAGE / "translations"))
     app.before_request(_refuse_bodies_of_unknown_size)
-    app.before_request(recognition.identify)
+    app.before_request(recognition.require_sign_in)
     csrf.init_app(app)
     app.extensions["ports"] = choose_adapters(app)
     provider.init(app)
+    guard.register(app, guard.ARCHIVES, (), guard.Busy)
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     _register_pages(app)
@@ -62,7 +71,10 @@ def choose_locale() -> str:
 def choose_adapters(app: Flask) -> Ports:
     """The adapters that the settings ask for. Mail is sent wherever SMTP_URL is set, in the sandbox too."""
     settings = app.config
-    ports = sandbox.adapters(app) if settings["SANDBOX"] else _real_adapters(settings)
+    if settings["SANDBOX"]:
+        ports = sandbox.adapters(app)
+    else:
+        ports = _guarded(_real_adapters(settings), settings["WORKER_THREADS"])
     if settings["SMTP_URL"]:
         ports = replace(ports, mailer=Smtp(parse_relay(settings["SMTP_URL"]), settings["MAIL_FROM"]))
     return ports
@@ -77,6 +89,20 @@ def _real_adapters(settings: dict[str, Any]) -> Ports:
     keys = settings["STRIPE_SECRET_KEY"], settings["STRIPE_WEBHOOK_SECRET"]
     gateway = StripeGateway(*keys, settings["STRIPE_API_URL"])
     return Ports(gateway, tenant_directory(settings, clock), clock, gateway_events=gateway)
+
+
+def _guarded(ports: Ports, threads: int) -> Ports:
+    """In a web process, a silent service occupies only some of the threads. No web process sends mail."""
+    if not threads:
+        return ports
+    most = guard.allowed_to_wait(threads)
+    gateway = guard.Guard("the payment gateway", most, (GatewaySilent,), OutcomeUnknown)
+    directory = guard.Guard("the tenant directory", most, (DirectoryUnavailable,), DirectoryUnavailable)
+    return replace(
+        ports,
+        gateway=cast(PaymentGateway, guard.Guarded(ports.gateway, gateway)),
+        directory=cast(TenantDirectory, guard.Guarded(ports.directory, directory, lambda tenant: str(tenant))),
+    )
 
 
 def tenant_directory(settings: dict[str, Any], clock: Clock) -> TenantDirectory:

@@ -1,20 +1,22 @@
-"""Configuration from the environment; a fault is one sentence, not a traceback."""
+"""Settings from the environment. A wrong setting is reported in one sentence, not a traceback."""
 
 import json
 import os
 import re
 import secrets
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
+from .domain import access
 from .mail_server import LOOPBACK, parse_relay, parse_sender
 
 LOCALES = ("fr", "en")
 PACKAGE = Path(__file__).resolve().parent
-# Where templates/ and static/ are: in the package where it was installed, beside it where it is developed.
+# The directory of templates/ and static/: the package if it is installed, else the checkout.
 ROOT = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent
 
 
@@ -23,54 +25,56 @@ class Misconfigured(click.ClickException):
 
 
 def _secret_key(instance: Path, sandbox: bool) -> str:
-    given = os.environ.get("SECRET_KEY")
-    if given:
-        return given
+    """SECRET_KEY. The sandbox makes one if it is not set, and stores it in a file."""
+    secret_key = os.environ.get("SECRET_KEY")
+    if secret_key:
+        return secret_key
     if not sandbox:
         raise Misconfigured("SECRET_KEY is not set: outside the sandbox, set it to a long random string.")
-    kept = instance / "secret_key"
+    path = instance / "secret_key"
     try:
-        with kept.open("x") as file:
+        with path.open("x") as file:
             file.write(secrets.token_hex(32))
-        kept.chmod(0o600)
+        path.chmod(0o600)
     except FileExistsError:
         pass
-    return kept.read_text()
+    return path.read_text()
 
 
-def _trusted_hosts(given: str, host: str) -> list[str] | None:
-    """The names that the portal answers to; where it listens on loopback, loopback's."""
-    if given:
-        return given.replace(",", " ").split()
+def _trusted_hosts(setting: str, host: str) -> list[str] | None:
+    """The host names that the portal answers to; None for any. By default loopback names, if it listens there."""
+    if setting:
+        return setting.replace(",", " ").split()
     return ["localhost", "127.0.0.1", "[::1]"] if host in LOOPBACK else None
 
 
-def _public_url(given: str, host: str, port: str) -> str:
-    """The address that links in mails begin with, without a slash at its end."""
-    if not given:
+def _public_url(setting: str, host: str, port: str) -> str:
+    """The address that links in mails begin with, without a final slash."""
+    if not setting:
         return f"http://{f'[{host}]' if ':' in host else host}:{port}"
     try:
-        parts = urlsplit(given)
-        whole = parts.scheme in ("http", "https") and parts.hostname and (parts.port or parts.port is None)
+        parts = urlsplit(setting)
+        is_valid = parts.scheme in ("http", "https") and parts.hostname and (parts.port or parts.port is None)
     except ValueError:
-        whole = False
-    if not whole or re.search(r"[\s?#@]", given):
+        is_valid = False
+    if not is_valid or re.search(r"[\s?#@]", setting):
         raise Misconfigured(
-            f"PUBLIC_URL ({given}) is not an http or https address such as https://my-qlik.example.test."
+            f"PUBLIC_URL ({setting}) is not an http or https address such as https://my-qlik.example.test."
         )
-    return given.rstrip("/")
+    return setting.rstrip("/")
 
 
 def _identity(public_url: str) -> dict[str, Any]:
-    """Who may sign in how. Cookies are for https alone where the portal is reached by it, and for this host alone."""
+    """The settings of sign-in. If PUBLIC_URL is https, cookies are sent over https only, and to this host only."""
     env, secure = os.environ, public_url.startswith("https:")
+    longest_idle = access.SESSION_LIFETIME // timedelta(minutes=1)
     return {
         "OIDC_ISSUER": env.get("OIDC_ISSUER", "").rstrip("/"),
         "OIDC_CLIENT_ID": env.get("OIDC_CLIENT_ID", ""),
         "OIDC_CLIENT_SECRET": env.get("OIDC_CLIENT_SECRET", ""),
         "OIDC_NAME": env.get("OIDC_NAME") or urlsplit(env.get("OIDC_ISSUER", "")).hostname or "",
         "LOCAL_PASSWORDS": env.get("LOCAL_PASSWORDS", "1") == "1",
-        "SESSION_IDLE_MINUTES": _whole_number("SESSION_IDLE_MINUTES", "60", 1, 720),
+        "SESSION_IDLE_MINUTES": _whole_number("SESSION_IDLE_MINUTES", "60", 1, longest_idle),
         "TRUSTED_PROXIES": _whole_number("TRUSTED_PROXIES", "0", 0, 9),
         "SESSION_COOKIE_SECURE": secure,
         "SESSION_COOKIE_NAME": "__Host-my_qlik" if secure else "my_qlik",
@@ -78,10 +82,10 @@ def _identity(public_url: str) -> dict[str, Any]:
 
 
 def _whole_number(name: str, default: str, least: int, most: int) -> int:
-    given = os.environ.get(name, default)
-    if not re.fullmatch(r"[0-9]{1,4}", given, re.ASCII) or not least <= int(given) <= most:
-        raise Misconfigured(f"{name} ({given}) is not a whole number from {least} to {most}.")
-    return int(given)
+    text = os.environ.get(name, default)
+    if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not least <= int(text) <= most:
+        raise Misconfigured(f"{name} ({text}) is not a whole number from {least} to {most}.")
+    return int(text)
 
 
 def from_environment() -> dict[str, Any]:
@@ -126,6 +130,8 @@ def from_environment() -> dict[str, Any]:
 DEMO_EMAIL, DEMO_PASSWORD = "camille.martin@example.test", "my-qlik-demo"
 
 DEFAULTS: dict[str, Any] = {
+    "WORKER_THREADS": 0,  # of a web process
+    "LOCK_SECONDS": 10,  # that a statement waits for a lock of the database
     "MAX_CONTENT_LENGTH": 64 * 1024,
     "MAX_FORM_MEMORY_SIZE": 64 * 1024,
     "SESSION_COOKIE_HTTPONLY": True,
@@ -147,11 +153,11 @@ def _check_mail(config: dict[str, Any]) -> None:
             parse_relay(config["SMTP_URL"])
             parse_sender(config["MAIL_FROM"])
         except ValueError as fault:
-            raise Misconfigured(str(fault)) from None  # the cause may show the password
+            raise Misconfigured(str(fault)) from None  # the cause may contain the password
 
 
 def _check_directory(config: dict[str, Any]) -> None:
-    """Outside the sandbox, which asks no real tenant."""
+    """The credentials for Qlik Cloud, which the sandbox does not need."""
     key, client, secret = (bool(config[f"QLIK_{name}"]) for name in ("API_KEY", "CLIENT_ID", "CLIENT_SECRET"))
     if client != secret or key == client:
         raise Misconfigured(
@@ -175,22 +181,22 @@ def _check_identity(config: dict[str, Any]) -> None:
         if not config["LOCAL_PASSWORDS"]:
             raise Misconfigured("LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in. Set one.")
         return
-    found = urlsplit(issuer)
-    here = found.hostname in LOOPBACK
-    if not found.hostname or found.scheme not in ("https", "http") or (found.scheme == "http" and not here):
+    address = urlsplit(issuer)
+    is_local = address.hostname in LOOPBACK
+    if not address.hostname or address.scheme not in ("https", "http") or (address.scheme == "http" and not is_local):
         raise Misconfigured(f"OIDC_ISSUER ({issuer}) is not an https address such as https://id.example.test.")
-    if config["SANDBOX"] and not here:
+    if config["SANDBOX"] and not is_local:
         raise Misconfigured(f"SANDBOX=1 with OIDC_ISSUER={issuer}: the sandbox asks no provider but one on loopback.")
     for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
         if not config[name]:
             raise Misconfigured(f"{name} is not set: the provider at OIDC_ISSUER gives it with the client.")
 
 
-GATEWAY_PAGES = {"stripe": "https://checkout.stripe.com https://hooks.stripe.com"}  # where forms may end, by redirect
+GATEWAY_PAGES = {"stripe": "https://checkout.stripe.com https://hooks.stripe.com"}  # origins that forms may redirect to
 
 
 def _check_gateway(config: dict[str, Any]) -> None:
-    """The settings of the real gateway; no sentence says a secret."""
+    """The settings of the real gateway. No sentence repeats a secret."""
     if config["GATEWAY"] not in GATEWAY_PAGES:
         raise Misconfigured(
             f"GATEWAY is {config['GATEWAY']} and SANDBOX is not 1: set GATEWAY=stripe, or SANDBOX=1 to try the portal."
@@ -215,6 +221,7 @@ def _check_gateway(config: dict[str, Any]) -> None:
 
 
 def check(config: dict[str, Any]) -> None:
+    """Raises Misconfigured if a setting is wrong, or if settings contradict each other."""
     if config["FONTS_DIR"] and not Path(config["FONTS_DIR"]).is_dir():
         raise Misconfigured(f"FONTS_DIR ({config['FONTS_DIR']}) is not a folder.")
     if config["LOG_FORMAT"] not in ("json", "text"):

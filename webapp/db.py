@@ -3,7 +3,7 @@
 import re
 import secrets
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,7 +84,7 @@ def transaction() -> Iterator[Session]:
 
 def init(app: Flask) -> None:
     app.config["SQLALCHEMY_DATABASE_URI"] = _with_driver(app.config["SQLALCHEMY_DATABASE_URI"])
-    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config["SQLALCHEMY_DATABASE_URI"]))
+    app.config.setdefault("SQLALCHEMY_ENGINE_OPTIONS", _engine_options(app.config))
     try:
         db.init_app(app)
         with app.app_context():
@@ -95,7 +95,7 @@ def init(app: Flask) -> None:
         ) from None
     migrate.init_app(app, db)
     if engine.dialect.name == "sqlite":
-        _prepare_sqlite(engine)
+        _prepare_sqlite(engine, app.config["LOCK_SECONDS"])
 
 
 def _with_driver(url: str) -> str:
@@ -103,21 +103,26 @@ def _with_driver(url: str) -> str:
     return re.sub(r"^postgres(ql)?://", "postgresql+psycopg://", url)
 
 
-def _engine_options(url: str) -> dict[str, Any]:
+def _engine_options(config: Mapping[str, Any]) -> dict[str, Any]:
     """Parameters stay out of the log. Connections are tested before use, as a restarted server leaves dead ones."""
     options: dict[str, Any] = {"hide_parameters": True}
+    url = config["SQLALCHEMY_DATABASE_URI"]
     if url.startswith("postgresql"):
-        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": 5}}
+        arguments: dict[str, Any] = {"connect_timeout": 5}
+        if "options=" not in url:
+            arguments["options"] = f"-c lock_timeout={round(config['LOCK_SECONDS'] * 1000)}"
+        options |= {"pool_pre_ping": True, "connect_args": arguments}
     return options
 
 
-def _prepare_sqlite(engine: Engine) -> None:
+def _prepare_sqlite(engine: Engine, lock_seconds: float) -> None:
     """WAL, durable commits, foreign keys, and no transactions that the driver begins by itself."""
 
     @event.listens_for(engine, "connect")
     def on_connect(connection: sqlite3.Connection, _record: Any) -> None:
         connection.isolation_level = None
-        for pragma in ("busy_timeout=10000", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        waits = f"busy_timeout={round(lock_seconds * 1000)}"
+        for pragma in (waits, "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")

@@ -49,6 +49,10 @@ class OutcomeUnknown(Exception):
     """The gateway did not answer in time: the charge may or may not have been made."""
 
 
+class GatewaySilent(OutcomeUnknown):
+    """The gateway did not answer at all, or answered that it is out of order."""
+
+
 class NewCard(NamedTuple):
     """All that the portal ever knows of a card. `token` is the gateway's name for it."""
 

@@ -1,4 +1,4 @@
-"""Addresses: absolute ones for mails, and safe ones to come back to."""
+"""Addresses: absolute ones for mails, and safe ones to redirect to."""
 
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
@@ -46,7 +46,7 @@ def users_url(subscription: Subscription) -> str:
 
 
 def safe_next(target: str | None) -> str:
-    """The page to come back to, if it is one of ours; else the home."""
+    """`target` if it is a path within the portal, else the list of subscriptions. Prevents redirects to other sites."""
     if (
         target
         and target.startswith("/")
@@ -58,11 +58,11 @@ def safe_next(target: str | None) -> str:
     return url_for("subscriptions.index")
 
 
-def whence() -> str | None:
-    """The page of ours that the request was sent from; None where the browser does not tell."""
-    told = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
-    path = f"{told.path}?{told.query}" if told.query else told.path
-    return path if told.netloc == request.host and safe_next(path) == path else None
+def referring_page() -> str | None:
+    """The path of the portal's page that sent the request; None if the browser does not say."""
+    referrer = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
+    return path if referrer.netloc == request.host and safe_next(path) == path else None
 
 
 def with_seats(page: str, seats: str) -> str:
@@ -73,6 +73,6 @@ def with_seats(page: str, seats: str) -> str:
 
 
 def public_url(endpoint: str, **values: str) -> str:
-    """An absolute address; the sweep has no request to take one from."""
+    """An absolute address that begins with PUBLIC_URL. It needs no request, so the sweep can use it."""
     path: str = current_app.url_map.bind("").build(endpoint, values)
     return f"{current_app.config['PUBLIC_URL']}{path}"

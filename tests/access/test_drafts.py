@@ -9,8 +9,8 @@ from flask.testing import FlaskClient
 from sqlalchemy import func, select, update
 
 from tests.access.test_sessions import age
-from tests.accounts.test_billing_info import GIVEN
 from tests.accounts.test_billing_info_together import fields
+from tests.support.billing_form import GIVEN
 from tests.support.world import dump, signed_in, subscription, words
 from webapp.db import db, transaction
 from webapp.domain.access import DRAFT_LIFETIME

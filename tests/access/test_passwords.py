@@ -12,6 +12,7 @@ from sqlalchemy import select, update
 
 from tests.support.world import dump, post, signed_in, state
 from webapp.access import passwords, sign_in
+from webapp.access.passwords import LONGEST, SHORTEST
 from webapp.db import db, transaction
 from webapp.models.access import PasswordReset
 from webapp.models.accounts import Owner
@@ -76,8 +77,8 @@ def test_the_current_password_is_asked_for(app: Flask, business: Made, client: F
     ("new", "said"),
     [
         ("", "Enter a new password."),
-        ("x" * 11, "Enter 12 characters or more."),
-        ("abcdefghij" * 13, "Enter 128 characters or fewer."),
+        ("x" * (SHORTEST - 1), f"Enter {SHORTEST} characters or more."),
+        ("abcdefghij" * 13, f"Enter {LONGEST} characters or fewer."),
         ("aaaaaaaaaaaaaa", "among the first that are guessed"),
         ("Qwerty123456", "among the first that are guessed"),
         ("my-qlik-2027!", "the name of the product"),
@@ -92,22 +93,22 @@ def test_a_weak_password_is_refused_with_the_reason(
     before = dump()
     answer = change(client, business.password, new, new)
     assert (answer.status_code, said in answer.text) == (422, True)
-    assert "x" * 11 not in answer.text  # no password is written back
+    assert "x" * (SHORTEST - 1) not in answer.text  # no password is written back
     assert dump() == before
 
 
 @pytest.mark.parametrize("password", ["camille.martin", "Camille-Martin", "camille.martin2027", "camillemartin"])
 def test_the_name_in_an_email_is_refused_however_it_is_parted(app: Flask, password: str) -> None:
     with app.test_request_context():
-        assert "votre adresse e-mail" in passwords.fault(password, "camille.martin@example.test")
-    assert passwords.fault("camille likes martins", "camille.martin@example.test") == ""
+        assert "votre adresse e-mail" in passwords.find_problem(password, "camille.martin@example.test")
+    assert passwords.find_problem("camille likes martins", "camille.martin@example.test") == ""
 
 
 def test_the_longest_and_the_shortest_password_are_accepted() -> None:
     for password in ("correct h0rse", "un mot à moi", "ab cd ef gh ij kl " * 7 + "xy"):
-        assert passwords.fault(password, "camille@example.test") == ""
+        assert passwords.find_problem(password, "camille@example.test") == ""
     assert len("un mot à moi") == 12
-    assert len(passwords._common()) > 200
+    assert len(passwords._common_passwords()) > 200
 
 
 def test_the_new_password_is_typed_twice(client: FlaskClient, business: Made) -> None:
@@ -250,14 +251,14 @@ def test_a_copy_of_the_cookie_opens_nothing_after_the_password_is_changed(
 
 def meanwhile(monkeypatch: pytest.MonkeyPatch, app: Flask, address: str) -> None:
     """While the next password is checked, the owner resets it through a link."""
-    opened, verified = follow(app, address), sign_in.verified
+    opened, verified = follow(app, address), sign_in.verify_password
 
     def looked_at(password_hash: str, password: str) -> bool:
-        monkeypatch.setattr(sign_in, "verified", verified)
+        monkeypatch.setattr(sign_in, "verify_password", verified)
         assert opened.post("/password/reset", data={"new": NEW, "again": NEW}).status_code == 303
         return verified(password_hash, password)
 
-    monkeypatch.setattr(sign_in, "verified", looked_at)
+    monkeypatch.setattr(sign_in, "verify_password", looked_at)
 
 
 def test_an_old_password_begins_no_session_while_it_is_replaced(

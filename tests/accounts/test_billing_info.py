@@ -8,47 +8,17 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
+from tests.support.billing_form import GIVEN, URL, account, refused, save
 from tests.support.world import dump, pay, quoted, signed_in, state
+from webapp.accounts.billing_information import MAX_EMAILS
 from webapp.db import db
-from webapp.models.accounts import Account
 from webapp.models.activity import Activity
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
-URL = "/billing/information"
-GIVEN = {
-    "legal_name": "Ateliers Beaumont SARL",
-    "street": "8 quai des Analyses",
-    "postal_code": "69002",
-    "city": "Lyon",
-    "country": "FR",
-    "siren": "900300401",
-    "vat_number": "FR41900300401",
-    "purchase_order": "",
-    "billing_emails": "compta@example.test",
-    "document_locale": "fr",
-}
 GERMAN = {"country": "DE", "siren": "", "vat_number": "DE136695976"}
-
-
-def account(made: Made) -> Account:
-    db.session.rollback()
-    return db.session.get_one(Account, made.account)
-
-
-def save(client: FlaskClient, **changed: str) -> Any:
-    return client.post(URL, data={**GIVEN, **changed})
-
-
-def refused(client: FlaskClient, field: str, sentence: str, **changed: str) -> None:
-    """Expects 422, the sentence in the summary and at the field, and an unchanged database."""
-    before = dump()
-    answer = save(client, **changed)
-    assert answer.status_code == 422
-    assert answer.text.count(sentence) == 2
-    assert f'id="{field}-error"' in answer.text
-    assert "<title>Error: " in answer.text
-    assert dump() == before
+MOST = [f"a{n}@example.test" for n in range(MAX_EMAILS)]
+HOW_MANY = f"Enter 1 to {MAX_EMAILS} e-mail addresses."
 
 
 @pytest.mark.parametrize("scenario", ["business", "enterprise"])
@@ -170,7 +140,7 @@ def test_a_choice_is_one_of_the_list(client: FlaskClient, field: str, value: str
         ("a@example.test", ["a@example.test"]),
         (" a@example.test ,\r\nB@example.test\r\n\r\n", ["a@example.test", "B@example.test"]),
         ("a@example.test\nA@example.test", ["A@example.test"]),
-        (",".join(f"a{n}@example.test" for n in range(10)), [f"a{n}@example.test" for n in range(10)]),
+        (",".join(MOST), MOST),
         ("a@example.test; b@example.test;", ["a@example.test", "b@example.test"]),
         ("<a@example.test>", ["a@example.test"]),
         ("Zoé Martin <a@example.test>, b@example.test", ["a@example.test", "b@example.test"]),
@@ -190,8 +160,8 @@ def test_one_to_ten_addresses(client: FlaskClient, business: Made, typed: str, k
 @pytest.mark.parametrize(
     ("typed", "sentence"),
     [
-        ("", "Enter 1 to 10 e-mail addresses."),
-        (",".join(f"a{n}@example.test" for n in range(11)), "Enter 1 to 10 e-mail addresses."),
+        ("", HOW_MANY),
+        (",".join(f"a{n}@example.test" for n in range(MAX_EMAILS + 1)), HOW_MANY),
         ("a@example.test, nobody", "“nobody” is not an e-mail address."),
         ("a@b", "“a@b” is not an e-mail address."),
         ("a b@example.test", "is not an e-mail address."),
@@ -203,7 +173,7 @@ def test_one_to_ten_addresses(client: FlaskClient, business: Made, typed: str, k
         ("Zoé <a@example.test", "“Zoé &lt;a@example.test” is not an e-mail address."),
         ("a@example.test>", "“a@example.test&gt;” is not an e-mail address."),
         ("Zoé <nobody>", "“Zoé &lt;nobody&gt;” is not an e-mail address."),
-        ("a@example.test" + "," * 10_000, "Enter 1 to 10 e-mail addresses."),
+        ("a@example.test" + "," * 10_000, HOW_MANY),
         ("a@example.test\u202e", "“a@example.test\ufffd” is not an e-mail address."),
         ("a" * 64 + "@" + "b." * 100 + "test", "is not an e-mail address."),
     ],

@@ -11,14 +11,21 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.accounts.test_billing_info import GERMAN, GIVEN, URL, account
+from tests.support.billing_form import GIVEN, URL, account
 from tests.support.world import dump, signed_in, words
 from webapp.db import db, transaction
 from webapp.models.accounts import Owner
 from webapp.models.activity import Activity
 from webapp.sandbox.scenarios import Made
 
-BERLIN = {**GERMAN, "street": "Unter den Linden 1", "postal_code": "10117", "city": "Berlin"}
+BERLIN = {
+    "country": "DE",
+    "siren": "",
+    "vat_number": "DE136695976",
+    "street": "Unter den Linden 1",
+    "postal_code": "10117",
+    "city": "Berlin",
+}
 
 
 def fields(page: str) -> dict[str, str]:

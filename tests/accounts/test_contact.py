@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.support.world import dump, post, signed_in, subscription
+from webapp.accounts import cases as rules
 from webapp.db import db, transaction
 from webapp.models.accounts import Account
 from webapp.models.activity import Activity, Case
@@ -18,6 +19,7 @@ from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 MESSAGE = "We would like 300 seats."
+LENGTH = f"Write a message of {rules.SHORTEST} to {rules.LONGEST:,} characters."
 
 
 def send(client: FlaskClient, **given: str) -> Any:
@@ -95,9 +97,9 @@ def test_the_same_message_of_another_account_is_its_own_case(app: Flask, client:
     [
         ({"subject": ""}, "Choose a subject."),
         ({"subject": "refund"}, "Choose a subject."),
-        ({"message": "too short"}, "Write a message of 10 to 4,000 characters."),
-        ({"message": " " * 20 + "\r\n" * 20}, "Write a message of 10 to 4,000 characters."),
-        ({"message": "é" * 4001}, "Write a message of 10 to 4,000 characters."),
+        ({"message": "é" * (rules.SHORTEST - 1)}, LENGTH),
+        ({"message": " " * 20 + "\r\n" * 20}, LENGTH),
+        ({"message": "é" * (rules.LONGEST + 1)}, LENGTH),
         ({"message": "a\u202e" + MESSAGE}, "Remove the invisible characters"),
         ({"message": "a\0" + MESSAGE}, "Remove the invisible characters"),
     ],

@@ -31,7 +31,8 @@ from tests.bench.sizes import number
 from tests.support.world import quoted, subscription
 from webapp import create_app
 from webapp.db import db
-from webapp.operation.cli import serve
+from webapp.operation.rsgi import Front
+from webapp.operation.serving import serve
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import service
@@ -98,19 +99,16 @@ def peer(size: int = 0) -> Flask:
     return app
 
 
+def served_peer() -> Front:
+    return Front(peer(), int(THREADS))
+
+
 @contextmanager
 def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
-    """The peer in its own process, with the settings of `flask serve`."""
+    """In processes of its own, served as the portal is."""
     port = str(free_port())
-    options = {
-        "interface": "wsgi",
-        "port": port,
-        "workers": WORKERS,
-        "blocking-threads": THREADS,
-        "log-level": "warning",
-        "backpressure": str(max(64, int(THREADS) * 16)),
-    }
-    command = [sys.executable, "-m", "granian", "--factory", "tests.bench.cost_fragment:peer"]
+    options = {"interface": "rsgi", "port": port, "workers": WORKERS, "log-level": "warning"}
+    command = [sys.executable, "-m", "granian", "--factory", "tests.bench.cost_fragment:served_peer"]
     command += [f"--{name}={value}" for name, value in options.items()]
     env = environment(folder, PEER_BYTES=str(size))
     with (folder / "server.log").open("w") as log:

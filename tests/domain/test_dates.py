@@ -18,7 +18,7 @@ from webapp.models.purchases import Payment, Quote
 from webapp.ports import ports
 from webapp.purchases import quotes
 from webapp.renewals import sweep
-from webapp.sandbox import clock, panel, scenarios
+from webapp.sandbox import clock, scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import loading
 
@@ -28,7 +28,7 @@ INSTANT = timedelta(microseconds=1)
 @pytest.fixture(autouse=True)
 def _the_machine_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     at = datetime(2026, 6, 1, tzinfo=UTC)
-    for reader in (clock, panel, scenarios):
+    for reader in (clock, scenarios):
         monkeypatch.setattr(reader, "machine_now", lambda: at)
 
 
@@ -38,7 +38,7 @@ def utc(text: str) -> datetime:
 
 def sweep_at(made: Made, to: datetime) -> int:
     """Sweeps at exactly this instant; returns how many subscriptions failed."""
-    panel._set_clock(made.account, to)
+    clock.set_clock(made.account, to)
     return sweep.sweep(made.account)
 
 
@@ -129,7 +129,7 @@ def test_a_quote_is_over_after_half_an_hour_and_an_addition_at_midnight_at_the_l
     bought = quote(made, kind)
     key = bought.id
     assert bought.expires_at == utc(over)
-    panel._set_clock(made.account, utc(over))
+    clock.set_clock(made.account, utc(over))
     with pytest.raises(QuoteMoved) as moved:
         pay(app, made, key)
     assert moved.value.changes["expires_at"][0] == utc(over)
@@ -142,7 +142,7 @@ def test_a_quote_is_good_until_its_last_instant_and_the_invoice_is_of_that_day(
 ) -> None:
     made = scenarios.make("business", utc(asked), zone)
     key = quote(made, kind).id
-    panel._set_clock(made.account, utc(over) - INSTANT)
+    clock.set_clock(made.account, utc(over) - INSTANT)
     assert pay(app, made, key) == "captured"
     account = db.session.get_one(Account, made.account)
     assert paid(made) == [("captured", ports().clock.now(account).date())]
@@ -184,5 +184,5 @@ def test_an_invoices_date_and_the_year_of_its_number_are_local(
 def test_a_day_counts_as_one_whatever_its_hours(app: Flask, asked: str, days_left: int) -> None:
     start = {3: "2028-03-09T09:00", 10: "2028-10-14T09:00"}[utc(asked).month]
     made = scenarios.make("business", datetime.fromisoformat(start))
-    panel._set_clock(made.account, utc(asked))
+    clock.set_clock(made.account, utc(asked))
     assert [line["days_left"] for line in quote(made, "addition").lines] == [days_left]

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 
 from webapp.domain.periods import period
 from webapp.domain.pricing import (
-    MAX_SEATS,
     Tier,
     breakdown,
     marginal_cost,
@@ -18,6 +17,7 @@ from webapp.domain.pricing import (
     period_lines,
     prorated_line,
 )
+from webapp.domain.seats import MAX_SEATS
 
 DEMO = parse_tiers([[10, 3000], [25, 2700], [50, 2400], [None, 2100]])
 
@@ -81,7 +81,7 @@ def test_seats_out_of_range_have_no_price(seats: int) -> None:
 
 
 def test_the_largest_number_of_seats_has_a_price() -> None:
-    assert monthly_cost(DEMO, 10_000) == 130_500 + 9_950 * 2_100
+    assert monthly_cost(DEMO, MAX_SEATS) == 130_500 + (MAX_SEATS - 50) * 2_100
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ from webapp.models.invoices import Invoice
 from webapp.ports import ports
 from webapp.purchases import refunds
 from webapp.sandbox import scenarios
-from webapp.sandbox.scenarios import Made, _bill
+from webapp.sandbox.scenarios import Made, _quote
 from webapp.subscriptions import loading
 
 pytestmark = [
@@ -37,7 +37,7 @@ def issue(made: Made, number: int, fate: str) -> str:
     with transaction() as session:
         loaded = loading.load(made.account, subscription(made))
         now = ports().clock.now(loaded.account) + timedelta(days=number // 50 + number % 2)
-        issued = issuing.issue_invoice(loaded, _bill(loaded, 0, 12), None, now)
+        issued = issuing.issue_invoice(loaded, _quote(loaded, 0, 12), None, now)
         session.flush()
         if fate == "given up":
             raise GivenUp

@@ -12,7 +12,7 @@ from fontTools.fontBuilder import FontBuilder
 from fontTools.pens.ttGlyphPen import TTGlyphPen
 from pypdf import PdfReader
 
-from tests.accounts.test_billing_info import save
+from tests.support.billing_form import save
 from tests.support.world import buyer, pdf_url, rewrite, words, xml_url
 from webapp.config import Misconfigured, check
 from webapp.invoices.printing import BOX, Printer, chosen, clusters, own_characters

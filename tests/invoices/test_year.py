@@ -2,15 +2,14 @@
 
 import csv
 import hashlib
-import http.client
 import logging
 import re
 import subprocess
-import tracemalloc
 from datetime import date
 from io import BytesIO, StringIO
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from zipfile import BadZipFile, ZipFile
 
 import pytest
@@ -22,10 +21,12 @@ from e2e.portal import running_portal
 from tests.support import databases
 from tests.support.browsing import Browser
 from tests.support.world import buyer, dump, issue, pay, quoted, rewrite, signed_in
-from webapp import create_app
+from webapp import create_app, leases
 from webapp.db import db, new_id, transaction
 from webapp.invoices import documents, listing, year_archive
 from webapp.models.invoices import Invoice, InvoiceDocument
+from webapp.models.operation import Lease
+from webapp.ports import ports
 from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -83,9 +84,9 @@ def test_the_manifest_is_what_sha256sum_checks(client: FlaskClient, credited: Ma
 
 
 def test_unzip_takes_it_too(client: FlaskClient, credited: Made, tmp_path: Path) -> None:
-    (tmp_path / "year.zip").write_bytes(client.get(ZIP).data)
+    (tmp_path / "year_archive.zip").write_bytes(client.get(ZIP).data)
     done = subprocess.run(
-        ["python3", "-m", "zipfile", "-t", str(tmp_path / "year.zip")], capture_output=True, text=True
+        ["python3", "-m", "zipfile", "-t", str(tmp_path / "year_archive.zip")], capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -226,8 +227,55 @@ def test_what_breaks_off_is_no_zip_file_and_is_logged(
     assert "broke off" in caplog.text
 
 
+def test_a_second_archive_at_once_is_refused_until_the_first_is_made(
+    client: FlaskClient, credited: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = []
+
+    def asked_meanwhile(*given: Any) -> Any:
+        for locale in ("en", "fr"):
+            client.set_cookie("locale", locale)
+            answers.append(client.get(ZIP))
+        yield from made(*given)
+
+    made = year_archive._documents
+    monkeypatch.setattr(year_archive, "_documents", asked_meanwhile)
+    assert client.get(ZIP).status_code == 200
+    english, french = answers
+    assert [answer.status_code for answer in answers] == [429, 429]
+    assert 0 < int(english.headers["Retry-After"]) <= leases.LASTS.total_seconds()
+    assert "An archive is already being put together." in english.text
+    assert "Une archive est déjà en préparation." in french.text
+    monkeypatch.undo()
+    assert client.get(ZIP).status_code == 200, "the first is made"
+
+
+def test_another_account_may_have_its_archive_meanwhile(app: Flask, client: FlaskClient, credited: Made) -> None:
+    with leases.held("archive of somebody else"):
+        assert client.get(ZIP).status_code == 200
+
+
+def test_the_lease_of_a_process_that_died_ends_by_itself(
+    client: FlaskClient, credited: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = ports().clock.system_now()
+    leases._take(f"archive {credited.account}", "a process that was killed", now - leases.LASTS / 2)
+    assert client.get(ZIP).status_code == 429
+    with transaction() as session:
+        session.execute(update(Lease).values(ends_at=now))
+    assert client.get(ZIP).status_code == 200
+    db.session.rollback()
+    assert db.session.scalars(select(Lease.name)).all() == []
+
+
+def test_an_archive_that_breaks_off_gives_its_lease_back(client: FlaskClient, business: Made) -> None:
+    broken(business)
+    for _ in range(2):
+        assert client.get(ZIP).status_code == 500
+
+
 @pytest.mark.slow
-def test_the_server_breaks_off_where_the_archive_does(tmp_path: Path) -> None:
+def test_nothing_of_an_archive_that_breaks_off_is_sent(tmp_path: Path) -> None:
     with databases.fresh_database(tmp_path) as url, running_portal(DATABASE_URL=url) as portal:
         made = portal.account("business")
         owner = Browser(portal, made)
@@ -238,34 +286,12 @@ def test_the_server_breaks_off_where_the_archive_does(tmp_path: Path) -> None:
             broken(Made(**made))
             db.session.remove()
             db.engine.dispose()
-        try:
-            with owner.opener.open(f"{portal.url}{ZIP}", timeout=60) as part:
-                sent = part.read()
-        except (http.client.IncompleteRead, ConnectionError) as cut:
-            sent = getattr(cut, "partial", b"")
-        with pytest.raises(BadZipFile):
-            ZipFile(BytesIO(sent))
+        with pytest.raises(HTTPError) as fault:
+            owner.opener.open(f"{portal.url}{ZIP}", timeout=60)
+        assert (fault.value.code, fault.value.headers.get_content_type()) == (500, "text/html")
+        fault.value.close()
         assert "broke off" in (portal.instance / "server.log").read_text()
         assert "2027" in owner.get("/billing/invoices")[1], "the server goes on"
-
-
-def test_memory_is_that_of_some_documents_and_not_of_the_year(app: Flask, business: Made) -> None:
-    """`make bench` measures the whole process with documents that are not made yet."""
-    issue(business, 40)
-    db.session.rollback()
-    ids = db.session.scalars(select(Invoice.id)).all()
-    with transaction() as session:
-        session.add_all([InvoiceDocument(invoice_id=invoice_id, pdf=b"%PDF" * 100_000) for invoice_id in ids])
-    size = 0
-    tracemalloc.start()
-    try:
-        with app.test_request_context():
-            for part in year_archive.archive(business.account, 2020):
-                size += len(part)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < size / 4
 
 
 # The page

@@ -38,21 +38,21 @@ def test_the_life_of_the_process_is_told_without_the_database(app: Flask) -> Non
 
 
 @pytest.mark.service
-def test_a_database_that_is_not_migrated_is_not_ready_and_nothing_tells_why(app: Flask) -> None:
+def test_a_database_that_is_not_migrated_is_not_ready_and_says_so(app: Flask) -> None:
     downgrade(revision="0001")
     db.engine.dispose()
     try:
         answer = app.test_client().get("/readyz")
-        assert (answer.status_code, answer.data) == (503, b"not ready\n")
+        assert (answer.status_code, answer.data) == (503, b"not ready: not migrated\n")
         assert app.test_client().get("/healthz").status_code == 200
     finally:
         upgrade()
 
 
-def test_a_database_that_does_not_answer_is_not_ready_and_nothing_tells_why() -> None:
+def test_a_database_that_does_not_answer_is_not_ready_and_no_secret_is_told() -> None:
     app = create_app({"SQLALCHEMY_DATABASE_URI": UNREACHABLE})
     answer = app.test_client().get("/readyz")
-    assert (answer.status_code, answer.data) == (503, b"not ready\n")
+    assert (answer.status_code, answer.data) == (503, b"not ready: database unreachable\n")
     assert app.test_client().get("/sign-in").status_code == 200, "a page that needs none is shown"
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from pathlib import Path
 from time import monotonic
 from typing import Any
 
@@ -20,6 +19,7 @@ import pytest
 from e2e.portal import ROOT, Sandbox, running_portal, token
 from tests.support.browsing import Browser
 from tests.support.databases import POSTGRESQL
+from tests.support.processes import children, lives
 from tests.support.together import WAITING
 
 pytestmark = [
@@ -55,14 +55,6 @@ def wait_until_held_up(portal: Sandbox) -> None:
         connection.autocommit = True  # inside a transaction the view would not change
         while connection.execute(WAITING.encode()).fetchone() == (0,):
             assert monotonic() < end, "nobody waits"
-
-
-def children(pid: int) -> list[int]:
-    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def lives(pid: int) -> bool:
-    return Path(f"/proc/{pid}/stat").exists() and ") Z " not in Path(f"/proc/{pid}/stat").read_text()
 
 
 @pytest.mark.parametrize("portal", ["600"], indirect=True)

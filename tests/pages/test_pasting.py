@@ -5,8 +5,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.accounts.test_billing_info import account, refused, save
 from tests.accounts.test_contact import cases, send
+from tests.support.billing_form import account, refused, save
 from tests.support.world import LIST, invoice_of, subscription, words
 from webapp.db import db
 from webapp.models.mail import Message

@@ -103,7 +103,7 @@ def test_an_owner_changes_nothing_by_a_wrong_form_or_ids_of_another_account(
 
 @pytest.mark.parametrize("endpoint", sorted(NEED_NO_FORM))
 def test_what_needs_no_form_is_done_without_one(app: Flask, theirs: dict[str, object], endpoint: str) -> None:
-    """So the list of these routes has no entry too many."""
+    """Each route of NEED_NO_FORM acts without a form; a route that does not must leave the list."""
     made = scenarios.make("business")
     mine, _other_session = signed_in(app, made), signed_in(app, made)
     before = dump()

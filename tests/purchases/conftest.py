@@ -82,4 +82,4 @@ def quick(stripe_app: Flask, stripe: Stripe) -> None:
     """Gives the gateway a short timeout and no retries."""
     gateway = StripeGateway(SECRET_KEY, WEBHOOK_SECRET, stripe.url, timeout=(1, 0.3), retries=0)
     before = stripe_app.extensions["ports"]
-    stripe_app.extensions["ports"] = replace(before, gateway=gateway, notifier=gateway)
+    stripe_app.extensions["ports"] = replace(before, gateway=gateway, gateway_events=gateway)

@@ -138,9 +138,9 @@ def test_an_unknown_outcome_waits_and_is_charged_once(app: Flask, business: Made
 
 def test_a_challenge_that_nobody_answers_is_a_refusal(app: Flask, business: Made) -> None:
     post(app, f"/{business.account}/gateway", next="challenge")
-    assert until(app, business, "2027-02-15T00:10:00")["status"] == "past_due"
+    post(app, f"/{business.account}/clock", to="2027-02-16T23:59:50")
     assert charges(app, business) == [(42_480, "pending")]
-    until(app, business, "2027-02-15T00:40:00")
+    until(app, business, "2027-02-17T00:00:00")
     assert charges(app, business) == [(42_480, "declined")]
 
 
@@ -184,9 +184,9 @@ def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Mad
         session.flush()
         session.execute(update(Subscription).where(Subscription.id == subscription(other)).values(price_list_id="bad"))
     for made in (business, other):
-        from webapp.sandbox.panel import _set_clock
+        from webapp.sandbox.clock import set_clock
 
-        _set_clock(made.account, made.now.replace(month=2, day=15))
+        set_clock(made.account, made.now.replace(month=2, day=15))
     assert sweep.sweep() == 1
     assert state(app, business)["subscriptions"][0]["period_start"] == "2027-02-15"
 

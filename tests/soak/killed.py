@@ -23,7 +23,7 @@ from webapp.db import db
 from webapp.purchases import cards, payments, quotes
 from webapp.renewals import sweep
 from webapp.sandbox import scenarios
-from webapp.sandbox.panel import _set_clock
+from webapp.sandbox.clock import set_clock
 from webapp.sandbox.scenarios import BUSINESS, Made, Scenario
 from webapp.sandbox.tables import SandboxCharge
 from webapp.subscriptions import loading, service
@@ -106,7 +106,7 @@ def come_back(_app: Flask, made: Made, reference: str) -> object:
 
 
 def the_day_comes(_app: Flask, made: Made, _given: object) -> object:
-    _set_clock(made.account, made.now.replace(month=2, day=15, hour=0))
+    set_clock(made.account, made.now.replace(month=2, day=15, hour=0))
     return sweep.sweep(made.account)
 
 

@@ -16,7 +16,7 @@ from tests.soak.life_requests import Requests
 from tests.soak.life_time import Time
 from tests.support import invariants
 from webapp.db import db
-from webapp.sandbox import clock, panel, scenarios
+from webapp.sandbox import clock, scenarios
 from webapp.subscriptions import loading, summary
 
 MIXED = settings(
@@ -104,7 +104,6 @@ def still() -> Iterator[None]:
     """Stops the machine's time; only the steps move the accounts' clocks."""
     with (
         patch.object(clock, "machine_now", lambda: MACHINE_TIME),
-        patch.object(panel, "machine_now", lambda: MACHINE_TIME),
         patch.object(scenarios, "machine_now", lambda: MACHINE_TIME),
     ):
         yield

@@ -1,4 +1,4 @@
-"""Requests for later, cards and billing information in a random life."""
+"""Steps of a random life: reduce, cancel and undo, and changes of cards and billing information."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support import invariants
 from webapp.accounts import billing_information
 from webapp.db import db, new_id
 from webapp.models.accounts import Account
-from webapp.purchases import cards
+from webapp.purchases import cards, payments
 from webapp.sandbox.gateway import gateway_transaction
 from webapp.sandbox.tables import SandboxCard, SandboxSetup
 from webapp.subscriptions import service
@@ -30,9 +30,13 @@ class Requests(LifeBase):
     def cancel(self, for_good: bool) -> None:
         """Mostly undoes it at once, and rarely ends a past-due subscription, so that the life goes on."""
         if for_good or self.model.status != "past_due":
-            done = self.change("cancel", self.model.cancel, lambda: service.cancel(self.account, self.subscription))
+            done = self.change("cancel", self.model.cancel, self.cancelled)
             if done and not for_good:
                 self.withdraw(0)
+
+    def cancelled(self) -> object:
+        given_up = payments.cancel_challenge(self.account, self.subscription)
+        return service.cancel(self.account, self.subscription, given_up)
 
     def change(self, command: str, model: Callable[[], Change | None], portal: Callable[..., Any]) -> bool:
         change, _ = self.both(command, model, portal)
@@ -102,5 +106,5 @@ class Requests(LifeBase):
             *(getattr(account, name) for name in billing_information.Information._fields)
         )
         billing_information.update_information(self.account, now._replace(country=buyer[0], vat_number=buyer[1]))
-        self.model.treatment = TREATMENT[buyer[0]] if buyer[1] or buyer[0] == "US" else "standard"
+        self.model.treatment = "standard" if buyer == ("DE", "") else TREATMENT[buyer[0]]
         self.tally["move country", self.model.treatment] += 1

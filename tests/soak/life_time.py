@@ -12,7 +12,7 @@ from tests.support import invariants
 from webapp.db import new_id, transaction
 from webapp.models.subscriptions import PriceList, Subscription
 from webapp.renewals import sweep as sweeping
-from webapp.sandbox import panel
+from webapp.sandbox import clock
 from webapp.sandbox.tables import SandboxHeadcount
 from webapp.subscriptions import loading
 
@@ -55,7 +55,7 @@ class Time(LifeBase):
         self.move_to(self.model.midnight(day).astimezone(UTC) + timedelta(seconds=seconds), seconds == 60)
 
     def move_to(self, now: datetime, sweep: bool) -> None:
-        panel._set_clock(self.account, now)
+        clock.set_clock(self.account, now)
         self.model.now = max(now, self.model.now)
         self.tally["move the clock", "swept" if sweep else "not swept"] += 1
         if sweep:

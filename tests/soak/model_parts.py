@@ -12,7 +12,7 @@ TRIES = (0, 1, 3, 5, 7)  # days after the boundary
 
 NOTICES = {1: (7,), 12: (30, 7)}
 
-TAX = {"standard": 20, "reverse_charge": 0, "outside_eu": 0}  # per cent
+TAX = {"standard": 200, "la_reunion": 85, "mayotte": 0, "reverse_charge": 0, "outside_eu": 0}  # per mille
 
 Prices = tuple[tuple[int | None, int], ...]  # last seat of the tier, cents per seat and month
 
@@ -95,7 +95,7 @@ class Quote:
 
     @property
     def tax(self) -> int:
-        return half_up(self.net * TAX[self.treatment], 100)
+        return half_up(self.net * TAX[self.treatment], 1000)
 
     @property
     def unrefused(self) -> Attempt | None:

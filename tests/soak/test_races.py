@@ -24,7 +24,7 @@ from webapp.purchases import cards, payments
 from webapp.purchases import quotes as quoting
 from webapp.renewals import rollover, sweep
 from webapp.sandbox import scenarios
-from webapp.sandbox.panel import _set_clock
+from webapp.sandbox.clock import set_clock
 from webapp.sandbox.scenarios import BUSINESS, Made, Scenario
 from webapp.sandbox.tables import SandboxCharge
 from webapp.subscriptions import loading, service
@@ -54,7 +54,7 @@ def on_the_day(_app: Flask, made: Made) -> list[str]:
     """Moves to the first unpaid day; returns the subscriptions that are due."""
     loaded = loading.load_all(made.account)
     facts = loaded[0].facts()
-    _set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
+    set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
     return [subscription_row.id for subscription_row in loaded]
 
 
@@ -114,10 +114,18 @@ def unanswered(fault: str, wait: timedelta = timedelta()) -> Callable[[Flask, Ma
         post(app, f"/{made.account}/gateway", next=fault)
         assert pay(app, made, [quote]) == "pending"
         db.session.remove()
-        _set_clock(made.account, made.now + timedelta(seconds=1) + wait)
+        set_clock(made.account, made.now + timedelta(seconds=1) + wait)
         return [quote]
 
     return prepare
+
+
+def challenged_renewal(app: Flask, made: Made) -> list[str]:
+    """The bank waits for a confirmation of the sweep's payment, and a quote with another card is ready to pay."""
+    post(app, f"/{made.account}/gateway", next="challenge")
+    on_the_day(app, made)
+    assert sweep.sweep(made.account) == 0
+    return quote_with_the_second_card(app, made)
 
 
 def entered_card(app: Flask, made: Made) -> str:
@@ -143,7 +151,8 @@ reduce_otherwise = partial(reduce, seats=9)
 
 
 def cancel(_app: Flask, made: Made, _given: object) -> object:
-    return bool(service.cancel(made.account, subscription(made)))
+    given_up = payments.cancel_challenge(made.account, subscription(made))
+    return bool(service.cancel(made.account, subscription(made), given_up))
 
 
 def undo(_app: Flask, made: Made, change: str) -> object:
@@ -170,7 +179,9 @@ def abandon(_app: Flask, made: Made, quotes: list[str]) -> None:
 
 
 def confirm_at_the_bank(app: Flask, made: Made, _quotes: list[str]) -> object:
-    query = select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)
+    query = select(SandboxCharge.challenge).where(
+        SandboxCharge.customer == made.account, SandboxCharge.challenge.is_not(None)
+    )
     challenge = db.session.scalars(query).one()
     db.session.remove()
     return app.test_client().post(f"/sandbox/gateway/challenges/{challenge}", data={"answer": "confirm"}).status_code
@@ -223,6 +234,9 @@ SCENES = {
     "abandon, the bank, the sweep": Scene(
         "business", unanswered("challenge"), (abandon, confirm_at_the_bank, roll_over)
     ),
+    "cancel, the bank": Scene("business-two-cards", challenged_renewal, (cancel, confirm_at_the_bank), stops=FOUR),
+    "pay otherwise, the bank": Scene("business-two-cards", challenged_renewal, (pay, confirm_at_the_bank), stops=FOUR),
+    "cancel, pay otherwise": Scene("business-two-cards", challenged_renewal, (cancel, pay), stops=FOUR),
     "the bank, the sweep after the quote": Scene(
         "business", unanswered("challenge", timedelta(minutes=31)), (confirm_at_the_bank, roll_over), stops=FOUR
     ),

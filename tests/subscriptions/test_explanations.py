@@ -10,6 +10,7 @@ from sqlalchemy import delete, update
 
 from tests.support.world import dump, pay, post, quoted, signed_in, statements, subscription, words
 from webapp.db import transaction
+from webapp.domain.seats import MAX_SEATS
 from webapp.models.accounts import Account, Owner
 from webapp.models.purchases import DefaultCard
 from webapp.models.subscriptions import PriceList, Subscription
@@ -104,11 +105,11 @@ def test_the_fragment_as_the_page_asks_for_it_is_small_and_asks_twice(client: Fl
     assert len(answer.data) <= 1100
 
 
-@pytest.mark.parametrize("seats", ["", "0", "10000"])
+@pytest.mark.parametrize("seats", ["", "0", str(MAX_SEATS)])
 def test_a_number_without_a_price_or_a_next_one_says_so(client: FlaskClient, business: Made, seats: str) -> None:
     text = client.get(f"/subscriptions/{subscription(business)}/renew?seats={seats}", headers=HX).text
     assert "One more seat" not in text
-    assert ("This is the largest number." in text) == (seats == "10000")
+    assert ("This is the largest number." in text) == (seats == str(MAX_SEATS))
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def test_pages_that_do_not_end_are_refused(tenant: Tenant, ask: Ask, monkeypatch
     tenant.instead = [Answer(200, here)] * 3
     assert "do not end" in refused(ask())
     assert len(tenant.asked) == 2
-    monkeypatch.setattr(qlik_cloud, "PAGES", 3)
+    monkeypatch.setattr(qlik_cloud, "PAGES_MAX", 3)
     tenant.instead, tenant.users = [], people(401)
     assert "do not end" in refused(ask())
     tenant.users = people(300)
@@ -222,7 +222,7 @@ def test_a_page_that_links_none_is_the_last(tenant: Tenant, ask: Ask, links: byt
 def test_a_tenant_that_is_slow_or_away_is_not_waited_for(
     tenant: Tenant, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(qlik_cloud, "ANSWER", 0.2)
+    monkeypatch.setattr(qlik_cloud, "ANSWER_SECONDS", 0.2)
     over = threading.Event()
 
     def slow(_tenant: Tenant) -> Answer:
@@ -240,7 +240,7 @@ def test_a_tenant_that_is_slow_or_away_is_not_waited_for(
 
 
 def test_all_the_pages_together_have_their_time(tenant: Tenant, ask: Ask, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(qlik_cloud, "WHOLE", 0.0)
+    monkeypatch.setattr(qlik_cloud, "TOTAL_SECONDS", 0.0)
     assert "took too long" in refused(ask())
     assert tenant.asked == []
 

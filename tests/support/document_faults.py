@@ -79,7 +79,11 @@ def wrong_amounts(xml: bytes, wanted: Wanted) -> list[str]:
         ("lines", lines, wanted.lines),
         ("product", [quantity * price for quantity, price, _ in lines], [amount for _, _, amount in lines]),
         ("category", tax.findtext(f"{RAM}CategoryCode"), wanted.category),
-        ("rate", tax.findtext(f"{RAM}RateApplicablePercent"), {"S": "20.00", "AE": "0.00", "O": None}[wanted.category]),
+        (
+            "rate",
+            tax.findtext(f"{RAM}RateApplicablePercent"),
+            None if wanted.category == "O" else f"{100 * wanted.rate:.2f}",
+        ),
         ("base", Decimal(tax.findtext(f"{RAM}BasisAmount")), wanted.net),
         ("net", Decimal(totals["TaxBasisTotalAmount"]), wanted.net),
         ("tax", Decimal(totals["TaxTotalAmount"]), wanted.tax),
@@ -149,6 +153,11 @@ def printed(amount: Decimal, language: str) -> str:
     return text if language == "en" else text[1:].replace(",", " ").replace(".", ",") + " €"
 
 
+def _vat(wanted: Wanted, english: bool) -> str:
+    percent = f"{(100 * wanted.rate).normalize():f}"
+    return f"VAT {percent}%" if english else f"TVA {percent.replace('.', ',')} %"
+
+
 def wrong_page(pdf: bytes, wanted: Wanted) -> list[str]:
     """The required words that the page lacks."""
     text = text_of(pdf)
@@ -162,7 +171,9 @@ def wrong_page(pdf: bytes, wanted: Wanted) -> list[str]:
         "900100207",
         *(printed(amount, wanted.language) for amount in (wanted.net, wanted.tax, wanted.total, Decimal(0))),
         *(printed(amount, wanted.language) for _, _, amount in wanted.lines),
-        *{"S": ["VAT 20%" if english else "TVA 20 %"], "AE": ["283-2"], "O": ["259-1"]}[wanted.category],
+        *{"S": [_vat(wanted, english)], "AE": ["283-2"], "O": ["CGI art. 2" if english else "CGI, art. 2"]}[
+            wanted.category
+        ],
     ]
     return [f"page: no {must}" for must in musts if must not in text]
 

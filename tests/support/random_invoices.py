@@ -32,6 +32,12 @@ BUYERS: list[tuple[str, str | None, str | None, str]] = [  # country, SIREN, VAT
     ("CH", None, "CHE107787577MWST", "O"),
     ("GB", None, "GB980780684", "O"),
     ("JP", None, "7000012050002", "O"),
+    ("RE", "900300401", "FR41900300401", "S"),
+    ("GP", "900300401", None, "S"),
+    ("MQ", None, None, "S"),
+    ("GF", "900300401", "FR41900300401", "O"),
+    ("YT", None, None, "O"),
+    ("NC", "900300401", None, "O"),
 ]
 NAMES = [
     "Ateliers Beaumont SARL",
@@ -59,6 +65,7 @@ class Wanted(NamedTuple):
 
     kind: str
     category: str
+    rate: Decimal
     lines: list[tuple[Decimal, Decimal, Decimal]]  # quantity, price, amount
     net: Decimal
     tax: Decimal
@@ -80,7 +87,7 @@ def drawn(made: Made, subscription_id: str, rng: random.Random) -> tuple[Invoice
         account.document_locale = rng.choice(("fr", "en"))
         account.purchase_order = rng.choice((None, "BC-2027-0042", "PO <&> 77"))
         account.issuer.vat_on_debits = rng.random() < 0.2
-        billed = amounts((line["amount"] for line in lines), account.tax_treatment)
+        billed = amounts((line["amount"] for line in lines), account.tax_terms)
         now = datetime(2027, 1, 1, 9, tzinfo=UTC) + timedelta(rng.randrange(900))
         quote = Quote(
             id=new_id(),
@@ -120,7 +127,7 @@ def drawn(made: Made, subscription_id: str, rng: random.Random) -> tuple[Invoice
         invoice.snapshot = {**invoice.snapshot, "buyer": {**invoice.snapshot["buyer"], **hostile}}
         if rng.random() < 0.1:
             invoice.snapshot = {**invoice.snapshot, "delivery": {**invoice.snapshot["buyer"], "street": "Quai nº 3"}}
-        wanted = _totals("380", category, wanted_lines, account.document_locale)
+        wanted = _totals("380", category, _rate(country, category), wanted_lines, account.document_locale)
         if rng.random() < 0.3:
             session.flush()
             invoice, wanted = _credit_note(invoice, wanted, rng)
@@ -173,10 +180,19 @@ def _price(tiers: list[tuple[int | None, int]], seat: int) -> int:
     return next(unit for limit, unit in tiers if limit is None or seat <= limit)
 
 
-def _totals(kind: str, category: str, lines: list[tuple[Decimal, Decimal, Decimal]], language: str) -> Wanted:
+def _rate(country: str, category: str) -> Decimal:
+    """French VAT as the law has it (CGI art. 278 and 296)."""
+    if category != "S":
+        return Decimal(0)
+    return Decimal("0.085") if country in ("GP", "MQ", "RE") else Decimal("0.2")
+
+
+def _totals(
+    kind: str, category: str, rate: Decimal, lines: list[tuple[Decimal, Decimal, Decimal]], language: str
+) -> Wanted:
     net = sum((amount for _, _, amount in lines), Decimal(0))
-    tax = (net * (Decimal("0.2") if category == "S" else 0)).quantize(CENT, ROUND_HALF_UP)
-    return Wanted(kind, category, lines, net, tax, net + tax, language)
+    tax = (net * (rate)).quantize(CENT, ROUND_HALF_UP)
+    return Wanted(kind, category, rate, lines, net, tax, net + tax, language)
 
 
 def _credit_note(invoice: Invoice, wanted: Wanted, rng: random.Random) -> tuple[Invoice, Wanted]:
@@ -186,7 +202,7 @@ def _credit_note(invoice: Invoice, wanted: Wanted, rng: random.Random) -> tuple[
     if rng.random() < 0.5 and wanted.net > CENT:
         part = Decimal(rng.randrange(1, int(wanted.net * 100))) / 100
         lines = [(Decimal(1), part, part)]
-    wanted = _totals("381", wanted.category, lines, wanted.language)
+    wanted = _totals("381", wanted.category, wanted.rate, lines, wanted.language)
     return Invoice(
         id=new_id(),
         issuer_id=invoice.issuer_id,

@@ -17,7 +17,7 @@ from webapp.models.subscriptions import Subscription
 from webapp.ports import ports
 from webapp.purchases import wallet
 from webapp.renewals import sweep
-from webapp.sandbox.panel import _set_clock
+from webapp.sandbox.clock import set_clock
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCharge
 from webapp.subscriptions import loading
@@ -43,7 +43,7 @@ def truth(app: Flask, made: Made) -> dict[str, Any]:
 def later(made: Made, by: timedelta) -> None:
     """Moves the account's clock and sweeps; no subscription may fail."""
     now = ports().clock.now(db.session.get_one(Account, made.account))
-    _set_clock(made.account, now + by)
+    set_clock(made.account, now + by)
     assert sweep.sweep(made.account) == 0
 
 

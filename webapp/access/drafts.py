@@ -10,7 +10,7 @@ from flask import abort, current_app, g
 from sqlalchemy import delete, select
 
 from ..db import LOCK, db, transaction
-from ..domain.access import DRAFT_LIFETIME
+from ..domain import access
 from ..models.accounts import Owner
 from ..models.drafts import Draft
 from ..ports import ports
@@ -56,7 +56,7 @@ def keep(endpoint: str, posted: Mapping[str, str]) -> None:
 
 def find(form: str) -> dict[str, str] | None:
     """What the signed-in owner had typed into this form, if it is kept still."""
-    since = ports().clock.system_now() - DRAFT_LIFETIME
+    since = ports().clock.system_now() - access.DRAFT_LIFETIME
     return db.session.scalars(
         select(Draft.fields).where(Draft.owner_id == me().owner_id, Draft.form == form, Draft.kept_at > since)
     ).one_or_none()

@@ -1,4 +1,4 @@
-"""Who is signed in. Access is denied by default: only a view marked `@public` is open to strangers."""
+"""Who is signed in. A view needs a signed-in owner unless it is marked `@public`."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
@@ -19,6 +19,7 @@ class SignedIn(NamedTuple):
 
 
 def public(view: View) -> View:
+    """Marks a view that needs no sign-in."""
     view.public = True  # type: ignore[attr-defined]
     return view
 
@@ -30,6 +31,6 @@ def passive(view: View) -> View:
 
 
 def me() -> SignedIn:
-    """The owner whose request this is; only views that are not public may ask."""
+    """The signed-in owner. Only for views that are not public."""
     owner: SignedIn = g.owner
     return owner

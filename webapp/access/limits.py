@@ -1,8 +1,8 @@
-"""How often something may be asked for. Windows are counted in the portal's own database: all processes share them.
+"""Rate limits. Hits are counted in the portal's database, which all processes share.
 
-Nobody is locked out: a window ends by itself. An e-mail's guesses are counted for each address apart, and those from a
-browser that signed in as this owner before are counted by that browser alone: nobody's guesses from elsewhere keep it
-out. A right password is not counted.
+A limit never locks an owner out for good, because its window ends by itself. Wrong passwords are counted for each
+e-mail and client address. A browser that signed in as this owner before has a count of its own, so an attacker
+elsewhere cannot lock the owner out. Right passwords are not counted.
 """
 
 import hashlib
@@ -29,31 +29,34 @@ from ..models.access import RateLimit
 from ..ports import ports
 
 LIMITS = {
-    "guess": "5 per 5 minutes",  # of an e-mail's password, from one address
-    "guess_known": "10 per 5 minutes",  # from a browser that signed in as this owner before
-    "account": "100 per hour",  # from all other browsers together
-    "address": "50 per 15 minutes",  # of any e-mail's password, from one address
-    "reset": "3 per 15 minutes",  # mails to one e-mail
-    "reset_address": "20 per hour",
-    "card": "10 per 10 minutes",  # cards begun by an account, or numbers typed for one
-    "pay": "10 per minute",  # by an account
+    "guess": "5 per 5 minutes",  # passwords tried for one e-mail from one client address
+    "guess_known": "10 per 5 minutes",  # for one e-mail, from a browser that signed in as this owner before
+    "account": "100 per hour",  # for one e-mail, from all other browsers together
+    "address": "50 per 15 minutes",  # for any e-mail, from one client address
+    "reset": "3 per 15 minutes",  # password links mailed to one e-mail
+    "reset_address": "20 per hour",  # password links requested from one client address
+    "card": "10 per 10 minutes",  # card pages opened by one account, or card numbers entered on one page
+    "pay": "10 per minute",  # payments of one account
 }
-# Testers are hundreds of owners at one address, and hurry.
+# Automated tests use hundreds of owners from one client address.
 SANDBOX_LIMITS = {
     "address": "5000 per 15 minutes",
     "reset_address": "2000 per hour",
     "card": "200 per 10 minutes",
     "pay": "200 per minute",
 }
-Counted = list[tuple[str, ...]]  # a name of LIMITS and whose, of each
+Counted = list[tuple[str, ...]]  # each a name in LIMITS, then what it is counted for, such as an e-mail
 WITH_PORT = re.compile(r"(?:\[(.+)\]|([^:]+))(?::\d+)?")
-DEVICE, DEVICE_AGE, DEVICE_OWNERS = "device", 365 * 24 * 3600, 5
+DEVICE, DEVICE_AGE, DEVICE_OWNERS_MAX = "device", 365 * 24 * 3600, 5
 
 
 class PortalStorage(Storage):
-    """What `limits` counts in. A window begins with its first hit; each hit is one statement of its own transaction."""
+    """The storage of the library `limits`, in the table of RateLimit.
 
-    STORAGE_SCHEME = ["portal"]  # noqa: RUF012  the base class's word
+    A window begins with its first hit. A hit is one statement in a transaction of its own.
+    """
+
+    STORAGE_SCHEME = ["portal"]  # noqa: RUF012  the base class declares it so
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -61,22 +64,22 @@ class PortalStorage(Storage):
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
         now = ports().clock.system_now()
-        over = RateLimit.ends_at <= now
+        is_over = RateLimit.ends_at <= now
         dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-        row = dialect.insert(RateLimit).values(key=key, hits=amount, ends_at=now + timedelta(seconds=expiry))
-        counted = row.on_conflict_do_update(
+        insertion = dialect.insert(RateLimit).values(key=key, hits=amount, ends_at=now + timedelta(seconds=expiry))
+        counted = insertion.on_conflict_do_update(
             index_elements=["key"],
             set_={
-                "hits": case((over, row.excluded.hits), else_=RateLimit.hits + row.excluded.hits),
-                "ends_at": case((over, row.excluded.ends_at), else_=RateLimit.ends_at),
+                "hits": case((is_over, insertion.excluded.hits), else_=RateLimit.hits + insertion.excluded.hits),
+                "ends_at": case((is_over, insertion.excluded.ends_at), else_=RateLimit.ends_at),
             },
         )
         with transaction() as session:
             return int(session.execute(counted.returning(RateLimit.hits)).scalar_one())
 
     def get(self, key: str) -> int:
-        live = RateLimit.ends_at > ports().clock.system_now()
-        return db.session.scalars(select(RateLimit.hits).where(RateLimit.key == key, live)).one_or_none() or 0
+        is_live = RateLimit.ends_at > ports().clock.system_now()
+        return db.session.scalars(select(RateLimit.hits).where(RateLimit.key == key, is_live)).one_or_none() or 0
 
     def get_expiry(self, key: str) -> float:
         ends_at = db.session.scalars(select(RateLimit.ends_at).where(RateLimit.key == key)).one_or_none()
@@ -98,62 +101,70 @@ class PortalStorage(Storage):
 _limiter = FixedWindowRateLimiter(PortalStorage())
 
 
-def count(name: str, *whose: str) -> None:
-    """One more; TooManyRequests, with the seconds to wait, once there are more than `LIMITS` allows."""
-    limit, key = _limit(name), _keyed(*whose)
+def count(name: str, *subject: str) -> None:
+    """Counts one hit of the limit `name` for a subject, such as an e-mail and a client address.
+
+    Raises TooManyRequests, with the seconds to wait, if there are more hits than the limit allows.
+    """
+    limit, key = _limit(name), _keyed_hash(*subject)
     if not _limiter.hit(limit, name, key):
         ends_at = datetime.fromtimestamp(_limiter.get_window_stats(limit, name, key).reset_time, UTC)
         wait = (ends_at - ports().clock.system_now()).total_seconds()
         raise TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
 
-def forgive(counted: Counted) -> None:
-    """One less of each: what was counted before it was known to be right."""
+def uncount(counted: Counted) -> None:
+    """Takes back hits that were counted before the password turned out to be right."""
     with transaction() as session:
-        for name, *whose in counted:
-            key = _limit(name).key_for(name, _keyed(*whose))
-            less = update(RateLimit).where(RateLimit.key == key, RateLimit.hits > 0)
-            session.execute(less.values(hits=RateLimit.hits - 1))
+        for name, *subject in counted:
+            key = _limit(name).key_for(name, _keyed_hash(*subject))
+            hits = update(RateLimit).where(RateLimit.key == key, RateLimit.hits > 0)
+            session.execute(hits.values(hits=RateLimit.hits - 1))
 
 
-def guess(email: str) -> Counted:
-    """Counts a guess of this e-mail's password before it is looked at; what to forgive if it is right."""
-    known, here = _known(email), address()
-    if known:
-        counted: Counted = [("guess_known", email, known)]
-    else:  # the widest last: what a narrow one refuses does not use up what others share
-        counted = [("guess", email, here), ("address", here), ("account", email)]
-    for limit in counted:
-        count(*limit)
+def count_guess(email: str) -> Counted:
+    """Counts a password before it is verified. Returns what to `uncount` if the password is right.
+
+    Raises TooManyRequests.
+    """
+    device, address = _known_device(email), client_address()
+    if device:
+        counted: Counted = [("guess_known", email, device)]
+    else:  # the widest limit last: a hit that a narrow limit refuses does not use up the shared ones
+        counted = [("guess", email, address), ("address", address), ("account", email)]
+    for name, *subject in counted:
+        count(name, *subject)
     return counted
 
 
-def address() -> str:
-    """The client's, as the trusted proxies tell it, without the port that some add; of IPv6 the network, which is one
-    customer's, save where it is IPv4 on a socket for both."""
-    given = request.remote_addr or ""
+def client_address() -> str:
+    """The client's IP address, as the trusted proxies report it, without a port.
+
+    For IPv6 it is the /64 network, which belongs to one customer. An IPv4 address mapped to IPv6 is given as IPv4.
+    """
+    reported = request.remote_addr or ""
     try:
-        found = ipaddress.ip_address(given)
+        address = ipaddress.ip_address(reported)
     except ValueError:
-        host = WITH_PORT.fullmatch(given)
+        host = WITH_PORT.fullmatch(reported)
         try:
-            found = ipaddress.ip_address(host[1] or host[2] if host else given)
+            address = ipaddress.ip_address(host[1] or host[2] if host else reported)
         except ValueError:
-            return given
-    if isinstance(found, ipaddress.IPv4Address):
-        return str(found)
-    return str(found.ipv4_mapped or ipaddress.ip_network((found, 64), strict=False))
+            return reported
+    if isinstance(address, ipaddress.IPv4Address):
+        return str(address)
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def remember_device(email: str) -> None:
-    """The browser carries that it signed in as this owner, signed; it opens nothing."""
+    """Sets a signed cookie that says that this browser signed in as this owner. It grants no access."""
     device, owners = _device()
-    mark = _keyed(email)
-    owners = [mark, *(one for one in owners if one != mark)][:DEVICE_OWNERS]
+    owner = _keyed_hash(email)
+    owners = [owner, *(other for other in owners if other != owner)][:DEVICE_OWNERS_MAX]
     cookie = _signer().dumps([device or secrets.token_urlsafe(9), owners])
 
     @after_this_request
-    def _set(response: Response) -> Response:
+    def _set_cookie(response: Response) -> Response:
         response.set_cookie(
             _cookie_name(),
             cookie,
@@ -165,13 +176,14 @@ def remember_device(email: str) -> None:
         return response
 
 
-def _known(email: str) -> str:
-    """This browser's name, if it signed in as this owner before."""
+def _known_device(email: str) -> str:
+    """The identifier of this browser if it signed in as this owner before, else ""."""
     device, owners = _device()
-    return device if _keyed(email) in owners else ""
+    return device if _keyed_hash(email) in owners else ""
 
 
 def _device() -> tuple[str, list[str]]:
+    """This browser's identifier, and the hashes of the owners who signed in with it; empty without a valid cookie."""
     try:
         device, owners = _signer().loads(request.cookies.get(_cookie_name(), ""))
     except BadSignature:
@@ -191,7 +203,7 @@ def _limit(name: str) -> RateLimitItem:
     return parse({**LIMITS, **(SANDBOX_LIMITS if current_app.config["SANDBOX"] else {})}[name])
 
 
-def _keyed(*whose: str) -> str:
-    """Neither an e-mail nor an address can be read from it."""
+def _keyed_hash(*subject: str) -> str:
+    """An HMAC of the subject, so that the table and the cookie show no e-mail and no address."""
     key = str(current_app.config["SECRET_KEY"]).encode()
-    return hmac.new(key, "\n".join(whose).encode(), hashlib.sha256).hexdigest()[:32]
+    return hmac.new(key, "\n".join(subject).encode(), hashlib.sha256).hexdigest()[:32]

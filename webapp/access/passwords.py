@@ -1,4 +1,4 @@
-"""Local passwords: what one must be, to change one's own, and to set a new one by a link that is mailed."""
+"""Local passwords: the rules for a new one, changing it, and setting it through a mailed link."""
 
 import secrets
 from functools import cache
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ..config import PACKAGE
 from ..db import db, transaction
-from ..domain.access import RESET_LIFETIME
+from ..domain import access
 from ..mail import outbox
 from ..models.access import PasswordReset
 from ..models.accounts import Owner
@@ -23,102 +23,121 @@ SHORTEST, LONGEST, FEWEST_LETTERS = 12, 128, 5
 
 
 @cache
-def _common() -> frozenset[str]:
-    """The commonest that are long enough, of 30,000 that leaked (from zxcvbn, by its licence beside)."""
+def _common_passwords() -> frozenset[str]:
+    """Common passwords that are long enough to be accepted otherwise: from the 30,000 leaked ones in zxcvbn.
+
+    zxcvbn's licence is in a file beside the list.
+    """
     return frozenset((PACKAGE / "common_passwords.txt").read_text(encoding="utf-8").split())
 
 
-def fault(password: str, email: str) -> str:
-    """What is wrong with it, in a sentence; "" if nothing is."""
+def hint() -> str:
+    return gettext("%(n)s characters or more, such as four words", n=SHORTEST)
+
+
+def find_problem(password: str, email: str) -> str:
+    """The sentence for what is wrong with a new password; "" if nothing is."""
     if len(password) < SHORTEST:
         return gettext("Enter %(n)s characters or more.", n=SHORTEST)
     if len(password) > LONGEST:
         return gettext("Enter %(n)s characters or fewer.", n=LONGEST)
-    bare = _bare(password)
-    named = (_bare(email), _bare(email.partition("@")[0]), "myqlik", "qlik")
-    if bare.strip("0123456789") in named or bare in named:
+    plain = _letters_and_digits(password)
+    forbidden = (_letters_and_digits(email), _letters_and_digits(email.partition("@")[0]), "myqlik", "qlik")
+    if plain.strip("0123456789") in forbidden or plain in forbidden:
         return gettext("Do not use your e-mail address or the name of the product.")
-    if password.casefold() in _common() or len(set(bare)) < FEWEST_LETTERS:
+    if password.casefold() in _common_passwords() or len(set(plain)) < FEWEST_LETTERS:
         return gettext("This password is among the first that are guessed. Choose another one, such as four words.")
     return ""
 
 
-def _bare(text: str) -> str:
+def _letters_and_digits(text: str) -> str:
     return "".join(letter for letter in text.casefold() if letter.isalnum())
 
 
 def change(owner: SignedIn, current: str, new: str) -> bool:
-    """Sets the owner's own; every other session and every copy of this one ends, and a mail tells of it. False if
-    `current` is wrong; TooManyRequests after too many guesses."""
-    counted = limits.guess(owner.email)
-    before = db.session.scalars(select(Owner.password_hash).where(Owner.id == owner.owner_id)).one()
+    """Changes the password of the signed-in owner, ends the other sessions and mails the owner.
+
+    This session gets a new token, so that a copied cookie stops working. Returns False if `current` is wrong.
+    Raises TooManyRequests after too many wrong passwords.
+    """
+    counted = limits.count_guess(owner.email)
+    old_hash = db.session.scalars(select(Owner.password_hash).where(Owner.id == owner.owner_id)).one()
     db.session.rollback()
-    if not sign_in.verified(before, current):
+    if not sign_in.verify_password(old_hash, current):
         return False
-    limits.forgive(counted)
-    after = sign_in.hasher.hash(new)
+    limits.uncount(counted)
+    new_hash = sign_in.hasher.hash(new)
     with transaction() as session:
-        if not sessions.still(session, owner.owner_id, before):
+        if not sessions.password_is_unchanged(session, owner.owner_id, old_hash):
             return False
-        _set(session, owner.owner_id, after, kept=owner.session_id)
-        token = sessions.renew(session, owner.session_id)
+        _store(session, owner.owner_id, new_hash, kept_session_id=owner.session_id)
+        token = sessions.change_token(session, owner.session_id)
     cookie["token"] = token
     return True
 
 
 def request_reset(email: str) -> None:
-    """Mails a link to the owner of this e-mail. For nobody's the same is done, but the mail is not kept: neither the
-    answer nor the time that it takes tells the two apart. TooManyRequests after too many."""
-    email, now = sign_in.folded(email), ports().clock.system_now()
-    limits.count("reset_address", limits.address())
+    """Mails a link to the owner of this e-mail.
+
+    For an unknown e-mail the same work is done, but no mail is stored, so neither the answer nor its time shows
+    whether the e-mail is known. Raises TooManyRequests after too many links.
+    """
+    email, now = sign_in.normalize_email(email), ports().clock.system_now()
+    limits.count("reset_address", limits.client_address())
     limits.count("reset", email)
     token = secrets.token_urlsafe(32)
     with transaction() as session:
         owner = session.scalars(select(Owner).where(Owner.email == email)).one_or_none()
         session.add(
-            PasswordReset(token_hash=sessions.hashed(token), owner_id=owner.id if owner else None, created_at=now)
+            PasswordReset(token_hash=sessions.hash_token(token), owner_id=owner.id if owner else None, created_at=now)
         )
         session.flush()
-        mail = outbox.password_reset(owner, email, token, _browser())
+        mail = outbox.password_reset(owner, email, token, _browser_name())
         if mail is not None:
             session.add(mail)
 
 
-def owner_of(token: str) -> str | None:
-    """The e-mail of the owner whose password this link may set; None once it was used, or is too old."""
+def email_of_link(token: str) -> str | None:
+    """The e-mail of the owner whose password this link may set; None if the link was used or is too old."""
     return db.session.scalars(
-        select(Owner.email).join(PasswordReset, PasswordReset.owner_id == Owner.id).where(*_live(token))
+        select(Owner.email).join(PasswordReset, PasswordReset.owner_id == Owner.id).where(*_is_live_link(token))
     ).one_or_none()
 
 
 def reset(token: str, new: str) -> bool:
-    """Sets the password by a link, once; every session ends, and a mail tells of it. False if the link is over."""
-    after = sign_in.hasher.hash(new)
+    """Sets the password through a link, ends every session and mails the owner.
+
+    Returns False if the link was used or is too old.
+    """
+    new_hash = sign_in.hasher.hash(new)
     with transaction() as session:
-        used = delete(PasswordReset).where(*_live(token)).returning(PasswordReset.owner_id)
-        owner_id = session.scalars(used).one_or_none()
+        deletion = delete(PasswordReset).where(*_is_live_link(token)).returning(PasswordReset.owner_id)
+        owner_id = session.scalars(deletion).one_or_none()
         if owner_id is None:
             return False
-        email = _set(session, owner_id, after)
-    limits.remember_device(email)  # whoever reads the owner's mail is not kept out by others' guesses
+        email = _store(session, owner_id, new_hash)
+    limits.remember_device(email)  # has a rate limit of its own, so an attacker elsewhere cannot lock it out
     return True
 
 
-def _live(token: str) -> tuple[ColumnElement[bool], ...]:
-    since = ports().clock.system_now() - RESET_LIFETIME
-    return PasswordReset.token_hash == sessions.hashed(token), PasswordReset.created_at > since
+def _is_live_link(token: str) -> tuple[ColumnElement[bool], ...]:
+    since = ports().clock.system_now() - access.RESET_LIFETIME
+    return PasswordReset.token_hash == sessions.hash_token(token), PasswordReset.created_at > since
 
 
-def _set(session: Session, owner_id: str, password_hash: str, kept: str | None = None) -> str:
-    """In the open transaction: the password, the end of other sessions and links, and the mail; the owner's e-mail."""
+def _store(session: Session, owner_id: str, password_hash: str, kept_session_id: str | None = None) -> str:
+    """Stores the password, ends other sessions and links, and writes the mail, in the open transaction.
+
+    Returns the owner's e-mail.
+    """
     session.execute(update(Owner).where(Owner.id == owner_id).values(password_hash=password_hash))
     session.execute(delete(PasswordReset).where(PasswordReset.owner_id == owner_id))
-    sessions.end(session, owner_id, "password", but=kept)
+    sessions.end(session, owner_id, "password", kept_id=kept_session_id)
     owner = session.get_one(Owner, owner_id)
-    session.add(outbox.password_changed(owner, _browser()))
+    session.add(outbox.password_changed(owner, _browser_name()))
     return owner.email
 
 
-def _browser() -> str:
-    """Such as "Firefox, Windows"; "" if it is not known."""
+def _browser_name() -> str:
+    """The browser and system, such as "Firefox, Windows"; "" if unknown. For the mail."""
     return ", ".join(filter(None, sessions.browser_and_system(request.user_agent.string)))

@@ -1,7 +1,7 @@
-"""Single sign-on: OpenID Connect by Authlib, the authorization code with PKCE, state and nonce.
+"""Single sign-on with OpenID Connect: the authorization code flow with PKCE, state and nonce, through Authlib.
 
-No transaction is open during a call of the provider. Nothing of an answer is kept but the ID token, with the session
-that it began, which the provider wants to see at its end.
+No transaction is open during a call to the provider. Only the ID token is stored, with the session, because the
+provider asks for it when that session ends.
 """
 
 import logging
@@ -12,37 +12,48 @@ from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, session
 
+from .. import guard
 from ..db import db
 from ..urls import public_url
 
 TIMEOUT = 5  # seconds, to connect and between two bytes
-TABS = 3  # sign-ins of a browser that may be under way at once: its cookie has room for no more
+SIGN_INS_AT_ONCE = 3  # pending sign-ins of one browser: the session cookie has no room for more
 STATE = "_state_provider_"
 log = logging.getLogger(__name__)
 
 
-class Vouched(NamedTuple):
-    """Whom the provider signed in: an e-mail that it verified, and the page to come back to."""
+class VerifiedIdentity(NamedTuple):
+    """The person whom the provider signed in: the verified e-mail, the ID token, and the page to return to."""
 
     email: str
     id_token: str
     target: str
 
 
-class Refused(Exception):
-    """Why nobody was signed in: `denied` there, `stale` (begun elsewhere, long ago, or answered before), `unverified`,
-    `invalid` (an answer that proves nothing), `late`, `unreachable`."""
+class SignInRefused(Exception):
+    """Nobody was signed in. `reason` is one of:
 
-    def __init__(self, why: str) -> None:
-        super().__init__(why)
-        self.why = why
+    - `denied`: the provider, or the person there, refused
+    - `stale`: begun in another browser, too long ago, or used before
+    - `unverified`: the provider has not verified the e-mail
+    - `invalid`: the answer cannot be trusted
+    - `late`, `unreachable`: no answer in time, or none
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 def init(app: Flask) -> None:
-    """Authlib is imported only where a provider is asked: it takes half a second."""
+    """Makes the provider's client. Authlib is imported only if a provider is configured: it takes half a second."""
     client = None
     if issuer := app.config["OIDC_ISSUER"]:
+        import requests
         from authlib.integrations.flask_client import OAuth
+
+        silence = (requests.Timeout, requests.ConnectionError, requests.HTTPError)
+        guard.register(app, guard.PROVIDER, silence, lambda _reason: SignInRefused("unreachable"))
 
         client = OAuth(app).register(
             "provider",
@@ -54,94 +65,100 @@ def init(app: Flask) -> None:
     app.extensions["sso"] = client
 
 
-def offered() -> bool:
+def is_configured() -> bool:
     return current_app.extensions["sso"] is not None
 
 
 def begin(target: str, again: bool = False) -> str:
-    """The provider's page, which comes back to `target`; `again` asks it to let another account be chosen."""
+    """The address of the provider's sign-in page, for a sign-in that returns to the page `target`.
+
+    `again` asks the provider to let the person choose another account. Raises SignInRefused.
+    """
     client = current_app.extensions["sso"]
-    asked = {"prompt": "login"} if again else {}
-    with _asking():
+    options = {"prompt": "login"} if again else {}
+    with _provider_call():
         _metadata(client)
-        made = client.create_authorization_url(public_url("sso.callback"), **asked)
-    under_way = sorted((key for key in session if key.startswith(STATE)), key=lambda key: session[key]["exp"])
-    for oldest in under_way[: -(TABS - 1)]:
+        authorization = client.create_authorization_url(public_url("sso.callback"), **options)
+    pending = sorted((key for key in session if key.startswith(STATE)), key=lambda key: session[key]["exp"])
+    for oldest in pending[: -(SIGN_INS_AT_ONCE - 1)]:
         session.pop(oldest)
-    client.save_authorize_data(redirect_uri=public_url("sso.callback"), target=target, **made)
-    url: str = made["url"]
+    client.save_authorize_data(redirect_uri=public_url("sso.callback"), target=target, **authorization)
+    url: str = authorization["url"]
     return url
 
 
-def complete() -> Vouched:
-    """What the provider answered to this request, proven: its signature, issuer, audience, nonce and time."""
+def complete() -> VerifiedIdentity:
+    """Reads the provider's answer in this request. Checks its signature, issuer, audience, nonce and time.
+
+    Raises SignInRefused.
+    """
     client = current_app.extensions["sso"]
     state = request.args.get("state")
-    begun = client.framework.get_state_data(session, state)
-    with _asking():
+    pending = client.framework.get_state_data(session, state)
+    with _provider_call():
         if "error" in request.args:
             client.framework.clear_state_data(session, state)
-        elif begun is None:
-            raise Refused("stale")
+        elif pending is None:
+            raise SignInRefused("stale")
         else:
             _metadata(client)
         token = client.authorize_access_token()
         claims = token.get("userinfo")
         if claims is None:
-            raise Refused("invalid")
+            raise SignInRefused("invalid")
         if "email" not in claims and client.server_metadata.get("userinfo_endpoint"):
-            told = client.userinfo(token=token)
-            claims = told if told.get("sub") == claims["sub"] else {}
+            userinfo = client.userinfo(token=token)
+            claims = userinfo if userinfo.get("sub") == claims["sub"] else {}
     email = claims.get("email")
     if not isinstance(email, str) or claims.get("email_verified") is not True:
-        raise Refused("unverified")
-    return Vouched(email, token["id_token"], (begun or {}).get("target", ""))
+        raise SignInRefused("unverified")
+    return VerifiedIdentity(email, token["id_token"], (pending or {}).get("target", ""))
 
 
 def end_url(id_token: str) -> str | None:
-    """Where the provider ends its own session; None if it has no such page or does not answer."""
-    if not offered():
+    """The address where the provider ends its own session; None if it has no such page or does not answer."""
+    if not is_configured():
         return None
     client = current_app.extensions["sso"]
     try:
-        with _asking():
+        with _provider_call():
             if not _metadata(client).get("end_session_endpoint"):
                 return None
             url: str = client.create_logout_url(
                 public_url("sign_in.page"), id_token, state="", client_id=client.client_id
             )["url"]
-    except Refused:
+    except SignInRefused:
         return None
     return url
 
 
-def described() -> None:
-    """Asks the provider for its description. Raises Refused."""
-    with _asking():
+def check_description() -> None:
+    """Asks the provider for its metadata. Raises SignInRefused if it does not answer or its issuer is another."""
+    with _provider_call():
         _metadata(current_app.extensions["sso"])
 
 
 def form_origin() -> str:
-    """What a policy must let the form of the sign-out lead to: the provider's page that ends its session."""
+    """The provider's origin, for the Content-Security-Policy: the sign-out form leads there. "" without a provider."""
     client = current_app.extensions["sso"]
     if client is None:
         return ""
-    found = urlsplit(client.server_metadata.get("end_session_endpoint") or current_app.config["OIDC_ISSUER"])
-    return f"{found.scheme}://{found.netloc}"
+    address = urlsplit(client.server_metadata.get("end_session_endpoint") or current_app.config["OIDC_ISSUER"])
+    return f"{address.scheme}://{address.netloc}"
 
 
 def _metadata(client: Any) -> dict[str, Any]:
-    """The provider's description of itself, fetched once in a process; it must be the one that was configured."""
-    found: dict[str, Any] = client.load_server_metadata()
-    if str(found.get("issuer")).rstrip("/") != current_app.config["OIDC_ISSUER"]:
+    """The provider's metadata, fetched once in a process. Raises SignInRefused if its issuer is another."""
+    metadata: dict[str, Any] = client.load_server_metadata()
+    if str(metadata.get("issuer")).rstrip("/") != current_app.config["OIDC_ISSUER"]:
         client.server_metadata.clear()
-        raise Refused("invalid")
-    return found
+        raise SignInRefused("invalid")
+    return metadata
 
 
 @contextmanager
-def _asking() -> Iterator[None]:
-    """Calls of the provider: outside any transaction, each fault told as why nobody is signed in."""
+def _provider_call() -> Iterator[None]:
+    """Around calls to the provider: ends any transaction first, and turns each fault into SignInRefused."""
     import requests
     from authlib.common.errors import AuthlibBaseError
     from authlib.integrations.base_client.errors import MismatchingStateError, OAuthError
@@ -149,20 +166,22 @@ def _asking() -> Iterator[None]:
 
     db.session.rollback()
     try:
-        yield
+        with guard.asking(guard.PROVIDER):
+            yield
     except MismatchingStateError as fault:
-        raise _refused("stale", fault) from fault
+        raise _log_refusal("stale", fault) from fault
     except OAuthError as fault:
-        why = {"access_denied": "denied", "invalid_grant": "stale"}.get(str(fault.error), "invalid")
-        raise _refused(why, fault) from fault
+        reason = {"access_denied": "denied", "invalid_grant": "stale"}.get(str(fault.error), "invalid")
+        raise _log_refusal(reason, fault) from fault
     except requests.Timeout as fault:
-        raise _refused("late", fault) from fault
+        raise _log_refusal("late", fault) from fault
     except (requests.ConnectionError, requests.HTTPError) as fault:
-        raise _refused("unreachable", fault) from fault
+        raise _log_refusal("unreachable", fault) from fault
     except (AuthlibBaseError, JoseError, requests.RequestException, RuntimeError, ValueError, KeyError) as fault:
-        raise _refused("invalid", fault) from fault
+        raise _log_refusal("invalid", fault) from fault
 
 
-def _refused(why: str, fault: Exception) -> Refused:
-    log.warning("sign-in by the provider: %s (%s)", why, type(fault).__name__)
-    return Refused(why)
+def _log_refusal(reason: str, fault: Exception) -> SignInRefused:
+    """Logs why a sign-in failed, and returns the exception to raise."""
+    log.warning("sign-in by the provider: %s (%s)", reason, type(fault).__name__)
+    return SignInRefused(reason)

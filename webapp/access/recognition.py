@@ -1,4 +1,4 @@
-"""Before each request: finds the signed-in owner, or sends a stranger to the sign-in page."""
+"""Before each request: find the signed-in owner by the session token, or redirect to the sign-in page."""
 
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_babel import gettext
@@ -7,50 +7,85 @@ from sqlalchemy import bindparam, select
 from wtforms.validators import ValidationError
 
 from ..db import db
-from ..domain.access import SESSION_LIFETIME
+from ..domain import access
 from ..models.access import OwnerSession
 from ..models.accounts import Account, Owner
 from ..ports import ports
-from ..urls import whence, with_seats
+from ..urls import referring_page, with_seats
 from . import drafts, sessions
 from .identity import SignedIn
 
-_o, _s = Owner.__table__.c, OwnerSession.__table__.c  # columns, not attributes: this runs before every request
-_who = (
-    select(
-        _o.id,
-        _o.account_id,
-        _o.name,
-        _o.email,
-        _o.locale,
-        Account.__table__.c.legal_name,
-        _s.id,
-        _s.ended,
-        _s.last_seen_at,
-        _s.created_at,
-    )
+# Columns of tables, not attributes of models: this query runs before every request and needs no objects.
+_owner, _account, _session = Owner.__table__.c, Account.__table__.c, OwnerSession.__table__.c
+_signed_in_columns = (  # in the order of SignedIn
+    _owner.id,
+    _owner.account_id,
+    _owner.name,
+    _owner.email,
+    _owner.locale,
+    _account.legal_name,
+    _session.id,
+)
+_session_of_token = (
+    select(*_signed_in_columns, _session.ended, _session.last_seen_at, _session.created_at)
     .join_from(Owner.__table__, OwnerSession.__table__)
-    .join(Account.__table__, Account.__table__.c.id == _o.account_id)
-    .where(_s.token_hash == bindparam("token_hash"))
+    .join(Account.__table__, _account.id == _owner.account_id)
+    .where(_session.token_hash == bindparam("token_hash"))
 )
 
 
-def identify() -> Response | None:
-    """Before each request: finds the owner by the session's token, or sends a stranger to sign in."""
-    token, why = session.get("token"), _recognise()
-    view = current_app.view_functions.get(request.endpoint or "")
-    if g.owner is not None or view is None or request.endpoint == "static" or getattr(view, "public", False):
+def require_sign_in() -> Response | None:
+    """Sets `g.owner`. Returns None if the request may go on, else a redirect to the sign-in page.
+
+    Sets `g.session_left` too, in seconds; and `g.lapsed_owner_id`, if the owner's session ended by itself.
+
+    An htmx request is answered with 401, because htmx would put the redirect's page into a fragment.
+    """
+    g.session_left, g.lapsed_owner_id = 0, None
+    token = session.get("token")
+    g.owner, why_ended = _find_owner(token) if token else (None, "")
+    if g.owner is not None or _is_open_to_all():
         return None
-    if "HX-Request" in request.headers:  # a redirect would be swapped into the page, or into a dialog
+    if "HX-Request" in request.headers:
         abort(401)
-    if why:
-        flash(why)
+    _explain_redirect(why_ended, had_session=bool(token))
+    return redirect(url_for("sign_in.page", next=_page_to_come_back_to()), 303)  # type: ignore[return-value]
+
+
+def _find_owner(token: str) -> tuple[SignedIn | None, str]:
+    """The owner of a live session, or None and the reason why the session ended, if it is known."""
+    now = ports().clock.system_now()
+    row = db.session.execute(_session_of_token, {"token_hash": sessions.hash_token(token)}).one_or_none()
+    if row is None:
+        return None, ""
+    *signed_in, ended, last_seen_at, created_at = row
+    why_ended = sessions.why_ended(ended, last_seen_at, now)
+    if why_ended or now - created_at >= access.SESSION_LIFETIME:
+        g.lapsed_owner_id = None if ended else signed_in[0]
+        return None, why_ended
+    owner = SignedIn(*signed_in)
+    if not getattr(current_app.view_functions.get(request.endpoint or ""), "passive", False):
+        last_seen_at = sessions.record_use(owner.session_id, last_seen_at, now)
+    g.session_left = sessions.seconds_left(last_seen_at, created_at, now)
+    return owner, ""
+
+
+def _is_open_to_all() -> bool:
+    """Static files, public views, and addresses without a view, which are answered with 404."""
+    view = current_app.view_functions.get(request.endpoint or "")
+    return view is None or request.endpoint == "static" or getattr(view, "public", False)
+
+
+def _explain_redirect(why_ended: str, had_session: bool) -> None:
+    """Flashes why the sign-in page is shown."""
+    if why_ended:
+        flash(why_ended)
     if request.method == "POST":
         flash(_keep_what_was_typed())
-    elif token:
-        ended = gettext("Your session has ended. Sign in to come back to where you were.")
-        flash(gettext("Sign in to come back to where you were.") if why else ended)
-    return redirect(url_for("sign_in.page", next=_page_to_come_back_to()), 303)  # type: ignore[return-value]
+    elif why_ended:
+        flash(gettext("Sign in to come back to where you were."))
+    elif had_session:
+        flash(gettext("Your session has ended. Sign in to come back to where you were."))
 
 
 def _keep_what_was_typed() -> str:
@@ -77,30 +112,5 @@ def _token_is_right() -> bool:
 def _page_to_come_back_to() -> str | None:
     if request.method == "GET":
         return request.full_path.rstrip("?")
-    page = whence() or (request.path if drafts.kept_of(request.endpoint) else None)
+    page = referring_page() or (request.path if drafts.kept_of(request.endpoint) else None)
     return with_seats(page, request.form["seats"]) if page and "seats" in request.form else page
-
-
-def _recognise() -> str:
-    """Sets `g.owner` and `g.session_left`, in seconds; or `g.lapsed_owner_id`, if the session ended by itself.
-
-    Returns why the session is over, if it is.
-    """
-    g.owner, g.lapsed_owner_id, g.session_left = None, None, 0
-    token, now = session.get("token"), ports().clock.system_now()
-    if not token:
-        return ""
-    row = db.session.execute(_who, {"token_hash": sessions.hashed(token)}).one_or_none()
-    if row is None:
-        return ""
-    *who, ended, last_seen_at, created_at = row
-    why = sessions.why_ended(ended, last_seen_at, now)
-    if why or now - created_at >= SESSION_LIFETIME:
-        g.lapsed_owner_id = None if ended else who[0]
-        return why
-    g.owner = SignedIn(*who)
-    view = current_app.view_functions.get(request.endpoint or "")
-    if not getattr(view, "passive", False):
-        last_seen_at = sessions.seen(g.owner.session_id, last_seen_at, now)
-    g.session_left = sessions.seconds_left(last_seen_at, created_at, now)
-    return ""

@@ -1,4 +1,4 @@
-"""An owner's sessions: each is a row that ends when it is idle, after half a day, or when its owner says so."""
+"""The sessions of owners. A session ends when it is idle, when it is too old, or when its owner ends it."""
 
 import hashlib
 import secrets
@@ -12,15 +12,15 @@ from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from ..db import Model, NotFound, db, transaction
-from ..domain.access import DRAFT_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME, SESSION_WARNING
+from ..domain import access
 from ..formats import ngettext
 from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Owner
 from ..models.drafts import Draft
 from ..ports import ports
 
-SEEN_EVERY = timedelta(minutes=1)  # how exactly it is kept when a session was last used
-# The first mark in a User-Agent tells the browser, or the system. No version: what is kept tells few apart.
+USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
+# The first text that a User-Agent contains gives the name. Versions are not stored, so few browsers can be told apart.
 BROWSERS = (
     ("Edg", "Edge"),
     ("OPR/", "Opera"),
@@ -43,40 +43,47 @@ SYSTEMS = (
 
 
 def forget_expired(session: Session, now: datetime) -> None:
-    """Deletes in the open transaction what means nothing any more; what another process deletes is left to it."""
+    """Deletes expired sessions, password links and rate limits, in the open transaction.
+
+    Rows that another process is deleting are skipped.
+    """
     expired: tuple[tuple[type[Model], Any, ColumnElement[bool]], ...] = (
-        (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - SESSION_LIFETIME),
-        (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - RESET_LIFETIME),
-        (Draft, Draft.id, Draft.kept_at <= now - DRAFT_LIFETIME),
+        (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - access.SESSION_LIFETIME),
+        (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - access.RESET_LIFETIME),
+        (Draft, Draft.id, Draft.kept_at <= now - access.DRAFT_LIFETIME),
         (RateLimit, RateLimit.key, RateLimit.ends_at <= now),
     )
-    for table, key, over in expired:
-        session.execute(delete(table).where(key.in_(select(key).where(over).with_for_update(skip_locked=True))))
+    for table, key, is_expired in expired:
+        session.execute(delete(table).where(key.in_(select(key).where(is_expired).with_for_update(skip_locked=True))))
 
 
-def hashed(token: str) -> str:
+def hash_token(token: str) -> str:
     return hashlib.sha256(token.encode()).hexdigest()
 
 
 def browser_and_system(user_agent: str) -> tuple[str, str]:
-    """Their names, such as ("Firefox", "Windows"); "" for what is not known."""
+    """Their names, such as ("Firefox", "Windows"). An unknown name is ""."""
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
-    return browser, next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
+    return browser, system
 
 
 def begin(owner_id: str, id_token: str | None = None, password_hash: str | None = None) -> bool:
-    """A new session under a new token, in place of the browser's last; `id_token` is what a provider signed in by.
-    False if the password that was looked at, `password_hash`, is the owner's no more."""
-    end_own()
+    """Starts a session under a new token and ends the browser's previous one.
+
+    `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
+    verified. Returns False if the owner's password has changed since then.
+    """
+    end_current()
     token, now = secrets.token_urlsafe(32), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
-        if password_hash is not None and not still(database, owner_id, password_hash):
+        if password_hash is not None and not password_is_unchanged(database, owner_id, password_hash):
             return False
         forget_expired(database, now)
         database.add(
             OwnerSession(
-                token_hash=hashed(token),
+                token_hash=hash_token(token),
                 owner_id=owner_id,
                 created_at=now,
                 last_seen_at=now,
@@ -87,43 +94,49 @@ def begin(owner_id: str, id_token: str | None = None, password_hash: str | None 
         )
         database.execute(
             update(Owner).where(Owner.id == owner_id, Owner.locale.is_(None)).values(locale=str(get_locale()))
-        )  # what the first visit was read in is what mails are written in
+        )  # mails use the language of the first visit
     session["token"] = token
     return True
 
 
-def still(database: Session, owner_id: str, password_hash: str) -> bool:
-    """In the open transaction, until its end: the password takes a while to look at, and may be changed meanwhile."""
-    same = select(Owner.id).where(Owner.id == owner_id, Owner.password_hash == password_hash)
-    return database.scalars(same.with_for_update(key_share=True)).one_or_none() is not None
+def password_is_unchanged(database: Session, owner_id: str, password_hash: str) -> bool:
+    """Whether the owner still has this hash, which the open transaction then locks.
+
+    Verifying a password is slow, so another request may change it meanwhile.
+    """
+    unchanged = select(Owner.id).where(Owner.id == owner_id, Owner.password_hash == password_hash)
+    return database.scalars(unchanged.with_for_update(key_share=True)).one_or_none() is not None
 
 
-def renew(database: Session, session_id: str) -> str:
-    """In the open transaction: the session goes on under this token, and a copy of the cookie opens nothing."""
+def change_token(database: Session, session_id: str) -> str:
+    """Gives the session a new token, in the open transaction, so that a copied cookie stops working."""
     token = secrets.token_urlsafe(32)
-    database.execute(update(OwnerSession).where(OwnerSession.id == session_id).values(token_hash=hashed(token)))
+    database.execute(update(OwnerSession).where(OwnerSession.id == session_id).values(token_hash=hash_token(token)))
     return token
 
 
-def end_own() -> str | None:
-    """Ends the browser's own on the server too, so that a copied cookie dies with it; what a provider signed in by."""
+def end_current() -> str | None:
+    """Ends this browser's session and deletes its row, so that a copied cookie stops working.
+
+    Returns the identity provider's ID token, or None if no provider signed the owner in.
+    """
     token = session.pop("token", None)
     session.clear()
     if not token:
         return None
     with transaction() as database:
-        ended = delete(OwnerSession).where(OwnerSession.token_hash == hashed(token)).returning(OwnerSession.id_token)
-        id_token: str | None = database.scalars(ended).one_or_none()
+        deletion = delete(OwnerSession).where(OwnerSession.token_hash == hash_token(token))
+        id_token: str | None = database.scalars(deletion.returning(OwnerSession.id_token)).one_or_none()
     return id_token
 
 
 def why_ended(ended: str | None, last_seen_at: datetime, now: datetime) -> str:
-    """What to tell of a session that is over before its time; "" while it lives."""
+    """The sentence for a session that ended early; "" while the session is live."""
     if ended == "password":
         return gettext("Your password was changed, which ended every other session.")
     if ended:
         return gettext("This session was ended from another one of yours.")
-    if now - last_seen_at < idle():
+    if now - last_seen_at < idle_limit():
         return ""
     minutes = current_app.config["SESSION_IDLE_MINUTES"]
     return ngettext(
@@ -133,72 +146,79 @@ def why_ended(ended: str | None, last_seen_at: datetime, now: datetime) -> str:
     )
 
 
-def idle() -> timedelta:
+def idle_limit() -> timedelta:
     return timedelta(minutes=current_app.config["SESSION_IDLE_MINUTES"])
 
 
-def warning() -> timedelta:
-    """How long before its end an idle session is warned of; at half its time if it is short."""
-    return min(SESSION_WARNING, idle() / 2)
+def warning_time() -> timedelta:
+    """How long before its end an idle session is warned of: half its time if it is short."""
+    return min(access.SESSION_WARNING, idle_limit() / 2)
 
 
 def seconds_left(last_seen_at: datetime, created_at: datetime, now: datetime) -> int:
-    """Until the session ends, if it is not used meanwhile."""
-    return max(0, int((min(last_seen_at + idle(), created_at + SESSION_LIFETIME) - now).total_seconds()))
+    """The time until the session ends if it is not used any more."""
+    return max(0, int((min(last_seen_at + idle_limit(), created_at + access.SESSION_LIFETIME) - now).total_seconds()))
 
 
-def seen(session_id: str, last_seen_at: datetime, now: datetime) -> datetime:
-    """Notes that it is used, once in a minute at most: other requests write nothing. Returns what is noted."""
-    if now - last_seen_at < SEEN_EVERY:
+def record_use(session_id: str, last_seen_at: datetime, now: datetime) -> datetime:
+    """Stores that the session is in use, at most once a minute, so that few requests write. Returns what is stored."""
+    if now - last_seen_at < USE_RECORDED_EVERY:
         return last_seen_at
-    stay(session_id, now - SEEN_EVERY)
+    extend(session_id, now, now - USE_RECORDED_EVERY)
     return now
 
 
-def stay(session_id: str, seen_before: datetime | None = None) -> None:
-    """Notes that it is used now; with `seen_before`, only if it was last used before that."""
-    now = ports().clock.system_now()
-    used = update(OwnerSession).where(OwnerSession.id == session_id, OwnerSession.last_seen_at <= (seen_before or now))
+def extend(session_id: str, now: datetime, if_used_before: datetime | None = None) -> None:
+    """Stores that the session is in use now."""
+    unused = OwnerSession.last_seen_at <= (if_used_before or now)
     with transaction() as database:
-        database.execute(used.values(last_seen_at=now))
+        database.execute(update(OwnerSession).where(OwnerSession.id == session_id, unused).values(last_seen_at=now))
 
 
-def of(owner_id: str) -> Sequence[OwnerSession]:
-    """Those that live, the last used first."""
+def list_live(owner_id: str) -> Sequence[OwnerSession]:
+    """The owner's live sessions, most recently used first."""
     now = ports().clock.system_now()
     return db.session.scalars(
         select(OwnerSession)
         .where(
             OwnerSession.owner_id == owner_id,
             OwnerSession.ended.is_(None),
-            OwnerSession.created_at > now - SESSION_LIFETIME,
-            OwnerSession.last_seen_at > now - idle(),
+            OwnerSession.created_at > now - access.SESSION_LIFETIME,
+            OwnerSession.last_seen_at > now - idle_limit(),
         )
         .order_by(OwnerSession.last_seen_at.desc(), OwnerSession.id)
     ).all()
 
 
 def revoke(owner_id: str, session_id: str) -> None:
-    """Ends one of the owner's sessions; NotFound for another's. Asked again, it changes nothing."""
+    """Ends one of the owner's sessions. Calling it again changes nothing.
+
+    Raises NotFound if the session is not this owner's.
+    """
     with transaction() as database:
-        found = database.scalars(
+        own_session_id = database.scalars(
             select(OwnerSession.id).where(OwnerSession.owner_id == owner_id, OwnerSession.id == session_id)
         ).one_or_none()
-        if found is None:
+        if own_session_id is None:
             raise NotFound(session_id)
-        end(database, owner_id, "revoked", only=session_id)
+        end(database, owner_id, "revoked", only_id=session_id)
 
 
-def revoke_others(owner_id: str, kept: str) -> None:
+def revoke_others(owner_id: str, kept_id: str) -> None:
     with transaction() as database:
-        end(database, owner_id, "revoked", but=kept)
+        end(database, owner_id, "revoked", kept_id=kept_id)
 
 
-def end(database: Session, owner_id: str, why: str, *, only: str | None = None, but: str | None = None) -> None:
-    """In the open transaction: all of the owner's sessions, one, or all but one. The rows stay, to tell why."""
-    these = update(OwnerSession).where(OwnerSession.owner_id == owner_id, OwnerSession.ended.is_(None))
-    if only:
-        these = these.where(OwnerSession.id == only)
-    if but:
-        these = these.where(OwnerSession.id != but)
-    database.execute(these.values(ended=why, id_token=None))
+def end(
+    database: Session, owner_id: str, reason: str, *, only_id: str | None = None, kept_id: str | None = None
+) -> None:
+    """Ends the owner's sessions in the open transaction: all, only one, or all but one.
+
+    The rows stay, so that the browsers can be told why their session ended.
+    """
+    sessions = update(OwnerSession).where(OwnerSession.owner_id == owner_id, OwnerSession.ended.is_(None))
+    if only_id:
+        sessions = sessions.where(OwnerSession.id == only_id)
+    if kept_id:
+        sessions = sessions.where(OwnerSession.id != kept_id)
+    database.execute(sessions.values(ended=reason, id_token=None))

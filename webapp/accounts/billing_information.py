@@ -1,18 +1,30 @@
 """The billing information of an account: whom invoices name as buyer, and who receives them."""
 
+import re
 import unicodedata
 from typing import Any, NamedTuple
 
+from sqlalchemy import select
 from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren as fr_siren
+from stdnum.fr import siret as fr_siret
 from stdnum.mc import tva as monaco_vat
 
 from .. import addresses, pasting
 from ..db import LOCK, db, transaction
 from ..domain import edits
 from ..domain.checks import TaxNumber
-from ..domain.tax import EU, FRENCH_VAT_AREA, Treatment, amounts
+from ..domain.tax import (
+    EU,
+    FRENCH_VAT_AREA,
+    OTHER_TERRITORIES,
+    WITH_SIREN,
+    WITHOUT_FRENCH_VAT,
+    country_of_postal_code,
+)
 from ..models.accounts import Account
+from ..models.purchases import Payment
+from ..models.subscriptions import Subscription
 from ..ports import ports
 from . import activity
 
@@ -22,7 +34,9 @@ def account_of(account_id: str) -> Account:
     return db.session.get_one(Account, account_id)
 
 
-VAT_PREFIX = {"GR": "EL", "MC": "FR"}  # countries whose VAT prefix is not their ISO code
+FRENCH_NUMBERS = FRENCH_VAT_AREA | WITHOUT_FRENCH_VAT  # where a VAT number is a French one
+VAT_PREFIX = {"GR": "EL"} | dict.fromkeys(FRENCH_NUMBERS, "FR")  # where it is not the country's own code
+SIREN_LENGTH, SIRET_LENGTH = 9, 14
 MAX_EMAILS = 10
 
 
@@ -71,14 +85,29 @@ def plain(text: str) -> str:
     return pasting.line(unicodedata.normalize("NFC", text))
 
 
+def compact(text: str) -> str:
+    """A number as one word: people paste it with spaces, tabs, dots or hyphens."""
+    return re.sub(r"[\s.\u00a0\u202f-]", "", text)
+
+
+def siren_of(text: str) -> str:
+    """What was meant: a SIRET (14 digits) begins with its SIREN (9)."""
+    number = compact(text)
+    return number[:SIREN_LENGTH] if len(number) == SIRET_LENGTH and fr_siret.is_valid(number) else number
+
+
+def vat_number_of(text: str) -> str:
+    return re.sub(r"\s", "", plain(text)).upper()
+
+
 def siren(country: str, text: str) -> str | None:
-    """Nine digits. None outside France and for an empty text. Raises WrongDigits."""
-    number = fr_siren.compact(plain(text))
-    if country != "FR" or not number:
+    """Nine digits. None where firms have none, and for an empty text. Raises WrongDigits."""
+    number = siren_of(text)
+    if country not in WITH_SIREN or not number:
         return None
     if not fr_siren.is_valid(number):
         raise WrongDigits
-    return str(number)
+    return number
 
 
 def vat_number(country: str, text: str) -> str | None:
@@ -86,14 +115,15 @@ def vat_number(country: str, text: str) -> str | None:
 
     Raises WrongDigits and WrongCountry. Outside the EU any text is accepted, except a VAT number of the EU.
     """
-    number = plain(text).upper().replace(" ", "")
+    number = vat_number_of(text)
     if not number:
         return None
-    prefix = VAT_PREFIX.get(country, country)
-    if country not in EU | FRENCH_VAT_AREA:
-        if eu_vat.is_valid(number) and not number.startswith("XI"):  # Northern Ireland is in the United Kingdom
+    if country not in EU | FRENCH_NUMBERS:
+        if _of_a_member_state(country, number):
             raise WrongCountry
         return number
+    prefix = VAT_PREFIX.get(country, country)
+    number = compact(number)
     if not number.startswith(prefix):
         raise WrongCountry(prefix)
     if not eu_vat.is_valid(number):
@@ -101,6 +131,19 @@ def vat_number(country: str, text: str) -> str | None:
     if monaco_vat.is_valid(number) != (country == "MC"):
         raise WrongCountry
     return prefix + str(eu_vat.compact(number))[2:]
+
+
+def _of_a_member_state(country: str, number: str) -> bool:
+    """A French number may belong to a firm of a French territory; Northern Ireland (XI) is in the United Kingdom."""
+    allowed = "FR" if country in OTHER_TERRITORIES else "XI"
+    return eu_vat.is_valid(number) and not number.startswith(allowed)
+
+
+def misplaced(country: str, postal_code: str) -> str | None:
+    """The country that a French overseas postal code belongs to, where that is not the one chosen."""
+    right = country_of_postal_code(postal_code)
+    french = country in FRENCH_NUMBERS | OTHER_TERRITORIES
+    return right if right is not None and french and right != country else None
 
 
 def emails(text: str) -> list[str]:
@@ -126,12 +169,19 @@ class ChangedMeanwhile(Exception):
         self.merged, self.clashes, self.saved = merged, clashes, saved
 
 
+class Saved(NamedTuple):
+    """`payment_pending`: the invoice of a payment in progress keeps the information that its tax was computed for."""
+
+    changed: bool
+    payment_pending: bool = False
+
+
 def information_of(account: Account) -> Information:
     return Information(**{name: getattr(account, name) for name in Information._fields})
 
 
-def update_information(account_id: str, information: Information, opened: Information | None = None) -> bool:
-    """Saves what differs and records it in the activity. Returns whether anything differed.
+def update_information(account_id: str, information: Information, opened: Information | None = None) -> Saved:
+    """Saves what differs and records it in the activity.
 
     `opened` is what the form showed when it was opened: what somebody else changed since is kept. Raises
     ChangedMeanwhile, WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
@@ -154,20 +204,17 @@ def update_information(account_id: str, information: Information, opened: Inform
         if after:
             now = ports().clock.now(account)
             activity.record(account_id, "billing_information_changed", now, before, after)
-    return bool(after)
+        return Saved(bool(after), bool(after) and _payment_pending(account_id))
 
 
-class TaxTerms(NamedTuple):
-    """The VAT rule of the next invoice. `rate` in basis points; `domestic`: the buyer is in the French VAT area."""
-
-    treatment: Treatment
-    rate: int
-    domestic: bool
+def _payment_pending(account_id: str) -> bool:
+    pending = select(Payment.key).join(Subscription, Subscription.id == Payment.subscription_id)
+    pending = pending.where(Subscription.account_id == account_id, Payment.state == "pending")
+    return db.session.scalars(pending.limit(1)).first() is not None
 
 
-def tax_terms(account: Account) -> TaxTerms:
-    treatment = account.tax_treatment
-    return TaxTerms(treatment, amounts([], treatment).tax_rate, account.country in FRENCH_VAT_AREA)
+def is_domestic(account: Account) -> bool:
+    return account.country in FRENCH_VAT_AREA
 
 
 def tax_number(account: Account) -> TaxNumber:

@@ -21,6 +21,7 @@ from . import activity
 
 LETTERS = "23456789ABCDEFGHJKMNPQRSTVWXYZ"  # none that can be mistaken for another: no 0, O, 1, I, L, U
 RESEND_WINDOW = timedelta(minutes=1)
+SHORTEST, LONGEST = 10, 4000  # characters of a message
 
 
 class CaseRow(NamedTuple):
@@ -41,6 +42,10 @@ def cases_of(account_id: str) -> Sequence[CaseRow]:
         .order_by(Case.opened_at.desc(), Case.number)
     )
     return [CaseRow(case, case.opened_at.astimezone(zone).date(), product) for case, product in rows]
+
+
+def message_fits(message: str) -> bool:
+    return SHORTEST <= len(message) <= LONGEST
 
 
 def open_case(owner: SignedIn, subject: str, subscription_id: str | None, message: str) -> str:

@@ -1,4 +1,4 @@
-"""Mail over SMTP: one connection for the mails that follow one another, and what an answer means."""
+"""Sends mail over SMTP: one connection for a run of mails, and the meaning of each error."""
 
 import smtplib
 import ssl
@@ -9,8 +9,8 @@ from email.message import EmailMessage
 from ..mail_server import Relay, parse_sender
 from ..ports import Send, Undelivered
 
-TIMEOUT = 30.0  # seconds for each answer
-TOO_LARGE = 552  # the one refusal of MAIL FROM that is about the mail and not about us
+TIMEOUT = 30.0  # seconds to wait for each answer
+TOO_LARGE = 552  # the only refusal of MAIL FROM that concerns the mail and not the sender
 
 
 class Smtp:
@@ -20,47 +20,48 @@ class Smtp:
 
     @contextmanager
     def sending(self) -> Iterator[Send]:
-        line = self._line()
+        connection = self._connection()
         try:
-            yield line.send
+            yield connection.send
         finally:
-            line.hang_up()
+            connection.hang_up()
 
     def greet(self) -> None:
-        line = self._line()
-        line.connect()
-        line.hang_up()
+        connection = self._connection()
+        connection.connect()
+        connection.hang_up()
 
-    def _line(self) -> "_Line":
-        return _Line(self.relay, self._from.addr_spec, self._from.domain, self.timeout)
+    def _connection(self) -> "_Connection":
+        return _Connection(self.relay, self._from.addr_spec, self._from.domain, self.timeout)
 
 
-class _Line:
-    """A connection that is made with the first mail, and anew after one that was not taken."""
+class _Connection:
+    """A connection that opens with the first mail, and again after a mail that was refused."""
 
     def __init__(self, relay: Relay, sender: str, domain: str, timeout: float) -> None:
         self.relay, self.sender, self.domain, self.timeout = relay, sender, domain, timeout
-        self.open: smtplib.SMTP | None = None
+        self.smtp: smtplib.SMTP | None = None
 
     def send(self, mail: EmailMessage, recipient: str) -> None:
-        with self._understood():
+        with self._translated_faults():
             self.connect().send_message(mail, self.sender, [recipient])
 
     def connect(self) -> smtplib.SMTP:
-        with self._understood():
-            if self.open is None:
-                self.open = self._connected()
-        return self.open
+        with self._translated_faults():
+            if self.smtp is None:
+                self.smtp = self._open_connection()
+        return self.smtp
 
     @contextmanager
-    def _understood(self) -> Iterator[None]:
+    def _translated_faults(self) -> Iterator[None]:
+        """Turns an error into Undelivered, and closes the connection."""
         try:
             yield
         except (smtplib.SMTPException, OSError) as fault:
-            self.hang_up(politely=False)
-            raise _meaning(fault) from None  # a cause may hold what was said while signing in
+            self.hang_up(say_quit=False)
+            raise _undelivered(fault) from None  # the cause may contain the password
 
-    def _connected(self) -> smtplib.SMTP:
+    def _open_connection(self) -> smtplib.SMTP:
         relay, name, seconds = self.relay, self.domain, self.timeout
         trusted = ssl.create_default_context()
         if relay.tls:
@@ -78,18 +79,19 @@ class _Line:
             raise
         return smtp
 
-    def hang_up(self, politely: bool = True) -> None:
-        smtp, self.open = self.open, None
+    def hang_up(self, say_quit: bool = True) -> None:
+        smtp, self.smtp = self.smtp, None
         if smtp is not None:
             with suppress(smtplib.SMTPException, OSError):
-                if politely:
+                if say_quit:
                     smtp.quit()
             smtp.close()
 
 
-def _meaning(fault: smtplib.SMTPException | OSError) -> Undelivered:
+def _undelivered(fault: smtplib.SMTPException | OSError) -> Undelivered:
+    """What an error means: is it final, and was the server silent?"""
     match fault:
-        case smtplib.SMTPAuthenticationError():  # ours to mend: what the server said is not repeated
+        case smtplib.SMTPAuthenticationError():  # the answer is not repeated: it may contain a secret
             return Undelivered(f"the mail server refused the login ({fault.smtp_code})", silent=True)
         case smtplib.SMTPRecipientsRefused():
             ((code, text),) = fault.recipients.values()
@@ -101,15 +103,15 @@ def _meaning(fault: smtplib.SMTPException | OSError) -> Undelivered:
         case smtplib.SMTPNotSupportedError() if "SMTPUTF8" in str(fault):
             return Undelivered("the mail server takes no international addresses (SMTPUTF8)", final=True)
         case smtplib.SMTPResponseException():
-            return Undelivered(f"the mail server said {fault.smtp_code} {_text(fault.smtp_error)}", silent=True)
+            return Undelivered(f"the mail server said {fault.smtp_code} {_one_line(fault.smtp_error)}", silent=True)
         case _:
-            return Undelivered(f"the mail server was not reached: {_text(str(fault))}", silent=True)
+            return Undelivered(f"the mail server was not reached: {_one_line(str(fault))}", silent=True)
 
 
 def _refused(code: int, text: bytes | str, final: bool) -> Undelivered:
-    return Undelivered(f"{code} {_text(text)}", final=final)
+    return Undelivered(f"{code} {_one_line(text)}", final=final)
 
 
-def _text(said: bytes | str) -> str:
-    plain = said.decode(errors="replace") if isinstance(said, bytes) else said
+def _one_line(answer: bytes | str) -> str:
+    plain = answer.decode(errors="replace") if isinstance(answer, bytes) else answer
     return " ".join(plain.split())[:200]

@@ -2,6 +2,9 @@
 
 from typing import NamedTuple
 
+# Every currency here has cents: an amount is printed and charged as hundredths.
+CURRENCIES = ("AUD", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "NOK", "NZD", "PLN", "RON", "SEK", "SGD", "USD")
+
 
 class Money(NamedTuple):
     """`amount` in cents; `currency` is an ISO 4217 code."""

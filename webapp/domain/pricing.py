@@ -5,8 +5,7 @@ from typing import NamedTuple, TypedDict
 
 from .money import divide_half_up
 from .periods import Period
-
-MAX_SEATS = 10_000
+from .seats import allowed
 
 
 class Tier(NamedTuple):
@@ -75,9 +74,9 @@ def _tier_lines(tiers: Sequence[Tier], seats: int) -> Iterator[TierLine]:
 def breakdown(tiers: Sequence[Tier], seats: int) -> list[TierLine]:
     """The monthly price of `seats` seats, one line for each tier reached.
 
-    Raises ValueError unless `seats` is from 1 to MAX_SEATS.
+    Raises ValueError unless that number of seats is allowed.
     """
-    if not 1 <= seats <= MAX_SEATS:
+    if not allowed(seats):
         raise ValueError("seats out of range")
     return list(_tier_lines(tiers, seats))
 
@@ -88,8 +87,8 @@ def monthly_cost(tiers: Sequence[Tier], seats: int) -> int:
 
 
 def marginal_cost(tiers: Sequence[Tier], seats: int) -> int | None:
-    """Cents a month that one more seat adds, before tax. None at MAX_SEATS."""
-    if seats >= MAX_SEATS:
+    """Cents a month that one more seat adds, before tax. None at the largest number of seats."""
+    if not allowed(seats + 1):
         return None
     return next(tier.unit for tier in tiers if tier.up_to is None or tier.up_to > seats)
 

@@ -22,8 +22,10 @@ from .refusals import (
 )
 
 ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # days after the boundary: the first automatic attempt and its retries
-LAPSE_DAYS = 30  # how long a lapsed subscription can still be renewed
+CHALLENGE_DAYS = 2  # today and the next day: how long an automatic payment waits for the owner's confirmation
+LAPSE_DAYS = 30  # after the last refused attempt: how long a lapsed subscription can still be renewed
 NOTICE_DAYS = {1: (7,), 12: (30, 7)}  # months of the term -> days before a renewal
+ACTIVE_USERS_LAG = timedelta(minutes=2)  # until a removed user is no longer counted (help page: renew, reduce)
 
 
 class Plan(StrEnum):
@@ -60,6 +62,7 @@ class Facts:
     `changes` holds the open changes only.
     `refused` counts the declined automatic attempts for the first unpaid period; `refused_on` is the day of the last.
     `ended_on` is the first day without the subscription.
+    `challenge_open`: the pending payment is automatic, and the bank waits for the owner's confirmation.
     """
 
     plan: Plan
@@ -72,6 +75,7 @@ class Facts:
     refused: int = 0
     refused_on: date | None = None
     payment_pending: bool = False
+    challenge_open: bool = False
     active_users: int = 0
     active_users_as_of: datetime | None = None
 
@@ -161,13 +165,16 @@ def check_self_service(facts: Facts) -> None:
     check_plan(facts.plan, facts.reseller)
 
 
-def _check_live(facts: Facts, today: date) -> Status:
-    """What every command requires: self-service, not ended, no payment pending, no cancellation open."""
+def _check_live(facts: Facts, today: date, *, ends_challenge: bool = False) -> Status:
+    """What every command requires: self-service, not ended, no payment pending, no cancellation open.
+
+    `ends_challenge`: the command cancels an open challenge at the gateway first, so it need not wait for that payment.
+    """
     check_self_service(facts)
     now = status(facts, today)
     if now is Status.ENDED:
         raise SubscriptionEnded
-    if facts.payment_pending:
+    if facts.payment_pending and not (ends_challenge and facts.challenge_open):
         raise PaymentPending
     cancellation = facts.change(ChangeKind.CANCELLATION)
     if cancellation:
@@ -180,7 +187,7 @@ def renewal_target(facts: Facts, today: date) -> RenewalTarget:
 
     A past due subscription pays the owed period in full. A lapsed one pays the rest of the period that contains today.
     """
-    now = _check_live(facts, today)
+    now = _check_live(facts, today, ends_challenge=True)
     if now is Status.LAPSED:
         target = facts.period(facts.ordinal_on(today))
         return RenewalTarget(target, (target.end - today).days)
@@ -214,7 +221,7 @@ def check_reduction(facts: Facts, today: date) -> None:
 
 
 def check_fewer(facts: Facts, seats: int) -> None:
-    """Raises NotFewerSeats or BelowActiveUsers: a reduction is below the last paid seats, not below active users."""
+    """Raises NotFewerSeats unless `seats` is below the last paid number, BelowActiveUsers below the active users."""
     if seats >= facts.last_paid_seats:
         raise NotFewerSeats(facts.last_paid_seats)
     check_floor(facts, seats)
@@ -225,7 +232,7 @@ def check_cancellation(facts: Facts, today: date) -> Status:
 
     An active subscription ends when what is paid ends. A past due one ends at once.
     """
-    now = _check_live(facts, today)
+    now = _check_live(facts, today, ends_challenge=True)
     if now is Status.LAPSED:
         raise RenewalDue
     return now
@@ -273,7 +280,8 @@ def due(facts: Facts, today: date) -> NextDue | None:
     attempt = attempt_day(facts)
     if attempt is not None:
         return NextDue(Due.CHARGE, attempt)
-    return NextDue(Due.END, (facts.refused_on or today) + timedelta(days=LAPSE_DAYS))
+    end = lapse_end(facts)
+    return NextDue(Due.END, end) if end else None
 
 
 def attempt_day(facts: Facts) -> date | None:
@@ -284,6 +292,23 @@ def attempt_day(facts: Facts) -> date | None:
     return max(scheduled, facts.refused_on + timedelta(days=1)) if facts.refused_on else scheduled
 
 
+def challenge_deadline(today: date) -> date:
+    """The first day on which an automatic payment of today can no longer be confirmed."""
+    return today + timedelta(days=CHALLENGE_DAYS)
+
+
+def retries(facts: Facts) -> list[date]:
+    """The days on which an unpaid renewal is tried again after the boundary, if each attempt before is refused."""
+    return [facts.paid_until + timedelta(days=days) for days in ATTEMPT_DAYS[1:]]
+
+
+def lapse_end(facts: Facts) -> date | None:
+    """The day on which a lapsed subscription ends unless it is renewed before. None while an attempt is left."""
+    if facts.refused_on is None or attempt_day(facts) is not None:
+        return None
+    return facts.refused_on + timedelta(days=LAPSE_DAYS)
+
+
 class NoticeDay(NamedTuple):
     """A day on which the owner gets a notice, `days_ahead` of the renewal."""
 
@@ -291,11 +316,14 @@ class NoticeDay(NamedTuple):
     days_ahead: int
 
 
-def notice_days(facts: Facts) -> list[NoticeDay]:
-    """The days of the notices before the next renewal. Empty if the subscription is never charged automatically."""
-    renewal = next_charge(facts)
-    if renewal is None:
+def notice_days(facts: Facts, ordinal: int | None = None) -> list[NoticeDay]:
+    """The days of the notices before the renewal that pays the period `ordinal`; by default, the next renewal.
+
+    Empty if the subscription is never charged automatically.
+    """
+    if next_charge(facts) is None:
         return []
+    renewal = facts.boundary(facts.next_unpaid if ordinal is None else ordinal)
     return [NoticeDay(renewal - timedelta(days=ahead), ahead) for ahead in NOTICE_DAYS[facts.months]]
 
 

@@ -7,14 +7,13 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from .subscription import (
-    ATTEMPT_DAYS,
-    NOTICE_DAYS,
     ChangeKind,
     Due,
     Facts,
     Status,
     attempt_day,
     due,
+    notice_days,
     projected_seats,
     status,
 )
@@ -86,11 +85,10 @@ def _next_events(facts: Facts, today: date) -> Iterator[Planned]:
 def _attempts(facts: Facts, today: date) -> Iterator[Planned]:
     """The attempts to charge the owed period, as if each were declined."""
     while (day := attempt_day(facts)) is not None:
-        number = facts.refused + 1
-        kind = Kind.LAST_ATTEMPT if number == len(ATTEMPT_DAYS) else Kind.ATTEMPT
         day = max(day, today)
-        yield Planned(day, kind, projected_seats(facts), number)
-        facts = replace(facts, refused=number, refused_on=day)
+        facts = replace(facts, refused=facts.refused + 1, refused_on=day)
+        kind = Kind.LAST_ATTEMPT if attempt_day(facts) is None else Kind.ATTEMPT
+        yield Planned(day, kind, projected_seats(facts), facts.refused)
 
 
 def _renewals(facts: Facts, today: date) -> Iterator[Planned]:
@@ -100,6 +98,6 @@ def _renewals(facts: Facts, today: date) -> Iterator[Planned]:
     for ordinal in range(first, first + RENEWALS[facts.months]):
         day = facts.boundary(ordinal)
         yield Planned(max(day, today), Kind.RENEWAL if facts.self_service else Kind.EXTERNAL, seats)
-        for ahead in NOTICE_DAYS[facts.months] if facts.self_service else ():
-            if day - timedelta(days=ahead) >= today:
-                yield Planned(day - timedelta(days=ahead), Kind.NOTICE, number=ahead)
+        for notice in notice_days(facts, ordinal):
+            if notice.day >= today:
+                yield Planned(notice.day, Kind.NOTICE, number=notice.days_ahead)

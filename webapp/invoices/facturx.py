@@ -13,16 +13,18 @@ from io import BytesIO
 from typing import Any, NamedTuple
 
 from ..domain.pricing import Line
-from ..domain.tax import Treatment
+from ..domain.tax import FRENCH_VAT_AREA, Treatment
 from .bill import Bill
 
 FILENAME = "factur-x.xml"
 ALREADY_PAID_SERVICES = "S2"  # for services, already paid
-CATEGORY = {Treatment.STANDARD: "S", Treatment.REVERSE_CHARGE: "AE", Treatment.OUTSIDE_EU: "O"}
+CATEGORY = {Treatment.STANDARD: "S", Treatment.REVERSE_CHARGE: "AE", Treatment.OVERSEAS: "O", Treatment.OUTSIDE_EU: "O"}
 EXEMPTION = {"AE": "VATEX-EU-AE", "O": "VATEX-EU-O"}
 VAT_DUE_WITH_THE_INVOICE, VAT_DUE_WITH_THE_PAYMENT = "5", "72"
 PAID_BY_CARD, PAID_SOMEHOW = "48", "1"
 FRENCH_BUSINESS, FOREIGN_BUSINESS = "B2B", "B2BINT"
+IN_FRANCE = FRENCH_VAT_AREA - {"MC"}  # Guadeloupe, Martinique and La Réunion are France for electronic invoices
+UNTAXED = (Treatment.OVERSEAS, Treatment.OUTSIDE_EU)  # category O: no VAT number in its fields (BR-O-02), no rate
 
 
 class Words(NamedTuple):
@@ -127,7 +129,7 @@ def _treatment(bill: Bill) -> list[dict[str, str]]:
 
 
 def _seller(bill: Bill, words: Words) -> dict[str, Any]:
-    taxed = bill.treatment is not Treatment.OUTSIDE_EU
+    taxed = bill.treatment not in UNTAXED
     number = bill.seller["vat_number"]
     return {
         **_place(bill.seller),
@@ -144,7 +146,7 @@ def _buyer(bill: Bill) -> dict[str, Any]:
         party |= _french(bill.buyer["siren"])
     elif bill.buyer.get("email"):
         party |= {"einvoicing_addr": bill.buyer["email"], "einvoicing_addr_schemeid": "EM"}
-    if bill.treatment is not Treatment.OUTSIDE_EU:
+    if bill.treatment not in UNTAXED:
         party["vat_identifier"] = bill.buyer["vat_number"]
     return party
 
@@ -168,7 +170,7 @@ def _place(party: Mapping[str, Any]) -> dict[str, Any]:
         "addr_l1": party["street"],
         "postcode": party["postal_code"],
         "city": party["city"],
-        "country_code": party["country"],
+        "country_code": "FR" if party["country"] in IN_FRANCE else party["country"],
     }
 
 
@@ -190,7 +192,7 @@ def _money(cents: int) -> str:
 
 def _percent(bill: Bill) -> str | None:
     """None if not subject to tax: the standard then allows no rate, not even 0."""
-    return None if bill.treatment is Treatment.OUTSIDE_EU else _money(bill.rate)
+    return None if bill.treatment in UNTAXED else _money(bill.rate)
 
 
 def _last_day(end: date) -> date:

@@ -24,12 +24,10 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
     account, facts = subscription.account, subscription.facts()
     number, issued_on = _next_number(account.issuer, now)
     spans = spans_of(quote.lines, facts, quote.ordinal)
+    buyer = quote.buyer or account.buyer
     snapshot: dict[str, Any] = {
         "seller": _columns(account.issuer, ISSUER_COLUMNS),
-        "buyer": {
-            **_columns(account, BUYER_COLUMNS),
-            "email": next(iter(account.billing_emails), None),
-        },
+        "buyer": buyer,
         "delivery": None,  # only goods have a place of delivery; a subscription is a service
         "locale": account.document_locale,
         "product": subscription.product,
@@ -58,7 +56,7 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         tax=quote.tax,
         total=quote.total,
         snapshot=snapshot,
-        purchase_order=account.purchase_order,
+        purchase_order=buyer["purchase_order"],
     )
     db.session.add(invoice)
     return invoice

@@ -1,7 +1,7 @@
 """A year for the accountant: a ZIP of every invoice and credit note as PDF and XML, a journal, and a manifest.
 
-It is made while it is sent, document by document, with no transaction open. The manifest and the directory of the ZIP
-come last, so an archive that broke off is not a valid ZIP file.
+It is made document by document into a temporary file, one archive at a time for an account, and no transaction is open
+meanwhile. Only a whole file is sent.
 """
 
 import csv
@@ -9,16 +9,18 @@ import hashlib
 import io
 import logging
 import re
+import tempfile
 from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import Decimal
-from typing import NamedTuple
+from typing import IO, NamedTuple
 from zipfile import ZipFile, ZipInfo
 
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, func, select, tuple_
+from werkzeug.wsgi import FileWrapper
 
-from .. import formats
+from .. import formats, guard, leases
 from ..db import NotFound, db
 from ..models.invoices import Invoice, InvoiceDocument
 from ..models.subscriptions import Subscription
@@ -60,6 +62,34 @@ def check(account_id: str, year: int) -> None:
     """Raises NotFound if the account has no document of that year."""
     if db.session.scalars(select(Invoice.id).where(*_within(account_id, year)).limit(1)).first() is None:
         raise NotFound(year)
+
+
+class Spooled(FileWrapper):
+    """A temporary file. It is closed, and so gone, at the latest when nobody refers to this any more."""
+
+    def __init__(self, file: IO[bytes], size: int) -> None:
+        super().__init__(file)
+        self.size = size
+
+    def __del__(self) -> None:
+        self.close()
+
+
+def spooled(account_id: str, year: int) -> Spooled:
+    """The whole ZIP file, at its beginning. Raises leases.Taken while another one of the account is made, and
+    guard.Busy while too many others are."""
+    with guard.asking(guard.ARCHIVES), leases.held(f"archive {account_id}") as renew:
+        file = tempfile.TemporaryFile()  # noqa: SIM115  whoever sends it closes it
+        try:
+            for part in archive(account_id, year):
+                file.write(part)
+                renew()
+            size = file.tell()
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return Spooled(file, size)
 
 
 def archive(account_id: str, year: int) -> Iterator[bytes]:

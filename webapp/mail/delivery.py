@@ -1,8 +1,8 @@
-"""Sends the mails of the outbox. Safe on several machines at once, and to stop anywhere.
+"""Sends the mails of the outbox. Several processes may run it at once, and each may be stopped at any moment.
 
-A mail is delivered at least once: it is marked as sent after the server took it, so a connection that broke off after
-the last byte and before the answer, or a process that died between the answer and the mark, sends it again. An invoice
-twice is better than none; the Message-ID is the same both times, so that who receives both can tell.
+A mail is delivered at least once. It is marked as sent after the mail server has accepted it. If the connection or the
+process fails between these two steps, the mail is sent again, with the same Message-ID. An invoice that arrives twice
+is better than one that never arrives.
 """
 
 import logging
@@ -28,16 +28,21 @@ from ..models.mail import Message
 from ..ports import Send, Undelivered, ports
 
 log = logging.getLogger(__name__)
-CLAIM = timedelta(minutes=15)  # longer than any mail takes; then its sender is dead, and another takes it
-FIRST, LONGEST = timedelta(minutes=1), timedelta(hours=4)
-PATIENCE = timedelta(days=3)  # after the first attempt
+CLAIM = timedelta(
+    minutes=15
+)  # longer than any mail takes to send; after that, its process has died and another takes the mail
+FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
+GIVE_UP_AFTER = timedelta(days=3)  # counted from the first attempt
 OUTCOMES = ("sent", "later", "given up")
-SILENCES = 3  # in a row, after which the others wait for the next run
+SILENCES_MAX = 3  # after so many in a row, the run stops and the other mails wait for the next one
 
 
-class Policy(EmailPolicy):
-    """A subject arrives letter by letter: the folding of EmailPolicy (Python 3.11) loses spaces of a long one with
-    accents, and reads one that looks encoded."""
+class SubjectPolicy(EmailPolicy):
+    """Keeps every character of a subject.
+
+    In Python 3.11, EmailPolicy loses spaces when it folds a long subject with accents, and decodes a subject that
+    looks encoded.
+    """
 
     def header_store_parse(self, name: str, value: Any) -> tuple[str, Any]:
         if name != "Subject":
@@ -49,16 +54,16 @@ class Policy(EmailPolicy):
     def fold_binary(self, name: str, value: Any) -> bytes:
         if name != "Subject":
             return super().fold_binary(name, value)
-        plain = re.fullmatch("[ -~]{0,60}", value) and "=?" not in value  # on one line, as it is
+        plain = re.fullmatch("[ -~]{0,60}", value) and "=?" not in value  # one line, not encoded
         folded = Header(value, "us-ascii" if plain else "utf-8", header_name=name).encode(linesep=self.linesep)
         return f"{name}: {folded}{self.linesep}".encode("ascii")
 
 
-POLICY = Policy(linesep="\r\n", cte_type="7bit")  # any server takes it as it is
+POLICY = SubjectPolicy(linesep="\r\n", cte_type="7bit")  # every mail server accepts this
 
 
 class Claim(NamedTuple):
-    """A mail that is this process's to send; `attempts` tells the claim from a later one. `tried_at`: the first."""
+    """A mail that this process has claimed. `attempts` differs from a later claim's; `tried_at` is the first."""
 
     id: str
     account_id: str
@@ -67,27 +72,29 @@ class Claim(NamedTuple):
 
 
 def send_due(stop: Event | None = None) -> Counter[str]:
-    """Sends what is due, until told to stop; how many were "sent", are tried "later", were "given up". Outside any
-    transaction."""
-    done, silences = Counter[str](), 0
+    """Sends the mails that are due, until `stop` is set. No transaction may be open.
+
+    Returns how many mails had each of the OUTCOMES.
+    """
+    outcomes, silences = Counter[str](), 0
     mailer = ports().mailer
     if mailer is None:
-        return done
+        return outcomes
     with mailer.sending() as send:
-        while silences < SILENCES and not (stop and stop.is_set()) and (claim := _claim()) is not None:
+        while silences < SILENCES_MAX and not (stop and stop.is_set()) and (claim := _claim()) is not None:
             outcome, silent = _attempt(claim, mailer.sender, send)
-            done[outcome] += 1
+            outcomes[outcome] += 1
             silences = silences + 1 if silent else 0
-    return done
+    return outcomes
 
 
 def _claim() -> Claim | None:
-    """Takes the mail that has waited longest; one that another process is just taking is passed over."""
+    """Claims the mail that has waited longest. Skips one that another process is claiming."""
     now = ports().clock.system_now()
     due = or_(Message.due_at.is_(None), Message.due_at <= now)
     order = Message.due_at.nulls_first(), Message.id
     query = select(Message).where(Message.delivery == "unsent", due).order_by(*order).limit(1)
-    with transaction() as session:  # SQLite has one writer; elsewhere the row is locked
+    with transaction() as session:  # SQLite has one writer; PostgreSQL locks the row
         message = session.scalars(query.with_for_update(skip_locked=True)).one_or_none()
         if message is None:
             return None
@@ -97,51 +104,57 @@ def _claim() -> Claim | None:
 
 
 def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
-    """What became of it, and whether the mail server was silent."""
+    """Tries to send one mail. Returns its outcome, and whether the mail server was silent."""
     try:
         mail, recipient = compose(claim.id, sender)
         db.session.rollback()
         send(mail, recipient)
     except Undelivered as fault:
         return _failed(claim, str(fault), fault.final), fault.silent
-    except Exception:  # one mail that cannot be made holds up no other
+    except Exception:  # a mail that cannot be composed must not hold up the others
         log.exception("mail %s could not be made", claim.id)
         db.session.rollback()
         return _failed(claim, "it could not be made", final=False), False
-    _settle(claim, delivery="sent", delivered_at=ports().clock.system_now(), due_at=None, fault=None)
+    _record(claim, delivery="sent", delivered_at=ports().clock.system_now(), due_at=None, fault=None)
     return "sent", False
 
 
 def _failed(claim: Claim, reason: str, final: bool) -> str:
+    """Gives a mail up, or schedules the next attempt. Returns the outcome."""
     now = ports().clock.system_now()
-    if final or now - claim.tried_at >= PATIENCE:
-        _settle(claim, delivery="given_up", due_at=None, fault=reason[:300])
-        told = (claim.id, claim.account_id, claim.attempts, reason)
-        log.error("mail %s of account %s was given up after %s attempts: %s", *told)
+    if final or now - claim.tried_at >= GIVE_UP_AFTER:
+        _record(claim, delivery="given_up", due_at=None, fault=reason[:300])
+        log.error(
+            "mail %s of account %s was given up after %s attempts: %s",
+            claim.id,
+            claim.account_id,
+            claim.attempts,
+            reason,
+        )
         return "given up"
-    _settle(claim, due_at=now + pause(claim.attempts), fault=reason[:300])
+    _record(claim, due_at=now + pause(claim.attempts), fault=reason[:300])
     log.warning("mail %s was not sent and is tried again: %s", claim.id, reason)
     return "later"
 
 
 def pause(attempts: int) -> timedelta:
-    """After so many failed attempts: a minute, doubling to four hours, give or take a fifth."""
-    return min(FIRST * 2 ** min(attempts - 1, 20), LONGEST) * SystemRandom().uniform(0.8, 1.2)
+    """The time until the next attempt: it doubles with each one, up to LONGEST_PAUSE, and varies by a fifth."""
+    return min(FIRST_PAUSE * 2 ** min(attempts - 1, 20), LONGEST_PAUSE) * SystemRandom().uniform(0.8, 1.2)
 
 
-def _settle(claim: Claim, **values: object) -> None:
-    """Writes what became of a mail. A failure counts only while the mail is still this claim's; sent is sent."""
-    which = [Message.id == claim.id]
+def _record(claim: Claim, **values: object) -> None:
+    """Writes the outcome of an attempt. A failure is written only if no later claim has taken the mail."""
+    conditions = [Message.id == claim.id]
     if values.get("delivery") != "sent":
-        which += [Message.attempts == claim.attempts, Message.delivery == "unsent"]
+        conditions += [Message.attempts == claim.attempts, Message.delivery == "unsent"]
     with transaction() as session:
-        session.execute(update(Message).where(*which).values(**values))
+        session.execute(update(Message).where(*conditions).values(**values))
 
 
 def compose(message_id: str, from_: str) -> tuple[EmailMessage, str]:
-    """The mail as it goes out, the same at each attempt, and its recipient's address as the server is told it.
+    """The mail to send, which is the same at each attempt, and the recipient's address for the mail server.
 
-    Raises Undelivered where a header would not be one line, or an address none.
+    Raises Undelivered if a header has a line break or an address is not valid.
     """
     message = db.session.get_one(Message, message_id)
     manager = db.session.get_one(Account, message.account_id).manager_email
@@ -150,9 +163,9 @@ def compose(message_id: str, from_: str) -> tuple[EmailMessage, str]:
     try:
         recipient = address(message.recipient)
         mail["From"], mail["To"], mail["Subject"] = sender, recipient, message.subject
-        answered = address(message.reply_to or manager)
-        if answered != recipient and answered.addr_spec.isascii():
-            mail["Reply-To"] = answered
+        reply_to = address(message.reply_to or manager)
+        if reply_to != recipient and reply_to.addr_spec.isascii():
+            mail["Reply-To"] = reply_to
         mail["Date"], mail["Message-ID"] = message.sent_at, f"<{message.id}@{sender.domain}>"
     except ValueError as fault:
         raise Undelivered(f"its headers cannot be written: {fault}", final=True) from None
@@ -169,8 +182,8 @@ def compose(message_id: str, from_: str) -> tuple[EmailMessage, str]:
 
 
 def address(text: str) -> Address:
-    """With its domain in ASCII, as any server takes it. Raises ValueError."""
+    """An address with its domain in ASCII, which every mail server accepts. Raises ValueError."""
     name, at, domain = text.rpartition("@")
-    if not at or not name or not domain or any(one.isspace() or not one.isprintable() for one in text):
+    if not at or not name or not domain or any(letter.isspace() or not letter.isprintable() for letter in text):
         raise ValueError("the address is not valid")
     return Address(username=name, domain=domain.encode("idna").decode())

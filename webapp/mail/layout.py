@@ -1,4 +1,4 @@
-"""The two layouts of a mail (templates/mail): text and HTML, from the same words."""
+"""Lays a mail out as text and as HTML, from the same words (templates/mail)."""
 
 from typing import NamedTuple
 
@@ -13,8 +13,11 @@ SUBJECT_LENGTH = 200
 
 
 class Mail(NamedTuple):
-    """`of` is what the title is about; `facts` are labels and values; `action` is a label and an absolute address;
-    `quoted` is what somebody wrote, line by line."""
+    """The words of a mail.
+
+    `of` is what the title is about, such as the name of a subscription. `facts` are labels and values. `action` is a
+    label and an absolute address. `quoted` is a text that somebody wrote, with its line breaks.
+    """
 
     title: str
     of: str
@@ -31,27 +34,33 @@ class Written(NamedTuple):
 
 
 def write(mail: Mail, name: str, footer: str) -> Written:
-    """To `name`, in the language of now. Names are kept on one line: none can add a line to the subject or the text."""
+    """Renders a mail to `name`, in the current language.
+
+    Each text is put on one line, so that a name with a line break cannot add a line to the subject or the body.
+    """
     mail = mail._replace(
-        title=_line(mail.title),
-        of=_line(mail.of),
-        paragraphs=[_line(paragraph) for paragraph in mail.paragraphs],
-        facts=[(label, _line(value)) for label, value in mail.facts],
+        title=_on_one_line(mail.title),
+        of=_on_one_line(mail.of),
+        paragraphs=[_on_one_line(paragraph) for paragraph in mail.paragraphs],
+        facts=[(label, _on_one_line(value)) for label, value in mail.facts],
     )
     subject = gettext("%(label)s: %(value)s", label=mail.title, value=mail.of)[:SUBJECT_LENGTH]
-    told = {"mail": mail, "subject": subject, "name": _line(name), "footer": _line(footer)}
-    return Written(subject, render_template("mail/layout.txt", **told), render_template("mail/layout.html", **told))
+    context = {"mail": mail, "subject": subject, "name": _on_one_line(name), "footer": _on_one_line(footer)}
+    body, html = render_template("mail/layout.txt", **context), render_template("mail/layout.html", **context)
+    return Written(subject, body, html)
 
 
 def footer(account: Account) -> str:
+    """Why the owner receives the mail."""
     return gettext(
         "You receive this mail as a service account owner of the organisation %(name)s.", name=account.legal_name
     )
 
 
-def _line(text: str) -> str:
+def _on_one_line(text: str) -> str:
     return " ".join(text.splitlines())
 
 
 def subscription_link(subscription: Subscription) -> tuple[str, str]:
+    """The `action` of a mail about a subscription."""
     return gettext("See the subscription"), public_url("subscriptions.page", subscription_id=subscription.id)

@@ -1,4 +1,7 @@
-"""The outbox: each mail is written once, in the transaction of the change that it tells of; `mails` has the words."""
+"""The outbox: writes each mail once, in the transaction of the change that it reports.
+
+The words are in `mail/messages/`. Each function returns rows for the caller to add. `now` is the account's time.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -11,7 +14,7 @@ from sqlalchemy import or_, select
 from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
-from ..domain.subscription import ChangeKind, attempt_day, projected_seats
+from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
 from ..models.accounts import Account, Owner
 from ..models.activity import Case
 from ..models.invoices import Invoice
@@ -27,7 +30,7 @@ from .messages import changes, contact, purchases, renewals, sign_in
 def _to_owners(
     subscription: Subscription, about: str, now: datetime, words: Callable[[], layout.Mail]
 ) -> list[Message]:
-    """The same mail to each owner of the account, each in the language that owner reads."""
+    """One mail to each owner of the account, in that owner's language. `about` identifies what the mail reports."""
     account, messages = subscription.account, []
     for owner in db.session.scalars(select(Owner).where(Owner.account_id == account.id)).all():
         with force_locale(owner.locale or account.document_locale):
@@ -44,47 +47,55 @@ def _to_owners(
     return messages
 
 
-def _told(subscription: Subscription, about: str) -> bool:
-    ours = select(Message.id).where(Message.account_id == subscription.account_id)  # by the index that there is
-    return db.session.scalars(ours.where(Message.about.startswith(f"{about}/")).limit(1)).first() is not None
+def _is_written(subscription: Subscription, about: str) -> bool:
+    """Whether a mail with this `about` was written to any owner."""
+    messages = select(Message.id).where(Message.account_id == subscription.account_id)  # uses the index
+    return db.session.scalars(messages.where(Message.about.startswith(f"{about}/")).limit(1)).first() is not None
 
 
 def before_renewals(subscription: Subscription, limit: int) -> list[tuple[datetime, int]]:
-    """When the owners were told of a renewal ahead, newest first, and how many days before; 0: that the card will have
-    expired by then."""
-    ours = select(Message.about, Message.sent_at).where(Message.account_id == subscription.account_id)
+    """The mails that announced a renewal, newest first: when each was written, and for how many days before it.
+
+    0 days stands for the mail that the card will have expired by then. A mail to several owners counts once.
+    """
+    messages = select(Message.about, Message.sent_at).where(Message.account_id == subscription.account_id)
     about = or_(*(Message.about.startswith(f"{what}/{subscription.id}/") for what in ("renewal", "card_expires")))
-    told = {}  # one mail, however many owners it went to
-    for row in db.session.execute(ours.where(about).order_by(Message.sent_at.desc()).limit(limit)):
+    announcements = {}
+    for row in db.session.execute(messages.where(about).order_by(Message.sent_at.desc()).limit(limit)):
         what, _subscription, ordinal, which, _owner = row.about.split("/")
-        told[what, ordinal, which] = (row.sent_at, int(which) if what == "renewal" else 0)
-    return list(told.values())
+        announcements[what, ordinal, which] = (row.sent_at, int(which) if what == "renewal" else 0)
+    return list(announcements.values())
 
 
 def before_renewal(subscription: Subscription, ahead: int, total: Money, now: datetime) -> list[Message]:
-    """What the owner is still to be told of the next automatic renewal, `ahead` days before, or later than that:
-    its amount, card and date, and, once for each card, that the card will have expired by then."""
+    """The mails before the next automatic renewal that are not written yet.
+
+    The notice of `ahead` days gives the amount, the card and the date. A warning, once for each card, says that the
+    card will have expired by then.
+    """
     facts, card = subscription.facts(), wallet.default_card(subscription.account_id)
     ordinal = facts.next_unpaid
     day, messages = facts.boundary(ordinal), []
     notice = f"renewal/{subscription.id}/{ordinal}/{ahead}"
-    if not _told(subscription, notice):
+    if not _is_written(subscription, notice):
         words = partial(renewals.renewal, subscription, projected_seats(facts), total, card, day)
         messages += _to_owners(subscription, notice, now, words)
     if card is not None and card.expired(day):
         warning = f"card_expires/{subscription.id}/{ordinal}/{card.id}"
-        if not _told(subscription, warning):
+        if not _is_written(subscription, warning):
             words = partial(renewals.card_expires, subscription, total, card, day)
             messages += _to_owners(subscription, warning, now, words)
     return messages
 
 
 def receipts(subscription: Subscription, invoice: Invoice, now: datetime) -> list[Message]:
+    """A payment was made: the receipt to the owners, and the invoice to the billing e-mails."""
     words = partial(purchases.receipt, subscription, invoice)
     return _with_document(subscription, invoice, now, _to_owners(subscription, f"receipt/{invoice.id}", now, words))
 
 
 def credited(subscription: Subscription, note: Invoice, now: datetime) -> list[Message]:
+    """A credit note was issued: a mail to the owners, and the credit note to the billing e-mails."""
     words = partial(purchases.credit_note, subscription, note)
     return _with_document(subscription, note, now, _to_owners(subscription, f"credited/{note.id}", now, words))
 
@@ -92,8 +103,11 @@ def credited(subscription: Subscription, note: Invoice, now: datetime) -> list[M
 def _with_document(
     subscription: Subscription, invoice: Invoice, now: datetime, messages: list[Message]
 ) -> list[Message]:
-    """The document goes to each billing e-mail once: with the owner's own mail, or in one of its own, in the
-    language of the document."""
+    """Sends the invoice or credit note to each billing e-mail once.
+
+    An owner whose address is a billing e-mail gets it with the owner's own mail. The other addresses get a mail of
+    their own, in the language of the document.
+    """
     account = subscription.account
     addresses = {address.casefold(): address for address in account.billing_emails}
     for message in messages:
@@ -119,36 +133,41 @@ def _with_document(
 
 
 def over_seats(subscription: Subscription, payment: Payment, seats: int, now: datetime) -> list[Message]:
-    """A renewal kept the confirmed seats although more users are active."""
+    """A subscription was renewed at the confirmed number of seats, although more users are active."""
     return _to_owners(subscription, f"over_seats/{payment.key}", now, partial(renewals.over_seats, subscription, seats))
 
 
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
-    """An automatic payment was refused: why, and when the next try is, if there is one."""
+    """An automatic payment was declined: why, and the next attempt, or until when the subscription can be renewed."""
     facts = subscription.facts()
-    after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
-    words = partial(renewals.refused, subscription, payment, attempt_day(after))
+    facts_after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
+    words = partial(renewals.refused, subscription, payment, attempt_day(facts_after), lapse_end(facts_after))
     return _to_owners(subscription, f"refused/{payment.key}", now, words)
 
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
-    """The bank asks who makes an automatic payment, and nobody sits before the page where it does."""
-    expires_at = payment.quote.expires_at.astimezone(now.tzinfo)
-    words = partial(renewals.confirm, subscription, payment, expires_at)
+    """The bank asks the owner to confirm an automatic payment (3-D Secure)."""
+    facts, expires_at = subscription.facts(), subscription.account.local(payment.quote.expires_at)
+    given_up = replace(facts, refused=facts.refused + 1, refused_on=expires_at.date())
+    words = partial(renewals.confirm, subscription, payment, expires_at, attempt_day(given_up))
     return _to_owners(subscription, f"confirm/{payment.key}", now, words)
 
 
 def not_made(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
-    """A payment whose outcome was unknown was not made."""
+    """A payment whose outcome was unknown turned out not to be made."""
     return _to_owners(subscription, f"not_made/{payment.key}", now, partial(purchases.not_made, subscription, payment))
 
 
 def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]:
+    """The subscription ended on `day`."""
     return _to_owners(subscription, f"ended/{subscription.id}", now, partial(renewals.ended, subscription, day))
 
 
 def change_requested(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
-    """`subscription` is as it was before the request: an open reduction is the one that this one replaces."""
+    """A reduction or cancellation was requested.
+
+    `subscription` is as it was before the request. A reduction that is open in it is replaced by this one.
+    """
     facts = subscription.facts()
     day, replaced = facts.boundary(change.effective_ordinal), facts.change(ChangeKind.REDUCTION)
     if change.seats is None:
@@ -162,7 +181,7 @@ def change_requested(subscription: Subscription, change: ChangeRow, now: datetim
 
 
 def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
-    """`subscription` is as it was before: with the request that is undone."""
+    """A reduction or cancellation was undone. `subscription` is as it was before: the request is still open in it."""
     facts = subscription.facts()
     reduction = change.kind == ChangeKind.REDUCTION
     seats = facts.last_paid_seats if reduction else projected_seats(facts)
@@ -175,7 +194,10 @@ def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) 
 def case(
     opened: Case, account: Account, subscription: Subscription | None, owner: SignedIn, subject: object, now: datetime
 ) -> Message:
-    """To the account manager, in the language of the account's documents; `subject` is a lazy string."""
+    """A case was opened: a mail to the account manager, in the language of the account's documents.
+
+    `subject` is a lazy string.
+    """
     with force_locale(account.document_locale):
         footer = gettext(
             "You receive this mail as the account manager of the organisation %(name)s.", name=account.legal_name
@@ -193,7 +215,10 @@ def case(
 
 
 def password_reset(owner: Owner | None, email: str, token: str, browser: str) -> Message | None:
-    """To the owner; to nobody the same words are written and thrown away."""
+    """The mail with the link that sets a new password.
+
+    Without an owner the mail is composed and discarded, so that an unknown e-mail takes as long as a known one.
+    """
     words = partial(sign_in.password_reset, email, token, browser)
     if owner is None:
         layout.write(words(), email, "")
@@ -202,6 +227,7 @@ def password_reset(owner: Owner | None, email: str, token: str, browser: str) ->
 
 
 def password_changed(owner: Owner, browser: str) -> Message:
+    """The owner's password was changed; `browser` is where, or ""."""
     return _to_owner(owner, "password_changed", partial(sign_in.password_changed, owner.email, browser))
 
 

@@ -3,6 +3,16 @@
 Importing this package registers every table.
 """
 
-from . import access, accounts, activity, drafts, invoices, mail, purchases, subscriptions
+from . import access, accounts, activity, drafts, invoices, mail, operation, purchases, subscriptions
 
-__all__ = ["access", "accounts", "activity", "drafts", "invoices", "mail", "purchases", "subscriptions"]
+__all__ = [
+    "access",
+    "accounts",
+    "activity",
+    "drafts",
+    "invoices",
+    "mail",
+    "operation",
+    "purchases",
+    "subscriptions",
+]

@@ -1,10 +1,14 @@
 """Issuers (sellers), accounts (customers) and the owners who sign in."""
 
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db import Model, new_id
-from ..domain.tax import Treatment, treatment
+from ..domain.tax import TaxTerms, tax_terms
 from .columns import Id
 
 
@@ -54,8 +58,19 @@ class Account(Model):
     issuer: Mapped[Issuer] = relationship(lazy="raise_on_sql")
 
     @property
-    def tax_treatment(self) -> Treatment:
-        return treatment(self.country, self.vat_number)
+    def tax_terms(self) -> TaxTerms:
+        return tax_terms(self.country, self.vat_number)
+
+    @property
+    def buyer(self) -> dict[str, Any]:
+        """What an invoice prints of the customer; frozen with the tax that is computed for it."""
+        names = ["legal_name", "street", "postal_code", "city", "country", "siren", "vat_number", "purchase_order"]
+        email = next(iter(self.billing_emails), None)
+        return {**{name: getattr(self, name) for name in names}, "email": email}
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment in the account's time zone."""
+        return moment.astimezone(ZoneInfo(self.zone))
 
 
 class Owner(Model):

@@ -1,9 +1,10 @@
 """Column types and constraints that several tables share."""
 
-from sqlalchemy import CheckConstraint, String
+from sqlalchemy import BigInteger, CheckConstraint, String
 
 Id = String(40)
 Currency = String(3)
+Cents = BigInteger
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:

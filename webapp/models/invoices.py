@@ -10,7 +10,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Model, new_id
-from .columns import Currency, Id, one_of
+from .columns import Cents, Currency, Id, one_of
 
 
 class InvoiceCounter(Model):
@@ -91,10 +91,10 @@ class Invoice(Model):
     order_key: Mapped[str | None] = mapped_column(Key, default=_key("purchase_order"))
     issued_on: Mapped[date]
     currency: Mapped[str] = mapped_column(Currency)
-    net: Mapped[int]
-    tax: Mapped[int]
-    total: Mapped[int]
-    credited: Mapped[int] = mapped_column(default=0, server_default="0")
+    net: Mapped[int] = mapped_column(Cents)
+    tax: Mapped[int] = mapped_column(Cents)
+    total: Mapped[int] = mapped_column(Cents)
+    credited: Mapped[int] = mapped_column(Cents, default=0, server_default="0")
     status: Mapped[str] = mapped_column(String(16), default=Status.PAID, server_default="paid")
     snapshot: Mapped[dict[str, Any]] = mapped_column(JSON)
 

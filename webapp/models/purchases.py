@@ -1,6 +1,7 @@
 """Cards, quotes, payments and refunds."""
 
 from datetime import date, datetime
+from typing import Any
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -8,9 +9,10 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from ..db import Instant, Model, new_id
 from ..domain.money import Money
 from ..domain.periods import boundary
-from ..domain.pricing import MAX_SEATS, Line
+from ..domain.pricing import Line
+from ..domain.seats import MAX_SEATS
 from ..domain.tax import Treatment
-from .columns import Currency, Id, one_of
+from .columns import Cents, Currency, Id, one_of
 from .subscriptions import Subscription
 
 
@@ -81,11 +83,12 @@ class Quote(Model):
     price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"))
     lines: Mapped[list[Line]] = mapped_column(JSON)
     currency: Mapped[str] = mapped_column(Currency)
-    net: Mapped[int]
-    tax: Mapped[int]
-    total: Mapped[int]
+    net: Mapped[int] = mapped_column(Cents)
+    tax: Mapped[int] = mapped_column(Cents)
+    total: Mapped[int] = mapped_column(Cents)
     tax_treatment: Mapped[str] = mapped_column(String(20))
     tax_rate: Mapped[int]
+    buyer: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # None: made before buyers were frozen
     card_id: Mapped[str | None] = mapped_column(ForeignKey("card.id", ondelete="SET NULL"))
     automatic: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(Instant)
@@ -140,7 +143,7 @@ class Payment(Model):
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     attempt: Mapped[int]
     state: Mapped[str] = mapped_column(String(10))
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(Currency)
     card_token: Mapped[str] = mapped_column(String(100))
     card_brand: Mapped[str] = mapped_column(String(20))
@@ -156,6 +159,11 @@ class Payment(Model):
     def automatic(self) -> bool:
         """Made by the sweep. It makes the first attempt at its quote; later attempts are the owner's."""
         return self.quote.automatic and self.attempt == 1
+
+    @property
+    def challenged(self) -> bool:
+        """The bank waits for the owner's confirmation (3-D Secure)."""
+        return self.state == "pending" and self.action_url is not None
 
 
 class Refund(Model):
@@ -181,9 +189,9 @@ class Refund(Model):
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     payment_key: Mapped[str] = mapped_column(ForeignKey("payment.key"), index=True)
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), index=True)
-    net: Mapped[int]
-    tax: Mapped[int]
-    total: Mapped[int]
+    net: Mapped[int] = mapped_column(Cents)
+    tax: Mapped[int] = mapped_column(Cents)
+    total: Mapped[int] = mapped_column(Cents)
     reason: Mapped[str] = mapped_column(String(300))
     state: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(Instant)

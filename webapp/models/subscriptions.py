@@ -2,13 +2,14 @@
 
 from datetime import date, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
-from ..domain.pricing import MAX_SEATS, Tier, parse_tiers
+from ..domain.money import CURRENCIES
+from ..domain.pricing import Tier, parse_tiers
+from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
 from .columns import Currency, Id, one_of
@@ -18,6 +19,7 @@ class PriceList(Model):
     """Never changed once a period or a quote refers to it. A new price is a new row."""
 
     __tablename__ = "price_list"
+    __table_args__ = (one_of("currency", *CURRENCIES),)
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     currency: Mapped[str] = mapped_column(Currency)
     rows: Mapped[list[list[int | None]]] = mapped_column("tiers", JSON)
@@ -82,8 +84,9 @@ class Subscription(Model):
             changes=tuple(row.change() for row in self.open_changes),
             ended_on=self.ended_on,
             refused=len(refused),
-            refused_on=refused[-1].astimezone(ZoneInfo(self.account.zone)).date() if refused else None,
+            refused_on=self.account.local(refused[-1]).date() if refused else None,
             payment_pending=bool(self.pending_payments),
+            challenge_open=any(row.challenged and row.automatic for row in self.pending_payments),
             active_users=self.active_users,
             active_users_as_of=self.active_users_as_of,
         )

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, doctor, provision
+from . import cli, doctor, provision, serving
 
 
 def register(app: Flask) -> None:
@@ -13,7 +13,7 @@ def register(app: Flask) -> None:
         cli.send_mail,
         cli.credit_note,
         cli.backup,
-        cli.serve,
+        serving.serve,
         doctor.doctor,
         provision.add_account_command,
         provision.add_owner_command,

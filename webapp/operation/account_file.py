@@ -16,12 +16,14 @@ from ..accounts import billing_information
 from ..config import LOCALES
 from ..db import Model, db, new_id
 from ..domain.periods import boundary, ordinal_on
-from ..domain.pricing import MAX_SEATS, parse_tiers
+from ..domain.pricing import parse_tiers
+from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Plan
 from ..models import accounts as models
 from ..models import subscriptions as subscription_models
 
 DEAREST = 1_000_000  # cents a seat and month
+MOST_PERIODS = 10_000  # paid elsewhere before; each becomes a row
 Read = TypeVar("Read", bound=BaseModel)
 
 
@@ -176,7 +178,7 @@ class Subscription(Part):
     reseller: str | None = None
     anchor: Annotated[date, PlainValidator(_past_day)]
     term_months: Annotated[int, _one_of((1, 12), "Write 1 or 12")]
-    periods_paid: int = Field(default=None, validate_default=True, ge=1, le=10_000)
+    periods_paid: int = Field(default=None, validate_default=True, ge=1, le=MOST_PERIODS)
     seats: Annotated[int, Field(ge=1, le=MAX_SEATS)]
     active_users: Annotated[int, Field(ge=0, le=MAX_SEATS)] = 0
     price_list: Prices

@@ -1,12 +1,10 @@
-"""The commands. A fault is one sentence, not a traceback."""
+"""The commands. An error is one sentence, not a traceback."""
 
 import logging
 import os
 import re
 import signal
-import socket
 import sqlite3
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -19,25 +17,18 @@ from flask import current_app
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
-from ..config import DEMO_EMAIL, DEMO_PASSWORD, PACKAGE
+from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from ..db import db
 from ..invoices import listing
 from ..mail import delivery
 from ..models.accounts import Owner
+from ..ports import ports
 from ..purchases import refunds
 from ..renewals import rollover, sweep
-from . import health, logs
+from . import health, jobs
+from .supervision import orphaned
 
 log = logging.getLogger(__name__)
-HOME = PACKAGE.parent  # from where the server's processes find the package
-STOPPING = 30  # seconds that requests in flight, and the subscription in hand, have to end when the server stops
-
-
-def check_database() -> None:
-    """Raises ClickException unless the database opens and stands at the newest migration."""
-    fault = health.database_fault()
-    if fault is not None:
-        raise click.ClickException(fault)
 
 
 @click.command("demo")
@@ -46,28 +37,28 @@ def demo() -> None:
     """Make the demo account, once."""
     from ..sandbox import scenarios
 
-    check_database()
+    health.check_database()
     if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
         db.session.rollback()
         scenarios.make("both", email=DEMO_EMAIL, password=DEMO_PASSWORD)
 
 
-@click.command("roll-over")
+@click.command(jobs.SWEEP)
 @click.option("--account", help="Only this account.")
 @click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
 @click.option("--threads", envvar="ROLL_OVER_THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
 @with_appcontext
 def roll_over(account: str | None, every: int | None, threads: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
-    with _until_stopped() as stop:
-        failed = _run(partial(_sweep, account, threads, stop, quiet=bool(every)), every, stop)
+    with _stop_event() as stop:
+        failed = _repeat(partial(_sweep_with_progress, account, threads, stop, every), every, stop)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
 @contextmanager
-def _until_stopped() -> Iterator[Event]:
-    """What is set when the process is told to end: the subscription in hand is finished, and no other begun."""
+def _stop_event() -> Iterator[Event]:
+    """An event that SIGTERM and SIGINT set. The current subscription is then finished, and no other is started."""
     stop = Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
@@ -77,61 +68,81 @@ def _until_stopped() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _run(once: Callable[[], int], every: int | None, stop: Event) -> int:
-    """Once, or again for as long as the caller lives: a database that is away for a while is tried the next time."""
+def _repeat(once: Callable[[], int], every: int | None, stop: Event) -> int:
+    """Calls `once`, or calls it every so many seconds until the parent process ends. Returns the last result.
+
+    If a repeated call fails, such as when the database is away, the next one tries again.
+    """
     if not every:
-        check_database()
+        health.check_database()
         return once()
-    caller, left = os.getppid(), 0
-    while not stop.is_set() and os.getppid() == caller:
+    over, result = orphaned(), 0
+    while not stop.is_set() and not over():
         try:
-            left = once()
+            result = once()
         except Exception:
             log.exception("this run broke off; the next one begins in %s s", every)
             db.session.remove()
-        stop.wait(every)
-    return left
+        _wait(every, stop, over)
+    return result
 
 
-def _sweep(account: str | None, threads: int, stop: Event, quiet: bool) -> int:
-    """One sweep, with a line that moves where it is watched and a summary; how many failed."""
-    total, done, since = sweep.count_to_check(account), rollover.Tally(), time.monotonic()
+def _wait(seconds: float, stop: Event, over: Callable[[], bool]) -> None:
+    """Waits until the time is over, the process is told to stop or its parent died."""
+    end = time.monotonic() + seconds
+    while not stop.is_set() and not over() and (left := end - time.monotonic()) > 0:
+        stop.wait(min(left, 1.0))
+
+
+def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: int | None) -> int:
+    """Runs one sweep, with a progress bar on a terminal and a summary. Returns how many subscriptions failed."""
+    quiet, started_at = bool(every), ports().clock.system_now()
+    total, done, began = sweep.count_to_check(account), rollover.Tally(), time.monotonic()
 
     def rate(_item: object) -> str:
-        return f"{done['seen'] / max(time.monotonic() - since, 0.001):,.0f}/s"
+        return f"{done['seen'] / max(time.monotonic() - began, 0.001):,.0f}/s"
 
-    shown = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
-    with click.progressbar(length=total, show_pos=True, item_show_func=rate, **shown) as bar:  # type: ignore[arg-type]
-        for tally in sweep.run(account, threads):
-            done.update(tally)
-            bar.update(tally["seen"], done)
+    options = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
+    with click.progressbar(length=total, show_pos=True, item_show_func=rate, **options) as bar:  # type: ignore[arg-type]
+        for outcomes in sweep.run(account, threads):
+            done.update(outcomes)
+            bar.update(outcomes["seen"], done)
             if stop.is_set():
                 break
-    told = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
+    summary = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if not quiet or done.total() > done["seen"]:
-        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - since:,.1f} s: {told}.")
+        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.")
+    else:
+        jobs.say_idle(jobs.SWEEP)
+    if account is None and not stop.is_set():
+        jobs.finished(jobs.SWEEP, every, started_at, done)
     return done["failed"]
 
 
-@click.command("send-mail")
+@click.command(jobs.SENDER)
 @click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
 @with_appcontext
 def send_mail(every: int | None) -> None:
     """Send the mails of the outbox that are due. Safe on several machines at once."""
     if not current_app.config["SMTP_URL"]:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
-    with _until_stopped() as stop:
-        waiting = _run(partial(_send, stop, quiet=bool(every)), every, stop)
+    with _stop_event() as stop:
+        waiting = _repeat(partial(_send_with_summary, stop, every), every, stop)
     if waiting:
         raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
 
 
-def _send(stop: Event, quiet: bool) -> int:
-    """One run, and a summary; how many mails were not sent."""
-    done = delivery.send_due(stop)
-    if not quiet or done:
-        click.echo(", ".join(f"{done[name]:,} {name}" for name in delivery.OUTCOMES if done[name]) or "nothing was due")
-    return done.total() - done["sent"]
+def _send_with_summary(stop: Event, every: int | None) -> int:
+    """Sends the mails that are due, and prints a summary. Returns how many were not sent."""
+    started_at = ports().clock.system_now()
+    outcomes = delivery.send_due(stop)
+    jobs.finished(jobs.SENDER, every, started_at, outcomes)
+    if every and not outcomes:
+        jobs.say_idle(jobs.SENDER)
+    else:
+        counts = (f"{outcomes[name]:,} {name}" for name in delivery.OUTCOMES if outcomes[name])
+        click.echo(", ".join(counts) or "nothing was due")
+    return outcomes.total() - outcomes["sent"]
 
 
 @click.command("credit-note")
@@ -142,7 +153,7 @@ def _send(stop: Event, quiet: bool) -> int:
 @with_appcontext
 def credit_note(number: str, account: str, net: str | None, reason: str) -> None:
     """Refund an invoice to the card that paid it, and issue the credit note."""
-    check_database()
+    health.check_database()
     if net is not None and not re.fullmatch(r"0*[1-9][0-9]{0,11}", net, re.ASCII):
         raise click.ClickException("--net is a whole number of cents, 1 or more.")
     try:
@@ -157,8 +168,8 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
             f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
-    shown = refunds.format_amount(note.total, note.currency)
-    click.echo(f"Credit note {note.number} of {shown} with tax for the invoice {number}.")
+    amount = refunds.format_amount(note.total, note.currency)
+    click.echo(f"Credit note {note.number} of {amount} with tax for the invoice {number}.")
 
 
 @click.command("backup")
@@ -177,74 +188,3 @@ def backup(file: str) -> None:
     os.fsync(descriptor)
     os.close(descriptor)
     click.echo(f"{file}: {os.path.getsize(file):,} bytes.")
-
-
-@click.command("serve")
-@click.option("--host", envvar="HOST", default="127.0.0.1", show_default=True)
-@click.option("--port", envvar="PORT", default=8000, show_default=True, type=click.IntRange(1, 65535))
-@click.option("--workers", envvar="WORKERS", default=2, show_default=True, type=click.IntRange(1, 64))
-@click.option("--threads", envvar="THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
-@click.option("--sweep-every", envvar="SWEEP_EVERY", default=30, show_default=True, type=click.IntRange(0))
-@with_appcontext
-def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) -> None:
-    """Serve the portal with Granian."""
-    from granian import Granian
-    from granian.constants import Interfaces
-    from granian.log import LogLevels
-
-    check_database()
-    _check_port(host, port)
-    os.environ.update(HOST=host, PORT=str(port))  # for the workers and the sweep, where options named them
-    server = Granian(
-        "webapp:create_app",
-        factory=True,
-        address=host,
-        port=port,
-        interface=Interfaces.WSGI,
-        workers=workers,
-        blocking_threads=threads,
-        log_level=LogLevels.warning,
-        log_dictconfig=logs.AS_OURS,
-        working_dir=HOME,
-        backpressure=max(64, threads * 16),
-        workers_kill_timeout=STOPPING,
-        respawn_failed_workers=True,
-    )
-    told = f"\nMy Qlik is at http://{host}:{port}\n"
-    if current_app.config["SANDBOX"]:
-        told += f"Sign in with {DEMO_EMAIL} and the password {DEMO_PASSWORD}\nThe sandbox panel is at http://{host}:{port}/sandbox"
-    server.on_startup(lambda: click.echo(told))
-    db.engine.dispose()
-    with _sweeping(sweep_every):
-        server.serve()
-
-
-@contextmanager
-def _sweeping(every: int) -> Iterator[None]:
-    """The sweep and the sender of mails beside the server, each in a process of its own: they delay no page."""
-    names = ["roll-over", *(["send-mail"] if current_app.config["SMTP_URL"] else [])] if every else []
-    commands = [[sys.executable, "-m", "flask", "--app", "webapp", name, "--every", str(every)] for name in names]
-    beside = [subprocess.Popen(command, cwd=HOME) for command in commands]  # noqa: S603  our own commands
-    try:
-        yield
-    finally:
-        for process in beside:
-            process.terminate()
-        for process in beside:
-            try:
-                process.wait(STOPPING)
-            except subprocess.TimeoutExpired:
-                process.kill()  # what it began is asked about, or sent, by the next
-                process.wait()
-
-
-def _check_port(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as fault:
-            raise click.ClickException(
-                f"{host}:{port} cannot be used ({fault.strerror}). Choose another PORT or HOST."
-            ) from None

@@ -1,7 +1,7 @@
-"""`flask doctor`: every setting and every outside part that is configured, each in one line.
+"""`flask doctor`: checks the settings and the configured outside services, and prints a line for each.
 
-A part of the portal adds its own to CHECKS: a name, and a function that answers None where all is well, else one
-sentence that names the setting and says what to do. It runs in the application's context and prints no secret.
+A check is a name and a function in CHECKS. The function returns None if all is well, else one sentence that names the
+setting and says what to do. It runs in the application context and must not return a secret.
 """
 
 from collections.abc import Callable
@@ -21,39 +21,46 @@ from ..db import db
 from ..models.accounts import Issuer
 from ..models.subscriptions import Subscription
 from ..ports import DirectoryUnavailable, Undelivered, ports
-from . import health
+from . import health, jobs
+
+SHORTEST_KEY = 32  # characters
 
 Check = Callable[[], str | None]
 
 
 def _secret_key() -> str | None:
-    if len(current_app.config["SECRET_KEY"]) >= 32:
+    if len(current_app.config["SECRET_KEY"]) >= SHORTEST_KEY:
         return None
-    return "SECRET_KEY is shorter than 32 characters: set it to what `openssl rand -hex 32` prints."
+    return f"SECRET_KEY is shorter than {SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints."
 
 
 def _debug() -> str | None:
-    return "FLASK_DEBUG is on: unset it, it shows the code to visitors." if _real() and current_app.debug else None
+    return (
+        "FLASK_DEBUG is on: unset it, it shows the code to visitors."
+        if _is_production() and current_app.debug
+        else None
+    )
 
 
 def _public_url() -> str | None:
     address = urlsplit(current_app.config["PUBLIC_URL"])
-    if _real() and address.scheme != "https":
+    if _is_production() and address.scheme != "https":
         return f"PUBLIC_URL ({address.geturl()}) does not begin with https: set it to the address that owners type."
     return None
 
 
 def _trusted_hosts() -> str | None:
-    trusted, named = current_app.config["TRUSTED_HOSTS"], urlsplit(current_app.config["PUBLIC_URL"]).netloc
+    trusted, host = current_app.config["TRUSTED_HOSTS"], urlsplit(current_app.config["PUBLIC_URL"]).netloc
     if trusted is None:
-        return f"TRUSTED_HOSTS is not set, so any host name is answered to: set it to {named}."
-    if not host_is_trusted(named, trusted):
-        return f"TRUSTED_HOSTS ({' '.join(trusted)}) does not name {named}, the host of PUBLIC_URL: add it."
+        return f"TRUSTED_HOSTS is not set, so any host name is answered to: set it to {host}."
+    if not host_is_trusted(host, trusted):
+        return f"TRUSTED_HOSTS ({' '.join(trusted)}) does not name {host}, the host of PUBLIC_URL: add it."
     return None
 
 
 def _server() -> str | None:
-    from .cli import roll_over, serve
+    from .cli import roll_over
+    from .serving import serve
 
     try:
         for command in (serve, roll_over):
@@ -64,9 +71,9 @@ def _server() -> str | None:
 
 
 def _catalogues() -> str | None:
-    for words in (config.PACKAGE / "translations").glob("*/LC_MESSAGES/messages.po"):
-        if not words.with_suffix(".mo").exists():
-            return f"The {words.parts[-3]} sentences are not compiled. Run: pybabel compile -d webapp/translations"
+    for catalogue in (config.PACKAGE / "translations").glob("*/LC_MESSAGES/messages.po"):
+        if not catalogue.with_suffix(".mo").exists():
+            return f"The {catalogue.parts[-3]} sentences are not compiled. Run: pybabel compile -d webapp/translations"
     return None
 
 
@@ -90,9 +97,9 @@ def _accessibility() -> str | None:
 
 
 def _issuers() -> str | None:
-    """French invoices name their seller in full (Code de commerce, art. R123-237 and R123-238)."""
+    """The particulars of the seller that a French invoice must show (Code de commerce, art. R123-237 and R123-238)."""
     if health.database_fault():
-        return None  # which is told by itself
+        return None  # the check of the database reports it
     for issuer in db.session.scalars(select(Issuer).order_by(Issuer.id)):
         if not (siren.is_valid(issuer.siren) and vat.is_valid(issuer.vat_number)):
             return f"The issuer {issuer.id} has no valid SIREN or VAT number: correct the table issuer."
@@ -101,7 +108,25 @@ def _issuers() -> str | None:
     return None
 
 
-# Outside parts, each asked once for what it is used for
+def _late(job: str) -> str | None:
+    ago = None if health.database_fault() else jobs.late(job)
+    if ago is None:
+        return None
+    minutes = int(ago.total_seconds() // 60)
+    return f"The job {job} last ended {minutes:,} minutes ago: read its lines in the log, and start it again."
+
+
+def _sweep() -> str | None:
+    return _late(jobs.SWEEP)
+
+
+def _sender() -> str | None:
+    return _late(jobs.SENDER) if ports().mailer is not None else None
+
+
+# Outside services, each called once as the portal uses it
+
+
 def _gateway() -> str | None:
     return ports().gateway.fault()
 
@@ -117,17 +142,17 @@ def _mail() -> str | None:
 
 
 def _provider() -> str | None:
-    if not provider.offered():
+    if not provider.is_configured():
         return None
     try:
-        provider.described()
-    except provider.Refused as fault:
-        return f"OIDC_ISSUER ({current_app.config['OIDC_ISSUER']}) does not describe itself ({fault.why}): check it."
+        provider.check_description()
+    except provider.SignInRefused as fault:
+        return f"OIDC_ISSUER ({current_app.config['OIDC_ISSUER']}) does not describe itself ({fault.reason}): check it."
     return None
 
 
 def _directory() -> str | None:
-    if health.database_fault() or not _real():
+    if health.database_fault() or not _is_production():
         return None
     tenant = db.session.scalars(select(Subscription.tenant).order_by(Subscription.id).limit(1)).one_or_none()
     db.session.rollback()
@@ -139,7 +164,7 @@ def _directory() -> str | None:
     return None
 
 
-def _real() -> bool:
+def _is_production() -> bool:
     return not current_app.config["SANDBOX"]
 
 
@@ -155,6 +180,8 @@ CHECKS: list[tuple[str, Check]] = [
     ("tenant's users", _tenant),
     ("accessibility", _accessibility),
     ("issuers", _issuers),
+    ("sweep", _sweep),
+    ("sender of mails", _sender),
     ("payment gateway", _gateway),
     ("mail server", _mail),
     ("sign-in provider", _provider),
@@ -166,13 +193,14 @@ CHECKS: list[tuple[str, Check]] = [
 @with_appcontext
 def doctor() -> None:
     """Check every setting and every outside part: a line each; the status is 1 if one is at fault."""
-    faults = 0
+    fault_count = 0
     for name, check in CHECKS:
         try:
-            said = check()
-        except Exception as fault:  # a check that breaks is a finding, too; what it says may hold a secret
-            said = f"This could not be checked ({type(fault).__name__})."
-        faults += said is not None
-        click.echo(f"{'ok' if said is None else 'FAULT':<6}{name:<18}{said or ''}".rstrip())
-    if faults:
+            sentence = check()
+        except Exception as fault:  # counts as a fault; its message may contain a secret
+            sentence = f"This could not be checked ({type(fault).__name__})."
+        if sentence is not None:
+            fault_count += 1
+        click.echo(f"{'ok' if sentence is None else 'FAULT':<6}{name:<18}{sentence or ''}".rstrip())
+    if fault_count:
         raise SystemExit(1)

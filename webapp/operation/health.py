@@ -1,16 +1,24 @@
-"""What probes ask: /healthz, whether the process lives; /readyz, whether its database answers and is migrated."""
+"""What probes ask: /healthz, whether the process lives; /readyz, whether its database takes requests."""
 
+import errno
+import shutil
+import sqlite3
 from functools import cache
+from pathlib import Path
 
+import click
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..config import PACKAGE
+from ..database_faults import UNREACHABLE, temporary_fault
 from ..db import db
 
 PATHS = frozenset({"/healthz", "/readyz"})
+LEAST_FREE = 4 * 1024 * 1024  # bytes of the disk that SQLite's file is on
+PROBE_MILLISECONDS = 1000  # that a probe waits for the write lock
 
 
 @cache
@@ -19,22 +27,57 @@ def newest_migration() -> str | None:
 
 
 def database_fault() -> str | None:
-    """Why the database cannot serve, and what to do; None where it answers and stands at the newest migration."""
+    """Why the database cannot be used, and what to do; None if it answers and is at the newest migration."""
     shown = db.engine.url.render_as_string(hide_password=True)
     try:
         with db.engine.connect() as connection:
-            found = MigrationContext.configure(connection).get_current_revision()
+            revision = MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as fault:
         reason = str(getattr(fault, "orig", fault)).strip().splitlines()[0]
         return f"The database {shown} cannot be opened ({reason}). Check DATABASE_URL."
-    if found != newest_migration():
+    if revision != newest_migration():
         return f"The database {shown} is not migrated. Run: flask --app webapp db upgrade"
     return None
 
 
+def check_database() -> None:
+    """Raises ClickException unless the database opens and stands at the newest migration."""
+    fault = database_fault()
+    if fault is not None:
+        raise click.ClickException(fault)
+
+
+def not_ready() -> str | None:
+    """Why requests would fail, in a word or two that name no secret."""
+    try:
+        with db.engine.connect() as connection:
+            revision = MigrationContext.configure(connection).get_current_revision()
+        if db.engine.dialect.name == "sqlite":
+            _try_to_write()
+    except (SQLAlchemyError, sqlite3.Error, OSError) as fault:
+        return temporary_fault(fault) or UNREACHABLE
+    return None if revision == newest_migration() else "not migrated"
+
+
+def _try_to_write() -> None:
+    """Takes SQLite's write lock and a page of its file, and gives both back."""
+    if shutil.disk_usage(Path(db.engine.url.database or ".").parent).free < LEAST_FREE:
+        raise OSError(errno.ENOSPC, "disk full")
+    pooled = db.engine.raw_connection()
+    try:
+        pooled.execute(f"PRAGMA busy_timeout={PROBE_MILLISECONDS}")
+        pooled.execute("BEGIN IMMEDIATE")
+        pooled.execute("CREATE TABLE room (n)")
+    finally:
+        pooled.rollback()
+        pooled.invalidate()  # with its shorter patience
+        pooled.close()
+
+
 def answer() -> Response | None:
-    """Before anything else of a request: no session, no cookie, and whatever host name a probe calls."""
+    """Answers a probe before all other hooks: without a session or a cookie, and for any host name."""
     if request.path not in PATHS or request.method not in ("GET", "HEAD"):
         return None
-    fine = request.path == "/healthz" or database_fault() is None
-    return Response("ok\n" if fine else "not ready\n", 200 if fine else 503, content_type="text/plain; charset=utf-8")
+    why = not_ready() if request.path == "/readyz" else None
+    body, status = ("ok\n", 200) if why is None else (f"not ready: {why}\n", 503)
+    return Response(body, status, content_type="text/plain; charset=utf-8")

@@ -1,7 +1,7 @@
-"""One line on standard error for each request and event: JSON for machines, or for people to read.
+"""The log: one line on standard error for each request and event, as JSON or as text.
 
-Nothing personal is told. A request is its endpoint and no address; what an exception quotes, e-mail addresses,
-credentials in addresses and numbers as long as a card's are masked wherever they come from.
+It contains nothing personal. A request is logged by its endpoint, without its address. E-mail addresses, credentials
+in addresses, numbers as long as a card's, and values that an exception quotes are masked.
 """
 
 import json
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 MASK = "…"
 PERSONAL = re.compile(r"[^\s@\"'<>(,=]+@[^\s@\"'<>),]+|(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])")
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
-# The server's own lines, which would have a form of their own.
+# Granian's loggers, which would format their lines in another way.
 AS_OURS: dict[str, Any] = {
     "handlers": {},
     "loggers": {"_granian": {"propagate": True}, "granian.access": {"propagate": True}},
@@ -35,28 +35,28 @@ def masked(text: str) -> str:
 
 
 def causes(fault: BaseException | None) -> list[str]:
-    """An exception and its causes: type, what it says in one line, and the places it came through. No value."""
-    told = []
+    """An exception and its causes: the type, the message in one line, and the call stack of each. Values are masked."""
+    lines = []
     while fault is not None:
-        said = re.sub(r"'[^']*'", MASK, (str(fault).splitlines() or [""])[0])
+        message = re.sub(r"'[^']*'", MASK, (str(fault).splitlines() or [""])[0])
         places = [(frame.f_code, line) for frame, line in walk_tb(fault.__traceback__)]
-        way = " > ".join(f"{Path(code.co_filename).name}:{line} {code.co_name}" for code, line in places)
-        told.append(f"{type(fault).__qualname__}: {masked(said)} [{way}]")
+        stack = " > ".join(f"{Path(code.co_filename).name}:{line} {code.co_name}" for code, line in places)
+        lines.append(f"{type(fault).__qualname__}: {masked(message)} [{stack}]")
         fault = fault.__cause__ or (None if fault.__suppress_context__ else fault.__context__)
-    return told
+    return lines
 
 
-def _told(record: logging.LogRecord) -> dict[str, Any]:
-    """What there is to tell beside the words."""
-    known = {"request_id": g.request_id} if has_app_context() and "request_id" in g else {}
-    return known | getattr(record, "told", {})
+def _details(record: logging.LogRecord) -> dict[str, Any]:
+    """The fields of a line beside its message."""
+    request_fields = {"request_id": g.request_id} if has_app_context() and "request_id" in g else {}
+    return request_fields | getattr(record, "details", {})
 
 
 class Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
         line: dict[str, Any] = {"at": at, "level": record.levelname.lower(), "logger": record.name}
-        line |= {"event": masked(record.getMessage()), **_told(record)}
+        line |= {"event": masked(record.getMessage()), **_details(record)}
         if record.exc_info:
             line["fault"] = causes(record.exc_info[1])
         return json.dumps(line, ensure_ascii=False, default=str)
@@ -65,24 +65,24 @@ class Json(logging.Formatter):
 class Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         lines = masked(super().format(record)).splitlines()
-        lines[0] += "".join(f" {name}={value}" for name, value in _told(record).items())
+        lines[0] += "".join(f" {name}={value}" for name, value in _details(record).items())
         return "\n".join(lines)
 
 
 class StandardError(logging.StreamHandler[TextIO]):
-    """Whatever standard error is by then."""
+    """Writes to the current sys.stderr, which tests replace."""
 
     @property
     def stream(self) -> TextIO:
         return sys.stderr
 
     @stream.setter
-    def stream(self, _given: TextIO) -> None:
-        """It is looked up each time."""
+    def stream(self, _stream: TextIO) -> None:
+        """Ignored: the getter reads sys.stderr each time."""
 
 
 def init(app: Flask) -> None:
-    """Call it before any other hook is registered: what it notes is the whole request."""
+    """Sets the log up. Call it before other hooks are registered, so that it measures the whole request."""
     handler, root = StandardError(), logging.getLogger()
     readable = Readable("%(asctime)s %(levelname)s %(name)s %(message)s", "%H:%M:%S")
     handler.setFormatter(Json() if app.config["LOG_FORMAT"] == "json" else readable)
@@ -93,23 +93,23 @@ def init(app: Flask) -> None:
 
 
 def _begin() -> None:
-    """The request gets a name that the customer can quote: the proxy's, where one is trusted to give it."""
+    """Gives the request an id, which an owner can quote. A trusted proxy may give it in REQUEST_ID_HEADER."""
     header = current_app.config["REQUEST_ID_HEADER"]
-    given = request.headers.get(header, "") if header else ""
-    g.request_id, g.began = given if WELL_FORMED.fullmatch(given) else new_id(), perf_counter()
+    proxy_id = request.headers.get(header, "") if header else ""
+    g.request_id, g.began = proxy_id if WELL_FORMED.fullmatch(proxy_id) else new_id(), perf_counter()
 
 
 def _end(response: Response) -> Response:
     if "began" in g:
-        if request.endpoint != "static" or response.status_code >= 400:  # nobody quotes a style sheet
+        if request.endpoint != "static" or response.status_code >= 400:  # nobody asks about a style sheet
             response.headers["X-Request-ID"] = g.request_id
-        told = {
+        details = {
             "method": request.method,
             "endpoint": request.endpoint,
             "status": response.status_code,
             "ms": round((perf_counter() - g.began) * 1000, 1),
         }
         if g.get("owner"):
-            told["account"] = g.owner.account_id
-        log.log(logging.DEBUG if request.path in health.PATHS else logging.INFO, "request", extra={"told": told})
+            details["account"] = g.owner.account_id
+        log.log(logging.DEBUG if request.path in health.PATHS else logging.INFO, "request", extra={"details": details})
     return response

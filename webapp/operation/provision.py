@@ -12,7 +12,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from flask_babel import force_locale
 
-from ..access.passwords import fault as password_fault
+from ..access.passwords import find_problem as password_fault
 from ..access.sign_in import hasher
 from ..db import new_id, transaction
 from ..models.accounts import Account

@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import insert
 
 from .. import urls
 from ..db import db, transaction
@@ -18,7 +18,7 @@ from ..domain.subscription import Due, Facts, due, notice_days, projected_seats
 from ..mail import outbox
 from ..models.accounts import Account
 from ..models.mail import Message
-from ..models.purchases import Payment, Quote
+from ..models.purchases import Payment
 from ..models.subscriptions import PeriodRow, Quiet, Subscription
 from ..ports import ActiveUsers, OutcomeUnknown, ports
 from ..purchases import payments, quotes, wallet
@@ -176,7 +176,7 @@ def _reconcile(key: SubscriptionKey, quote_id: str) -> str:
     if payment.state != "pending":
         return _outcome(payment)
     waited = payments.waiting_time(payment, loading.load(*key).account)
-    if waited >= payments.LONG_PENDING:
+    if waited >= payments.LONG_PENDING and not payment.challenged:
         log.error("payment %s has been pending for %s: look it up at the gateway", payment.key, waited)
     return "silent" if silent else "waiting"
 
@@ -197,13 +197,9 @@ def next_event(account_id: str) -> datetime | None:
     subscriptions = loading.load_all(account_id)
     days = [day for subscription in subscriptions for day in _event_days(subscription.facts(), now.date())]
     midnights = [datetime.combine(day, time(), ZoneInfo(account.zone)) for day in days if day > now.date()]
-    expiries = db.session.scalars(
-        select(Quote.expires_at)
-        .join(Payment, Payment.quote_id == Quote.id)
-        .join(Subscription, Subscription.id == Quote.subscription_id)
-        .where(Subscription.account_id == account_id, Payment.state == "pending", Quote.expires_at > now)
-    ).all()
-    return min([*midnights, *expiries], default=None)
+    pending = [payment for subscription in subscriptions for payment in subscription.pending_payments]
+    moments = [moment for payment in pending for moment in payments.moments_to_ask(payment) if moment > now]
+    return min([*midnights, *moments], default=None)
 
 
 def next_due_day(facts: Facts, today: date) -> date | None:

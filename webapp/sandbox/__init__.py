@@ -1,13 +1,13 @@
-"""A world to try the portal in: a payment gateway, a tenant directory and a clock that testers command.
+"""The sandbox: a simulated payment gateway, tenant directory and clock, which testers control.
 
-Everything here is real code behind the same ports as production's adapters, in tables of its own (`sandbox_…`).
+They implement the same ports as the real adapters and have tables of their own (`sandbox_…`).
 """
 
 from flask import Flask
 from flask_wtf.csrf import CSRFProtect
 
 from ..ports import Ports
-from . import gateway_pages, panel, tenant_pages
+from . import contract, gateway_pages, tenant_pages
 from .clock import SandboxClock
 from .gateway import SandboxGateway
 from .tenant import SandboxDirectory
@@ -19,7 +19,7 @@ def adapters(app: Flask) -> Ports:
 
 
 def register(app: Flask, csrf: CSRFProtect) -> None:
-    """The routes of the sandbox; testers' programs have no session, so these need no CSRF token."""
-    for pages in (gateway_pages, tenant_pages, panel):
+    """Registers the sandbox's routes. They need no CSRF token, because testers' programs have no session."""
+    for pages in (gateway_pages, tenant_pages, contract):
         csrf.exempt(pages.blueprint)
         app.register_blueprint(pages.blueprint)

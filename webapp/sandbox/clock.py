@@ -1,11 +1,11 @@
-"""The clock of each sandbox account: it starts where its scenario says, ticks, and is moved forward by testers."""
+"""The clock of each sandbox account. It starts at the scenario's time, runs, and can be moved forward."""
 
 from datetime import date, datetime
 
 from sqlalchemy import func, select
 
-from ..adapters.clock import EASTERNMOST, at_place, machine_now
-from ..db import db
+from ..adapters.clock import EASTERNMOST, in_zone, machine_now
+from ..db import db, transaction
 from ..models.accounts import Account
 from .tables import SandboxAccount
 
@@ -16,7 +16,7 @@ class SandboxClock:
 
     def now(self, account: Account) -> datetime:
         setting = db.session.get_one(SandboxAccount, account.id)
-        return at_place(setting.set_to + (machine_now() - setting.set_at), account.zone)
+        return in_zone(setting.set_to + (machine_now() - setting.set_at), account.zone)
 
     def latest_day(self, account_id: str | None) -> date:
         query = select(func.max(SandboxAccount.set_to), func.min(SandboxAccount.set_at))
@@ -25,3 +25,11 @@ class SandboxClock:
         ).one()
         now = machine_now()
         return ((set_to or now) + (now - (set_at or now)) + EASTERNMOST).date()
+
+
+def set_clock(account_id: str, to: datetime) -> None:
+    """Moves an account's clock to an instant. If the clock is already later, it stays."""
+    with transaction() as session:
+        setting, machine_time = session.get_one(SandboxAccount, account_id, with_for_update=True), machine_now()
+        setting.set_to = max(to, setting.set_to + (machine_time - setting.set_at))
+        setting.set_at = machine_time

@@ -1,4 +1,4 @@
-"""The sandbox's payment gateway: it keeps its own ledger, and can be told to fail in the ways that real ones do."""
+"""The sandbox's payment gateway. It has a ledger of its own, and fails on request as real gateways do."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from ..models.subscriptions import Subscription
 from ..ports import ActionRequired, Cancelled, Captured, CardSetup, Declined, NewCard, Outcome, OutcomeUnknown, Refunded
 from .tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxRefund, SandboxSetup
 
-TEST_CARDS = {  # number: how it behaves, and its brand
+TEST_CARDS = {  # by number: the behaviour and the brand
     "4242424242424242": ("accepted", "Visa"),
     "5555555555554444": ("accepted", "Mastercard"),
     "4000000000000002": ("refused_at_entry", "Visa"),
@@ -22,14 +22,22 @@ TEST_CARDS = {  # number: how it behaves, and its brand
     "4000000000009995": ("insufficient_funds", "Visa"),
     "4000002760003184": ("challenge", "Visa"),
 }
-FAULTS = ("decline", "challenge", "timeout", "timeout_after_charge", "error", "down")  # "down": until told otherwise
+FAULTS = (
+    "decline",
+    "challenge",
+    "timeout",
+    "timeout_after_charge",
+    "error",
+    "down",
+)  # "down" lasts until testers change it; the others happen once
 
 
 @contextmanager
 def gateway_transaction(about: str) -> Iterator[Session]:
-    """The gateway's own connection: what it commits stands, whatever becomes of the portal's transaction.
+    """A transaction on a connection of the gateway's own, which does not depend on the portal's transaction.
 
-    Those about the same payment, or visit to the card page, come one after another: there may be no row to lock yet.
+    Transactions with the same `about` (a payment's key, a visit to the card page) run one after another. An advisory
+    lock sees to that, because there may be no row to lock yet.
     """
     with Session(db.engine) as session:
         session.connection(execution_options={"immediate": True})
@@ -44,7 +52,7 @@ class SandboxGateway:
         self.origin = origin
 
     def _page(self, path: str, return_url: str) -> str:
-        """A page of the gateway's: at its own origin, or, where none is configured, beside the portal."""
+        """The address of a gateway page: at GATEWAY_ORIGIN if it is set, else at the portal's origin."""
         portal = urlsplit(return_url)
         return f"{self.origin or f'{portal.scheme}://{portal.netloc}'}/sandbox/gateway/{path}"
 
@@ -67,12 +75,12 @@ class SandboxGateway:
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
         with gateway_transaction(key) as session:
-            _check_up(session, key)
+            _raise_if_down(session, key)
             charge = session.get(SandboxCharge, key)
             fault = None
             if charge is None:
                 card = session.get_one(SandboxCard, card_token)
-                fault = _next_fault(session, card.customer)
+                fault = _take_next_fault(session, card.customer)
                 if fault in ("timeout", "error"):
                     session.commit()
                     raise OutcomeUnknown(fault)
@@ -83,7 +91,7 @@ class SandboxGateway:
                     amount=money.amount,
                     currency=money.currency,
                     return_url=return_url,
-                    **_verdict(fault, card.behaviour),
+                    **_outcome_columns(fault, card.behaviour),
                 )
                 session.add(charge)
             outcome = self._outcome(charge)
@@ -93,13 +101,13 @@ class SandboxGateway:
 
     def find(self, key: str) -> Outcome | None:
         with Session(db.engine) as session:
-            _check_up(session, key)
+            _raise_if_down(session, key)
             charge = session.get(SandboxCharge, key)
             return self._outcome(charge) if charge else None
 
     def cancel(self, key: str) -> Outcome:
         with gateway_transaction(key) as session:
-            _check_up(session, key)
+            _raise_if_down(session, key)
             charge = session.get(SandboxCharge, key)
             if charge is None:
                 charge = SandboxCharge(
@@ -118,15 +126,17 @@ class SandboxGateway:
 
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         with gateway_transaction(payment_key) as session:
-            _check_up(session, payment_key)
+            _raise_if_down(session, payment_key)
             charge = session.get_one(SandboxCharge, payment_key)
             refund, fault = session.get(SandboxRefund, key), None
             if refund is None:
-                fault = _next_fault(session, charge.customer, but="challenge")
+                fault = _take_next_fault(session, charge.customer, ignored="challenge")
                 if fault in ("timeout", "error"):
                     session.commit()
                     raise OutcomeUnknown(fault)
-                possible = charge.state == "captured" and money.amount <= charge.amount - _refunded(session, charge.key)
+                possible = charge.state == "captured" and money.amount <= charge.amount - _refunded_cents(
+                    session, charge.key
+                )
                 refund = SandboxRefund(
                     key=key,
                     charge_key=charge.key,
@@ -159,33 +169,34 @@ def card_details(card: SandboxCard) -> NewCard:
     return NewCard(card.token, card.brand, card.last4, card.exp_year, card.exp_month, card.holder)
 
 
-def _refunded(session: Session, charge_key: str) -> int:
-    """Cents that went back of a charge."""
-    made = select(func.sum(SandboxRefund.amount)).where(SandboxRefund.state == "made")
-    return session.scalars(made.where(SandboxRefund.charge_key == charge_key)).one() or 0
+def _refunded_cents(session: Session, charge_key: str) -> int:
+    """The cents of a charge that were refunded so far."""
+    refunded = select(func.sum(SandboxRefund.amount)).where(SandboxRefund.state == "made")
+    return session.scalars(refunded.where(SandboxRefund.charge_key == charge_key)).one() or 0
 
 
-def _next_fault(session: Session, customer: str, but: str | None = None) -> str | None:
-    """What testers asked the next charge or refund of this customer to do; asked once, done once. `but`: not this."""
+def _take_next_fault(session: Session, customer: str, ignored: str | None = None) -> str | None:
+    """The fault that testers set for this customer's next charge or refund. It is cleared, unless it is `ignored`."""
     account = session.get(SandboxAccount, customer, with_for_update=True)
-    if account is None or account.next_charge == but:
+    if account is None or account.next_charge == ignored:
         return None
     fault, account.next_charge = account.next_charge, None
     return fault
 
 
-def _check_up(session: Session, key: str) -> None:
-    """Testers may have switched the gateway off for the account that this key is of."""
-    fault = (
+def _raise_if_down(session: Session, key: str) -> None:
+    """Raises OutcomeUnknown if testers switched the gateway off for the account of this payment."""
+    next_fault = (
         select(SandboxAccount.next_charge)
         .join(Subscription, Subscription.account_id == SandboxAccount.account_id)
         .join(Payment, Payment.subscription_id == Subscription.id)
     )
-    if session.scalars(fault.where(Payment.key == key)).one_or_none() == "down":
+    if session.scalars(next_fault.where(Payment.key == key)).one_or_none() == "down":
         raise OutcomeUnknown("down")
 
 
-def _verdict(fault: str | None, behaviour: str) -> dict[str, str]:
+def _outcome_columns(fault: str | None, behaviour: str) -> dict[str, str]:
+    """The columns of a new charge that say what becomes of it."""
     if fault == "decline" or behaviour == "detached":
         return {"state": "declined", "code": "card_declined"}
     if fault == "challenge" or behaviour == "challenge":

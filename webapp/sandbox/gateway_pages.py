@@ -1,4 +1,4 @@
-"""The gateway's own pages: where a card is entered, and the bank's 3-D Secure. The portal never sees a card number."""
+"""The gateway's pages: the card page and the bank's 3-D Secure page. The portal never sees a card number."""
 
 import re
 from datetime import date
@@ -23,14 +23,14 @@ from .tables import SandboxCard, SandboxCharge, SandboxSetup
 blueprint = Blueprint("sandbox_gateway", __name__, url_prefix="/sandbox/gateway")
 
 
-def _a_name(_form: FlaskForm, field: Field) -> None:
-    """No digit of any script, so that no card number is kept as a name."""
+def _check_name(_form: FlaskForm, field: Field) -> None:
+    """Refuses digits of any script, so that nobody stores a card number as a name."""
     name = field.data or ""
     if not name.isprintable() or any(letter.isnumeric() or letter in "<>" for letter in name):
         raise StopValidation(gettext("Enter the name as it is on the card, without digits."))
 
 
-def _test_number(_form: FlaskForm, field: Field) -> None:
+def _check_number(_form: FlaskForm, field: Field) -> None:
     field.data = re.sub(r"[ \-]", "", field.data or "")
     if field.data not in TEST_CARDS:
         raise StopValidation(gettext("This is not a test card number: the sandbox accepts only those listed below."))
@@ -38,11 +38,11 @@ def _test_number(_form: FlaskForm, field: Field) -> None:
         raise StopValidation(gettext("The bank refused this card. Use another one."))
 
 
-def _expiry(form: "CardForm", field: Field) -> None:
-    found = re.fullmatch(r"(0[1-9]|1[0-2]) ?/ ?([0-9]{2})", (field.data or "").strip(), re.ASCII)
-    if not found:
+def _check_expiry(form: "CardForm", field: Field) -> None:
+    match = re.fullmatch(r"(0[1-9]|1[0-2]) ?/ ?([0-9]{2})", (field.data or "").strip(), re.ASCII)
+    if not match:
         raise StopValidation(gettext("Enter the month and the year as on the card, for example 09/29."))
-    form.expires = (2000 + int(found[2]), int(found[1]))
+    form.expires = (2000 + int(match[2]), int(match[1]))
     today: date = machine_now().date()
     if form.expires < (today.year, today.month):
         raise StopValidation(gettext("This card has expired. Use another one."))
@@ -50,17 +50,17 @@ def _expiry(form: "CardForm", field: Field) -> None:
 
 class CardForm(PortalForm):
     class Meta:
-        csrf = False  # the reference in the address is what admits
+        csrf = False  # whoever knows the reference in the address may use the form
 
-    expires: tuple[int, int]
+    expires: tuple[int, int]  # year and month
     number = StringField(
         lazy_gettext("Card number"),
-        [InputRequired(lazy_gettext("Enter the card number.")), _test_number],
+        [InputRequired(lazy_gettext("Enter the card number.")), _check_number],
         render_kw={"autocomplete": "cc-number", "inputmode": "numeric", "maxlength": 23},
     )
     expiry = StringField(
         lazy_gettext("Expiry date"),
-        [InputRequired(lazy_gettext("Enter the expiry date.")), _expiry],
+        [InputRequired(lazy_gettext("Enter the expiry date.")), _check_expiry],
         description=lazy_gettext("MM/YY"),
         render_kw={"autocomplete": "cc-exp", "maxlength": 7},
     )
@@ -78,24 +78,25 @@ class CardForm(PortalForm):
         [
             InputRequired(lazy_gettext("Enter the name on the card.")),
             Length(max=100),
-            _a_name,
+            _check_name,
         ],
         render_kw={"autocomplete": "cc-name", "maxlength": 100},
     )
 
 
-def _setup(session: Session, reference: str) -> SandboxSetup:
+def _load_setup(session: Session, reference: str) -> SandboxSetup:
+    """A visit to the card page, in whose language the page is shown. 404 if there is none."""
     setup = session.get(SandboxSetup, reference)
     if setup is None:
         abort(404)
-    _may_return_to(setup.return_url)
+    _allow_form_redirect_to(setup.return_url)
     g.page_locale = setup.locale
     refresh()
     return setup
 
 
-def _may_return_to(url: str) -> None:
-    """Lets this page's form end in a redirect to the portal, which may live at another origin."""
+def _allow_form_redirect_to(url: str) -> None:
+    """Makes the Content-Security-Policy allow this page's form to redirect to the portal, maybe at another origin."""
     portal = urlsplit(url)
     g.form_origin = f"{portal.scheme}://{portal.netloc}"
 
@@ -103,41 +104,51 @@ def _may_return_to(url: str) -> None:
 @blueprint.get("/cards/<reference>")
 @public
 def card_page(reference: str) -> ResponseReturnValue:
-    setup = _setup(db.session(), reference)
+    setup = _load_setup(db.session(), reference)
     return _card_page(CardForm(), setup)
 
 
 @blueprint.post("/cards/<reference>")
 @public
 def enter_card(reference: str) -> ResponseReturnValue:
+    """Saves the card and returns to the portal. A second submission saves no second card."""
     limits.count("card", "number", reference)
     form = CardForm()
     with gateway_transaction(reference) as session:
-        setup = _setup(session, reference)
+        setup = _load_setup(session, reference)
         back = setup.return_url
         if setup.card_token is None:
             if not form.validate():
-                for field in (form.number, form.code, form.expiry, form.holder):
-                    if field in (form.number, form.code) or field.errors:
-                        field.data = ""  # a number, or what may be one, is never written back
+                _clear_card_data(form)
                 return _card_page(form, setup, 422)
-            number = form.number.data or ""
-            behaviour, brand = TEST_CARDS[number]
-            year, month = form.expires
-            card = SandboxCard(
-                token=new_id(),
-                customer=setup.customer,
-                behaviour=behaviour,
-                brand=brand,
-                last4=number[-4:],
-                exp_year=year,
-                exp_month=month,
-                holder=(form.holder.data or "").strip(),
-            )
+            card = _new_card(form, setup.customer)
             session.add(card)
             session.flush()
             setup.card_token = card.token
     return redirect(back, 303)
+
+
+def _clear_card_data(form: CardForm) -> None:
+    """The page never shows a card number again. A field that was refused may contain one, too."""
+    for field in (form.number, form.code, form.expiry, form.holder):
+        if field in (form.number, form.code) or field.errors:
+            field.data = ""
+
+
+def _new_card(form: CardForm, customer: str) -> SandboxCard:
+    number = form.number.data or ""
+    behaviour, brand = TEST_CARDS[number]
+    year, month = form.expires
+    return SandboxCard(
+        token=new_id(),
+        customer=customer,
+        behaviour=behaviour,
+        brand=brand,
+        last4=number[-4:],
+        exp_year=year,
+        exp_month=month,
+        holder=(form.holder.data or "").strip(),
+    )
 
 
 def _card_page(form: CardForm, setup: SandboxSetup, status: int = 200) -> ResponseReturnValue:
@@ -147,17 +158,18 @@ def _card_page(form: CardForm, setup: SandboxSetup, status: int = 200) -> Respon
 @blueprint.get("/challenges/<challenge>")
 @public
 def challenge_page(challenge: str) -> ResponseReturnValue:
-    charge = _charge(db.session(), challenge)
+    charge = _load_charge(db.session(), challenge)
     return render_template("sandbox/challenge.html", charge=charge)
 
 
 @blueprint.post("/challenges/<challenge>")
 @public
 def answer_challenge(challenge: str) -> ResponseReturnValue:
-    key = _charge(db.session(), challenge).key
+    """The owner confirms or refuses the payment at the bank. Only the first answer counts."""
+    key = _load_charge(db.session(), challenge).key
     db.session.rollback()
     with gateway_transaction(key) as session:
-        charge = _charge(session, challenge)
+        charge = _load_charge(session, challenge)
         back = charge.return_url
         if charge.state == "challenged":
             confirmed = request.form.get("answer") == "confirm"
@@ -166,9 +178,9 @@ def answer_challenge(challenge: str) -> ResponseReturnValue:
     return redirect(back, 303)
 
 
-def _charge(session: Session, challenge: str) -> SandboxCharge:
+def _load_charge(session: Session, challenge: str) -> SandboxCharge:
     charge = session.query(SandboxCharge).filter_by(challenge=challenge).one_or_none()
     if charge is None:
         abort(404)
-    _may_return_to(charge.return_url)
+    _allow_form_redirect_to(charge.return_url)
     return charge

@@ -1,4 +1,4 @@
-"""The accounts that testers start from. Each is its own issuer, so that its invoice numbers start at one."""
+"""The accounts that testers start from. Each has an issuer of its own, so its invoice numbers begin at one."""
 
 import secrets
 from collections.abc import Callable
@@ -12,35 +12,39 @@ from sqlalchemy import delete, select
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
 from ..db import db, new_id, transaction
+from ..domain import subscription as rules
 from ..domain.periods import boundary, ordinal_on
 from ..domain.pricing import period_lines
-from ..domain.subscription import ATTEMPT_DAYS, Plan
+from ..domain.subscription import Plan
 from ..domain.tax import amounts
 from ..invoices import issuing
 from ..models.accounts import Account, Issuer, Owner
 from ..models.mail import Message
 from ..models.purchases import Card, Payment, Quote
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
-from ..purchases import wallet
+from ..purchases import quotes, wallet
 from ..subscriptions import service
 from ..subscriptions.opening import Terms, new_subscription
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 
-START = datetime(2027, 1, 15, 9, 0)  # noqa: DTZ001  naive on purpose: it is in the account's zone
+START = datetime(2027, 1, 15, 9, 0)  # noqa: DTZ001  naive on purpose: in the account's time zone
 TIERS: list[list[int | None]] = [[10, 3000], [25, 2700], [50, 2400], [None, 2100]]
 VISA = ("accepted", "Visa", "4242")
-REFUSED_VISA = ("card_declined", "Visa", "0341")
+DECLINED_VISA = ("card_declined", "Visa", "0341")
 MASTERCARD = ("accepted", "Mastercard", "4444")
 
 
 @dataclass(frozen=True)
-class Plot:
+class SubscriptionSetup:
     """One subscription of a scenario.
 
-    `past` periods were paid before the one that contains now, which began `days_in` days ago and is paid unless
-    `unpaid`; `ahead` periods are paid beyond it; `refused` automatic attempts at the unpaid one were refused.
-    `anchor_day` moves the anchor to that day of January of the year before.
+    - `past`: paid periods before the current one
+    - `days_in`: days since the current period began
+    - `unpaid`: whether the current period is unpaid
+    - `ahead`: paid periods after the current one
+    - `lapsed`: whether every automatic attempt to pay the unpaid period was declined
+    - `anchor_day`: moves the anchor to that day of January of the previous year
     """
 
     plan: Plan
@@ -52,20 +56,25 @@ class Plot:
     days_in: int = 0
     unpaid: bool = False
     ahead: int = 0
-    refused: int = 0
+    lapsed: bool = False
     anchor_day: int | None = None
     reseller: str | None = None
 
 
-BUSINESS = Plot(Plan.BUSINESS, "Qlik Sense Business", seats=12, active=5, term_months=1, past=5)
-ENTERPRISE = Plot(Plan.ENTERPRISE, "Qlik Sense Enterprise SaaS", seats=250, active=183, term_months=12, past=1)
+BUSINESS = SubscriptionSetup(Plan.BUSINESS, "Qlik Sense Business", seats=12, active=5, term_months=1, past=5)
+ENTERPRISE = SubscriptionSetup(
+    Plan.ENTERPRISE, "Qlik Sense Enterprise SaaS", seats=250, active=183, term_months=12, past=1
+)
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`then` is what the owner did since; `expiring` makes the cards expire at the end of this month."""
+    """`cards` are the behaviour, brand and last digits of each. `then` is what the owner did after that.
 
-    plots: tuple[Plot, ...]
+    `expiring` makes the cards expire at the end of this month.
+    """
+
+    subscriptions: tuple[SubscriptionSetup, ...]
     cards: tuple[tuple[str, str, str], ...] = (VISA,)
     expiring: bool = False
     then: Callable[[str, str], object] = lambda _account, _subscription: None
@@ -79,8 +88,8 @@ SCENARIOS = {
     "business-reduction-pending": Scenario((BUSINESS,), then=partial(service.reduce, seats=8)),
     "business-cancellation-pending": Scenario((BUSINESS,), then=service.cancel),
     "business-renewed": Scenario((replace(BUSINESS, ahead=1),)),
-    "business-past-due": Scenario((replace(BUSINESS, past=6, unpaid=True),), (REFUSED_VISA,)),
-    "business-lapsed": Scenario((replace(BUSINESS, past=6, days_in=10, unpaid=True, refused=5),), (REFUSED_VISA,)),
+    "business-past-due": Scenario((replace(BUSINESS, past=6, unpaid=True),), (DECLINED_VISA,)),
+    "business-lapsed": Scenario((replace(BUSINESS, past=6, days_in=10, unpaid=True, lapsed=True),), (DECLINED_VISA,)),
     "month-end": Scenario((replace(BUSINESS, anchor_day=31),)),
     "expiring-card": Scenario((BUSINESS,), expiring=True),
     "many-invoices": Scenario((replace(BUSINESS, past=119),)),
@@ -92,6 +101,8 @@ SCENARIOS = {
 
 @dataclass(frozen=True)
 class Made:
+    """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids."""
+
     account: str
     email: str
     password: str
@@ -101,8 +112,8 @@ class Made:
 
 
 def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email: str = "", password: str = "") -> Made:
-    """A fresh account; `now` is business time there (naive: in `zone`). KeyError for an unknown scenario."""
-    story = SCENARIOS[scenario]
+    """Makes a new account. `now` is its time, in `zone` if it is naive. Raises KeyError for an unknown scenario."""
+    definition = SCENARIOS[scenario]
     name = secrets.token_hex(4)
     email, password = email or f"sao-{name}@example.test", password or secrets.token_urlsafe(9)
     now = (now if now.tzinfo else now.replace(tzinfo=ZoneInfo(zone))).astimezone(ZoneInfo(zone))
@@ -120,15 +131,15 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
             Owner(account_id=account.id, name="Camille Martin", email=email, password_hash=password_hash, locale=None)
         )
         session.flush()
-        expiry = (now.year, now.month) if story.expiring else (now.year + 3, 12)
-        cards = [_card(account, card, expiry) for card in story.cards]
-        made = [_subscription(account, plot, name, now) for plot in story.plots]
+        expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
+        cards = [_card(account, card, expiry) for card in definition.cards]
+        made = [_subscription(account, setup, name, now) for setup in definition.subscriptions]
         _issue_past_invoices(made, now)
         subscriptions: dict[str, str | None] = {subscription.plan: subscription.id for subscription in made}
     account_id = account.id
     for subscription_id in subscriptions.values():
-        story.then(account_id, subscription_id or "")
-    with transaction() as session:  # a fresh account has had no mail
+        definition.then(account_id, subscription_id or "")
+    with transaction() as session:  # a new account has received no mail
         session.execute(delete(Message).where(Message.account_id == account_id))
     return Made(account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
 
@@ -169,8 +180,9 @@ def _account(name: str, zone: str) -> Account:
 
 
 def _card(account: Account, card: tuple[str, str, str], expiry: tuple[int, int]) -> str:
+    """Saves a card at the gateway and in the account. Returns its id."""
     behaviour, brand, last4 = card
-    kept = SandboxCard(
+    gateway_card = SandboxCard(
         token=new_id(),
         customer=account.id,
         behaviour=behaviour,
@@ -180,52 +192,52 @@ def _card(account: Account, card: tuple[str, str, str], expiry: tuple[int, int])
         exp_month=expiry[1],
         holder="Camille Martin",
     )
-    db.session.add(kept)
+    db.session.add(gateway_card)
     db.session.flush()
-    saved = wallet.add_card(account, card_details(kept))
+    saved = wallet.add_card(account, card_details(gateway_card))
     return saved.id
 
 
-def _subscription(account: Account, plot: Plot, name: str, now: datetime) -> Subscription:
+def _subscription(account: Account, setup: SubscriptionSetup, name: str, now: datetime) -> Subscription:
     today = now.date()
-    anchor = boundary(today - timedelta(days=plot.days_in), plot.term_months, -plot.past)
-    if plot.anchor_day:
-        anchor = today.replace(year=today.year - 1, month=1, day=plot.anchor_day)
-    current = ordinal_on(anchor, plot.term_months, today)
-    paid = current + plot.ahead + (0 if plot.unpaid else 1)
+    anchor = boundary(today - timedelta(days=setup.days_in), setup.term_months, -setup.past)
+    if setup.anchor_day:
+        anchor = today.replace(year=today.year - 1, month=1, day=setup.anchor_day)
+    current = ordinal_on(anchor, setup.term_months, today)
+    paid = current + setup.ahead + (0 if setup.unpaid else 1)
     prices = PriceList(id=new_id(), currency="EUR", rows=TIERS)
-    tenant = f"{plot.plan.value}-{name}.example.test"
+    tenant = f"{setup.plan.value}-{name}.example.test"
     db.session.add(prices)
     terms = Terms(
-        plot.plan, plot.product, tenant, plot.reseller, anchor, plot.term_months, plot.seats, plot.active, paid
+        setup.plan, setup.product, tenant, setup.reseller, anchor, setup.term_months, setup.seats, setup.active, paid
     )
-    source = "paid" if plot.plan is Plan.BUSINESS and not plot.reseller else "external"
-    subscription = new_subscription(account, terms, prices, source, now - timedelta(minutes=2))
+    source = "paid" if setup.plan is Plan.BUSINESS and not setup.reseller else "external"
+    subscription = new_subscription(account, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
     db.session.add(subscription)
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
-    db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=plot.active, since=long_ago))
+    db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=setup.active, since=long_ago))
     db.session.flush()
-    for attempt in range(plot.refused):
-        _refused_attempt(subscription, attempt, now.tzinfo)
+    for attempt in range(len(rules.ATTEMPT_DAYS) if setup.lapsed else 0):
+        _declined_attempt(subscription, attempt, now.tzinfo)
     return subscription
 
 
-def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
-    """An automatic attempt of the past at the period that is not paid."""
+def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
+    """Adds a past automatic attempt to pay the unpaid period, which the bank declined."""
     facts = subscription.facts()
-    day = facts.paid_until + timedelta(days=ATTEMPT_DAYS[attempt])
+    day = facts.paid_until + timedelta(days=rules.ATTEMPT_DAYS[attempt])
     at = datetime.combine(day, time(), zone)
-    bill = _bill(subscription, facts.next_unpaid, facts.last_paid_seats)
-    bill.id, bill.automatic, bill.price_list_id = new_id(), True, subscription.price_list_id
-    bill.created_at, bill.expires_at = at, at + timedelta(minutes=30)
+    quote = _quote(subscription, facts.next_unpaid, facts.last_paid_seats)
+    quote.id, quote.automatic, quote.price_list_id = new_id(), True, subscription.price_list_id
+    quote.created_at, quote.expires_at = at, at + quotes.QUOTE_LIFETIME
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
-        key=f"{bill.id}.1",
-        quote_id=bill.id,
+        key=f"{quote.id}.1",
+        quote_id=quote.id,
         subscription_id=subscription.id,
         attempt=1,
         state="declined",
-        amount=bill.total,
+        amount=quote.total,
         currency="EUR",
         card_token=card.token,
         card_brand=card.brand,
@@ -234,27 +246,32 @@ def _refused_attempt(subscription: Subscription, attempt: int, zone: tzinfo | No
         created_at=at,
         settled_at=at,
     )
-    db.session.add(bill)
+    db.session.add(quote)
     db.session.flush()
     db.session.add(payment)
 
 
 def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> None:
-    """What the periods' payments brought at the time, in date order: each is issued on its period's first day."""
-    periods = [(made.facts().boundary(row.ordinal), made, row) for made in subscriptions for row in made.periods]
-    for _, subscription, row in sorted(periods, key=lambda found: found[0]):
+    """Issues the invoices of the paid periods in date order, each on the first day of its period."""
+    periods = [
+        (subscription.facts().boundary(row.ordinal), subscription, row)
+        for subscription in subscriptions
+        for row in subscription.periods
+    ]
+    for _, subscription, row in sorted(periods, key=lambda period: period[0]):
         _past_invoice(subscription, row, now)
 
 
 def _past_invoice(subscription: Subscription, row: PeriodRow, now: datetime) -> None:
     day = min(subscription.facts().period(row.ordinal).start, now.date())
     issued = datetime.combine(day, time(9), now.tzinfo)
-    issuing.issue_invoice(subscription, _bill(subscription, row.ordinal, row.seats), None, issued)
+    issuing.issue_invoice(subscription, _quote(subscription, row.ordinal, row.seats), None, issued)
 
 
-def _bill(subscription: Subscription, ordinal: int, seats: int) -> Quote:
+def _quote(subscription: Subscription, ordinal: int, seats: int) -> Quote:
+    """A quote for one period, not added to the session."""
     lines = period_lines(subscription.price_list.tiers, seats, subscription.term_months)
-    billed = amounts((line["amount"] for line in lines), subscription.account.tax_treatment)
+    billed = amounts((line["amount"] for line in lines), subscription.account.tax_terms)
     return Quote(
         subscription_id=subscription.id,
         kind="renewal",

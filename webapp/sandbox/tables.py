@@ -1,4 +1,4 @@
-"""What the sandbox's outside world remembers, apart from the portal's own tables."""
+"""The tables of the sandbox's gateway, tenant directory and clock. The portal's own code does not read them."""
 
 from datetime import datetime
 
@@ -6,13 +6,13 @@ from sqlalchemy import CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from ..models.columns import Id, one_of
+from ..models.columns import Cents, Id, one_of
 
 
 class SandboxAccount(Model):
-    """An account made for testers, with the password that the panel shows and the clock's setting.
+    """An account made for testers: the password that the panel shows, the clock, and the faults that testers set.
 
-    Business time is `set_to`, plus what has passed on the machine since `set_at`.
+    The account's time is `set_to` plus the machine's time since `set_at`.
     """
 
     __tablename__ = "sandbox_account"
@@ -26,7 +26,7 @@ class SandboxAccount(Model):
 
 
 class SandboxHeadcount(Model):
-    """A tenant's true number of active users since an instant of business time."""
+    """A tenant's actual number of active users since an instant of the account's time."""
 
     __tablename__ = "sandbox_headcount"
     __table_args__ = (CheckConstraint("active >= 0", name="active"),)
@@ -38,7 +38,7 @@ class SandboxHeadcount(Model):
 
 
 class SandboxCard(Model):
-    """The gateway's card: how it behaves, never its number."""
+    """A card at the gateway: its behaviour, and never its number."""
 
     __tablename__ = "sandbox_card"
     token: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
@@ -63,14 +63,14 @@ class SandboxSetup(Model):
 
 
 class SandboxCharge(Model):
-    """The gateway's own ledger, one row a key. `challenge` is the bank's page, where it asks who is paying."""
+    """The gateway's ledger: one charge for each key. `challenge` identifies the bank's 3-D Secure page."""
 
     __tablename__ = "sandbox_charge"
     __table_args__ = (one_of("state", "captured", "declined", "challenged", "cancelled"),)
     key: Mapped[str] = mapped_column(String(60), primary_key=True)
     customer: Mapped[str] = mapped_column(Id, index=True)
     card_token: Mapped[str] = mapped_column(Id)
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(10))
     code: Mapped[str | None] = mapped_column(String(40))
@@ -79,13 +79,13 @@ class SandboxCharge(Model):
 
 
 class SandboxRefund(Model):
-    """What went back of a charge, one row a key."""
+    """The gateway's ledger: one refund for each key."""
 
     __tablename__ = "sandbox_refund"
     __table_args__ = (one_of("state", "made", "refused"),)
     key: Mapped[str] = mapped_column(String(80), primary_key=True)
     charge_key: Mapped[str] = mapped_column(ForeignKey("sandbox_charge.key"), index=True)
     customer: Mapped[str] = mapped_column(Id, index=True)
-    amount: Mapped[int]
+    amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(String(3))
     state: Mapped[str] = mapped_column(String(10))

@@ -1,15 +1,12 @@
-"""The tenant's user directory, which tells who is active two minutes late (help page: "wait at least two minutes")."""
-
-from datetime import timedelta
+"""The tenant's user directory. Its count of active users is as late as owners are asked to wait."""
 
 from sqlalchemy import select
 
 from ..db import db
+from ..domain import subscription as rules
 from ..models.accounts import Account
 from ..ports import ActiveUsers, Clock, DirectoryUnavailable
 from .tables import SandboxAccount, SandboxHeadcount
-
-LAG = timedelta(minutes=2)
 
 
 class SandboxDirectory:
@@ -24,6 +21,6 @@ class SandboxDirectory:
         ).all()
         if not rows or db.session.get_one(SandboxAccount, rows[0].account_id).directory_down:
             raise DirectoryUnavailable(f"{tenant} does not answer")
-        as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - LAG
-        seen = next((row for row in rows if row.since <= as_of), rows[-1])
-        return ActiveUsers(seen.active, as_of)
+        as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - rules.ACTIVE_USERS_LAG
+        headcount = next((row for row in rows if row.since <= as_of), rows[-1])
+        return ActiveUsers(headcount.active, as_of)

@@ -1,4 +1,4 @@
-"""The tenant's own administration, as far as a tester needs it: its users, to remove."""
+"""The user administration of a sandbox tenant, where a tester removes users."""
 
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -6,6 +6,7 @@ from sqlalchemy import select
 
 from ..access.identity import public
 from ..db import NotFound, db, transaction
+from ..domain import subscription as rules
 from ..models.accounts import Account
 from ..ports import ports
 from .tables import SandboxHeadcount
@@ -15,26 +16,27 @@ MOST_LISTED = 30
 
 
 def _headcount(tenant: str) -> SandboxHeadcount:
-    found = db.session.scalars(
+    """The newest number of active users. Raises NotFound."""
+    headcount = db.session.scalars(
         select(SandboxHeadcount).where(SandboxHeadcount.tenant == tenant).order_by(SandboxHeadcount.id.desc())
     ).first()
-    if found is None:
+    if headcount is None:
         raise NotFound(tenant)
-    return found
+    return headcount
 
 
 @blueprint.get("")
 @public
 def users(tenant: str) -> ResponseReturnValue:
     active = _headcount(tenant).active
-    listed = range(1, min(active, MOST_LISTED) + 1)
-    return render_template("sandbox/tenant.html", tenant=tenant, active=active, listed=listed)
+    listed, lag = range(1, min(active, MOST_LISTED) + 1), rules.ACTIVE_USERS_LAG
+    return render_template("sandbox/tenant.html", tenant=tenant, active=active, listed=listed, lag=lag)
 
 
 @blueprint.post("/remove")
 @public
 def remove(tenant: str) -> ResponseReturnValue:
-    """One active user less, from now on."""
+    """Removes one active user."""
     with transaction() as session:
         last = _headcount(tenant)
         if last.active > 0:

@@ -12,6 +12,7 @@ from ..domain.checks import Check, Point, Remedy, Verdict
 from ..domain.subscription import ChangeKind
 from ..domain.tax import Treatment
 from ..formats import ngettext
+from ..models.purchases import Payment
 from ..subscriptions.summary import Summary
 from ..urls import step_url, undo_url, users_url
 
@@ -23,6 +24,7 @@ VERDICTS = {
 TAX_IN_ORDER = {
     Treatment.STANDARD: lazy_gettext("French VAT applies."),
     Treatment.REVERSE_CHARGE: lazy_gettext("The VAT number is well formed: VAT is due by you."),
+    Treatment.OVERSEAS: lazy_gettext("French VAT does not apply in Guyane and Mayotte."),
     Treatment.OUTSIDE_EU: lazy_gettext("No VAT applies outside the European Union."),
 }
 
@@ -53,6 +55,18 @@ def verdict_sentence(checks: Sequence[Check]) -> str:
     if Verdict.WARNING in verdicts:
         return gettext("Probably, with something to watch.")
     return gettext("Yes, as things stand everything is in order.")
+
+
+def payment_sentence(tile: Summary, pending: Payment) -> tuple[str, Link]:
+    """What a payment in progress waits for, and where the owner follows or confirms it."""
+    if pending.challenged:
+        deadline = formats.last_minute(tile.subscription.account.local(pending.quote.expires_at))
+        sentence = gettext("The bank waits for your confirmation until %(deadline)s.", deadline=deadline)
+        return sentence, Link(gettext("Confirm the payment"), step_url("authentication", pending.quote))
+    return (
+        gettext("A payment is in progress."),
+        Link(gettext("Follow this payment"), step_url("receipt", pending.quote)),
+    )
 
 
 def undo_link(kind: ChangeKind, tile: Summary) -> Link | None:
@@ -93,6 +107,8 @@ def _charge(check: Check, tile: Summary) -> str:
             "Nothing is charged by itself any more: renew by %(day)s, or the subscription ends.",
             day=formats.last_day(day),
         )
+    if check.verdict is Verdict.WARNING and tile.pending:
+        return gettext("The renewal is due since %(day)s.", day=formats.day(tile.renews_on))
     if check.verdict is Verdict.WARNING:
         return gettext(
             "The renewal is due since %(day)s; the card is charged again on %(next)s.",
@@ -103,9 +119,11 @@ def _charge(check: Check, tile: Summary) -> str:
     return gettext("%(total)s to be charged on %(day)s.", total=total, day=formats.day(day))
 
 
-def _payment(check: Check, _tile: Summary) -> str:
-    if check.verdict is Verdict.OK:
+def _payment(_check: Check, tile: Summary) -> str:
+    if tile.pending is None:
         return gettext("No payment is in progress.")
+    if tile.pending.challenged:
+        return payment_sentence(tile, tile.pending)[0]
     return gettext("A payment is in progress: until its outcome is known, nothing else is charged.")
 
 
@@ -147,7 +165,7 @@ def _seats(check: Check, tile: Summary) -> str:
 def _tax(check: Check, tile: Summary) -> str:
     account = tile.subscription.account
     if check.verdict is Verdict.OK:
-        return str(TAX_IN_ORDER[account.tax_treatment])
+        return str(TAX_IN_ORDER[account.tax_terms.treatment])
     if account.vat_number:
         return gettext("The VAT number is not one of your country: correct it, or the invoice may be wrong.")
     return gettext("There is no VAT number: French VAT is charged.")
@@ -174,7 +192,7 @@ def _link(check: Check, tile: Summary) -> Link | None:
         case Remedy.USERS:
             return Link(gettext("Manage the users of the tenant"), users_url(subscription))
         case Remedy.FOLLOW_PAYMENT if tile.pending:
-            return Link(gettext("Follow this payment"), step_url("receipt", tile.pending.quote))
+            return payment_sentence(tile, tile.pending)[1]
         case Remedy.CARDS:
             return Link(gettext("Payment & billing"), url_for("billing.page"))
         case Remedy.BILLING_INFORMATION:

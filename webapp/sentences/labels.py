@@ -9,8 +9,6 @@ CASE_SUBJECTS = {
     "billing": lazy_gettext("Billing"),
     "other": lazy_gettext("Other"),
 }
-
-
 ACTIVITIES = {
     "renewal_paid": lazy_gettext("Renewal paid"),
     "addition_paid": lazy_gettext("Seats added"),

@@ -8,13 +8,15 @@ from flask_babel import gettext, lazy_gettext
 
 from .. import formats
 from ..domain import refusals as rules
+from ..domain import subscription as subscription_rules
 from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept
 from ..formats import ngettext
 from ..models.subscriptions import Subscription
+from ..urls import step_url
 
 
 class Explained(NamedTuple):
-    """`label` and `url` are the way on, if a page offers one; `title`: if the status' own will not do."""
+    """`label` and `url` link the page that helps, if there is one; `title` replaces the title of the HTTP status."""
 
     sentence: str
     label: str = ""
@@ -25,10 +27,11 @@ class Explained(NamedTuple):
 def _below_active_users(refusal: rules.BelowActiveUsers, zone: str) -> str:
     sentence = ngettext(
         "The tenant has %(n)s active user: you cannot go below it. "
-        "Remove users first, then wait at least two minutes before you continue.",
+        "Remove users first, then wait at least %(wait)s before you continue.",
         "The tenant has %(n)s active users: you cannot go below that number. "
-        "Remove users first, then wait at least two minutes before you continue.",
+        "Remove users first, then wait at least %(wait)s before you continue.",
         refusal.active,
+        wait=formats.minutes(subscription_rules.ACTIVE_USERS_LAG),
     )
     if refusal.as_of is not None:
         local = refusal.as_of.astimezone(ZoneInfo(zone))
@@ -37,7 +40,7 @@ def _below_active_users(refusal: rules.BelowActiveUsers, zone: str) -> str:
 
 
 def _active_users(refusal: rules.BelowActiveUsers | rules.ActiveUsersUnknown, subscription: Subscription) -> Explained:
-    """More than the number that was asked for, or not known."""
+    """More users are active than the seats asked for, or their number is not known."""
     zone = subscription.account.zone
     if isinstance(refusal, rules.BelowActiveUsers):
         way_on = url_for("renew.stepper", subscription_id=subscription.id, seats=refusal.active)
@@ -90,7 +93,7 @@ CLOSED = {
 
 
 def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
-    """`subscription` is the one that was asked for, where there is one."""
+    """The sentence of a refusal; `subscription` is the one that the request was about, if any."""
     match refusal:
         case CardMissing():
             return Explained(gettext("Choose a payment method. If there is none, add one first."))
@@ -123,7 +126,7 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
 
 
 def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained:
-    """The refusals whose way on is a page of the subscription."""
+    """The refusals that link to a page of the subscription."""
     here = subscription.id
     way_on = gettext("See the subscription"), url_for("subscriptions.page", subscription_id=here)
     match refusal:
@@ -157,7 +160,20 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
                 day=formats.last_day(day),
             )
         case rules.PaymentPending():
-            sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+            return _payment_pending(subscription, *way_on)
         case _:
             raise refusal
     return Explained(sentence, *way_on)
+
+
+def _payment_pending(subscription: Subscription, label: str, url: str) -> Explained:
+    """`label` and `url` lead to the subscription, and a challenge has a page of its own."""
+    challenged = next((payment for payment in subscription.pending_payments if payment.challenged), None)
+    if challenged is None:
+        sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+        return Explained(sentence, label, url)
+    sentence = gettext(
+        "Your bank waits until %(deadline)s for you to confirm a payment. Confirm it before any other change.",
+        deadline=formats.last_minute(subscription.account.local(challenged.quote.expires_at)),
+    )
+    return Explained(sentence, gettext("Confirm the payment"), step_url("authentication", challenged.quote))

@@ -15,8 +15,7 @@ from ..models.invoices import Invoice
 from ..models.purchases import Card
 from ..subscriptions.outlook import PastEvent, Timeline
 from ..subscriptions.summary import Summary
-from ..urls import step_url
-from .checks import Link, undo_link
+from .checks import Link, payment_sentence, undo_link
 from .declines import decline
 from .labels import ACTIVITIES
 
@@ -40,18 +39,16 @@ class TimelineSentences(NamedTuple):
 def timeline_sentences(timeline: Timeline, tile: Summary) -> TimelineSentences:
     return TimelineSentences(
         timeline.today,
-        [_ahead(planned, tile)._replace(kind=planned.kind) for planned in timeline.ahead],
+        [_ahead(planned, timeline, tile)._replace(kind=planned.kind) for planned in timeline.ahead],
         [_past(happened, tile) for happened in timeline.past],
     )
 
 
-def _ahead(planned: Planned, tile: Summary) -> Event:
+def _ahead(planned: Planned, timeline: Timeline, tile: Summary) -> Event:
     day, seats = planned.day, planned.seats
     match planned.kind:
         case Kind.PENDING:
-            follow = gettext("Follow this payment")
-            link = Link(follow, step_url("receipt", tile.pending.quote)) if tile.pending else None
-            return Event(day, gettext("A payment is in progress."), link=link)
+            return _pending(day, tile)
         case Kind.CARD_EXPIRES:
             link = Link(gettext("Payment & billing"), url_for("billing.page"))
             return Event(day, gettext("Last day of the default card"), link=link)
@@ -69,13 +66,20 @@ def _ahead(planned: Planned, tile: Summary) -> Event:
         case Kind.EXTERNAL:
             return Event(day, _external(seats, tile.subscription.reseller))
         case Kind.END:
-            link = undo_link(ChangeKind.CANCELLATION, tile)
-            return Event(day, gettext("The subscription has ended"), link=link)
+            undo = undo_link(ChangeKind.CANCELLATION, tile)
+            return Event(day, gettext("The subscription has ended"), link=undo)
         case Kind.LAPSE_END:
             link = Link(gettext("Renew now"), url_for("renew.stepper", subscription_id=tile.subscription.id))
             return Event(day, gettext("The subscription ends unless it is renewed before"), link=link)
         case Kind.RENEWAL | Kind.ATTEMPT | Kind.LAST_ATTEMPT:
-            return _charge(planned, tile)
+            return _charge(planned, timeline.retries, tile)
+
+
+def _pending(day: date, tile: Summary) -> Event:
+    if tile.pending is None:
+        raise ValueError("no payment is pending")
+    sentence, link = payment_sentence(tile, tile.pending)
+    return Event(day, sentence, link=link)
 
 
 def _mail(days: int) -> str:
@@ -90,8 +94,8 @@ def _external(seats: int, reseller: str | None) -> str:
     )
 
 
-def _charge(planned: Planned, tile: Summary) -> Event:
-    """A charge of the default card, with its amount."""
+def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
+    """A charge of the default card, with its amount; the next renewal also says until when it would be tried again."""
     card = _card_name(tile.card)
     amount = _with_tax(*tile.next_total, card)
     if planned.kind is Kind.ATTEMPT:
@@ -99,9 +103,14 @@ def _charge(planned: Planned, tile: Summary) -> Event:
     if planned.kind is Kind.LAST_ATTEMPT:
         return Event(planned.day, gettext("Last attempt: if it is refused, the subscription lapses"), (amount,))
     sentence = ngettext("Renewal: %(n)s seat", "Renewal: %(n)s seats", planned.seats)
-    if planned.day != tile.renews_on:
+    if planned.day != tile.renews_on or not retries:
         return Event(planned.day, sentence, (amount,))
-    attempts = gettext("If the bank refuses: new attempts after 1, 3, 5 and 7 days.")
+    attempts = ngettext(
+        "If the bank refuses: %(n)s new attempt until %(day)s.",
+        "If the bank refuses: %(n)s new attempts until %(day)s.",
+        len(retries),
+        day=formats.day(retries[-1]),
+    )
     return Event(planned.day, sentence, (amount, attempts))
 
 

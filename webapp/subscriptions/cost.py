@@ -65,8 +65,11 @@ _cost_inputs = (
 )
 
 
-def cost(account_id: str, subscription_id: str, seats: int, ordinal: int | None = None) -> Cost:
+def cost(
+    account_id: str, subscription_id: str, seats: int, ordinal: int | None = None, *, pinned: bool = False
+) -> Cost:
     """What `seats` seats cost. `ordinal` is the period to compare with, by default the last paid one.
+    `pinned`: at the prices of that period, at which seats are added to it, and not at those of the next period.
 
     Raises NotFound, and PlanForbids or ResellerManages as a renewal does.
     """
@@ -75,7 +78,7 @@ def cost(account_id: str, subscription_id: str, seats: int, ordinal: int | None 
     if row is None:
         raise NotFound(subscription_id)
     check_plan(Plan(row.plan), row.reseller)
-    tiers = parse_tiers(row.tiers)
+    tiers = parse_tiers(row.paid_tiers if pinned and row.paid_tiers else row.tiers)
     lines = tuple(breakdown(tiers, seats))
     return Cost(
         tiers=tiers,

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from ..accounts import activity as account_activity
 from ..accounts import billing_information
 from ..domain.checks import CardFacts, Check, Point, renewal_checks
-from ..domain.subscription import Facts
+from ..domain.subscription import Facts, retries
 from ..domain.timeline import MOST, Planned, planned
 from ..invoices import listing
 from ..mail import outbox
@@ -46,11 +46,15 @@ class PastEvent(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """`ahead` has the next event first, `past` the newest first. Each has at most MOST events."""
+    """`ahead` has the next event first, `past` the newest first. Each has at most MOST events.
+
+    `retries` are the days on which the next renewal is tried again, if the bank refuses it.
+    """
 
     today: date
     ahead: list[Planned]
     past: list[PastEvent]
+    retries: list[date]
 
 
 def timeline(subscription: Subscription, today: date, card: Card | None) -> Timeline:
@@ -69,4 +73,4 @@ def timeline(subscription: Subscription, today: date, card: Card | None) -> Time
     ]
     past = (event for event in events if event.day <= today)
     newest = sorted(past, key=lambda event: event.day, reverse=True)
-    return Timeline(today, planned(facts, today, card.until if card else None), newest[:MOST])
+    return Timeline(today, planned(facts, today, card.until if card else None), newest[:MOST], retries(facts))

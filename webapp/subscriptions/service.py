@@ -27,6 +27,7 @@ from ..mail import outbox
 from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
 from .active_users import refresh_active_users
+from .challenges import close_challenge
 from .loading import load
 
 
@@ -101,15 +102,18 @@ def _new_change(subscription: Subscription, kind: ChangeKind, seats: int | None,
     )
 
 
-def cancel(account_id: str, subscription_id: str) -> Subscription:
+def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -> Subscription:
     """Confirm (cancel, step 4): the subscription ends when what is paid ends. Raises Refusal.
 
-    A past due subscription ends at once.
+    A past due subscription ends at once. `given_up` is the key of the challenge that was cancelled at the gateway for
+    this, if there was one.
     """
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
-        if check_cancellation(facts, now.date()) is Status.PAST_DUE:
+        before = check_cancellation(facts, now.date())
+        close_challenge(subscription, given_up, now)
+        if before is Status.PAST_DUE:
             end_subscription(subscription, now.date(), now)
             session.add_all(outbox.ended(subscription, now.date(), now))
         else:

@@ -13,6 +13,7 @@ from ..domain.subscription import (
     check_addition,
     check_cancellation,
     check_reduction,
+    lapse_end,
     next_seats,
     projected_seats,
     renewal_target,
@@ -32,6 +33,7 @@ class Summary(NamedTuple):
     """What a tile shows of a subscription today. `ended_on` and `renewed_until` are exclusive.
 
     `renews_on` and `next_total` (with tax) are of the next unpaid period; `renewed_until` is set if one is paid ahead.
+    `lapse_end` is the day on which a lapsed subscription ends unless it is renewed before.
     """
 
     subscription: Subscription
@@ -47,6 +49,7 @@ class Summary(NamedTuple):
     may: frozenset[str]  # the names in COMMANDS that are allowed today
     last_paid_seats: int
     changes: list[ChangeRow]
+    lapse_end: date | None
     ended_on: date | None
     pending: Payment | None
     card: Card | None
@@ -76,6 +79,7 @@ def summary(subscription: Subscription) -> Summary:
         self_service=facts.self_service,
         may=frozenset(name for name, check in COMMANDS.items() if allows(check, facts, today)),
         last_paid_seats=facts.last_paid_seats,
+        lapse_end=lapse_end(facts),
         ended_on=facts.ended_on,
         changes=[row for row in subscription.open_changes if today < facts.boundary(row.effective_ordinal)],
         pending=next(iter(subscription.pending_payments), None),
@@ -87,4 +91,4 @@ def summary(subscription: Subscription) -> Summary:
 def renewal_total(subscription: Subscription) -> Money:
     """What the next unpaid period will cost, with tax."""
     net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts())) * subscription.term_months
-    return Money(amounts([net], subscription.account.tax_treatment).total, subscription.price_list.currency)
+    return Money(amounts([net], subscription.account.tax_terms).total, subscription.price_list.currency)

@@ -1,4 +1,4 @@
-"""The pages, a module a family: a form validates, a service decides, a template answers."""
+"""The pages: one module for each family. A form validates, a service decides, a template is rendered."""
 
 from flask import Flask
 

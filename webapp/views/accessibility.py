@@ -1,4 +1,4 @@
-"""The accessibility statement that French law asks for, open to everybody."""
+"""The accessibility statement that French law requires. It needs no sign-in."""
 
 from datetime import date
 
@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from ..access.identity import public
 
 blueprint = Blueprint("accessibility", __name__)
-STATED_ON = date(2026, 11, 23)  # moves when what was tested does
+STATED_ON = date(2026, 11, 23)  # the day of the last accessibility tests
 
 
 @blueprint.get("/accessibility")

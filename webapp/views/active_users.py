@@ -1,4 +1,4 @@
-"""The count of active users while an owner waits for it to fall: a fragment that refreshes itself for two minutes."""
+"""The number of active users while an owner waits for it to fall: a fragment that refreshes itself until then."""
 
 from zoneinfo import ZoneInfo
 
@@ -6,16 +6,16 @@ from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
+from ..domain import subscription as rules
 from ..ports import ActiveUsers, ports
 from ..subscriptions import active_users, loading
 
 blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
-WAIT_SECONDS = 120  # help page: "wait at least two minutes"
 
 
 @blueprint.get("")
 def count(subscription_id: str) -> ResponseReturnValue:
-    """`seats` is the number that was refused, `since` (seconds) when."""
+    """`seats` is the number that was refused; `since` is when, as a Unix time in seconds."""
     seats, since = request.args.get("seats", type=int), request.args.get("since", type=int)
     procedure = request.args.get("procedure")
     if seats is None or since is None or procedure not in ("renew", "reduce"):
@@ -23,7 +23,8 @@ def count(subscription_id: str) -> ResponseReturnValue:
     counted = active_users.count_active_users(me().account_id, subscription_id)
     subscription = loading.load(me().account_id, subscription_id)
     now = ports().clock.now(subscription.account)
-    known = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
+    wait = int(rules.ACTIVE_USERS_LAG.total_seconds())
+    newest = counted or ActiveUsers(subscription.active_users, subscription.active_users_as_of)
     return render_template(
         "active-users/_watch.html",
         procedure=procedure,
@@ -31,7 +32,7 @@ def count(subscription_id: str) -> ResponseReturnValue:
         seats=seats,
         since=since,
         silent=counted is None,
-        active=known.active,
-        as_of=known.as_of.astimezone(ZoneInfo(subscription.account.zone)),
-        left=max(0, min(WAIT_SECONDS, since + WAIT_SECONDS - int(now.timestamp()))),
+        active=newest.active,
+        as_of=newest.as_of.astimezone(ZoneInfo(subscription.account.zone)),
+        left=max(0, min(wait, since + wait - int(now.timestamp()))),
     )

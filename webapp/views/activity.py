@@ -1,4 +1,4 @@
-"""What happened on the account: who, when, what, before and after."""
+"""The account's activity: who did what and when, with the values before and after."""
 
 from collections.abc import Callable
 from zoneinfo import ZoneInfo
@@ -14,8 +14,8 @@ from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, CASE_SUBJECTS
 from .billing_info import LANGUAGES
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
-PAGE = 50
-CODES: dict[str, Callable[[str], object]] = {  # kept as codes, told in words
+PAGE_SIZE = 50
+CODES: dict[str, Callable[[str], object]] = {  # stored as codes, shown in words
     "subject": lambda code: CASE_SUBJECTS.get(code, code),
     "country": formats.country,
     "document_locale": lambda code: LANGUAGES.get(code, code),
@@ -24,24 +24,26 @@ CODES: dict[str, Callable[[str], object]] = {  # kept as codes, told in words
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    rows = activity.newest(me().account_id, request.args.get("before", type=int), PAGE + 1)
+    rows = activity.newest(me().account_id, request.args.get("before", type=int), PAGE_SIZE + 1)
     return render_template(
         "activity/page.html",
-        rows=[(row, ACTIVITIES.get(row.what, row.what), _facts(row)) for row in rows[:PAGE]],
-        older=rows[PAGE - 1].id if len(rows) > PAGE else None,
+        rows=[(row, ACTIVITIES.get(row.what, row.what), _facts(row)) for row in rows[:PAGE_SIZE]],
+        older=rows[PAGE_SIZE - 1].id if len(rows) > PAGE_SIZE else None,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
     )
 
 
 def _facts(row: Activity) -> list[tuple[str, str, str]]:
-    """What is told of a row: a name, what was before and what is after, each as the reader's language prints it."""
+    """The changed values of a row: label, value before and value after, formatted in the reader's language."""
     names = [name for name in ACTIVITY_FACTS if name in row.before or name in row.after]
     return [
-        (str(ACTIVITY_FACTS[name]), _printed(name, row.before, row), _printed(name, row.after, row)) for name in names
+        (str(ACTIVITY_FACTS[name]), _formatted(name, row.before, row), _formatted(name, row.after, row))
+        for name in names
     ]
 
 
-def _printed(name: str, values: dict[str, object], row: Activity) -> str:
+def _formatted(name: str, values: dict[str, object], row: Activity) -> str:
+    """One value, formatted; "" if it is missing."""
     value = values.get(name)
     if value is None:
         return ""

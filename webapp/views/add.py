@@ -1,4 +1,4 @@
-"""Add seats: the stepper. The purchase goes on in `purchase`."""
+"""Add seats: the stepper. The payment pages are in `purchase`."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
@@ -23,7 +23,7 @@ def stepper(subscription_id: str) -> ResponseReturnValue:
 
 @blueprint.post("")
 def choose_seats(subscription_id: str) -> ResponseReturnValue:
-    return steppers.quoted("add", subscription_id, quotes.quote_addition, _page)
+    return steppers.continue_to_payment("add", subscription_id, quotes.quote_addition, _page)
 
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:

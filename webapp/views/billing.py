@@ -11,7 +11,6 @@ from flask import (
     redirect,
     render_template,
     request,
-    stream_with_context,
     url_for,
 )
 from flask.typing import ResponseReturnValue
@@ -44,7 +43,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("/cards/new")
 def add_card() -> ResponseReturnValue:
-    """« Ajouter une carte de crédit »: entered on the gateway's own page."""
+    """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
     limits.count("card", me().account_id)
     return_url = url_for("billing.card_return", _external=True)
     return redirect(cards.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
@@ -52,7 +51,7 @@ def add_card() -> ResponseReturnValue:
 
 @blueprint.get("/cards/return")
 def card_return() -> ResponseReturnValue:
-    """Back from the gateway's card page; asked twice, it saves one card."""
+    """The return from the gateway's card page. It may be reloaded: the card is saved once."""
     if request.method == "HEAD":
         abort(405)
     card, quote = cards.complete_card_setup(me().account_id, request.args.get("reference", ""))
@@ -63,7 +62,7 @@ def card_return() -> ResponseReturnValue:
 
 @blueprint.get("/invoices")
 def invoices() -> ResponseReturnValue:
-    """« Factures », narrowed, searched and in either order; what the address gets wrong is ignored."""
+    """« Factures », filtered, searched and sorted. Query parameters that are not valid are ignored."""
     return render_template("invoices/index.html", page=listing.list_invoices(me().account_id, request.args))
 
 
@@ -75,44 +74,45 @@ def invoice(invoice_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/invoices/<invoice_id>/download")
 def download(invoice_id: str) -> ResponseReturnValue:
-    """« Télécharger »: the PDF, made at the first download; HEAD only asks whether there is one, and makes none."""
-    return _attached(invoice_id, "pdf", "application/pdf", documents.pdf_of)
+    """« Télécharger »: the PDF, which is made at the first download. HEAD makes none."""
+    return _download(invoice_id, "pdf", "application/pdf", documents.pdf_of)
 
 
 @blueprint.get("/invoices/<invoice_id>/xml")
 def download_xml(invoice_id: str) -> ResponseReturnValue:
-    """The data that the PDF carries (Factur-X), for those whose program takes nothing else."""
-    return _attached(invoice_id, "xml", "application/xml", documents.xml_of)
+    """The XML that is embedded in the PDF (Factur-X), for programs that cannot read it from the PDF."""
+    return _download(invoice_id, "xml", "application/xml", documents.xml_of)
 
 
-def _attached(invoice_id: str, ending: str, content_type: str, made: Callable[[Invoice], bytes]) -> Response:
+def _download(invoice_id: str, ending: str, content_type: str, make_body: Callable[[Invoice], bytes]) -> Response:
     invoice = listing.find_invoice(me().account_id, invoice_id)
     disposition = f'attachment; filename="{documents.filename(invoice, ending)}"'
-    body = b"" if request.method == "HEAD" else made(invoice)
+    body = b"" if request.method == "HEAD" else make_body(invoice)
     return Response(body, content_type=content_type, headers={"Content-Disposition": disposition})
 
 
 @blueprint.get("/invoices/<int(fixed_digits=4):year>.zip")
 def year_archive(year: int) -> ResponseReturnValue:
-    """« Télécharger l’année »: documents that are not made yet are made on the way; HEAD makes none."""
+    """« Télécharger l’année »: a ZIP of the year's documents. Missing ones are made first; HEAD makes none."""
     archives.check(me().account_id, year)
     name = gettext("invoices-%(year)s.zip", year=year)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     if request.method == "HEAD":
         return Response(content_type="application/zip", headers=headers)
-    body = stream_with_context(archives.archive(me().account_id, year))
-    return Response(body, content_type="application/zip", headers=headers)
+    archive = archives.spooled(me().account_id, year)
+    headers["Content-Length"] = str(archive.size)
+    return Response(archive, content_type="application/zip", headers=headers, direct_passthrough=True)
 
 
 @blueprint.get("/invoices/year/<int(fixed_digits=4):year>")
 def year(year: int) -> ResponseReturnValue:
-    """How many of the year's documents are made."""
+    """How many of the year's documents have been made."""
     return _year_page("invoices/year.html", year)
 
 
 @blueprint.post("/invoices/year/<int(fixed_digits=4):year>")
 def prepare_year(year: int) -> ResponseReturnValue:
-    """Makes some more of them; with scripts the page asks again until all are made."""
+    """Makes some of the missing documents. With scripts, the page repeats this until none is missing."""
     archives.prepare(me().account_id, year)
     if not wants_fragment():
         return redirect(url_for("billing.year", year=year), 303)

@@ -1,12 +1,13 @@
-"""Modifier les informations de facturation: one form, for every plan."""
+"""« Modifier les informations de facturation »: the same form for every plan."""
 
 import json
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 from pydantic import TypeAdapter, ValidationError
 from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import StopValidation
@@ -31,14 +32,22 @@ MOST_NAMED = 20  # characters that one sentence names
 LANGUAGES = {"fr": "Français", "en": "English"}
 
 
+def _emails_hint() -> str:
+    return gettext("1 to %(most)s, one per line", most=billing_information.MAX_EMAILS)
+
+
 class Text(StringField):
-    """A column's text: trimmed, of printable characters, no longer than the column."""
+    """A text: trimmed, printable, required unless it has a description, and at most as long as its column."""
+
+    @property
+    def longest(self) -> int | None:
+        return billing_information.LONGEST[self.name]
 
     def process_formdata(self, valuelist: list[str]) -> None:
         self.data = billing_information.plain(valuelist[0]) if valuelist else ""
 
     def pre_validate(self, form: object) -> None:
-        text, most = self.data or "", billing_information.LONGEST[self.name]
+        text, most = self.data or "", self.longest
         if not text and not self.description:
             raise StopValidation(gettext("Fill in this field: %(field)s.", field=self.label.text))
         if not printable(text):
@@ -55,19 +64,23 @@ class Text(StringField):
 
 
 class Number(Text):
-    """Written in groups by people, kept as one."""
+    """A number that people write in groups. `clean` removes the characters between them."""
 
-    def __init__(self, label: str, signs: str, **given: Any) -> None:
-        super().__init__(label, **given)
-        self.signs = str.maketrans("", "", signs)
+    def __init__(self, label: str, clean: Callable[[str], str], **options: Any) -> None:
+        super().__init__(label, **options)
+        self.clean = clean
 
     def process_formdata(self, valuelist: list[str]) -> None:
         super().process_formdata(valuelist)
-        self.data = (self.data or "").translate(self.signs).upper()
+        self.data = self.clean(self.data or "")
+
+
+class Siren(Number):
+    longest = None  # a wrong number of digits gets the message for wrong digits
 
 
 class InformationForm(PortalForm):
-    """A field with a description may stay empty."""
+    """The billing information. A text field with a description is optional."""
 
     legal_name = Text(lazy_gettext("Legal name"), render_kw={"autocomplete": "organization"})
     street = Text(lazy_gettext("Street"), render_kw={"autocomplete": "address-line1"})
@@ -79,22 +92,37 @@ class InformationForm(PortalForm):
         invalid_choice_message=NOT_LISTED,
         render_kw={"autocomplete": "country"},
     )
-    siren = Number("SIREN", " .-", description=lazy_gettext("optional, for France only"))
+    siren = Siren("SIREN", billing_information.siren_of, description=lazy_gettext("optional, for France only"))
     vat_number = Number(
-        lazy_gettext("VAT number"), " ", description=lazy_gettext("optional, with the country’s letters")
+        lazy_gettext("VAT number"),
+        billing_information.vat_number_of,
+        description=lazy_gettext("optional, with the country’s letters"),
     )
     purchase_order = Text(
         lazy_gettext("Purchase order number"), description=lazy_gettext("optional, shown on invoices")
     )
     billing_emails = TextAreaField(
         lazy_gettext("Billing e-mails"),
-        description=lazy_gettext("1 to 10, one per line"),
+        description=LazyString(_emails_hint),
         render_kw={"rows": 3, "spellcheck": "false", "autocomplete": "off"},
     )
     document_locale = SelectField(  # type: ignore[call-arg]
         lazy_gettext("Language of documents"), choices=LANGUAGES, invalid_choice_message=NOT_LISTED
     )
     opened = HiddenField()  # what the form showed when it was opened, as JSON
+
+    def validate_country(self, field: Field) -> None:
+        postal_code = self.postal_code.data or ""
+        right = billing_information.misplaced(field.data or "", postal_code)
+        if right:
+            raise StopValidation(
+                gettext(
+                    "The postal code %(code)s is in %(country)s: choose %(country)s as the country. "
+                    "The tax depends on it.",
+                    code=postal_code,
+                    country=formats.country(right),
+                )
+            )
 
     def validate_siren(self, field: Field) -> None:
         try:
@@ -118,7 +146,8 @@ class InformationForm(PortalForm):
         try:
             billing_information.emails(field.data or "")
         except billing_information.WrongEmailCount:
-            raise StopValidation(gettext("Enter 1 to 10 e-mail addresses.")) from None
+            most = billing_information.MAX_EMAILS
+            raise StopValidation(gettext("Enter 1 to %(most)s e-mail addresses.", most=most)) from None
         except WrongAddress as wrong:
             shown = "".join(letter if letter.isprintable() else "\ufffd" for letter in wrong.text[:60])
             if wrong.accented:
@@ -137,10 +166,11 @@ class InformationForm(PortalForm):
             return None
 
     def information(self) -> billing_information.Information:
-        told = {name: getattr(self, name).data for name in billing_information.Information._fields}
-        optional = {name: told[name] or None for name in ("siren", "vat_number", "purchase_order")}
+        """The validated values. Empty optional fields are None."""
+        values = {name: getattr(self, name).data for name in billing_information.Information._fields}
+        optional = {name: values[name] or None for name in ("siren", "vat_number", "purchase_order")}
         return billing_information.Information(
-            **{**told, **optional, "billing_emails": billing_information.emails(told["billing_emails"])}
+            **{**values, **optional, "billing_emails": billing_information.emails(values["billing_emails"])}
         )
 
 
@@ -157,7 +187,7 @@ def save() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     try:
-        changed = billing_information.update_information(me().account_id, form.information(), form.information_opened())
+        saved = billing_information.update_information(me().account_id, form.information(), form.information_opened())
     except billing_information.ChangedMeanwhile as meanwhile:
         return _changed_meanwhile(meanwhile)
     drafts.forget("billing-info")
@@ -169,10 +199,12 @@ def save() -> ResponseReturnValue:
                 characters=" ".join(lost[:MOST_NAMED]),
             )
         )
-    if changed:
-        flash(gettext("The information is up to date; future invoices use it."))
-    else:
+    if not saved.changed:
         flash(gettext("Nothing was changed."))
+    elif saved.payment_pending:
+        flash(gettext("The information is up to date. The invoice of the payment in progress keeps the previous one."))
+    else:
+        flash(gettext("The information is up to date; future invoices use it."))
     return redirect(url_for("billing.page"), 303)
 
 
@@ -209,6 +241,7 @@ def _page(form: InformationForm, status: int = 200, refused: str = "") -> Respon
         "billing-info/page.html",
         form=form,
         account=account,
-        tax=billing_information.tax_terms(account),
+        tax=account.tax_terms,
+        domestic=billing_information.is_domestic(account),
         refused=refused,
     ), status

@@ -1,4 +1,4 @@
-"""« Plus d’actions » of a card, on Paiement et facturation: to delete it, and to make it the default."""
+"""« Plus d’actions » of a card on « Paiement et facturation »: delete it, or make it the default."""
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
@@ -12,7 +12,7 @@ from ..sentences.refusals import explain
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
 blueprint.context_processor(lambda: {"section": "billing"})
-KEPT = (refusals.DefaultCardKept, refusals.CardInUse)
+REFUSALS = (refusals.DefaultCardKept, refusals.CardInUse)
 
 
 @blueprint.get("/delete")
@@ -20,8 +20,8 @@ def confirm_deletion(card_id: str) -> ResponseReturnValue:
     card = cards.find_card(me().account_id, card_id)
     try:
         cards.check_deletion(card)
-    except KEPT as refusal:
-        return _kept(card, refusal)
+    except REFUSALS as refusal:
+        return _refused(card, refusal)
     return render_template("delete-card/page.html", card=card)
 
 
@@ -29,8 +29,8 @@ def confirm_deletion(card_id: str) -> ResponseReturnValue:
 def delete(card_id: str) -> ResponseReturnValue:
     try:
         last4 = cards.delete(me().account_id, card_id)
-    except KEPT as refusal:
-        return _kept(cards.find_card(me().account_id, card_id), refusal)
+    except REFUSALS as refusal:
+        return _refused(cards.find_card(me().account_id, card_id), refusal)
     flash(gettext("The card ending in %(last4)s is deleted.", last4=last4))
     return redirect(url_for("billing.page"), 303)
 
@@ -42,8 +42,8 @@ def make_default(card_id: str) -> ResponseReturnValue:
     return redirect(url_for("billing.page"), 303)
 
 
-def _kept(card: Card, refusal: refusals.DefaultCardKept | refusals.CardInUse) -> ResponseReturnValue:
-    """Why this card stays, and the way on."""
+def _refused(card: Card, refusal: refusals.DefaultCardKept | refusals.CardInUse) -> ResponseReturnValue:
+    """The page that explains why the card cannot be deleted, and what to do."""
     return render_template(
         "delete-card/page.html", card=card, refused=explain(refusal), only=getattr(refusal, "only", False)
     ), refusal.status

@@ -1,4 +1,4 @@
-"""The confirmation of a change: a dialog over the page that asked for it, a page of its own without scripts."""
+"""The confirmation of a change: a dialog over the current page, or a page of its own without scripts."""
 
 from urllib.parse import urlsplit
 
@@ -21,13 +21,13 @@ class ConfirmForm(PortalForm):
 
 
 def confirmation(
-    procedure: str, subscription: Subscription, form: ConfirmForm | None, status: int, **told: object
+    procedure: str, subscription: Subscription, form: ConfirmForm | None, status: int, **context: object
 ) -> ResponseReturnValue:
-    """The dialog's body, or the tile's page with the dialog open; 422 while « Je comprends » is not ticked."""
+    """The body of the dialog, or a page with the tile and the open dialog. `context` is passed to the template."""
     template = f"{procedure}/_dialog.html" if wants_fragment() else "confirmation/page.html"
     tile = summary.summary(subscription)
     body = render_template(
-        template, form=form or ConfirmForm(formdata=None), dialog=f"{procedure}/_dialog.html", tile=tile, **told
+        template, form=form or ConfirmForm(formdata=None), dialog=f"{procedure}/_dialog.html", tile=tile, **context
     )
     response = make_response(body, status)
     response.vary.update(FRAGMENT_HEADERS)
@@ -35,7 +35,10 @@ def confirmation(
 
 
 def done(subscription: Subscription, sentence: str) -> ResponseReturnValue:
-    """The tile as it is now and the message, in one answer that closes the dialog, where the tile is on the page."""
+    """The answer after a change. If the tile is on the current page, it is replaced and the dialog is closed.
+
+    Else the owner is redirected to the list of subscriptions, which shows `sentence`.
+    """
     home, page = url_for("subscriptions.index"), url_for("subscriptions.page", subscription_id=subscription.id)
     if wants_fragment() and urlsplit(request.headers.get("HX-Current-URL", "")).path in (home, page):
         tile = summary.summary(subscription)

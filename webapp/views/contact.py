@@ -1,8 +1,8 @@
-"""The account manager, for what a plan does not let the owner do here: who it is, a message, and the cases so far."""
+"""Contact the account manager: who that is, a form for a message, and the cases so far."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 from wtforms import Field, SelectField, TextAreaField
 from wtforms.validators import StopValidation
 
@@ -10,14 +10,22 @@ from .. import pasting
 from ..access import drafts
 from ..access.identity import me
 from ..accounts import billing_information, cases
+from ..formats import number
 from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions import loading
 from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
-SHORTEST, LONGEST = 10, 4000
-JOINERS = "\u200c\u200d"  # hold letters and emoji together; nothing hides behind them
+JOINERS = "\u200c\u200d"  # join letters or emoji; they cannot hide text
+
+
+def _message_limits() -> dict[str, str]:
+    return {"least": number(cases.SHORTEST), "most": number(cases.LONGEST)}
+
+
+def _message_hint() -> str:
+    return gettext("%(least)s to %(most)s characters", **_message_limits())
 
 
 class ContactForm(PortalForm):
@@ -25,18 +33,16 @@ class ContactForm(PortalForm):
     subscription = SelectField(
         lazy_gettext("Subscription"), description=lazy_gettext("optional"), validate_choice=False
     )
-    message = TextAreaField(
-        lazy_gettext("Your message"), description=lazy_gettext("10 to 4,000 characters"), render_kw={"rows": 8}
-    )
+    message = TextAreaField(lazy_gettext("Your message"), description=LazyString(_message_hint), render_kw={"rows": 8})
 
     def validate_subject(self, field: Field) -> None:
         if field.data not in CASE_SUBJECTS:
             raise StopValidation(gettext("Choose a subject."))
 
     def validate_message(self, field: Field) -> None:
-        if not SHORTEST <= len(self.text) <= LONGEST:
-            raise StopValidation(gettext("Write a message of 10 to 4,000 characters."))
-        if not printable(self.text, but="\n\t" + JOINERS):
+        if not cases.message_fits(self.text):
+            raise StopValidation(gettext("Write a message of %(least)s to %(most)s characters.", **_message_limits()))
+        if not printable(self.text, allowed="\n\t" + JOINERS):
             raise StopValidation(gettext("Remove the invisible characters from the message."))
 
     @property
@@ -47,8 +53,8 @@ class ContactForm(PortalForm):
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    wished = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
-    return _page(restored(ContactForm(data=wished), "contact"))
+    prefilled = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
+    return _page(restored(ContactForm(data=prefilled), "contact"))
 
 
 @blueprint.post("")
@@ -71,13 +77,13 @@ def _page(form: ContactForm, status: int = 200) -> ResponseReturnValue:
     form.subject.choices = {"": gettext("Choose…"), **{key: str(words) for key, words in CASE_SUBJECTS.items()}}
     form.subscription.choices = {
         "": gettext("None in particular"),
-        **{found.id: f"{found.product} ({found.tenant})" for found in subscriptions},
+        **{subscription.id: f"{subscription.product} ({subscription.tenant})" for subscription in subscriptions},
     }
     return render_template(
         "contact/page.html",
         form=form,
         account=billing_information.account_of(me().account_id),
-        resold=[found for found in subscriptions if found.reseller],
+        resold=[subscription for subscription in subscriptions if subscription.reseller],
         cases=cases.cases_of(me().account_id),
         subjects=CASE_SUBJECTS,
     ), status

@@ -1,12 +1,14 @@
-"""Errors as pages, or as a message in the message area where a fragment was asked for."""
+"""Error pages. A request for a fragment gets a message in the message area instead."""
 
 import logging
+import math
 
 from flask import Flask, Response, make_response, render_template, request, url_for
 from flask.globals import request_ctx
 from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
+from .. import database_faults, guard, leases
 from ..access.identity import me
 from ..db import NotFound, Unstorable, db
 from ..domain.refusals import Refusal
@@ -15,9 +17,10 @@ from ..invoices.documents import DocumentNotMade
 from ..ports import OutcomeUnknown
 from ..sentences.refusals import Explained, explain
 from ..subscriptions import loading
-from ..urls import whence
+from ..urls import referring_page
 
 log = logging.getLogger(__name__)
+RETRY_AFTER = 10  # seconds, where nobody knows better
 
 
 def register(app: Flask) -> None:
@@ -27,26 +30,30 @@ def register(app: Flask) -> None:
     app.register_error_handler(OutcomeUnknown, lambda _: error_page(503))
     app.register_error_handler(DocumentNotMade, document_not_made)
     app.register_error_handler(Refusal, refused)
+    app.register_error_handler(leases.Taken, lambda taken: archive_busy(taken.seconds))
+    app.register_error_handler(guard.Busy, lambda _: archive_busy(RETRY_AFTER))
+    for fault in database_faults.FAULTS:
+        app.register_error_handler(fault, troubled)
     app.register_error_handler(Exception, unexpected)
 
 
 def http_error(error: HTTPException) -> Response:
     wait = getattr(error, "retry_after", None)
     response = error_page(error.code or 500, wait=wait if isinstance(wait, int) else None)
-    if error.code in (405, 429, 503):  # which methods there are, or how long to wait
+    if error.code in (405, 429, 503):  # the headers say which methods are allowed, or how long to wait
         response.headers.extend(error.get_headers())
     return response
 
 
 def refused(refusal: Refusal, status: int | None = None) -> Response:
-    """A rule said no: which, why, and the way on."""
+    """A domain rule refused the request: the page says why, and what to do."""
     subscription_id = (request.view_args or {}).get("subscription_id")
     subscription = loading.load(me().account_id, subscription_id) if subscription_id else None
     return error_page(status or refusal.status, explain(refusal, subscription))
 
 
 def unstorable(error: Exception) -> Response:
-    """No form of ours sends it; in an address it names nothing."""
+    """A value that the database cannot store, such as a NUL. The portal's forms never send one."""
     log.warning("refused at %s %s", request.method, request.url_rule, exc_info=error)
     db.session.rollback()
     return error_page(404 if request.method in ("GET", "HEAD") or "\0" in request.path else 400)
@@ -57,6 +64,38 @@ def document_not_made(_fault: DocumentNotMade) -> Response:
     return error_page(500, Explained(sentence, gettext("Try again"), request.path))
 
 
+def archive_busy(seconds: int) -> Response:
+    sentence = gettext(
+        "An archive is already being put together. Wait until its download has begun, then ask for this one."
+    )
+    title = gettext("One archive at a time")
+    response = error_page(429, Explained(sentence, gettext("Try again"), request.path, title))
+    response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def troubled(error: Exception) -> Response:
+    """The database cannot do its work for a while; anything else is a fault of ours."""
+    trouble = database_faults.temporary_fault(error)
+    if trouble is None:
+        return unexpected(error)
+    log.error("%s at %s %s", trouble, request.method, request.url_rule)
+    db.session.rollback()
+    titles = {
+        database_faults.FULL: gettext("The portal cannot save anything now"),
+        database_faults.LOCKED: gettext("The portal is busy"),
+        database_faults.UNREACHABLE: gettext("The portal cannot reach its data"),
+    }
+    sentence = gettext(
+        "Your request was not completed. Try again in a moment. "
+        "If you were paying, look at Subscriptions first: it shows whether the payment is under way."
+    )
+    again = request.path if request.method in ("GET", "HEAD") else (referring_page() or url_for("subscriptions.index"))
+    response = error_page(503, Explained(sentence, gettext("Try again"), again, titles[trouble]))
+    response.headers["Retry-After"] = str(RETRY_AFTER)
+    return response
+
+
 def unexpected(error: Exception) -> Response:
     log.error("unexpected fault at %s %s", request.method, request.url_rule, exc_info=error)
     db.session.rollback()
@@ -64,22 +103,26 @@ def unexpected(error: Exception) -> Response:
 
 
 def error_page(status: int, explained: Explained | None = None, wait: int | None = None) -> Response:
-    """What happened, whether anything changed, and the way on; `wait`: seconds until it may be tried again."""
+    """The error page: what happened, whether anything changed, and what to do.
+
+    `explained` replaces the sentence for the status. `wait` is the number of seconds until the next try is allowed.
+    """
     title, sentence = _words(status)
     if wait:
-        sentence = _again_after(-(-wait // 60))
-    if request_ctx.url_adapter is None:  # the host is not one of ours: there is no address to link to
+        sentence = _try_again_after(math.ceil(wait / 60))
+    if request_ctx.url_adapter is None:  # the host is not in TRUSTED_HOSTS, so no link can be built
         return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
-    whole = "HX-Request" not in request.headers
-    way_on = explained or Explained(sentence, *_way_on(status, whole))
-    template, title = "errors/page.html" if whole else "errors/_error.html", way_on.title or title
-    response = make_response(render_template(template, title=title, explained=way_on, status=status), status)
-    if not whole:
+    whole_page = "HX-Request" not in request.headers
+    explained = explained or Explained(sentence, *_next_step(status, whole_page))
+    template = "errors/page.html" if whole_page else "errors/_error.html"
+    body = render_template(template, title=explained.title or title, explained=explained, status=status)
+    response = make_response(body, status)
+    if not whole_page:
         response.headers.update({"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})
     return response
 
 
-def _again_after(minutes: int) -> str:
+def _try_again_after(minutes: int) -> str:
     return ngettext(
         "This was tried too often in a short time. Nothing was changed. Try again in %(n)s minute.",
         "This was tried too often in a short time. Nothing was changed. Try again in %(n)s minutes.",
@@ -87,19 +130,19 @@ def _again_after(minutes: int) -> str:
     )
 
 
-def _way_on(status: int, whole: bool) -> tuple[str, str]:
-    """A label and an address: back to the page where one was, which is fresh again; nowhere if it is not known."""
-    here = whence()
+def _next_step(status: int, whole_page: bool) -> tuple[str, str]:
+    """A label and an address for what to do: try again, or reload the page; empty if that page is not known."""
+    page = referring_page()
     if status == 401:
-        return gettext("Sign in and come back"), url_for("sign_in.page", next=here)
-    if whole and request.method in ("GET", "HEAD"):
-        again = status == 429 or status >= 500
-        return (gettext("Try again"), request.full_path.rstrip("?")) if again else ("", "")
-    return (gettext("Reload the page"), here) if here else ("", "")
+        return gettext("Sign in and come back"), url_for("sign_in.page", next=page)
+    if whole_page and request.method in ("GET", "HEAD"):
+        may_work_later = status == 429 or status >= 500
+        return (gettext("Try again"), request.full_path.rstrip("?")) if may_work_later else ("", "")
+    return (gettext("Reload the page"), page) if page else ("", "")
 
 
 def _words(status: int) -> tuple[str, str]:
-    """A title and a sentence for a status; any other is a fault of ours."""
+    """The title and the sentence for a status. Any status that is not listed is a fault of the portal."""
     words = {
         400: (
             gettext("This form is out of date"),

@@ -1,44 +1,40 @@
-"""The fields that several forms share."""
+"""What several forms share: the base class, the number of seats, and checks of text."""
 
 import re
 from typing import Any
 
 from flask import request
-from flask_babel import lazy_gettext
+from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
 
 from .. import pasting
-from ..domain.pricing import MAX_SEATS
+from ..domain import seats as seat_rules
+from ..formats import number
 from ..sentences.refusals import Explained
 
-WHOLE_NUMBER = re.compile(r"[0-9]{1,6}", re.ASCII)
-SEATS_SENTENCE = lazy_gettext("Enter a whole number from 1 to 10,000.")
-
-
-def parse_seats(text: str) -> int | None:
-    """1 to 10,000 in ASCII digits; None for anything else (`１２`, `1e3`, `2.5`)."""
-    if not WHOLE_NUMBER.fullmatch(text):
-        return None
-    seats = int(text)
-    return seats if 1 <= seats <= MAX_SEATS else None
+ORDINAL = re.compile(r"[0-9]{1,6}", re.ASCII)  # small enough for any database to compare
 
 
 def parse_ordinal(text: str) -> int | None:
-    """A period's, small enough for any database to compare."""
-    return int(text) if WHOLE_NUMBER.fullmatch(text) else None
+    """The ordinal of a period; None if it is not a number."""
+    return int(text) if ORDINAL.fullmatch(text) else None
 
 
-def printable(text: str, but: str = "") -> bool:
-    """No control, line break or mark that reorders or hides text, save those in `but`."""
-    return all(letter.isprintable() or letter in but for letter in text)
+def seats_sentence() -> str:
+    return gettext("Enter a whole number from 1 to %(most)s.", most=number(seat_rules.MAX_SEATS))
+
+
+def printable(text: str, allowed: str = "") -> bool:
+    """Whether a text has no control character, line break, or mark that reorders or hides text, except `allowed`."""
+    return all(letter.isprintable() or letter in allowed for letter in text)
 
 
 def _whole_seats(_form: FlaskForm, field: Field) -> None:
-    if parse_seats(field.data or "") is None:
-        raise StopValidation(str(SEATS_SENTENCE))
+    if seat_rules.parse_seats(field.data or "") is None:
+        raise StopValidation(seats_sentence())
 
 
 class PortalForm(FlaskForm):
@@ -52,7 +48,7 @@ class PortalForm(FlaskForm):
 
 
 class SeatsForm(PortalForm):
-    """The stepper. `seats` is kept as typed, so that the refusal is read beside what was written."""
+    """The stepper. `seats` is the text as typed, so that the page can show it beside the error."""
 
     seats = StringField(
         lazy_gettext("Number of paid users"),
@@ -61,11 +57,14 @@ class SeatsForm(PortalForm):
         widget=NumberInput(step="1"),
     )
 
-    refused_at: int | None = None  # business time in seconds, where too few seats were asked for
-    way_on: Explained | None = None  # beside a refusal, where another page is meant
+    refused_at: int | None = (
+        None  # Unix time in the account's clock; set if fewer seats than active users were asked for
+    )
+    way_on: Explained | None = None  # a link to another page, for a refusal that has one
 
     @property
     def number(self) -> int:
+        """The number of seats, after validation."""
         return int(self.seats.data or 0)
 
 

@@ -1,4 +1,4 @@
-"""Whether a request wants a whole page or only a fragment of it."""
+"""Tells requests for a fragment from requests for a whole page."""
 
 from flask import request
 
@@ -6,5 +6,5 @@ FRAGMENT_HEADERS = ("HX-Request", "HX-Request-Type")  # the answer varies with t
 
 
 def wants_fragment() -> bool:
-    """The one place that decides between a whole page and a fragment."""
+    """Whether htmx asks for a fragment of a page."""
     return request.headers.get("HX-Request") == "true" and request.headers.get("HX-Request-Type") == "partial"

@@ -1,4 +1,4 @@
-"""« Gérer »: what can be changed, as a dialog over the tile, or a page without scripts."""
+"""« Gérer »: the changes that can be made, as a dialog over the tile, or as a page without scripts."""
 
 from flask import Blueprint, make_response, render_template
 from flask.typing import ResponseReturnValue

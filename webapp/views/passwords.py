@@ -1,8 +1,8 @@
-"""Local passwords: « Modifier le mot de passe », « Mot de passe oublié » and the link that is mailed."""
+"""Local passwords: « Modifier le mot de passe », « Mot de passe oublié » and the mailed link."""
 
 from flask import Blueprint, abort, current_app, flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext
+from flask_babel import LazyString, gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
@@ -10,29 +10,31 @@ from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 from .. import pasting
 from ..access import identity, passwords, sessions
 from ..access.identity import me
+from ..domain import access
+from ..formats import minutes
 from .forms import PortalForm
 
 blueprint = Blueprint("passwords", __name__, url_prefix="/password")
-LINK = "reset"  # in the browser's session: so the token leaves the address before the page is shown
+LINK = "reset"  # key in the browser's session: keeps the token out of the address of the page
 
 
 @blueprint.before_request
-def _only_if_on() -> None:
+def _require_local_passwords() -> None:
     if not current_app.config["LOCAL_PASSWORDS"]:
         abort(404)
 
 
-def _strong(form: FlaskForm, field: Field) -> None:
-    if fault := passwords.fault(field.data or "", form.email):
-        raise StopValidation(fault)
+def _check_new_password(form: FlaskForm, field: Field) -> None:
+    if problem := passwords.find_problem(field.data or "", form.email):
+        raise StopValidation(problem)
 
 
 class NewPasswordForm(PortalForm):
-    email = ""  # the owner's
+    email = ""  # of the owner; a new password may not contain it
     new = PasswordField(
         lazy_gettext("New password"),
-        [InputRequired(lazy_gettext("Enter a new password.")), _strong],
-        description=lazy_gettext("12 characters or more, such as four words"),
+        [InputRequired(lazy_gettext("Enter a new password.")), _check_new_password],
+        description=LazyString(passwords.hint),
         render_kw={"autocomplete": "new-password"},
     )
     again = PasswordField(
@@ -90,14 +92,19 @@ def send_link() -> ResponseReturnValue:
     if not form.validate():
         return render_template("passwords/forgotten.html", form=form), 422
     passwords.request_reset(form.email.data or "")
-    flash(gettext("If this is an owner’s e-mail address, a mail with a link is on its way. It works for 30 minutes."))
+    flash(
+        gettext(
+            "If this is an owner’s e-mail address, a mail with a link is on its way. It works for %(time)s.",
+            time=minutes(access.RESET_LIFETIME),
+        )
+    )
     return redirect(url_for("sign_in.page"), 303)
 
 
 @blueprint.get("/reset/<token>")
 @identity.public
 def open_link(token: str) -> ResponseReturnValue:
-    """From the mail. Nothing is used up yet: programs that look at mails follow links, too."""
+    """The link in the mail. Opening it does not use it up, because programs that scan mails open links, too."""
     session[LINK] = token
     return redirect(url_for("passwords.reset_page"), 303)
 
@@ -105,27 +112,30 @@ def open_link(token: str) -> ResponseReturnValue:
 @blueprint.get("/reset")
 @identity.public
 def reset_page() -> ResponseReturnValue:
-    email = passwords.owner_of(session.get(LINK, ""))
-    return render_template("passwords/reset.html", form=NewPasswordForm(), email=email) if email else _over()
+    email = passwords.email_of_link(session.get(LINK, ""))
+    return render_template("passwords/reset.html", form=NewPasswordForm(), email=email) if email else _invalid_link()
 
 
 @blueprint.post("/reset")
 @identity.public
 def reset() -> ResponseReturnValue:
     token, form = session.get(LINK, ""), NewPasswordForm()
-    form.email = passwords.owner_of(token) or ""
+    form.email = passwords.email_of_link(token) or ""
     if not form.email:
-        return _over()
+        return _invalid_link()
     if not form.validate():
         return render_template("passwords/reset.html", form=form, email=form.email), 422
     if not passwords.reset(token, form.new.data or ""):
-        return _over()
-    sessions.end_own()
+        return _invalid_link()
+    sessions.end_current()
     flash(gettext("Your password is changed. Sign in with it."))
     return redirect(url_for("sign_in.page"), 303)
 
 
-def _over() -> ResponseReturnValue:
-    """A link that was used, is too old, or never was: another can be asked for on the same page."""
-    told = gettext("This link no longer works: it was used before, or is older than 30 minutes. Ask for another one.")
-    return render_template("passwords/forgotten.html", form=ForgottenForm(), refused=told), 410
+def _invalid_link() -> ResponseReturnValue:
+    """The link was used, is too old or never existed. The page offers to send another one."""
+    sentence = gettext(
+        "This link no longer works: it was used before, or is older than %(time)s. Ask for another one.",
+        time=minutes(access.RESET_LIFETIME),
+    )
+    return render_template("passwords/forgotten.html", form=ForgottenForm(), refused=sentence), 410

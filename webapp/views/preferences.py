@@ -1,4 +1,4 @@
-"""The language, remembered in a cookie and, for an owner, with the owner (mails use it)."""
+"""The language. It is stored in a cookie and, for a signed-in owner, with the owner, whose mails use it."""
 
 from flask import Blueprint, abort, current_app, redirect, request
 from flask.typing import ResponseReturnValue

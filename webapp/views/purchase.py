@@ -1,4 +1,4 @@
-"""Renew and add from the payment page on: the overview, Pay, 3-D Secure and the receipt."""
+"""The payment pages of renew and add: card, overview, Pay, 3-D Secure and receipt."""
 
 from contextlib import suppress
 
@@ -29,18 +29,18 @@ blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 @blueprint.url_value_preprocessor
 def _take_procedure(_endpoint: str | None, values: dict[str, str] | None) -> None:
-    """The word in the address is for people: which procedure it is, the quote says."""
+    """Drops the procedure in the address, because the quote says which procedure it is."""
     if values:
         values.pop("procedure", None)
 
 
-def _quote(subscription_id: str, quote_id: str) -> Quote:
+def _load_quote(subscription_id: str, quote_id: str) -> Quote:
     return quotes.load_quote(me().account_id, subscription_id, quote_id)
 
 
 @blueprint.get("/payment")
 def payment(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    quote = _quote(subscription_id, quote_id)
+    quote = _load_quote(subscription_id, quote_id)
     if quote.unrefused:
         return redirect(step_url("receipt", quote), 303)
     return _payment_page(quote)
@@ -48,67 +48,75 @@ def payment(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/payment")
 def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    if _quote(subscription_id, quote_id).unrefused:
-        return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
+    quote = _load_quote(subscription_id, quote_id)
+    if quote.unrefused:
+        return redirect(step_url("receipt", quote), 303)
     try:
         quotes.choose_card(me().account_id, subscription_id, quote_id, request.form.get("card"))
     except (refusals.CardMissing, refusals.CardExpired) as refusal:
-        quote = _quote(subscription_id, quote_id)
+        quote = _load_quote(subscription_id, quote_id)
         return _payment_page(quote, refusal.status, explain(refusal, quote.subscription).sentence)
-    return redirect(step_url("overview", _quote(subscription_id, quote_id)), 303)
+    return redirect(step_url("overview", _load_quote(subscription_id, quote_id)), 303)
 
 
 @blueprint.post("/payment/new-card")
 def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    """« Ajouter un nouveau mode de paiement »: the card is entered on the gateway's own page."""
+    """« Ajouter un nouveau mode de paiement »: redirects to the gateway's card page."""
     limits.count("card", me().account_id)
-    quote = _quote(subscription_id, quote_id)
+    quote = _load_quote(subscription_id, quote_id)
     return_url = url_for("billing.card_return", _external=True)
     return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
 
 
 @blueprint.get("/overview")
 def overview(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    quote = _quote(subscription_id, quote_id)
+    quote = _load_quote(subscription_id, quote_id)
     if quote.unrefused:
         return redirect(step_url("receipt", quote), 303)
     if quote.card is None:
         return redirect(step_url("payment", quote), 303)
-    return _overview(quote)
+    return _overview_page(quote)
 
 
 @blueprint.post("/pay")
 def pay(subscription_id: str, quote_id: str) -> ResponseReturnValue:
+    """« Payer ». A click that is sent twice has the same number of the attempt, and pays once."""
     limits.count("pay", me().account_id)
-    quote = _quote(subscription_id, quote_id)
+    quote = _load_quote(subscription_id, quote_id)
+    attempt = _asked_attempt(quote)
+    return_url, card_id = step_url("authenticated", quote, external=True), request.form.get("card")
+    try:
+        payment = payments.pay(me().account_id, subscription_id, quote_id, attempt, return_url, card_id)
+    except refusals.QuoteMoved as moved:
+        return _overview_page(_load_quote(subscription_id, moved.fresh), moved.status, moved.changes)
+    except (refusals.CardMissing, refusals.CardExpired) as refusal:
+        quote = _load_quote(subscription_id, quote_id)
+        return _payment_page(quote, 409, explain(refusal, quote.subscription).sentence)
+    except BelowActiveUsers as refusal:  # more users became active since the quote
+        return refused(refusal, 409)
+    return _redirect_to_outcome(payment, _load_quote(subscription_id, quote_id))
+
+
+def _asked_attempt(quote: Quote) -> int:
+    """The number of the attempt that the form was shown for. 400 if it skips one that was never made."""
     attempt = max(request.form.get("attempt", 1, type=int), 1)
     if quote.unrefused is None and attempt > len(quote.payments) + 1:
         abort(400)
-    return_url, card_id = step_url("authenticated", quote, external=True), request.form.get("card")
-    try:
-        paid = payments.pay(me().account_id, subscription_id, quote_id, attempt, return_url, card_id)
-    except refusals.QuoteMoved as moved:
-        return _overview(_quote(subscription_id, moved.fresh), moved.status, moved.changes)
-    except (refusals.CardMissing, refusals.CardExpired) as refusal:
-        quote = _quote(subscription_id, quote_id)
-        return _payment_page(quote, 409, explain(refusal, quote.subscription).sentence)
-    except BelowActiveUsers as refusal:  # it was high enough when it was quoted
-        return refused(refusal, 409)
-    return _after(paid, _quote(subscription_id, quote_id))
+    return attempt
 
 
-def _after(paid: Payment, quote: Quote) -> ResponseReturnValue:
-    """The page that tells of it is fetched, so that it can be reloaded and come back to."""
-    if paid.state in ("declined", "cancelled"):
+def _redirect_to_outcome(payment: Payment, quote: Quote) -> ResponseReturnValue:
+    """Redirects to the page that shows the outcome, which can be reloaded."""
+    if payment.state in ("declined", "cancelled"):
         return redirect(step_url("payment", quote), 303)
-    step = "authentication" if paid.state == "pending" and paid.action_url else "receipt"
+    step = "authentication" if payment.state == "pending" and payment.action_url else "receipt"
     return redirect(step_url(step, quote), 303)
 
 
 @blueprint.get("/authentication")
 def authentication(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    """3-D Secure, resumable: the way to the bank's page, and the way out."""
-    quote = _quote(subscription_id, quote_id)
+    """3-D Secure: a link to the bank's page, and a button to abandon the payment."""
+    quote = _load_quote(subscription_id, quote_id)
     pending = quote.unrefused
     if pending is None or pending.state != "pending" or pending.action_url is None:
         return redirect(step_url("receipt", quote), 303)
@@ -117,17 +125,17 @@ def authentication(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/authenticated")
 def authenticated(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    """Back from the bank: says what the gateway knows, as often as it is asked."""
+    """The return from the bank: asks the gateway for the outcome. It may be reloaded."""
     if request.method == "HEAD":
         abort(405)
     with suppress(OutcomeUnknown):
         payments.reconcile(me().account_id, subscription_id, quote_id)
-    return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
+    return redirect(step_url("receipt", _load_quote(subscription_id, quote_id)), 303)
 
 
 @blueprint.post("/reconcile")
 def reconcile(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    """« Vérifier maintenant » on a payment of unknown outcome."""
+    """« Vérifier maintenant », for a payment whose outcome is unknown."""
     return authenticated(subscription_id, quote_id)
 
 
@@ -135,46 +143,53 @@ def reconcile(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 def abandon(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     with suppress(OutcomeUnknown):
         payments.abandon(me().account_id, subscription_id, quote_id)
-    return redirect(step_url("receipt", _quote(subscription_id, quote_id)), 303)
+    return redirect(step_url("receipt", _load_quote(subscription_id, quote_id)), 303)
 
 
 @blueprint.get("/receipt")
 def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    """What became of the purchase: the receipt, for ever; or the step where it stands."""
-    quote = _quote(subscription_id, quote_id)
+    """The receipt, once the purchase is paid; else the step that it has reached."""
+    quote = _load_quote(subscription_id, quote_id)
     payment = quote.unrefused
     if payment is None:
         return redirect(step_url("payment", quote), 303)
     if payment.state == "pending" and payment.action_url:
         return redirect(step_url("authentication", quote), 303)
     if payment.state == "pending":
-        long = payments.waiting_time(payment, quote.subscription.account) >= payments.LONG_PENDING
-        return render_template("purchase/pending.html", quote=quote, payment=payment, long=long)
+        is_long = payments.waiting_time(payment, quote.subscription.account) >= payments.LONG_PENDING
+        return render_template("purchase/pending.html", quote=quote, payment=payment, long=is_long)
     invoice = listing.invoice_of_payment(payment.key)
     period = quote.subscription.facts().period(quote.ordinal)
     return render_template("purchase/receipt.html", quote=quote, payment=payment, invoice=invoice, period=period)
 
 
 def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> ResponseReturnValue:
-    """The cards to choose from, with why the last attempt failed if one did."""
+    """The cards to choose from. `refused` is what to show as an error, by default why the last attempt failed."""
     cards = wallet.cards_of(me().account_id)
-    last = quote.payments[-1] if quote.payments else None
-    if last and not refused and not (quote.card and quote.card.token != last.card_token):
-        refused = decline(last.decline_code) if last.state == "declined" else gettext("The payment was not completed.")
-        refused += " " + gettext("Nothing was charged. Try again, or choose another card.")
     return render_template(
         "purchase/payment.html",
         quote=quote,
         cards=cards,
         selected=quote.card_id or next((card.id for card, is_default in cards if is_default), None),
-        refused=refused,
+        refused=refused or _why_last_attempt_failed(quote),
         today=ports().clock.now(quote.subscription.account).date(),
     ), status
 
 
-def _overview(
+def _why_last_attempt_failed(quote: Quote) -> str:
+    """Why the last attempt failed; "" without one, or if another card has been chosen since."""
+    last = quote.payments[-1] if quote.payments else None
+    if last is None or (quote.card and quote.card.token != last.card_token):
+        return ""
+    reason = decline(last.decline_code) if last.state == "declined" else gettext("The payment was not completed.")
+    advice = gettext("Nothing was charged. Try again, or choose another card.")
+    return f"{reason} {advice}"
+
+
+def _overview_page(
     quote: Quote, status: int = 200, changes: dict[str, tuple[object, object]] | None = None
 ) -> ResponseReturnValue:
+    """The overview. `changes` are the values of the quote that differ from what was shown before: old and new."""
     facts = quote.subscription.facts()
     return render_template(
         "purchase/overview.html",

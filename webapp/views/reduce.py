@@ -1,4 +1,4 @@
-"""Reduce seats: the stepper, and the confirmation that « Je comprends » and « Confirmer » end."""
+"""Reduce seats: the stepper, and the confirmation with « Je comprends » and « Confirmer »."""
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -7,12 +7,13 @@ from flask_babel import gettext
 from .. import pasting
 from ..access.identity import me
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotFewerSeats
+from ..domain.seats import parse_seats
 from ..domain.subscription import check_reduction, projected_seats
 from ..ports import ports
 from ..subscriptions import loading, service
 from . import stepper as steppers
 from .confirmation import ConfirmForm, confirmation, done
-from .forms import SeatsForm, parse_seats
+from .forms import SeatsForm
 from .fragments import wants_fragment
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
@@ -26,7 +27,7 @@ def stepper(subscription_id: str) -> ResponseReturnValue:
 
 @blueprint.post("")
 def choose_seats(subscription_id: str) -> ResponseReturnValue:
-    """Continue: the number is checked, and the confirmation has an address of its own."""
+    """« Continuer »: checks the number, then redirects to the confirmation."""
     form = SeatsForm()
     if not form.validate():
         return _page(subscription_id, form, 422)
@@ -62,10 +63,10 @@ def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200
 def _confirmation(
     subscription_id: str, text: str, form: ConfirmForm | None = None, status: int = 200
 ) -> ResponseReturnValue:
-    """From how many to how many seats, from when, what it will cost and save."""
+    """The confirmation: the seats before and after, the day, the cost and the saving."""
     subscription, seats = loading.load(me().account_id, subscription_id), parse_seats(text)
-    if seats is None:  # the stepper says what is wrong with it
+    if seats is None:  # the stepper shows what is wrong with it
         check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
         return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=text), 303)
-    told = service.preview_reduction(subscription, seats)
-    return confirmation("reduce", subscription, form, status, seats=seats, told=told)
+    reduction = service.preview_reduction(subscription, seats)
+    return confirmation("reduce", subscription, form, status, seats=seats, reduction=reduction)

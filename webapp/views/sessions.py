@@ -1,4 +1,4 @@
-"""« Connexion et sessions »: where the owner is signed in, and to end it there."""
+"""« Connexion et sessions »: the owner's sessions, and buttons to end them."""
 
 from zoneinfo import ZoneInfo
 
@@ -9,6 +9,7 @@ from flask_babel import gettext
 from ..access import identity, sessions
 from ..access.identity import me
 from ..accounts import billing_information
+from ..ports import ports
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 
@@ -17,7 +18,7 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 def page() -> ResponseReturnValue:
     return render_template(
         "sessions/page.html",
-        sessions=sessions.of(me().owner_id),
+        sessions=sessions.list_live(me().owner_id),
         own=me().session_id,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=current_app.config["LOCAL_PASSWORDS"],
@@ -26,7 +27,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.app_template_global()
 def warning_seconds() -> int:
-    return int(sessions.warning().total_seconds())
+    return int(sessions.warning_time().total_seconds())
 
 
 @blueprint.get("/left")
@@ -40,7 +41,7 @@ def left() -> ResponseReturnValue:
 @blueprint.post("/stay")
 def stay() -> ResponseReturnValue:
     """« Rester connecté »."""
-    sessions.stay(me().session_id)
+    sessions.extend(me().session_id, ports().clock.system_now())
     return "", 204
 
 

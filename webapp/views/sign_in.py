@@ -54,8 +54,8 @@ def submit() -> ResponseReturnValue:
 @blueprint.post("/sign-out")
 @identity.public
 def sign_out() -> ResponseReturnValue:
-    """Where a provider signed in, its own session ends, too: it sends back to the sign-in page."""
-    id_token = sessions.end_own()
+    """Signs out. If a provider signed the owner in, its session is ended, too, and it redirects to the sign-in page."""
+    id_token = sessions.end_current()
     flash(gettext("You are signed out."))
     response = redirect((id_token and provider.end_url(id_token)) or url_for("sign_in.page"), 303)
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
@@ -72,6 +72,6 @@ def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseRet
         demo=demo,
         target=request.values.get("next", ""),
         local=local,
-        provider=provider.offered(),
+        provider=provider.is_configured(),
     )
     return page, status

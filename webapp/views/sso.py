@@ -1,4 +1,4 @@
-"""Sign-in by the organisation's identity provider: the way there, and the way back."""
+"""Sign-in through the organisation's identity provider: the redirect to it and the return from it."""
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
@@ -8,7 +8,7 @@ from .. import urls
 from ..access import identity, provider, sign_in
 
 blueprint = Blueprint("sso", __name__, url_prefix="/sign-in/provider")
-STATUSES = {
+STATUSES = {  # by reason of provider.SignInRefused; "unknown": no owner has this e-mail
     "denied": 403,
     "stale": 400,
     "unverified": 403,
@@ -20,8 +20,8 @@ STATUSES = {
 
 
 @blueprint.before_request
-def _only_if_configured() -> None:
-    if not provider.offered():
+def _require_provider() -> None:
+    if not provider.is_configured():
         abort(404)
 
 
@@ -36,29 +36,29 @@ def begin() -> ResponseReturnValue:
     target = urls.safe_next(request.args.get("next"))
     try:
         return redirect(provider.begin(target, again="again" in request.args), 303)
-    except provider.Refused as refusal:
-        return refused(refusal.why)
+    except provider.SignInRefused as refusal:
+        return refused(refusal.reason)
 
 
 @blueprint.get("/callback")
 @identity.public
 def callback() -> ResponseReturnValue:
-    """Back from the provider. An owner is found by an e-mail that it verified; of anybody else nothing is kept."""
+    """The return from the provider. The owner is found by the verified e-mail. For anybody else nothing is stored."""
     if request.method == "HEAD":
         abort(405)
     try:
-        vouched = provider.complete()
-    except provider.Refused as refusal:
-        return refused(refusal.why)
-    if not sign_in.sign_in_as(vouched.email, vouched.id_token):
-        return refused("unknown", vouched.email)
-    return redirect(urls.safe_next(vouched.target), 303)
+        identified = provider.complete()
+    except provider.SignInRefused as refusal:
+        return refused(refusal.reason)
+    if not sign_in.sign_in_as(identified.email, identified.id_token):
+        return refused("unknown", identified.email)
+    return redirect(urls.safe_next(identified.target), 303)
 
 
-def refused(why: str, email: str = "") -> tuple[str, int]:
-    """The page that tells why nobody was signed in, and its status."""
+def refused(reason: str, email: str = "") -> tuple[str, int]:
+    """The page that says why nobody was signed in, and its status."""
     name = provider_name()
-    told = {
+    sentences = {
         "denied": gettext("%(name)s did not sign you in: the request was refused or given up there.", name=name),
         "stale": gettext(
             "This sign-in is out of date: it was begun too long ago or in another browser, or was used before."
@@ -83,8 +83,8 @@ def refused(why: str, email: str = "") -> tuple[str, int]:
     }
     page = render_template(
         "sso/refused.html",
-        sentence=told[why],
-        other=why in ("unknown", "unverified", "denied"),
+        sentence=sentences[reason],
+        other=reason in ("unknown", "unverified", "denied"),
         target=request.args.get("next"),
     )
-    return page, STATUSES[why]
+    return page, STATUSES[reason]

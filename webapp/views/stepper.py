@@ -1,4 +1,4 @@
-"""The number of paid users with its cost beside it: what renew, add and reduce have in common."""
+"""The stepper that renew, add and reduce share: the number of paid users, with its cost beside it."""
 
 from collections.abc import Callable
 from functools import lru_cache
@@ -9,24 +9,26 @@ from flask.typing import ResponseReturnValue
 
 from .. import formats, pasting
 from ..access.identity import me
+from ..domain import subscription as rules
 from ..domain.periods import Period
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats, Refusal
+from ..domain.seats import parse_seats
 from ..models.subscriptions import Subscription
 from ..ports import ports
 from ..sentences.refusals import at_least, enter_fewer, enter_more, explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
 from . import tier_picture
-from .active_users import WAIT_SECONDS
-from .forms import SeatsForm, asked_seats, parse_ordinal, parse_seats
+from .forms import SeatsForm, asked_seats, parse_ordinal, seats_sentence
 from .fragments import FRAGMENT_HEADERS
 
 
 def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
-    """What stands beside the field; the number is priced as it stands there, never corrected."""
+    """The cost of the number in the field, which is never corrected. 422 if it is not a valid number."""
     seats = parse_seats(pasting.whole_number(request.args.get("seats")))
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
-    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal)
+    pinned = procedure == "add"
+    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, pinned=pinned)
     text = _rendered(formats.language(), procedure, cost if seats else None, seats)
     response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
@@ -35,16 +37,16 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
 
 @lru_cache(maxsize=2048)
 def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: int | None) -> str:
-    """A pure function of its parameters, so it is rendered once for each."""
+    """The HTML depends on these parameters only, so it is cached."""
     return render_template(
         "stepper/_cost.html", procedure=procedure, seats=seats, at_least=at_least, **_parts(procedure, cost, seats)
     )
 
 
 def _parts(procedure: str, cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
-    """What the fragment and the whole page show of a cost; nothing where the number is no number."""
+    """What the fragment and the page show of a cost; only a `cost` of None if the number is not valid."""
     if cost is None or seats is None:
-        return {"cost": None}
+        return {"cost": None, "seats_sentence": seats_sentence()}
     return {
         "cost": cost,
         "fault": _fault(procedure, cost, seats),
@@ -71,18 +73,19 @@ def page(
     start: int,
     form: SeatsForm | None = None,
     status: int = 200,
-    **told: object,
+    **context: object,
 ) -> ResponseReturnValue:
-    """The whole page of a procedure, at the number asked for or refused, else at `start`.
+    """The page of a procedure, with the number in the form or the address, else `start`.
 
-    An addition is compared with the period that it adds to, the others with the last one that was paid.
+    The cost is compared with the current one: for an addition, that of the period it adds to; otherwise that of the
+    last paid period. `context` is passed to the template.
     """
     facts, now = subscription.facts(), ports().clock.now(subscription.account)
     compared = min(period.ordinal, facts.last_paid)
     counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
-    cost = costs.cost(me().account_id, subscription.id, seats or 1, compared)
+    cost = costs.cost(me().account_id, subscription.id, seats or 1, compared, pinned=procedure == "add")
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
@@ -98,20 +101,23 @@ def page(
         compared=compared,
         is_today=compared == facts.ordinal_on(now.date()),
         counted=counted,
+        wait=rules.ACTIVE_USERS_LAG,
         counted_today=counted.date() == now.date(),
-        wait_seconds=WAIT_SECONDS,
         **_parts(procedure, cost if seats else None, seats),
-        **told,
+        **context,
     ), status
 
 
-def quoted(
+def continue_to_payment(
     procedure: str,
     subscription_id: str,
     quote: Callable[[str, str, int], str],
     whole_page: Callable[[str, SeatsForm, int], ResponseReturnValue],
 ) -> ResponseReturnValue:
-    """Continue: a stored quote and its payment page, or the page again with what is wrong with the number."""
+    """« Continuer »: stores a quote and redirects to its payment page, or shows what is wrong with the number.
+
+    `quote` stores the quote and returns its id. `whole_page` renders the procedure's page.
+    """
     form = SeatsForm()
     if not form.validate():
         return whole_page(subscription_id, form, 422)
@@ -120,12 +126,12 @@ def quoted(
     except (BelowActiveUsers, NotMoreSeats, ActiveUsersUnknown) as refusal:
         refuse(form, refusal, loading.load(me().account_id, subscription_id))
         return whole_page(subscription_id, form, refusal.status)
-    where = url_for("purchase.payment", subscription_id=subscription_id, procedure=procedure, quote_id=quote_id)
-    return redirect(where, 303)
+    payment_url = url_for("purchase.payment", subscription_id=subscription_id, procedure=procedure, quote_id=quote_id)
+    return redirect(payment_url, 303)
 
 
 def refuse(form: SeatsForm, refusal: Refusal, subscription: Subscription) -> None:
-    """Puts a refusal of the number at its field, with the way on."""
+    """Shows a refusal of the number at its field, with a link if there is one."""
     explained = explain(refusal, subscription)
     form.seats.errors = [explained.sentence]
     if isinstance(refusal, BelowActiveUsers):

@@ -1,4 +1,4 @@
-"""« Annuler la demande »: undo a reduction or a cancellation before its day."""
+"""« Annuler la demande »: undo a reduction or a cancellation before it takes effect."""
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue

@@ -1,4 +1,4 @@
-"""Where the gateway tells that something happened. It answers programs, with a status and no page."""
+"""Receives the gateway's events. The answer is a status without a page."""
 
 import logging
 
@@ -16,15 +16,18 @@ blueprint = Blueprint("webhooks", __name__, url_prefix="/webhooks")
 @blueprint.post("/stripe")
 @public
 def stripe() -> ResponseReturnValue:
-    """200: done, or of no concern; 400: not Stripe's; 503: to be sent again."""
+    """200: done, or ignored; 400: not signed by Stripe; 503: Stripe must send it again."""
     reader = ports().gateway_events
     if reader is None:
         abort(404)
     try:
         event = reader.read_event(request.get_data(), request.headers.get("Stripe-Signature", ""))
     except ForgedEvent as fault:
-        told = "a notification at %s was refused (%s): if Stripe sent it, check STRIPE_WEBHOOK_SECRET and this clock"
-        log.warning(told, request.path, fault)
+        log.warning(
+            "a notification at %s was refused (%s): if Stripe sent it, check STRIPE_WEBHOOK_SECRET and this clock",
+            request.path,
+            fault,
+        )
         return "", 400
     try:
         if event is not None:

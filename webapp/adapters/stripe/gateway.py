@@ -1,15 +1,15 @@
-"""Stripe behind the payment port, through its own SDK.
+"""The payment gateway Stripe, through its SDK.
 
-A payment is a PaymentIntent that is made first and confirmed by a second call: whatever is in flight, it can be
-found by our key (in its metadata) and cancelled, and an intent that is cancelled is never charged, however late a call
-arrives. What Stripe does not say clearly is an outcome that is not known, never a refusal.
+A payment is a PaymentIntent. One call creates it and a second one confirms it, so it can be found by the portal's key
+(in its metadata) and cancelled at any time. A cancelled intent is never charged, however late a call arrives. If an
+answer from Stripe is not clear, the outcome is unknown; it is never taken for a decline.
 """
 
 import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import urlencode
 
 import stripe
@@ -25,31 +25,31 @@ from ...models.subscriptions import Subscription
 from ...ports import (
     ActionRequired,
     Cancelled,
-    Captured,
     CardSetup,
     Declined,
     ForgedEvent,
     GatewayEvent,
+    GatewaySilent,
     NewCard,
     Outcome,
     OutcomeUnknown,
     Refunded,
 )
+from .intents import Intent, has_key, outcome_of
 from .tables import StripeCustomer, StripeSetup
 from .words import BRANDS, OTHER_UNITS, REFUND_REFUSALS, TOPICS, decline_code
 
 log = logging.getLogger(__name__)
-logging.getLogger("stripe").setLevel(logging.WARNING)  # below it, the SDK tells what it sends and receives
+logging.getLogger("stripe").setLevel(logging.WARNING)  # at lower levels the SDK logs what it sends and receives
 stripe.enable_telemetry = False
 TIMEOUT = (3.0, 5.0)  # seconds to connect, and to wait for an answer
-RETRIES = 1  # by the SDK, with the same idempotency key; whatever is left over, the sweep asks again
-SIGNATURE_AGE = 300  # seconds, after which a notification is stale
-PAGE = 100
-Intent = dict[str, Any]  # a PaymentIntent, as the API shows it
+RETRIES = 1  # by the SDK, with the same idempotency key; after that, the sweep asks again
+SIGNATURE_AGE_MAX = 300  # seconds; an older event is refused
+PAGE_SIZE = 100
 
 
-class Known(NamedTuple):
-    """What the portal knows of a payment; `customer` is None if the account never entered a card here."""
+class StoredPayment(NamedTuple):
+    """A payment as the portal stores it. `customer` is None if the account never entered a card in Stripe."""
 
     customer: str | None
     money: Money
@@ -71,8 +71,8 @@ class StripeGateway:
 
     def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
         reference = new_id()
-        back = f"{return_url}?{urlencode({'reference': reference})}"  # from giving up, too
-        with answered("the card page"):
+        back = f"{return_url}?{urlencode({'reference': reference})}"  # also used when the owner cancels there
+        with errors_as_unknown_outcome("the card page"):
             page = self.api.checkout.sessions.create(
                 {
                     "mode": "setup",
@@ -91,15 +91,18 @@ class StripeGateway:
         return CardSetup(reference, page.url or "")
 
     def customer_of(self, account_id: str) -> str:
-        """Stripe's customer for an account. Of two that are made at once one is kept; the other is never used."""
+        """The customer in Stripe for an account, made if there is none.
+
+        If two requests make one at once, the first is stored and the other is never used.
+        """
         with Session(db.engine) as session:
-            known = session.get(StripeCustomer, account_id)
-            if known is not None:
-                return known.customer
+            stored = session.get(StripeCustomer, account_id)
+            if stored is not None:
+                return stored.customer
             name = session.get_one(Account, account_id).legal_name
-        made = self.api.customers.create({"name": name, "metadata": {"account": account_id}})
+        created = self.api.customers.create({"name": name, "metadata": {"account": account_id}})
         with Session(db.engine) as session:
-            session.add(StripeCustomer(account_id=account_id, customer=made.id))
+            session.add(StripeCustomer(account_id=account_id, customer=created.id))
             try:
                 session.commit()
             except IntegrityError:
@@ -109,7 +112,7 @@ class StripeGateway:
     def complete_card_setup(self, reference: str) -> NewCard | None:
         with Session(db.engine) as session:
             visit = session.get_one(StripeSetup, reference).session
-        with answered("a visit to the card page"):
+        with errors_as_unknown_outcome("a visit to the card page"):
             page = self.api.checkout.sessions.retrieve(visit, {"expand": ["setup_intent.payment_method"]})
         setup = page.to_dict().get("setup_intent") or {}
         entered = setup.get("payment_method")
@@ -122,7 +125,7 @@ class StripeGateway:
         return NewCard(entered["id"], brand, card["last4"], card["exp_year"], card["exp_month"], holder[:100])
 
     def detach(self, card_token: str) -> None:
-        with answered("the deletion of a card"):
+        with errors_as_unknown_outcome("the deletion of a card"):
             try:
                 self.api.payment_methods.detach(card_token)
             except stripe.InvalidRequestError:
@@ -135,62 +138,63 @@ class StripeGateway:
         return owner.id if isinstance(owner, stripe.Customer) else owner
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
-        if refusal := refused(money):
+        if refusal := unsupported_currency(money):
             return refusal
-        customer = known(key).customer
+        customer = load_payment(key).customer
         if customer is None:
             log.error("payment %s: its account has no customer at Stripe, so its card is another gateway's", key)
             return Declined("card_declined")
-        with answered(f"payment {key}"):
+        with errors_as_unknown_outcome(f"payment {key}"):
             # Stripe forgets an idempotency key after a day, and an intent never.
-            intent = self._found(key, customer) or self._made(key, customer, money)
+            intent = self._find_intent(key, customer) or self._create_intent(key, customer, money)
             if isinstance(intent, Declined):
                 return intent
-            outcome = outcome_of(intent) or self._confirmed(key, intent, card_token, return_url, present)
+            outcome = outcome_of(intent) or self._confirm_intent(key, intent, card_token, return_url, present)
         if outcome is None:
             raise OutcomeUnknown(key)
         return outcome
 
     def find(self, key: str) -> Outcome | None:
-        customer = known(key).customer
+        customer = load_payment(key).customer
         if customer is None:
             return None
-        with answered(f"what became of payment {key}"):
-            intent = self._found(key, customer)
+        with errors_as_unknown_outcome(f"what became of payment {key}"):
+            intent = self._find_intent(key, customer)
         return outcome_of(intent) if intent else None
 
     def cancel(self, key: str) -> Outcome:
-        customer, money = known(key)
-        if customer is None or refused(money):
-            return Cancelled()  # `charge` never asks for it
-        with answered(f"the cancellation of payment {key}"):
+        customer, money = load_payment(key)
+        if customer is None or unsupported_currency(money):
+            return Cancelled()  # `charge` never creates an intent in this case
+        with errors_as_unknown_outcome(f"the cancellation of payment {key}"):
             try:
-                intent = self._found(key, customer) or self._made(key, customer, money)
+                intent = self._find_intent(key, customer) or self._create_intent(key, customer, money)
             except stripe.APIError as fault:
                 if (fault.headers or {}).get("Idempotent-Replayed") != "true":
                     raise
-                # For a day Stripe says again that it failed: another is made, for `charge` to find.
-                intent = self._made(key, customer, money, f"{key}:cancel")
+                # For a day, Stripe repeats the failure for this idempotency key. With another one, an intent is created
+                # that `charge` finds by its metadata.
+                intent = self._create_intent(key, customer, money, f"{key}:cancel")
             if isinstance(intent, Declined):
                 return intent
             outcome = outcome_of(intent)
             if outcome is None or isinstance(outcome, ActionRequired):
-                outcome = outcome_of(self._cancelled(intent))
+                outcome = outcome_of(self._cancel_intent(intent))
         if outcome is None or isinstance(outcome, ActionRequired):
             raise OutcomeUnknown(key)
         return outcome
 
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
-        customer = known(payment_key).customer
-        with answered(f"refund {key}"):
-            paid = self._found(payment_key, customer) if customer else None
+        customer = load_payment(payment_key).customer
+        with errors_as_unknown_outcome(f"refund {key}"):
+            paid = self._find_intent(payment_key, customer) if customer else None
             if paid is None or paid["status"] != "succeeded":
                 log.error("refund %s: Stripe knows of no payment %s that was made", key, payment_key)
                 return Declined("refund_refused")
-            refunds = self.api.refunds.list({"payment_intent": paid["id"], "limit": PAGE}).auto_paging_iter()
-            made = next((found for found in refunds if of_key(found.to_dict(), key)), None)
+            refunds = self.api.refunds.list({"payment_intent": paid["id"], "limit": PAGE_SIZE}).auto_paging_iter()
+            refund = next((refund for refund in refunds if has_key(refund.to_dict(), key)), None)
             try:
-                made = made or self.api.refunds.create(
+                refund = refund or self.api.refunds.create(
                     {"payment_intent": paid["id"], "amount": money.amount, "metadata": {"key": key}},
                     {"idempotency_key": key},
                 )
@@ -198,11 +202,11 @@ class StripeGateway:
                 if fault.code in REFUND_REFUSALS or fault.param == "amount":
                     return Declined("refund_refused")
                 raise
-        if made.status == "succeeded":
+        if refund.status == "succeeded":
             return Refunded()
-        if made.status in ("failed", "canceled"):
+        if refund.status in ("failed", "canceled"):
             return Declined("refund_refused")
-        raise OutcomeUnknown(key)  # on its way: the sweep asks again
+        raise OutcomeUnknown(key)  # still pending: the sweep asks again
 
     def fault(self) -> str | None:
         try:
@@ -215,7 +219,7 @@ class StripeGateway:
 
     def read_event(self, body: bytes, signature: str) -> GatewayEvent | None:
         try:
-            stripe.WebhookSignature.verify_header(body, signature, self.webhook_secret, SIGNATURE_AGE)
+            stripe.WebhookSignature.verify_header(body, signature, self.webhook_secret, SIGNATURE_AGE_MAX)
             event = json.loads(body)
             subject = TOPICS.get(event["type"])
             about = event["data"]["object"]
@@ -233,16 +237,16 @@ class StripeGateway:
         ) as fault:
             raise ForgedEvent(type(fault).__name__) from None
 
-    def _found(self, key: str, customer: str) -> Intent | None:
-        """The intent with our key, from the customer's list, which is never behind, as Stripe's search may be."""
-        listed = self.api.payment_intents.list({"customer": customer, "limit": PAGE})
-        intents = (found.to_dict() for found in listed.auto_paging_iter())
-        return next((intent for intent in intents if of_key(intent, key)), None)
+    def _find_intent(self, key: str, customer: str) -> Intent | None:
+        """The intent with the portal's key. It reads the customer's list, because Stripe's search lags."""
+        listed = self.api.payment_intents.list({"customer": customer, "limit": PAGE_SIZE})
+        intents = (intent.to_dict() for intent in listed.auto_paging_iter())
+        return next((intent for intent in intents if has_key(intent, key)), None)
 
-    def _made(self, key: str, customer: str, money: Money, once: str = "") -> Intent | Declined:
-        """The intent, not confirmed: who charges and who cancels ask for it with the same words, and get the same."""
+    def _create_intent(self, key: str, customer: str, money: Money, idempotency_key: str = "") -> Intent | Declined:
+        """Creates the intent without confirming it. `charge` and `cancel` send the same, and so get the same intent."""
         try:
-            made = self.api.payment_intents.create(
+            created = self.api.payment_intents.create(
                 {
                     "amount": money.amount,
                     "currency": money.currency.lower(),
@@ -250,66 +254,74 @@ class StripeGateway:
                     "allowed_payment_method_types": ["card"],
                     "metadata": {"key": key},
                 },
-                {"idempotency_key": once or key},
+                {"idempotency_key": idempotency_key or key},
             )
         except stripe.InvalidRequestError as fault:
             if fault.code in ("amount_too_small", "amount_too_large"):
                 return Declined("amount_refused")
             raise
-        return made.to_dict()
+        return created.to_dict()
 
-    def _confirmed(self, key: str, intent: Intent, card_token: str, return_url: str, present: bool) -> Outcome | None:
-        """Charges the card. A bank that wants to know its absent customer is asked for the page where it does."""
-        named = intent["id"]
+    def _confirm_intent(
+        self, key: str, intent: Intent, card_token: str, return_url: str, present: bool
+    ) -> Outcome | None:
+        """Charges the card.
+
+        If the owner is absent and the bank asks for authentication, the intent is confirmed again as if the owner were
+        present, which gives the address of the bank's page.
+        """
+        intent_id = intent["id"]
         try:
-            done = self.api.payment_intents.confirm(
-                named,
+            confirmed = self.api.payment_intents.confirm(
+                intent_id,
                 {"payment_method": card_token, "return_url": return_url, "off_session": not present},
                 {"idempotency_key": f"{key}:confirm" if present else f"{key}:absent"},
             )
-            return outcome_of(done.to_dict())
+            return outcome_of(confirmed.to_dict())
         except stripe.CardError as fault:
             if not present and fault.code == "authentication_required":
-                return self._confirmed(key, intent, card_token, return_url, present=True)
-            return outcome_of(self._looked_up(named)) or Declined(decline_code(fault.error))
+                return self._confirm_intent(key, intent, card_token, return_url, present=True)
+            return outcome_of(self._retrieve_intent(intent_id)) or Declined(decline_code(fault.error))
         except stripe.InvalidRequestError:
-            outcome = outcome_of(self._looked_up(named))  # was it settled, or cancelled, meanwhile?
+            outcome = outcome_of(self._retrieve_intent(intent_id))  # it may have been settled or cancelled meanwhile
             if outcome is not None or self._owner_of(card_token) == intent["customer"]:
                 if outcome is None:
                     raise
                 return outcome
-            # The card was deleted: a refusal, which the intent itself remembers.
-            self.api.payment_intents.update(named, {"metadata": {"refused": "card_declined"}})
-            return outcome_of(self._cancelled(intent))
+            # The card was deleted. That is a decline, which is kept in the intent's metadata.
+            self.api.payment_intents.update(intent_id, {"metadata": {"refused": "card_declined"}})
+            return outcome_of(self._cancel_intent(intent))
 
-    def _cancelled(self, intent: Intent) -> Intent:
+    def _cancel_intent(self, intent: Intent) -> Intent:
         try:
             return self.api.payment_intents.cancel(intent["id"]).to_dict()
         except stripe.InvalidRequestError:  # it was settled meanwhile
-            return self._looked_up(intent["id"])
+            return self._retrieve_intent(intent["id"])
 
-    def _looked_up(self, intent_id: str) -> Intent:
+    def _retrieve_intent(self, intent_id: str) -> Intent:
         return self.api.payment_intents.retrieve(intent_id).to_dict()
 
 
 @contextmanager
-def answered(about: str) -> Iterator[None]:
-    """What is no answer is an outcome that is not known; the log says which of it a person must mend, and no secret."""
+def errors_as_unknown_outcome(about: str) -> Iterator[None]:
+    """Turns every error of Stripe into OutcomeUnknown. Logs what a person must correct, without any secret."""
     try:
         yield
     except stripe.StripeError as fault:
-        told = (about, type(fault).__name__, fault.http_status, fault.code, fault.request_id)
+        details = (about, type(fault).__name__, fault.http_status, fault.code, fault.request_id)
+        unknown: type[OutcomeUnknown] = OutcomeUnknown
         if isinstance(fault, stripe.AuthenticationError | stripe.PermissionError):
-            log.error("Stripe refuses our key: check STRIPE_SECRET_KEY (%s: %s, %s, %s, request %s)", *told)
+            log.error("Stripe refuses our key: check STRIPE_SECRET_KEY (%s: %s, %s, %s, request %s)", *details)
         elif isinstance(fault, stripe.InvalidRequestError | stripe.IdempotencyError):
-            log.error("Stripe cannot do it: %s (%s, %s, %s, request %s)", *told)
+            log.error("Stripe cannot do it: %s (%s, %s, %s, request %s)", *details)
         else:
-            log.warning("Stripe does not answer: %s (%s, %s, %s, request %s)", *told)
-        raise OutcomeUnknown(about) from None
+            log.warning("Stripe does not answer: %s (%s, %s, %s, request %s)", *details)
+            unknown = GatewaySilent
+        raise unknown(about) from None
 
 
-def known(key: str) -> Known:
-    """By a connection of its own, which is given back before Stripe is asked."""
+def load_payment(key: str) -> StoredPayment:
+    """Reads a payment over a connection of its own, which is returned before Stripe is asked."""
     query = (
         select(StripeCustomer.customer, Payment.amount, Payment.currency)
         .select_from(Payment)
@@ -319,36 +331,12 @@ def known(key: str) -> Known:
     )
     with Session(db.engine) as session:
         customer, amount, currency = session.execute(query).one()
-    return Known(customer, Money(amount, currency))
+    return StoredPayment(customer, Money(amount, currency))
 
 
-def refused(money: Money) -> Declined | None:
-    """Amounts here are hundredths; Stripe counts some currencies otherwise, and would charge a hundred times that."""
+def unsupported_currency(money: Money) -> Declined | None:
+    """Declines a currency that Stripe does not count in hundredths: it would charge a hundred times the amount."""
     if money.currency.upper() not in OTHER_UNITS:
         return None
     log.error("%s is not counted in hundredths: Stripe is not asked to charge it", money.currency)
     return Declined("currency_refused")
-
-
-def of_key(told: dict[str, Any], key: str) -> bool:
-    return (told.get("metadata") or {}).get("key") == key
-
-
-def outcome_of(intent: Intent) -> Outcome | None:
-    """None: made, and not yet charged, nor refused, nor is there a page to send the owner to."""
-    match intent["status"]:
-        case "succeeded":
-            return Captured()
-        case "canceled":
-            refusal = (intent.get("metadata") or {}).get("refused")
-            return Declined(refusal) if refusal else Cancelled()
-        case "requires_action":
-            page = ((intent.get("next_action") or {}).get("redirect_to_url") or {}).get("url")
-            return ActionRequired(page) if page else None
-        case "requires_payment_method":
-            fault = intent.get("last_payment_error")
-            asks = fault and fault.get("code") == "authentication_required"  # that of a card whose owner was absent
-            return Declined(decline_code(fault)) if fault and not asks else None
-        case "processing" | "requires_capture":
-            raise OutcomeUnknown(intent["id"])
-    return None

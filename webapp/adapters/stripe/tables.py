@@ -1,4 +1,4 @@
-"""What the adapters of the real world remember: what Stripe calls an account, and a visit to its card page."""
+"""The tables of the Stripe adapter: each account's customer in Stripe, and visits to the card page."""
 
 from sqlalchemy import ForeignKey, String
 from sqlalchemy.orm import Mapped, mapped_column
@@ -8,7 +8,7 @@ from ...models.columns import Id
 
 
 class StripeCustomer(Model):
-    """Stripe's customer for an account, made when its first card is entered."""
+    """The customer in Stripe of an account. It is made when the account enters its first card."""
 
     __tablename__ = "stripe_customer"
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
@@ -16,7 +16,7 @@ class StripeCustomer(Model):
 
 
 class StripeSetup(Model):
-    """A visit to Stripe's card page: our reference, and the Checkout session that it is there."""
+    """A visit to Stripe's card page: the portal's reference, and the Checkout session in Stripe."""
 
     __tablename__ = "stripe_setup"
     reference: Mapped[str] = mapped_column(Id, primary_key=True)

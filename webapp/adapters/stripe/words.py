@@ -1,8 +1,9 @@
-"""What Stripe calls things, in the portal's words: refusals, brands, currencies, notifications."""
+"""Translates Stripe's codes for declines, card brands, currencies and events into the portal's."""
 
 from collections.abc import Mapping
 
-# Stripe's code: one of `webapp.sentences.DECLINES`. A card reported lost or stolen is told like any other.
+# Stripe's code: a code in `webapp.sentences.declines`. Codes that are not listed, such as that of a stolen card, become
+# `card_declined`.
 DECLINES = {
     "insufficient_funds": "insufficient_funds",
     "expired_card": "expired_card",
@@ -51,7 +52,8 @@ BRANDS = {
     "visa": "Visa",
 }
 
-# Currencies that Stripe counts in units or in thousandths, and two of which it takes no part of a unit (ISK, UGX).
+# Currencies that Stripe does not count in hundredths: it counts them in units or in thousandths, or (ISK and UGX)
+# accepts whole units only.
 OTHER_UNITS = {
     "BIF",
     "CLP",
@@ -81,7 +83,7 @@ OTHER_UNITS = {
 
 REFUND_REFUSALS = frozenset({"charge_already_refunded", "charge_disputed", "refund_disputed_payment"})
 
-# The notifications that make the portal ask, and what about; any other is of no concern.
+# The events after which the portal asks Stripe, and what it asks about. Other events are ignored.
 TOPICS = {
     "payment_intent.succeeded": "payment",
     "payment_intent.payment_failed": "payment",
@@ -96,7 +98,7 @@ TOPICS = {
 
 
 def decline_code(fault: object) -> str:
-    """Why a bank said no, by the API's error object, of which the bank's own code says most."""
-    told = fault if isinstance(fault, Mapping) else getattr(fault, "to_dict", dict)()
-    codes = (DECLINES.get(str(told.get(name))) for name in ("decline_code", "code"))
+    """The portal's code for a decline, from Stripe's error object. The bank's own code is the most precise."""
+    error = fault if isinstance(fault, Mapping) else getattr(fault, "to_dict", dict)()
+    codes = (DECLINES.get(str(error.get(name))) for name in ("decline_code", "code"))
     return next((code for code in codes if code), "card_declined")

@@ -12,8 +12,8 @@ from ..layout import Mail, subscription_link
 
 
 def reduction_requested(subscription: Subscription, before: int, replaced: int | None, seats: int, day: date) -> Mail:
-    """From `before` seats, those paid, to `seats`; `replaced` is what an earlier request asked for."""
-    told = ngettext(
+    """From `before` seats, which are paid, to `seats`; `replaced`: the seats of an earlier request, if any."""
+    opening = ngettext(
         "From %(day)s you pay for %(n)s seat of %(product)s instead of %(before)s. Until then nothing changes.",
         "From %(day)s you pay for %(n)s seats of %(product)s instead of %(before)s. Until then nothing changes.",
         seats,
@@ -21,7 +21,7 @@ def reduction_requested(subscription: Subscription, before: int, replaced: int |
         before=number(before),
         day=on(day),
     )
-    paragraphs = [told, gettext("You can undo this request in My Qlik before that day.")]
+    paragraphs = [opening, gettext("You can undo this request in My Qlik before that day.")]
     if replaced is not None:
         instead = ngettext(
             "This request replaces the one for %(n)s seat.", "This request replaces the one for %(n)s seats.", replaced
@@ -42,24 +42,24 @@ def reduction_requested(subscription: Subscription, before: int, replaced: int |
 
 def cancellation_requested(subscription: Subscription, end: date) -> Mail:
     product, last = subscription.product, last_day(end)
-    told = gettext(
+    opening = gettext(
         "Your subscription to %(product)s ends on %(day)s. No further payment is made.", product=product, day=last
     )
     return Mail(
         gettext("Your cancellation is requested"),
         product,
-        [told, gettext("Until then nothing changes, and you can undo this request in My Qlik.")],
+        [opening, gettext("Until then nothing changes, and you can undo this request in My Qlik.")],
         [(gettext("Last day"), last)],
         subscription_link(subscription),
     )
 
 
 def change_undone(subscription: Subscription, kind: str, seats: int, day: date, goes_on: bool) -> Mail:
-    """`seats` are those from `day` on; a subscription that does not go on ends there."""
+    """`seats` is the number from `day` on; if the subscription does not go on, it ends on that day."""
     product = subscription.product
     if kind == ChangeKind.REDUCTION:
         title = gettext("Your reduction is undone")
-        told = ngettext(
+        opening = ngettext(
             "Your request to reduce %(product)s is undone: it stays at %(n)s seat.",
             "Your request to reduce %(product)s is undone: it stays at %(n)s seats.",
             seats,
@@ -67,10 +67,10 @@ def change_undone(subscription: Subscription, kind: str, seats: int, day: date, 
         )
     else:
         title = gettext("Your cancellation is undone")
-        told = gettext(
+        opening = gettext(
             "Your request to cancel %(product)s is undone: it goes on, and is renewed by itself on %(day)s.",
             product=product,
             day=on(day),
         )
     until = (gettext("Next renewal"), on(day)) if goes_on else (gettext("Last day"), last_day(day))
-    return Mail(title, product, [told], [(gettext("Seats"), number(seats)), until], subscription_link(subscription))
+    return Mail(title, product, [opening], [(gettext("Seats"), number(seats)), until], subscription_link(subscription))

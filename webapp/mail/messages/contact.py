@@ -12,7 +12,7 @@ from ..layout import Mail
 
 
 def case(opened: Case, account: Account, subscription: Subscription | None, owner: SignedIn, subject: str) -> Mail:
-    """To the account manager, from the contact page; `subject` is the case's, in words."""
+    """From the contact page to the account manager; `subject` is the subject of the case in words."""
     facts = [
         (gettext("Case"), opened.number),
         (gettext("Organisation"), account.legal_name),

@@ -15,10 +15,10 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
     snapshot, total = invoice.snapshot, money(invoice.total, invoice.currency)
     product, seats, facts = subscription.product, snapshot["seats"], []
     title = gettext("Receipt for your payment")
-    told = gettext("Your payment of %(total)s for %(product)s is done.", total=total, product=product)
+    opening = gettext("Your payment of %(total)s for %(product)s is done.", total=total, product=product)
     if snapshot["kind"] == "addition":
         title = gettext("Receipt for the seats added")
-        told = ngettext(
+        opening = ngettext(
             "The seats are added: you now have %(n)s seat of %(product)s. Your payment of %(total)s is done.",
             "The seats are added: you now have %(n)s seats of %(product)s. Your payment of %(total)s is done.",
             seats,
@@ -36,14 +36,14 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
     ]
     way_on = gettext("The invoice is in My Qlik, under Payment & billing.")
     action = gettext("See the invoice"), public_url("billing.invoice", invoice_id=invoice.id)
-    return Mail(title, product, [told, way_on], facts, action)
+    return Mail(title, product, [opening, way_on], facts, action)
 
 
 def credit_note(subscription: Subscription, note: Invoice) -> Mail:
-    """Money of an invoice went back to the card."""
+    """Money of an invoice is refunded to the card."""
     snapshot, total = note.snapshot, money(note.total, note.currency)
     credited = snapshot["credits"]
-    told = gettext(
+    opening = gettext(
         "%(total)s of the invoice %(number)s are refunded to your card. Depending on your bank, it takes a few days.",
         total=total,
         number=credited["number"],
@@ -58,22 +58,22 @@ def credit_note(subscription: Subscription, note: Invoice) -> Mail:
     if snapshot["reason"]:
         facts.append((gettext("Reason"), snapshot["reason"]))
     action = gettext("See the credit note"), public_url("billing.invoice", invoice_id=note.id)
-    return Mail(gettext("Your refund is made"), subscription.product, [told], facts, action)
+    return Mail(gettext("Your refund is made"), subscription.product, [opening], facts, action)
 
 
 def document(invoice: Invoice) -> Mail:
-    """To a billing e-mail, with the document attached."""
+    """To a billing e-mail, with the invoice or credit note attached."""
     snapshot, credited = invoice.snapshot, invoice.snapshot.get("credits")
     start, end = snapshot["period"]
     facts = [(gettext("Issue date"), on(invoice.issued_on))]
     if credited:
-        title, told = (
+        title, opening = (
             gettext("Credit note"),
             gettext("You find the credit note %(number)s attached.", number=invoice.number),
         )
         facts.append((gettext("Invoice"), credited["number"]))
     else:
-        title, told = (
+        title, opening = (
             gettext("Invoice"),
             gettext("You find the invoice %(number)s attached. It is paid.", number=invoice.number),
         )
@@ -85,12 +85,12 @@ def document(invoice: Invoice) -> Mail:
     if invoice.purchase_order:
         facts.append((gettext("Purchase order"), invoice.purchase_order))
     action = gettext("Open My Qlik"), public_url("billing.invoice", invoice_id=invoice.id)
-    return Mail(title, invoice.number, [told], facts, action)
+    return Mail(title, invoice.number, [opening], facts, action)
 
 
 def not_made(subscription: Subscription, payment: Payment) -> Mail:
     product, total = subscription.product, money(payment.amount, payment.currency)
-    told = gettext(
+    opening = gettext(
         "The bank did not make your payment of %(total)s for %(product)s. Nothing was charged, and your subscription "
         "is as it was.",
         total=total,
@@ -99,7 +99,7 @@ def not_made(subscription: Subscription, payment: Payment) -> Mail:
     return Mail(
         gettext("Your payment was not made"),
         product,
-        [told, gettext("To try again, sign in to My Qlik.")],
+        [opening, gettext("To try again, sign in to My Qlik.")],
         [
             (gettext("Amount with tax"), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),

@@ -1,15 +1,15 @@
-"""The words of the mails about an owner's own sign-in, as `mails` has those of the rest. `browser` may be ""."""
+"""Words of the mails about an owner's password. `browser` is empty where it is not known."""
 
 from flask_babel import gettext
 
-from ...domain.access import RESET_LIFETIME
+from ...domain import access
 from ...formats import ngettext
 from ...urls import public_url
 from ..layout import Mail
 
 
 def password_reset(email: str, token: str, browser: str) -> Mail:
-    minutes = int(RESET_LIFETIME.total_seconds() // 60)
+    minutes = int(access.RESET_LIFETIME.total_seconds() // 60)
     valid = ngettext("%(n)s minute, once", "%(n)s minutes, once", minutes)
     return Mail(
         gettext("Set a new password"),

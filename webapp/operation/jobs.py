@@ -1,0 +1,51 @@
+"""When the jobs beside the server last ran: the sweep and the sender of mails."""
+
+import logging
+from collections import Counter
+from datetime import datetime, timedelta
+
+from sqlalchemy import func
+from sqlalchemy.dialects import postgresql, sqlite
+
+from ..db import db, transaction
+from ..models.operation import JobRun
+from ..ports import ports
+
+log = logging.getLogger(__name__)
+SWEEP, SENDER = "roll-over", "send-mail"
+IDLE_LINE_EVERY = timedelta(minutes=10)  # between two lines of the log that say that there was nothing to do
+LATE = timedelta(minutes=10)  # after its last run a job that repeats is late,
+LATE_INTERVALS = 10  # or after so many of its intervals, where they are longer
+_idle_line_at: dict[str, datetime] = {}
+
+
+def finished(name: str, every: int | None, started_at: datetime, outcome: Counter[str]) -> None:
+    """Writes that a run is over; a run by hand leaves the interval as it is."""
+    now = ports().clock.system_now()
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    row = dialect.insert(JobRun).values(
+        name=name, every=every, started_at=started_at, finished_at=now, outcome=dict(outcome)
+    )
+    excluded = row.excluded
+    values = {column: excluded[column] for column in ("started_at", "finished_at", "outcome")}
+    values["every"] = func.coalesce(excluded.every, JobRun.every)
+    with transaction() as session:
+        session.execute(row.on_conflict_do_update(index_elements=["name"], set_=values))
+
+
+def say_idle(name: str) -> None:
+    """A line in the log for a run that had nothing to do, unless there was one lately."""
+    now, last = ports().clock.system_now(), _idle_line_at.get(name)
+    if last is None or now - last >= IDLE_LINE_EVERY:
+        _idle_line_at[name] = now
+        log.info("%s: nothing was due", name)
+
+
+def late(name: str) -> timedelta | None:
+    """How long ago a job that repeats last ran, where that is too long; None where it never ran."""
+    run = db.session.get(JobRun, name)
+    db.session.rollback()
+    if run is None or run.every is None:
+        return None
+    ago = ports().clock.system_now() - run.finished_at
+    return ago if ago > max(LATE, LATE_INTERVALS * timedelta(seconds=run.every)) else None

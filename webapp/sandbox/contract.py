@@ -1,0 +1,150 @@
+"""The routes that QA's programs use: make an account, move its clock, set its active users and gateway faults, read it.
+
+The panel's forms use them too. A program gets JSON; a form is answered with a redirect to the panel.
+"""
+
+import re
+from datetime import datetime
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from flask import jsonify, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext
+
+from ..access.identity import public
+from ..db import NotFound, transaction
+from ..domain import subscription as rules
+from ..models.accounts import Account
+from ..ports import ports
+from ..renewals import rollover, sweep
+from ..subscriptions.loading import load_all
+from ..views.errors import error_page
+from . import scenarios
+from .clock import set_clock
+from .fields import BadRequest, check_year, field, find_account, parse_duration, parse_instant
+from .gateway import FAULTS
+from .panel import blueprint, render_panel
+from .state import account_state
+from .tables import SandboxAccount, SandboxHeadcount
+
+
+@blueprint.errorhandler(BadRequest)
+def bad_request(error: BadRequest) -> ResponseReturnValue:
+    if _wants_json():
+        return jsonify(error=str(error)), 422
+    return render_panel((request.view_args or {}).get("account"), str(error), 422)
+
+
+@blueprint.errorhandler(NotFound)
+def not_found(error: NotFound) -> ResponseReturnValue:
+    return (jsonify(error="There is no such account."), 404) if _wants_json() else error_page(404)
+
+
+@blueprint.post("/accounts")
+@public
+def make_account() -> ResponseReturnValue:
+    """Makes an account from a scenario, at the instant `now`, in the time zone `tz`."""
+    scenario, zone = field("scenario"), field("tz") or "Europe/Paris"
+    if scenario not in scenarios.SCENARIOS:
+        raise BadRequest(gettext("Unknown scenario. There are: %(names)s.", names=", ".join(scenarios.SCENARIOS)))
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise BadRequest(gettext("Unknown time zone: give an IANA name such as Europe/Paris.")) from None
+    made = scenarios.make(scenario, parse_instant(field("now")) if field("now") else scenarios.START, zone)
+    if not _wants_json():
+        return redirect(url_for("sandbox.panel", account=made.account), 303)
+    return jsonify(
+        account=made.account,
+        email=made.email,
+        password=made.password,
+        now=made.now.isoformat(timespec="seconds"),
+        subscriptions=made.subscriptions,
+        cards=made.cards,
+    ), 201
+
+
+@blueprint.post("/accounts/<account>/clock")
+@public
+def move_clock(account: str) -> ResponseReturnValue:
+    """Moves the account's clock forward, and rolls its subscriptions over at each event on the way."""
+    _run_clock_to(account, _asked_instant(find_account(account)))
+    return _done(account, now=ports().clock.now(find_account(account)).isoformat(timespec="seconds"))
+
+
+def _asked_instant(account: Account) -> datetime:
+    """The instant `to`, in the account's zone if it names none, or now plus `advance`. Raises BadRequest."""
+    now = ports().clock.now(account)
+    if field("to"):
+        instant = parse_instant(field("to"))
+        target = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(account.zone))
+    else:
+        target = now + parse_duration(field("advance"))
+    if target < now:
+        raise BadRequest(gettext("The clock only moves forward."))
+    check_year(target)
+    return target
+
+
+def _run_clock_to(account_id: str, target: datetime) -> None:
+    """Stops at each boundary, retry and notice, in order, as real time would."""
+    while (event := rollover.next_event(account_id)) is not None and event <= target:
+        set_clock(account_id, event)
+        sweep.sweep(account_id)
+    set_clock(account_id, target)
+    sweep.sweep(account_id)
+
+
+@blueprint.post("/accounts/<account>/users")
+@public
+def set_users(account: str) -> ResponseReturnValue:
+    """Sets the number of active users (`active`), whether the tenant answers (`directory`: up or down), or both."""
+    now = ports().clock.now(find_account(account))
+    active, directory = field("active"), field("directory")
+    if directory not in ("", "up", "down"):
+        raise BadRequest(gettext("The tenant directory is directory=up or directory=down."))
+    if directory and not active:
+        _set_directory(account, directory)
+        return _done(account, directory=directory)
+    if not re.fullmatch(r"[0-9]{1,6}", active, re.ASCII):
+        raise BadRequest(gettext("Active users are a whole number, for example active=9."))
+    tenant = load_all(account)[0].tenant
+    with transaction() as session:
+        session.add(SandboxHeadcount(tenant=tenant, account_id=account, active=int(active), since=now))
+    if directory:
+        _set_directory(account, directory)
+    return _done(account, active=int(active), seen_at=(now + rules.ACTIVE_USERS_LAG).isoformat(timespec="seconds"))
+
+
+def _set_directory(account_id: str, directory: str) -> None:
+    """While the directory is down, none of the account's tenants answers how many users are active."""
+    with transaction() as session:
+        session.get_one(SandboxAccount, account_id).directory_down = directory == "down"
+
+
+@blueprint.post("/accounts/<account>/gateway")
+@public
+def set_gateway(account: str) -> ResponseReturnValue:
+    """Sets the fault of the account's next charge or refund (`next`), or none."""
+    find_account(account)
+    fault = field("next")
+    if fault and fault not in FAULTS:
+        raise BadRequest(gettext("The next charge can do one of: %(names)s.", names=", ".join(FAULTS)))
+    with transaction() as session:
+        session.get_one(SandboxAccount, account).next_charge = fault or None
+    return _done(account, next=fault or None)
+
+
+@blueprint.get("/accounts/<account>/state")
+@public
+def state(account: str) -> ResponseReturnValue:
+    return jsonify(account_state(find_account(account)))
+
+
+def _wants_json() -> bool:
+    return request.accept_mimetypes.best_match(["application/json", "text/html"], "application/json") != "text/html"
+
+
+def _done(account_id: str, **answer: object) -> ResponseReturnValue:
+    """The answer to a program, or the panel for a browser."""
+    return jsonify(answer) if _wants_json() else redirect(url_for("sandbox.panel", account=account_id), 303)

@@ -1,0 +1,60 @@
+"""Reads what a tester's request asks for: fields, dates, durations and the account."""
+
+import re
+from datetime import datetime, timedelta
+
+from flask import request
+from flask_babel import gettext
+
+from ..db import NotFound, db
+from ..models.accounts import Account
+from .tables import SandboxAccount
+
+FIRST_YEAR, LAST_YEAR = 2000, 9000
+DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.ASCII)
+
+
+class BadRequest(Exception):
+    """A field is missing or not valid. The message is the sentence to show."""
+
+
+def field(name: str) -> str:
+    """A field of the form, the address or a JSON object, trimmed; "" if it is missing."""
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:
+        body = None
+    value = request.values.get(name) or (body.get(name) if isinstance(body, dict) else None)
+    return "" if value is None else str(value).strip()
+
+
+def find_account(account_id: str) -> Account:
+    """An account that was made for testers. Raises NotFound."""
+    if db.session.get(SandboxAccount, account_id) is None:
+        raise NotFound(account_id)
+    return db.session.get_one(Account, account_id)
+
+
+def parse_instant(text: str) -> datetime:
+    """A date and time in ISO 8601, naive if it names no zone. Raises BadRequest."""
+    try:
+        instant = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadRequest(gettext("Give a date and time such as 2027-01-31T09:00:00.")) from None
+    check_year(instant)
+    return instant
+
+
+def check_year(instant: datetime) -> None:
+    """Raises BadRequest for an early date, and for one so late that the periods after it could not be computed."""
+    if not FIRST_YEAR <= instant.year <= LAST_YEAR:
+        raise BadRequest(gettext("Give a year from %(first)s to %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
+
+
+def parse_duration(text: str) -> timedelta:
+    """A duration in ISO 8601, of days, hours, minutes and seconds. Raises BadRequest."""
+    match = DURATION.fullmatch(text)
+    if not match or not any(match.groups()):
+        raise BadRequest(gettext("Give advance= a duration such as PT2M or P31D, or to= a date and time."))
+    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
