@@ -98,3 +98,16 @@ def test_a_message_from_a_document(client: FlaskClient) -> None:
     typed = "\ufeffHello,\u2028we are\u200b 30\u00a0more\x0bfrom co\u00adworkers.\r\n\u200eThanks\u2029"
     assert send(client, message=typed).status_code == 303
     assert cases()[0].message == "Hello,\nwe are 30 more\nfrom coworkers.\nThanks"
+
+
+@pytest.mark.parametrize(
+    ("field", "typed", "kept"),
+    [
+        ("vat_number", "FR 41.900-300 401\t", "FR41900300401"),
+        ("vat_number", "\ufefffr\u00a041\u202f900300401\r\n", "FR41900300401"),
+        ("siren", "\u200b900\u202f300\u00a0401\t", "900300401"),
+    ],
+)
+def test_a_number_of_a_firm(client: FlaskClient, business: Made, field: str, typed: str, kept: str) -> None:
+    assert save(client, **{field: typed}).status_code == 303
+    assert getattr(account(business), field) == kept
