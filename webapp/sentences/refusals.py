@@ -59,6 +59,31 @@ def _active_users(refusal: rules.BelowActiveUsers | rules.ActiveUsersUnknown, su
     return Explained(sentence, label, url_for("contact.page"), title)
 
 
+def at_least(active_users: int) -> str:
+    """The smallest number of seats that can be chosen, and why."""
+    return ngettext(
+        "At least %(n)s: the tenant has %(n)s active user.",
+        "At least %(n)s: the tenant has %(n)s active users.",
+        active_users,
+    )
+
+
+def enter_more(paid_seats: int) -> str:
+    return ngettext(
+        "You pay for %(n)s seat: enter a larger number.",
+        "You pay for %(n)s seats: enter a larger number.",
+        paid_seats,
+    )
+
+
+def enter_fewer(paid_seats: int) -> str:
+    return ngettext(
+        "You pay for %(n)s seat: enter a smaller number.",
+        "You pay for %(n)s seats: enter a smaller number.",
+        paid_seats,
+    )
+
+
 CLOSED = {
     "applied": lazy_gettext("This request has already taken effect: it can no longer be undone."),
     "superseded": lazy_gettext("This request was replaced by a later one: it can no longer be undone."),
@@ -124,19 +149,10 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
         case rules.BelowActiveUsers() | rules.ActiveUsersUnknown():
             return _active_users(refusal, subscription)
         case rules.NotMoreSeats(seats=seats):
-            sentence = ngettext(
-                "You pay for %(n)s seat: enter a larger number.",
-                "You pay for %(n)s seats: enter a larger number.",
-                seats,
-            )
-            return Explained(sentence, gettext("Reduce seats"), url_for("reduce.stepper", subscription_id=here))
+            reduce_url = url_for("reduce.stepper", subscription_id=here)
+            return Explained(enter_more(seats), gettext("Reduce seats"), reduce_url)
         case rules.NotFewerSeats(seats=seats):
-            sentence = ngettext(
-                "You pay for %(n)s seat: enter a smaller number.",
-                "You pay for %(n)s seats: enter a smaller number.",
-                seats,
-            )
-            return Explained(sentence, gettext("Add seats"), url_for("add.stepper", subscription_id=here))
+            return Explained(enter_fewer(seats), gettext("Add seats"), url_for("add.stepper", subscription_id=here))
         case rules.RenewalDue():
             sentence = gettext("The next period is not paid yet: renew first.")
             way_on = gettext("Renew"), url_for("renew.stepper", subscription_id=here)
