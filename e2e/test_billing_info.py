@@ -59,3 +59,33 @@ def test_the_longest_text_fits_and_can_be_read(begin: Begin, width: int, scheme:
         walk.page.goto(walk.sandbox.url + path)
         assert not scrolls_sideways(walk.page), path
         assert violations(walk.page) == []
+
+
+@SCRIPTS
+def test_two_people_with_the_form_open_see_each_others_changes(begin: Begin, scripts: bool) -> None:
+    walk, other = begin("business", scripts=scripts), begin("business", scripts=scripts)
+    other.account = walk.account
+    other.page.context.clear_cookies()
+    other.sign_in()
+    for each in (walk, other):
+        each.page.goto(f"{walk.sandbox.url}/billing/information")
+    other.page.get_by_label("Ville").fill("Villeurbanne")
+    other.page.get_by_label("Adresse", exact=True).fill("1 rue de la Paix")
+    other.button("Save").click()
+    other.heading("Payment & billing")
+    walk.page.get_by_label("Ville").fill("Vénissieux")
+    walk.labelled("Purchase order").fill("BC-7")
+    walk.button("Save").click()
+    expect(walk.alert()).to_contain_text("Rien n’est encore enregistré")
+    expect(walk.alert()).to_contain_text("a enregistré «\u00a0Villeurbanne\u00a0»")
+    expect(walk.alert()).to_be_focused()
+    expect(walk.page.get_by_label("Ville")).to_have_value("Vénissieux")
+    expect(walk.page.get_by_label("Ville")).to_have_accessible_description(re.compile("Villeurbanne"))
+    expect(walk.page.get_by_label("Adresse", exact=True)).to_have_value("1 rue de la Paix")
+    expect(walk.labelled("Purchase order")).to_have_value("BC-7")
+    if scripts:
+        assert violations(walk.page) == []
+    walk.button("Save").click()
+    walk.heading("Payment & billing")
+    for text in ("Vénissieux", "1 rue de la Paix", "BC-7"):
+        expect(walk.page.get_by_text(text)).to_be_visible()

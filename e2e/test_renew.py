@@ -181,6 +181,49 @@ def test_3d_secure(begin: Begin, scripts: bool, confirms: bool) -> None:
     assert walk.payments() == ["captured" if confirms else "declined"]
 
 
+def challenged_overnight(begin: Begin, scripts: bool) -> Walk:
+    """The bank is asked at midnight; the owner follows the link of the mail at 08:30 on the next day."""
+    walk = begin("business-two-cards", scripts=scripts)
+    walk.sandbox.gateway(walk.account["account"], "challenge")
+    walk.sandbox.clock(walk.account["account"], to="2027-02-15T00:00:00")
+    walk.sandbox.clock(walk.account["account"], to="2027-02-16T08:30:00")
+    link = re.findall(r"https?://[^/\s]+(/\S+/authentication)", walk.state()["messages"][-1]["text"])[0]
+    walk.page.goto(f"{walk.sandbox.url}{link}")
+    walk.heading("Challenge")
+    expect(walk.page.get_by_role("main")).to_contain_text("jusqu’au 16\u00a0février\u00a02027 à 23:59")
+    if scripts:
+        assert violations(walk.page) == []
+    return walk
+
+
+@SCRIPTS
+def test_the_renewal_that_the_bank_challenged_at_midnight_is_confirmed_the_next_morning(
+    begin: Begin, scripts: bool
+) -> None:
+    walk = challenged_overnight(begin, scripts)
+    walk.page.get_by_role("link", name=walk["To the bank"]).click()
+    walk.page.get_by_role("button", name="Oui, confirmer").click()
+    walk.heading("Receipt")
+    assert walk.payments() == ["captured"]
+
+
+@SCRIPTS
+def test_the_renewal_that_the_bank_challenged_at_midnight_is_paid_with_another_card(
+    begin: Begin, scripts: bool
+) -> None:
+    walk = challenged_overnight(begin, scripts)
+    walk.page.get_by_role("link", name="Payer avec une autre carte").click()
+    walk.button("Continue").click()
+    walk.page.get_by_role("radio", name="4444").check()
+    walk.button("Continue").click()
+    walk.heading("Overview")
+    expect(walk.page.get_by_role("main")).to_contain_text("est abandonné lorsque vous payez")
+    walk.button("Pay").click()
+    walk.heading("Receipt")
+    assert sorted(walk.payments()) == ["captured", "declined"]
+    assert walk.subscription()["status"] == "active"
+
+
 @SCRIPTS
 def test_a_payment_of_unknown_outcome_says_so_and_is_checked(begin: Begin, scripts: bool) -> None:
     walk = begin("business", scripts=scripts)

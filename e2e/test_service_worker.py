@@ -1,4 +1,4 @@
-"""The service worker of earlier versions goes when the portal is upgraded."""
+"""After an upgrade, browsers remove the service worker that earlier versions installed."""
 
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer

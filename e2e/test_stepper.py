@@ -46,3 +46,32 @@ def test_the_picture_follows_the_number(begin: Begin, scripts: bool) -> None:
     walk.button("Increase").click()
     expect(walk.page.get_by_role("img", name="10 × 30,00 €, 3 × 27,00 €")).to_be_visible()
     expect(walk.page.get_by_role("row", name="Différence + 1 + 27,00 €")).to_be_visible()
+
+
+@pytest.mark.parametrize("locale", ["fr", "en"])
+def test_the_live_region_says_the_number_and_that_it_is_too_small(begin: Begin, locale: str) -> None:
+    walk = begin("business", locale=locale)
+    walk.page.goto(walk.address("/renew"))
+    region = walk.cost()
+    expect(region).to_contain_text(walk.words("12 licences utilisateur\u00a0:", "12 seats:"))
+    walk.labelled("seats").fill("6")
+    walk.button("Decrease").click()
+    expect(region).to_contain_text(walk.words("5 licences utilisateur\u00a0:", "5 seats:"))
+    expect(region).not_to_contain_text(walk.words("Au moins", "At least"))
+    walk.button("Decrease").click()
+    expect(region).to_contain_text(walk.words("4 licences utilisateur\u00a0:", "4 seats:"))
+    expect(region).to_contain_text(walk.words("Au moins 5", "At least 5"))
+
+
+@SCRIPTS
+def test_decrease_stops_at_one_and_smaller_numbers_can_be_typed_and_are_refused(begin: Begin, scripts: bool) -> None:
+    walk = begin("business", scripts=scripts)
+    walk.page.goto(walk.address("/renew?seats=3"))
+    for shown in ("2", "1", "1", "1"):
+        walk.button("Decrease").click()
+        expect(walk.labelled("seats")).to_have_value(shown)
+    for typed in ("0", "-3"):
+        walk.labelled("seats").fill(typed)
+        walk.button("Continue").click()
+        expect(walk.alert()).to_contain_text("nombre entier")
+        expect(walk.labelled("seats")).to_have_value(typed)

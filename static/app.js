@@ -6,17 +6,20 @@ document.addEventListener("click", (event) => {
   if (!button) return;
   event.preventDefault();
   const field = button.form.elements.seats;
-  button.value > 0 ? field.stepUp() : field.stepDown();
+  if (button.value > 0) field.stepUp();
+  else if (field.value > 1) field.stepDown(); // a number below 1 can be typed, and is refused
   field.dispatchEvent(new Event("change", { bubbles: true }));
 });
 
 // The dialog opens when a fragment is loaded into it, or at once on a page that has it open. Links in it can close it.
 const dialog = document.getElementById("dialog");
 if (dialog.open) {
-  dialog.close();
+  dialog.open = false; // close() would send the focus back to the opener
   dialog.showModal();
 }
-let opener; // the link that opened the dialog. The focus returns to it, or to its tile if that was replaced
+// The focus returns to the link that opened the dialog, or to its tile if that was replaced. On a page that came with
+// the dialog open, it goes to the tile.
+let opener = dialog.open && document.querySelector("article.tile");
 document.addEventListener("htmx:before:request", (event) => {
   const { sourceElement, target } = event.detail.ctx;
   if (target === dialog.firstElementChild && !dialog.open) opener = sourceElement;
@@ -115,3 +118,42 @@ window.addEventListener("pageshow", (event) => {
 
 // Earlier versions left a service worker in the browser. Without this it stays, even where its address answers 404.
 navigator.serviceWorker?.getRegistrations().then((workers) => workers.forEach((worker) => worker.unregister()), () => {});
+
+// Warns before the session ends, and says when it has ended.
+const endsSoon = document.getElementById("session-soon");
+const hasEnded = document.getElementById("session-over");
+let endTimer;
+const checkEndAfter = (seconds) => {
+  clearTimeout(endTimer);
+  endTimer = setTimeout(checkEnd, seconds * 1000);
+};
+const checkEnd = async () => {
+  const warning = Number(endsSoon.dataset.warning);
+  // The server knows whether another tab or a fragment has extended the session.
+  const left = await fetch(endsSoon.dataset.url).then((answer) => answer.json(), () => null);
+  if (left === null) return checkEndAfter(warning / 10);
+  if (left.seconds > warning) {
+    endsSoon.close();
+    checkEndAfter(left.seconds - warning);
+  } else if (left.seconds > 0) {
+    if (!endsSoon.open) endsSoon.showModal();
+    checkEndAfter(left.seconds + 1);
+  } else {
+    endsSoon.close();
+    if (!hasEnded.open) hasEnded.showModal();
+  }
+};
+if (endsSoon) checkEndAfter(endsSoon.dataset.left - endsSoon.dataset.warning);
+endsSoon?.addEventListener("submit", async (event) => {
+  event.preventDefault(); // the page stays as it is, with what was typed
+  event.stopPropagation();
+  const form = event.target;
+  await fetch(form.action, { method: "POST", body: new FormData(form) }).catch(() => {});
+  checkEnd();
+});
+
+// The other language shows the number of seats that stands in the field.
+document.addEventListener("submit", ({ target: { elements } }) => {
+  const seats = document.querySelector("#stepper input[name=seats]");
+  if (seats && elements.next) elements.next.value = `${location.pathname}?seats=${encodeURIComponent(seats.value)}`;
+});

@@ -19,6 +19,7 @@ ORDER = (
     "db database_faults",
     "models",
     "ports",
+    "pasting",
     "urls formats addresses locale_cookie guard leases",
     "sentences",
     "access.identity",

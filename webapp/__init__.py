@@ -38,7 +38,7 @@ from .ports import (
     Ports,
     TenantDirectory,
 )
-from .sentences import declines
+from .sentences import amounts, declines
 from .views import errors, webhooks
 
 __all__ = ["create_app", "models"]
@@ -156,5 +156,7 @@ def _prepare_templates(app: Flask) -> None:
         card_name=formats.card_name,
         line_words=wording.line_words,
         tax_name=wording.tax_name,
+        total_label=amounts.total_label,
+        vat_included=amounts.vat_included,
     )
     urls.init(app)

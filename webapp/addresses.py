@@ -4,6 +4,8 @@ import re
 
 from email_validator import EmailNotValidError, validate_email
 
+from . import pasting
+
 # A name and an address in angle brackets, or an address alone. A name may have commas, and anything in quotation marks.
 # Its length is limited, as a list of nothing but commas would take seconds.
 ENTRY = re.compile(r"""(?:"[^"\r\n]{0,100}"|[^@<>;"\r\n]){0,100}+<([^<>]*)>|[^,;\s][^,;\r\n]*""")
@@ -24,7 +26,7 @@ def parse(text: str) -> str:
     Only the syntax is checked. `test_environment` accepts `.test`, which the sandbox uses.
     """
     try:
-        address = validate_email(text.strip(), check_deliverability=False, test_environment=True)
+        address = validate_email(pasting.trimmed(text), check_deliverability=False, test_environment=True)
     except EmailNotValidError:
         raise WrongAddress(text) from None
     if address.ascii_email is None:

@@ -149,6 +149,7 @@ def from_environment() -> dict[str, Any]:
             "USER_ADMINISTRATION_URL", "/sandbox/tenants/{tenant}" if sandbox else "https://{tenant}/console/users"
         ),
         "ACCESSIBILITY_EMAIL": env.get("ACCESSIBILITY_EMAIL", "accessibility@example.test" if sandbox else ""),
+        "FONTS_DIR": env.get("FONTS_DIR", ""),
         "SMTP_URL": _secret("SMTP_URL"),
         "MAIL_FROM": env.get("MAIL_FROM", "My Qlik <my-qlik@example.test>" if sandbox else ""),
         "QLIK_API_KEY": _secret("QLIK_API_KEY"),
@@ -272,6 +273,8 @@ def _check_gateway(config: dict[str, Any]) -> None:
 
 def check(config: dict[str, Any]) -> None:
     """Raises Misconfigured if a setting is wrong, or if settings contradict each other."""
+    if config["FONTS_DIR"] and not Path(config["FONTS_DIR"]).is_dir():
+        raise Misconfigured(f"FONTS_DIR ({config['FONTS_DIR']}) is not a folder.")
     if config["LOG_FORMAT"] not in ("json", "text"):
         raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
     _check_secret_key(config)

@@ -9,7 +9,7 @@ from unicodedata import normalize
 import flask_babel
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
-from flask_babel import get_locale
+from flask_babel import get_locale, gettext
 
 
 @lru_cache(maxsize=4096)
@@ -103,6 +103,12 @@ def clock_time(value: datetime) -> str:
     return format_time(value, "HH:mm", locale=_regional())
 
 
+def last_minute(end: datetime) -> str:
+    """16 February 2027 at 23:59, of what ends at midnight; in the zone that `end` carries."""
+    last = end - timedelta(minutes=1)
+    return gettext("%(day)s at %(time)s", day=day(last.date()), time=clock_time(last))
+
+
 def minutes_and_seconds(seconds: int) -> tuple[int, str]:
     """65 is 1 and 05."""
     return seconds // 60, f"{seconds % 60:02}"
@@ -121,7 +127,7 @@ WORDS = {
 
 
 def minutes(duration: timedelta) -> str:
-    """deux minutes, 30 minutes: rounded up, as these are times to wait."""
+    """A time to wait, in words and rounded up: « deux minutes », « 30 minutes »."""
     count, words = ceil(duration / timedelta(minutes=1)), WORDS[language()]
     printed = words[count] if count < len(words) else number(count)
     return str(flask_babel.ngettext("%(n)s minute", "%(n)s minutes", count, n=printed))
@@ -139,6 +145,7 @@ FILTERS = {
     "day": day,
     "last_day": last_day,
     "clock_time": clock_time,
+    "last_minute": last_minute,
     "period": period,
     "minutes": minutes,
     "country": country,

@@ -1,6 +1,6 @@
 """Addresses: absolute ones for mails, and safe ones to redirect to."""
 
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from flask import Flask, current_app, request, url_for
 
@@ -79,6 +79,13 @@ def referring_page() -> str | None:
     referrer = current_page()
     path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
     return path if referrer.netloc == request.host and safe_next(path) == path else None
+
+
+def with_seats(page: str, seats: str) -> str:
+    """The page with this number of seats, which the stepper then shows."""
+    parts = urlsplit(page)
+    query = {**dict(parse_qsl(parts.query)), "seats": seats}
+    return f"{parts.path}?{urlencode(query)}"
 
 
 def public_url(endpoint: str, **values: str) -> str:

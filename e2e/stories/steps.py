@@ -90,7 +90,7 @@ def to_overview(walk: Walk, card: str | None = None) -> None:
 
 
 def pay(walk: Walk, card: str | None = None) -> None:
-    """From the payment page to Payer, with the saved card, or with a new one of this number."""
+    """From the payment page to Payer. `card`: the number of a new card to enter; None: the saved card."""
     to_overview(walk, card)
     walk.click(
         "Confirmez la sélection et cliquez sur Payer.", "Confirm the selection and click Pay.", walk.button("Pay")

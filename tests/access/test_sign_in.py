@@ -59,6 +59,8 @@ def test_every_page_but_the_public_ones_wants_an_owner(app: Flask) -> None:
         "sign_in.submit",
         "sign_in.sign_out",
         "preferences.language",
+        "drafts.keep",
+        "sessions.left",
         "accessibility.page",
         "sso.begin",
         "sso.callback",

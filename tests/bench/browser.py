@@ -1,4 +1,4 @@
-"""`make bench`: what an owner feels in Chromium with a processor four times slower; numbers beside their aims.
+"""`make bench`: waiting times in Chromium with a processor four times slower, each printed beside its aim.
 
 BROWSER_CLICKS: how many clicks are measured.
 """

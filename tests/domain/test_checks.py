@@ -98,6 +98,14 @@ def test_a_vat_number_is_wanted_where_it_decides_the_tax(country: str, number: T
     assert shown == ([(Point.TAX, Verdict.WARNING, Remedy.BILLING_INFORMATION)] if wanted else [])
 
 
+def test_a_challenge_is_a_problem_until_it_is_confirmed_or_paid_otherwise() -> None:
+    owed = replace(FACTS, payment_pending=True, challenge_open=True)
+    assert wrong(checks(owed, date(2027, 2, 15))) == [
+        (Point.CHARGE, Verdict.WARNING, Remedy.RENEW),
+        (Point.PAYMENT, Verdict.PROBLEM, Remedy.FOLLOW_PAYMENT),
+    ]
+
+
 def test_a_cancellation_is_all_that_matters() -> None:
     shown = checks(replace(FACTS, changes=(CANCELLATION,)), card=None)
     assert shown == [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, date(2027, 2, 15))]

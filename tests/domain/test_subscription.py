@@ -135,6 +135,11 @@ RULES: dict[str, tuple[Facts, date, tuple[type[Refusal] | None, ...]]] = {
     "ended": (replace(FACTS, ended_on=TODAY), TODAY, (SubscriptionEnded,) * 4),
     "ended while paying": (replace(FACTS, ended_on=TODAY, payment_pending=True), TODAY, (SubscriptionEnded,) * 4),
     "paying": (replace(FACTS, payment_pending=True), TODAY, (PaymentPending,) * 4),
+    "challenged": (
+        replace(PAST_DUE, payment_pending=True, challenge_open=True),
+        AFTER,
+        (None, PaymentPending, PaymentPending, None),
+    ),
     "paying while ending": (
         replace(FACTS, payment_pending=True, changes=(CANCELLATION,)),
         TODAY,

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.service
 
 
 class Watched:
-    """A mailer that reports each sending before and after; the real one does the rest."""
+    """Wraps the real mailer, and calls `reached` before and after each mail."""
 
     def __init__(self, mailer: Mailer, reached: Callable[[str], None]) -> None:
         self.sender, self.mailer, self.reached, self.greet = mailer.sender, mailer, reached, mailer.greet

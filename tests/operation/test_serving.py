@@ -188,7 +188,7 @@ def test_each_child_that_is_killed_is_started_again_with_a_line_in_the_log(porta
 
 
 def answers(portal: Sandbox) -> bool:
-    """Each process is asked: which one takes a connection is the kernel's choice."""
+    """Asks often enough that each process has very probably answered: the kernel chooses which one does."""
     try:
         return all(urlopen(f"{portal.url}/healthz", timeout=HEALED).status == 200 for _ in range(20))
     except OSError:

@@ -138,9 +138,9 @@ def test_an_unknown_outcome_waits_and_is_charged_once(app: Flask, business: Made
 
 def test_a_challenge_that_nobody_answers_is_a_refusal(app: Flask, business: Made) -> None:
     post(app, f"/{business.account}/gateway", next="challenge")
-    assert until(app, business, "2027-02-15T00:10:00")["status"] == "past_due"
+    post(app, f"/{business.account}/clock", to="2027-02-16T23:59:50")
     assert charges(app, business) == [(42_480, "pending")]
-    until(app, business, "2027-02-15T00:40:00")
+    until(app, business, "2027-02-17T00:00:00")
     assert charges(app, business) == [(42_480, "declined")]
 
 

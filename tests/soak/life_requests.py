@@ -1,4 +1,4 @@
-"""Requests for later, cards and billing information in a random life."""
+"""Steps of a random life: reduce, cancel and undo, and changes of cards and billing information."""
 
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +12,7 @@ from tests.support import invariants
 from webapp.accounts import billing_information
 from webapp.db import db, new_id
 from webapp.models.accounts import Account
-from webapp.purchases import cards
+from webapp.purchases import cards, payments
 from webapp.sandbox.gateway import gateway_transaction
 from webapp.sandbox.tables import SandboxCard, SandboxSetup
 from webapp.subscriptions import service
@@ -30,9 +30,13 @@ class Requests(LifeBase):
     def cancel(self, for_good: bool) -> None:
         """Mostly undoes it at once, and rarely ends a past-due subscription, so that the life goes on."""
         if for_good or self.model.status != "past_due":
-            done = self.change("cancel", self.model.cancel, lambda: service.cancel(self.account, self.subscription))
+            done = self.change("cancel", self.model.cancel, self.cancelled)
             if done and not for_good:
                 self.withdraw(0)
+
+    def cancelled(self) -> object:
+        given_up = payments.cancel_challenge(self.account, self.subscription)
+        return service.cancel(self.account, self.subscription, given_up)
 
     def change(self, command: str, model: Callable[[], Change | None], portal: Callable[..., Any]) -> bool:
         change, _ = self.both(command, model, portal)
@@ -78,7 +82,7 @@ class Requests(LifeBase):
             session.get_one(SandboxSetup, reference).card_token = token
         saved = [cards.complete_card_setup(self.account, reference)[0] for _ in range(2)]
         assert saved[0] is not None
-        self.model.add_card(Card(behaviour, (year, month + 1), saved[0].id), quote)
+        assert self.model.add_card(Card(behaviour, (year, month + 1), saved[0].id), quote).id == saved[0].id
         self.tally["add card", "accepted"] += 1
 
     @precondition(lambda self: self.model.cards)

@@ -19,7 +19,7 @@ class Model(Payments):
         status = self.status
         for no, so in (
             ("SubscriptionEnded", status == "ended"),
-            ("PaymentPending", self.pending),
+            ("PaymentPending", self.pending and not (self.challenge and command in ("renewal", "cancel"))),
             ("CancellationOpen", self.open("cancellation")),
             ("RenewalDue", status in ("past_due", "lapsed") and command in ("addition", "reduce")),
             ("RenewalDue", status == "lapsed" and command == "cancel"),
@@ -49,6 +49,8 @@ class Model(Payments):
                     more = cost(self.paid_at[n], seats) - cost(self.paid_at[n], self.seats[n])
                     lines.append(self._part(more, n))
             expires = min(expires, self.midnight(self.today + timedelta(days=1)))
+        if automatic:
+            expires = self.midnight(self.today + timedelta(days=2))
         return Quote(kind, ordinal, seats, prices, tuple(lines), self.treatment, expires, automatic)
 
     def _part(self, monthly: int, n: int) -> Line:
@@ -74,12 +76,9 @@ class Model(Payments):
         over = quote.expires <= self.now
         made = quote.unrefused or (quote.attempts[attempt - 1] if attempt <= len(quote.attempts) else None)
         if made is None:
-            fresh = self.draft(quote.kind, quote.seats)
-            fresh.card = self._usable(quote.card)
-            same = (fresh.ordinal, fresh.lines, fresh.treatment) == (quote.ordinal, quote.lines, quote.treatment)
-            if over or not same or (shown and shown is not quote.card):
-                self.quotes.append(fresh)
-                raise Refused("QuoteMoved")
+            self._compare(quote, shown)
+            if self.challenge and not self.replace_challenge():
+                self._compare(quote, shown)  # the bank's answer may have moved it
             made = Attempt(quote.card, self.now, automatic=False)
             quote.attempts.append(made)
         if over:
@@ -88,6 +87,14 @@ class Model(Payments):
         else:
             self._charge(quote, made)
         return made.state
+
+    def _compare(self, quote: Quote, shown: Card | None) -> None:
+        fresh = self.draft(quote.kind, quote.seats)
+        fresh.card = self._usable(quote.card)
+        same = (fresh.ordinal, fresh.lines, fresh.treatment) == (quote.ordinal, quote.lines, quote.treatment)
+        if quote.expires <= self.now or not same or (shown and shown is not quote.card):
+            self.quotes.append(fresh)
+            raise Refused("QuoteMoved")
 
     def reduce(self, seats: int) -> Change:
         self._allow("reduce")
@@ -104,8 +111,10 @@ class Model(Payments):
         return self.open("reduction") or self.changes[-1]
 
     def cancel(self) -> Change | None:
-        self._allow("cancel")
-        if self.status == "past_due":
+        replaced = self.challenge is not None and self.replace_challenge()
+        if not replaced:
+            self._allow("cancel")
+        if replaced or self.status == "past_due":
             self._end(self.today)
             return None
         self.mails["requested"] += 1
@@ -127,20 +136,31 @@ class Model(Payments):
         self.mails["undone"] += change.state == "open"
         change.state = "withdrawn"
 
-    def add_card(self, card: Card, quote: Quote | None) -> None:
-        self.cards.append(card)
-        self.default = self.default or card
+    def add_card(self, card: Card, quote: Quote | None) -> Card:
+        """All cards look alike but for their expiry: one that is entered again stays one entry, the default first."""
+        kept = [other for other in self.cards if not other.gone]
+        kept.sort(key=lambda other: other is not self.default)
+        known = next((other for other in kept if other.expires == card.expires), None)
+        if known:
+            known.behaviour = card.behaviour
+        else:
+            self.cards.append(card)
+            self.default = self.default or card
         if quote:
-            quote.card = card
+            quote.card = known or card
+        return known or card
 
     def delete_card(self, card: Card) -> None:
         if card.gone:
             raise Refused("NotFound")
-        if card is self.default:
+        only = [other for other in self.cards if not other.gone] == [card]
+        charged = not self.forbids and self.status != "ended"
+        if card is self.default and (charged or not only):
             raise Refused("DefaultCardKept")
         if self.pending and self.pending[1].card is card:
             raise Refused("CardInUse")
         card.gone = True
+        self.default = None if self.default is card else self.default
         for quote in self.quotes:
             quote.card = None if quote.card is card else quote.card
 
@@ -204,11 +224,14 @@ class Model(Payments):
             self.known = self.known if attempt.state == "captured" else known
 
     def walk(self, to: datetime) -> None:
-        """Time passes and the sweep is never late: it runs at midnight and when a pending quote expires."""
+        """Time passes and the sweep is never late: it runs at midnight and when a pending payment is given up."""
         self.sweep()
         while True:
             stops = [self.midnight(self.today + timedelta(days=1)), to]
-            stops += [self.pending[0].expires] if self.pending and self.pending[0].expires > self.now else []
+            if self.pending:
+                quote, attempt = self.pending
+                given_up = (attempt.at + timedelta(seconds=15), quote.expires)
+                stops += [moment for moment in given_up if moment > self.now]
             self.now = min(stops).astimezone(to.tzinfo)
             self.sweep()
             if self.now >= to:

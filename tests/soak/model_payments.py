@@ -40,6 +40,8 @@ class Payments(State):
             self.mails["confirm"] += attempt.automatic and not attempt.asked
             attempt.asked = True
             return
+        if outcome == "cancelled" and attempt.automatic and attempt.asked:
+            outcome = "declined"  # an unanswered challenge counts as one of the sweep's refused attempts
         attempt.state = outcome or "pending"
         if outcome == "declined" and attempt.automatic:
             self.refusals.append(self.today)
@@ -85,9 +87,21 @@ class Payments(State):
                 self._settle(quote, attempt, attempt.bank)
 
     def _give_up(self, quote: Quote, attempt: Attempt) -> None:
-        """Cancels a payment; an unanswered challenge counts as one of the sweep's refused attempts."""
-        challenged, attempt.bank = attempt.bank == "challenged", "cancelled"
-        self._settle(quote, attempt, "declined" if challenged and attempt.automatic else "cancelled")
+        attempt.bank = "cancelled"
+        self._settle(quote, attempt, "cancelled")
+
+    def replace_challenge(self) -> bool:
+        """Cancels the sweep's challenge for the owner's own command, without a mail. False if the bank was answered."""
+        assert self.pending
+        quote, attempt = self.pending
+        if self.fault == "down":
+            raise Refused("OutcomeUnknown")
+        if attempt.bank != "challenged":
+            self._settle(quote, attempt, attempt.bank)
+            return False
+        attempt.bank, attempt.state = "cancelled", "declined"
+        self.refusals.append(self.today)
+        return True
 
     def credit(self, invoice: int, net: int | None) -> str:
         """Partial credits are taxed so that their taxes add up to the tax on their sum."""

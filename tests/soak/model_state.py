@@ -85,6 +85,11 @@ class State:
         return next(((q, a) for q in self.quotes for a in q.attempts if a.state == "pending"), None)
 
     @property
+    def challenge(self) -> Attempt | None:
+        """The sweep's payment that waits for the owner's confirmation."""
+        return self.pending[1] if self.pending and self.pending[1].automatic and self.pending[1].asked else None
+
+    @property
     def visible(self) -> int:
         """The tenant's active users; a change shows after two minutes."""
         return [active for since, active in self.crowd if since <= self.now - timedelta(minutes=2)][-1]

@@ -120,6 +120,14 @@ def unanswered(fault: str, wait: timedelta = timedelta()) -> Callable[[Flask, Ma
     return prepare
 
 
+def challenged_renewal(app: Flask, made: Made) -> list[str]:
+    """The bank waits for a confirmation of the sweep's payment, and a quote with another card is ready to pay."""
+    post(app, f"/{made.account}/gateway", next="challenge")
+    on_the_day(app, made)
+    assert sweep.sweep(made.account) == 0
+    return quote_with_the_second_card(app, made)
+
+
 def entered_card(app: Flask, made: Made) -> str:
     quote = quoted(app, made)
     url = cards.begin_card_setup(made.account, quote, RETURN_URL, "fr")
@@ -143,7 +151,8 @@ reduce_otherwise = partial(reduce, seats=9)
 
 
 def cancel(_app: Flask, made: Made, _given: object) -> object:
-    return bool(service.cancel(made.account, subscription(made)))
+    given_up = payments.cancel_challenge(made.account, subscription(made))
+    return bool(service.cancel(made.account, subscription(made), given_up))
 
 
 def undo(_app: Flask, made: Made, change: str) -> object:
@@ -170,7 +179,9 @@ def abandon(_app: Flask, made: Made, quotes: list[str]) -> None:
 
 
 def confirm_at_the_bank(app: Flask, made: Made, _quotes: list[str]) -> object:
-    query = select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)
+    query = select(SandboxCharge.challenge).where(
+        SandboxCharge.customer == made.account, SandboxCharge.challenge.is_not(None)
+    )
     challenge = db.session.scalars(query).one()
     db.session.remove()
     return app.test_client().post(f"/sandbox/gateway/challenges/{challenge}", data={"answer": "confirm"}).status_code
@@ -189,7 +200,7 @@ def prefer_second(_app: Flask, made: Made, _given: object) -> object:
 
 
 def come_back(_app: Flask, made: Made, reference: str) -> object:
-    card, quote = cards.complete_card_setup(made.account, reference)
+    card, quote, _ = cards.complete_card_setup(made.account, reference)
     return card is not None and quote is not None and quote.card_id == card.id
 
 
@@ -223,6 +234,9 @@ SCENES = {
     "abandon, the bank, the sweep": Scene(
         "business", unanswered("challenge"), (abandon, confirm_at_the_bank, roll_over)
     ),
+    "cancel, the bank": Scene("business-two-cards", challenged_renewal, (cancel, confirm_at_the_bank), stops=FOUR),
+    "pay otherwise, the bank": Scene("business-two-cards", challenged_renewal, (pay, confirm_at_the_bank), stops=FOUR),
+    "cancel, pay otherwise": Scene("business-two-cards", challenged_renewal, (cancel, pay), stops=FOUR),
     "the bank, the sweep after the quote": Scene(
         "business", unanswered("challenge", timedelta(minutes=31)), (confirm_at_the_bank, roll_over), stops=FOUR
     ),

@@ -40,6 +40,7 @@ NO_PAGES = {
     "billing.download_xml",
     "billing.year_archive",
     "sandbox.state",
+    "sessions.left",
     "sandbox.attachment",
     "billing.card_return",
     "purchase.authenticated",

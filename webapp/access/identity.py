@@ -24,6 +24,12 @@ def public(view: View) -> View:
     return view
 
 
+def passive(view: View) -> View:
+    """Marks a view whose requests are no use of the session: a script asks, not the owner."""
+    view.passive = True  # type: ignore[attr-defined]
+    return view
+
+
 def me() -> SignedIn:
     """The signed-in owner. Only for views that are not public."""
     owner: SignedIn = g.owner

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from ..db import db, transaction
 from ..domain import access
 from ..mail import outbox
-from ..models.access import PasswordReset
+from ..models.access import OwnerSession, PasswordReset
 from ..models.accounts import Account, Owner
 from ..ports import ports
 from . import limits, sessions, sign_in, strength
@@ -138,6 +138,16 @@ def _store(session: Session, owner_id: str, password_hash: str, kept_session_id:
     owner = session.get_one(Owner, owner_id)
     session.add(outbox.password_changed(owner, _browser_name()))
     return owner.email
+
+
+def end_all_access(session: Session) -> None:
+    """Ends every session and link, and removes every local password, in the open transaction.
+
+    After a restore, ended sessions and changed passwords would be good again. Owners set a new password by mail.
+    """
+    for table in (OwnerSession, PasswordReset):
+        session.execute(delete(table))
+    session.execute(update(Owner).values(password_hash=""))
 
 
 def _browser_name() -> str:

@@ -2,19 +2,23 @@
 
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_babel import gettext
-from sqlalchemy import bindparam, select
+from flask_wtf.csrf import validate_csrf
+from sqlalchemy import bindparam, exists, select
+from wtforms.validators import ValidationError
 
 from ..db import db
 from ..domain import access
 from ..models.access import OwnerSession
 from ..models.accounts import Account, Owner
+from ..models.restores import RestoreHold
 from ..ports import ports
-from ..urls import referring_page
-from . import sessions
+from ..urls import referring_page, with_seats
+from . import drafts, sessions
 from .identity import SignedIn
 
 # Columns of tables, not attributes of models: this query runs before every request and needs no objects.
 _owner, _account, _session = Owner.__table__.c, Account.__table__.c, OwnerSession.__table__.c
+_hold = RestoreHold.__table__.c
 _signed_in_columns = (  # in the order of SignedIn
     _owner.id,
     _owner.account_id,
@@ -25,19 +29,23 @@ _signed_in_columns = (  # in the order of SignedIn
     _session.id,
 )
 _session_of_token = (
-    select(*_signed_in_columns, _session.ended, _session.last_seen_at)
+    select(
+        *_signed_in_columns, _session.ended, _session.last_seen_at, _session.created_at, exists().where(_hold.id == 1)
+    )
     .join_from(Owner.__table__, OwnerSession.__table__)
     .join(Account.__table__, _account.id == _owner.account_id)
     .where(_session.token_hash == bindparam("token_hash"))
-    .where(_session.created_at > bindparam("created_after"))
 )
 
 
 def require_sign_in() -> Response | None:
     """Sets `g.owner`. Returns None if the request may go on, else a redirect to the sign-in page.
 
+    Sets `g.session_left` too, in seconds; and `g.lapsed_owner_id`, if the owner's session ended by itself.
+
     An htmx request is answered with 401, because htmx would put the redirect's page into a fragment.
     """
+    g.session_left, g.lapsed_owner_id = 0, None
     token = session.get("token")
     g.owner, why_ended = _find_owner(token) if token else (None, "")
     if g.owner is not None or _is_open_to_all():
@@ -45,22 +53,24 @@ def require_sign_in() -> Response | None:
     if "HX-Request" in request.headers:
         abort(401)
     _explain_redirect(why_ended, had_session=bool(token))
-    return_to = request.full_path.rstrip("?") if request.method == "GET" else referring_page()
-    return redirect(url_for("sign_in.page", next=return_to), 303)  # type: ignore[return-value]
+    return redirect(url_for("sign_in.page", next=_page_to_come_back_to()), 303)  # type: ignore[return-value]
 
 
 def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     """The owner of a live session, or None and the reason why the session ended, if it is known."""
     now = ports().clock.system_now()
-    parameters = {"token_hash": sessions.hash_token(token), "created_after": now - access.SESSION_LIFETIME}
-    row = db.session.execute(_session_of_token, parameters).one_or_none()
+    row = db.session.execute(_session_of_token, {"token_hash": sessions.hash_token(token)}).one_or_none()
     if row is None:
         return None, ""
-    *signed_in, ended, last_seen_at = row
-    if why_ended := sessions.why_ended(ended, last_seen_at, now):
+    *signed_in, ended, last_seen_at, created_at, g.payments_held = row
+    why_ended = sessions.why_ended(ended, last_seen_at, now)
+    if why_ended or now - created_at >= access.SESSION_LIFETIME:
+        g.lapsed_owner_id = None if ended else signed_in[0]
         return None, why_ended
     owner = SignedIn(*signed_in)
-    sessions.record_use(owner.session_id, last_seen_at, now)
+    if not getattr(current_app.view_functions.get(request.endpoint or ""), "passive", False):
+        last_seen_at = sessions.record_use(owner.session_id, last_seen_at, now)
+    g.session_left = sessions.seconds_left(last_seen_at, created_at, now)
     return owner, ""
 
 
@@ -75,8 +85,36 @@ def _explain_redirect(why_ended: str, had_session: bool) -> None:
     if why_ended:
         flash(why_ended)
     if request.method == "POST":
-        flash(gettext("You were no longer signed in: nothing was sent or changed. Sign in, then do it again."))
+        flash(_keep_what_was_typed())
     elif why_ended:
         flash(gettext("Sign in to come back to where you were."))
     elif had_session:
         flash(gettext("Your session has ended. Sign in to come back to where you were."))
+
+
+def _keep_what_was_typed() -> str:
+    """Keeps the form that was sent, if its view says so. Returns what the owner is told."""
+    if drafts.kept_of(request.endpoint) and g.lapsed_owner_id and _token_is_right():
+        drafts.keep(str(request.endpoint), request.form)
+        return gettext(
+            "You were no longer signed in: nothing was sent or changed. What you typed comes back after you sign in."
+        )
+    return gettext("You were no longer signed in: nothing was sent or changed. Sign in, then do it again.")
+
+
+def _token_is_right() -> bool:
+    """Nobody is signed in, so the form's token was not checked yet."""
+    if not current_app.config["WTF_CSRF_ENABLED"]:
+        return True
+    try:
+        validate_csrf(request.form.get("csrf_token"))
+    except ValidationError:
+        return False
+    return True
+
+
+def _page_to_come_back_to() -> str | None:
+    if request.method == "GET":
+        return request.full_path.rstrip("?")
+    page = referring_page() or (request.path if drafts.kept_of(request.endpoint) else None)
+    return with_seats(page, request.form["seats"]) if page and "seats" in request.form else page

@@ -16,6 +16,7 @@ from ..domain import access
 from ..formats import ngettext
 from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Owner
+from ..models.drafts import Draft
 from ..ports import ports
 
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
@@ -49,6 +50,7 @@ def forget_expired(session: Session, now: datetime) -> None:
     expired: tuple[tuple[type[Model], Any, ColumnElement[bool]], ...] = (
         (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - access.SESSION_LIFETIME),
         (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - access.RESET_LIFETIME),
+        (Draft, Draft.id, Draft.kept_at <= now - access.DRAFT_LIFETIME),
         (RateLimit, RateLimit.key, RateLimit.ends_at <= now),
     )
     for table, key, is_expired in expired:
@@ -148,15 +150,29 @@ def idle_limit() -> timedelta:
     return timedelta(minutes=current_app.config["SESSION_IDLE_MINUTES"])
 
 
-def record_use(session_id: str, last_seen_at: datetime, now: datetime) -> None:
-    """Stores that the session is in use, at most once a minute, so that few requests write."""
-    if now - last_seen_at >= USE_RECORDED_EVERY:
-        with transaction() as database:
-            database.execute(
-                update(OwnerSession)
-                .where(OwnerSession.id == session_id, OwnerSession.last_seen_at <= now - USE_RECORDED_EVERY)
-                .values(last_seen_at=now)
-            )
+def warning_time() -> timedelta:
+    """How long before its end an idle session is warned of: half its time if it is short."""
+    return min(access.SESSION_WARNING, idle_limit() / 2)
+
+
+def seconds_left(last_seen_at: datetime, created_at: datetime, now: datetime) -> int:
+    """The time until the session ends if it is not used any more."""
+    return max(0, int((min(last_seen_at + idle_limit(), created_at + access.SESSION_LIFETIME) - now).total_seconds()))
+
+
+def record_use(session_id: str, last_seen_at: datetime, now: datetime) -> datetime:
+    """Stores that the session is in use, at most once a minute, so that few requests write. Returns what is stored."""
+    if now - last_seen_at < USE_RECORDED_EVERY:
+        return last_seen_at
+    extend(session_id, now, now - USE_RECORDED_EVERY)
+    return now
+
+
+def extend(session_id: str, now: datetime, if_used_before: datetime | None = None) -> None:
+    """Stores that the session is in use now."""
+    unused = OwnerSession.last_seen_at <= (if_used_before or now)
+    with transaction() as database:
+        database.execute(update(OwnerSession).where(OwnerSession.id == session_id, unused).values(last_seen_at=now))
 
 
 def list_live(owner_id: str) -> Sequence[OwnerSession]:

@@ -33,7 +33,8 @@ def sign_in(email: str, password: str) -> bool:
     counted = limits.count_guess(email)
     owner = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email)).one_or_none()
     db.session.rollback()
-    if not verify_password(owner.password_hash if owner else UNKNOWN_OWNER_HASH, password) or owner is None:
+    known_hash = owner.password_hash if owner else ""  # "" also if the owner must set a new password
+    if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
         return False
     limits.uncount(counted)
     limits.count("sign_in", email)

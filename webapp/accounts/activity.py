@@ -3,7 +3,7 @@
 Each record is written in the transaction of its change.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,12 @@ def newest(account_id: str, before_id: int | None = None, limit: int = 50) -> Se
     """A page of the account's activity, newest first. `before_id` is the id at the end of the previous page."""
     query = select(Activity).where(Activity.account_id == account_id).order_by(Activity.id.desc()).limit(limit)
     return db.session.scalars(query if before_id is None else query.where(Activity.id < before_id)).all()
+
+
+def last_changes(account_id: str, what: str, names: Collection[str]) -> dict[str, Activity]:
+    """For each name, the newest record of this kind that changed its value."""
+    query = select(Activity).where(Activity.account_id == account_id, Activity.what == what).order_by(Activity.id)
+    return {name: row for row in db.session.scalars(query) for name in names if name in row.after}
 
 
 def newest_of_subscription(account_id: str, subscription_id: str, limit: int) -> Sequence[Activity]:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import select
 from stdnum.eu import vat as eu_vat
@@ -10,8 +10,9 @@ from stdnum.fr import siren as fr_siren
 from stdnum.fr import siret as fr_siret
 from stdnum.mc import tva as monaco_vat
 
-from .. import addresses
+from .. import addresses, pasting
 from ..db import LOCK, db, transaction
+from ..domain import edits
 from ..domain.checks import TaxNumber
 from ..domain.tax import (
     EU,
@@ -35,7 +36,6 @@ def account_of(account_id: str) -> Account:
 
 FRENCH_NUMBERS = FRENCH_VAT_AREA | WITHOUT_FRENCH_VAT  # where a VAT number is a French one
 VAT_PREFIX = {"GR": "EL"} | dict.fromkeys(FRENCH_NUMBERS, "FR")  # where it is not the country's own code
-NATIONAL_SPACES = str.maketrans("\u00a0\u202f", "  ")  # typed by French keyboards, meant as spaces
 SIREN_LENGTH, SIRET_LENGTH = 9, 14
 MAX_EMAILS = 10
 
@@ -81,8 +81,8 @@ LONGEST = {
 
 
 def plain(text: str) -> str:
-    """Trimmed, in Unicode form NFC, with ordinary spaces. Controls stay, so that validation refuses them."""
-    return unicodedata.normalize("NFC", text).translate(NATIONAL_SPACES).strip(" ")
+    """Trimmed, in Unicode form NFC, with ordinary spaces. Controls inside stay, so that validation refuses them."""
+    return pasting.line(unicodedata.normalize("NFC", text))
 
 
 def compact(text: str) -> str:
@@ -154,6 +154,21 @@ def emails(text: str) -> list[str]:
     return recipients
 
 
+# The numbers are checked against the country, and the tax follows from them: they are changed together.
+TAX_FIELDS = ("country", "postal_code", "siren", "vat_number")
+
+
+class ChangedMeanwhile(Exception):
+    """Somebody else changed the same fields after the form was opened. Nothing was saved.
+
+    `merged`: what the form shows next. `clashes`: the fields that both changed. `saved`: what is stored now.
+    """
+
+    def __init__(self, merged: dict[str, Any], clashes: frozenset[str], saved: Information) -> None:
+        super().__init__("Changed by somebody else meanwhile")
+        self.merged, self.clashes, self.saved = merged, clashes, saved
+
+
 class Saved(NamedTuple):
     """`payment_pending`: the invoice of a payment in progress keeps the information that its tax was computed for."""
 
@@ -161,10 +176,15 @@ class Saved(NamedTuple):
     payment_pending: bool = False
 
 
-def update_information(account_id: str, information: Information) -> Saved:
+def information_of(account: Account) -> Information:
+    return Information(**{name: getattr(account, name) for name in Information._fields})
+
+
+def update_information(account_id: str, information: Information, opened: Information | None = None) -> Saved:
     """Saves what differs and records it in the activity.
 
-    Raises WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
+    `opened` is what the form showed when it was opened: what somebody else changed since is kept. Raises
+    ChangedMeanwhile, WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
     """
     information = information._replace(
         siren=siren(information.country, information.siren or ""),
@@ -173,7 +193,11 @@ def update_information(account_id: str, information: Information) -> Saved:
     )
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=LOCK)
-        after = {name: value for name, value in information._asdict().items() if getattr(account, name) != value}
+        saved = information_of(account)
+        merged = edits.merge((opened or saved)._asdict(), information._asdict(), saved._asdict(), [TAX_FIELDS])
+        if merged.clashes:
+            raise ChangedMeanwhile(merged.values, merged.clashes, saved)
+        after = {name: value for name, value in merged.values.items() if getattr(account, name) != value}
         before = {name: getattr(account, name) for name in after}
         for name, value in after.items():
             setattr(account, name, value)

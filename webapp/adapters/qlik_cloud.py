@@ -208,7 +208,7 @@ def _aware(instant: datetime) -> datetime:
 
 
 def _bearer_auth(token: str) -> Callable[[requests.PreparedRequest], requests.PreparedRequest]:
-    """Adds the token to a request. Also used without a token: else requests would read a password from ~/.netrc."""
+    """Adds the token, if any. Without this, the library `requests` would send a password that it finds in ~/.netrc."""
 
     def authorize(request: requests.PreparedRequest) -> requests.PreparedRequest:
         if token:

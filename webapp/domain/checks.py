@@ -79,9 +79,10 @@ def renewal_checks(
         return [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, next_due.day)]
     charged_on = max(next_due.day, today)
     late = Verdict.WARNING if now is Status.PAST_DUE else Verdict.OK
+    wait = facts.payment_pending and not facts.challenge_open
     return [
-        _check(Point.CHARGE, late, Remedy.RENEW, charged_on),
-        _check(Point.PAYMENT, Verdict.WARNING if facts.payment_pending else Verdict.OK, Remedy.FOLLOW_PAYMENT),
+        _check(Point.CHARGE, late, Remedy.FOLLOW_PAYMENT if wait else Remedy.RENEW, charged_on),
+        _check(Point.PAYMENT, _payment_verdict(facts), Remedy.FOLLOW_PAYMENT),
         *_card_checks(card, charged_on),
         _seats_check(facts, now),
         _tax_check(country, tax_number),
@@ -90,6 +91,12 @@ def renewal_checks(
 
 def _check(point: Point, verdict: Verdict, remedy: Remedy, day: date | None = None) -> Check:
     return Check(point, verdict, None if verdict is Verdict.OK else remedy, day)
+
+
+def _payment_verdict(facts: Facts) -> Verdict:
+    if facts.challenge_open:
+        return Verdict.PROBLEM  # it fails unless the owner confirms it
+    return Verdict.WARNING if facts.payment_pending else Verdict.OK
 
 
 def _card_checks(card: CardFacts | None, charged_on: date) -> Iterator[Check]:

@@ -19,9 +19,11 @@ from .refusals import (
     RenewalDue,
     ResellerManages,
     SubscriptionEnded,
+    SubscriptionHeld,
 )
 
 ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # days after the boundary: the first automatic attempt and its retries
+CHALLENGE_DAYS = 2  # today and the next day: how long an automatic payment waits for the owner's confirmation
 LAPSE_DAYS = 30  # after the last refused attempt: how long a lapsed subscription can still be renewed
 NOTICE_DAYS = {1: (7,), 12: (30, 7)}  # months of the term -> days before a renewal
 ACTIVE_USERS_LAG = timedelta(minutes=2)  # until a removed user is no longer counted (help page: renew, reduce)
@@ -61,6 +63,8 @@ class Facts:
     `changes` holds the open changes only.
     `refused` counts the declined automatic attempts for the first unpaid period; `refused_on` is the day of the last.
     `ended_on` is the first day without the subscription.
+    `held`: a capture could not be booked. Until an operator releases it, nothing is changed or charged.
+    `challenge_open`: the pending payment is automatic, and the bank waits for the owner's confirmation.
     """
 
     plan: Plan
@@ -73,6 +77,8 @@ class Facts:
     refused: int = 0
     refused_on: date | None = None
     payment_pending: bool = False
+    held: bool = False
+    challenge_open: bool = False
     active_users: int = 0
     active_users_as_of: datetime | None = None
 
@@ -162,13 +168,18 @@ def check_self_service(facts: Facts) -> None:
     check_plan(facts.plan, facts.reseller)
 
 
-def _check_live(facts: Facts, today: date) -> Status:
-    """What every command requires: self-service, not ended, no payment pending, no cancellation open."""
+def _check_live(facts: Facts, today: date, *, ends_challenge: bool = False) -> Status:
+    """What every command requires: self-service, not ended, not held, no payment pending, no cancellation open.
+
+    `ends_challenge`: the command cancels an open challenge at the gateway first, so it need not wait for that payment.
+    """
     check_self_service(facts)
     now = status(facts, today)
     if now is Status.ENDED:
         raise SubscriptionEnded
-    if facts.payment_pending:
+    if facts.held:
+        raise SubscriptionHeld
+    if facts.payment_pending and not (ends_challenge and facts.challenge_open):
         raise PaymentPending
     cancellation = facts.change(ChangeKind.CANCELLATION)
     if cancellation:
@@ -181,7 +192,7 @@ def renewal_target(facts: Facts, today: date) -> RenewalTarget:
 
     A past due subscription pays the owed period in full. A lapsed one pays the rest of the period that contains today.
     """
-    now = _check_live(facts, today)
+    now = _check_live(facts, today, ends_challenge=True)
     if now is Status.LAPSED:
         target = facts.period(facts.ordinal_on(today))
         return RenewalTarget(target, (target.end - today).days)
@@ -215,7 +226,7 @@ def check_reduction(facts: Facts, today: date) -> None:
 
 
 def check_fewer(facts: Facts, seats: int) -> None:
-    """Raises NotFewerSeats or BelowActiveUsers: a reduction is below the last paid seats, not below active users."""
+    """Raises NotFewerSeats unless `seats` is below the last paid number, BelowActiveUsers below the active users."""
     if seats >= facts.last_paid_seats:
         raise NotFewerSeats(facts.last_paid_seats)
     check_floor(facts, seats)
@@ -226,7 +237,7 @@ def check_cancellation(facts: Facts, today: date) -> Status:
 
     An active subscription ends when what is paid ends. A past due one ends at once.
     """
-    now = _check_live(facts, today)
+    now = _check_live(facts, today, ends_challenge=True)
     if now is Status.LAPSED:
         raise RenewalDue
     return now
@@ -263,8 +274,8 @@ class NextDue(NamedTuple):
 
 
 def due(facts: Facts, today: date) -> NextDue | None:
-    """The next event that is or will be due. None after the end."""
-    if facts.ended_on is not None:
+    """The next event that is or will be due. None after the end, and while the subscription is held."""
+    if facts.ended_on is not None or facts.held:
         return None
     if not facts.self_service:
         return NextDue(Due.EXTERNAL, facts.paid_until)
@@ -284,6 +295,11 @@ def attempt_day(facts: Facts) -> date | None:
         return None
     scheduled = facts.paid_until + timedelta(days=ATTEMPT_DAYS[facts.refused])
     return max(scheduled, facts.refused_on + timedelta(days=1)) if facts.refused_on else scheduled
+
+
+def challenge_deadline(today: date) -> date:
+    """The first day on which an automatic payment of today can no longer be confirmed."""
+    return today + timedelta(days=CHALLENGE_DAYS)
 
 
 def retries(facts: Facts) -> list[date]:
@@ -318,6 +334,12 @@ def notice_days(facts: Facts, ordinal: int | None = None) -> list[NoticeDay]:
 
 def next_charge(facts: Facts) -> date | None:
     """The first day of the next automatic charge of the default card. None if there will be none."""
-    if not facts.self_service or facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION):
+    ends = facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION)
+    if not facts.self_service or ends or facts.held:
         return None
     return facts.paid_until
+
+
+def can_be_charged(facts: Facts, today: date) -> bool:
+    """Whether a card may still be charged: a lapsed subscription can be renewed, and a cancellation undone."""
+    return facts.self_service and status(facts, today) is not Status.ENDED

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import Row, Select, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
+from .. import pasting
 from ..db import NotFound, db
 from ..models.accounts import Account, Issuer
 from ..models.invoices import Invoice, Status, search_key
@@ -106,7 +107,7 @@ def list_invoices(account_id: str, parameters: Mapping[str, str]) -> InvoicePage
     query = query.where(Subscription.account_id == account_id).order_by(Subscription.product, Subscription.tenant)
     subscriptions = db.session.execute(query).all()
     years = list(_years(account_id))
-    search = " ".join(parameters.get("search", "").replace("\0", " ").split())[:100]
+    search = " ".join(pasting.trimmed(parameters.get("search")).replace("\0", " ").split())[:100]
     filters = Filters(
         year=next((year for year in years if str(year) == parameters.get("year")), None),
         subscription=next((row.id for row in subscriptions if row.id == parameters.get("subscription")), None),

@@ -4,14 +4,15 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from flask_babel import gettext
+from flask_babel import gettext, lazy_gettext
 
 from .. import formats
 from ..domain.pricing import Line
 from ..domain.tax import Treatment
 from ..formats import ngettext
+from ..sentences.amounts import total_label
 from .bill import Bill
-from .facturx import Words
+from .facturx import UNTAXED, Words
 
 
 class LineWords(NamedTuple):
@@ -65,7 +66,7 @@ def page_of(bill: Bill) -> dict[str, Any]:
             [gettext("Total before tax"), formats.money(bill.net, bill.currency)],
             [tax_name(bill.treatment, bill.rate), formats.money(bill.tax, bill.currency)],
         ],
-        "total": [gettext("Total with tax"), total],
+        "total": [total_label(bill.rate), total],
         "settled": [[_paid(bill), total], [gettext("Amount due"), formats.money(0, bill.currency)]],
         "mentions": [mention for mention in (_exemption(bill), _debits(bill)) if mention],
         "terms": [note for code, note in _notes(bill).items() if code != "AAI"],
@@ -120,7 +121,7 @@ def _row(bill: Bill, index: int) -> list[str]:
         " · ".join(part for part in ("" if explained else note, _span(bill.spans[index]) if several else "") if part),
         formats.number(line["seats"] if tier else 1),
         formats.money(line["unit"] * line["months"] if tier else line["amount"], bill.currency),
-        "–" if bill.treatment in (Treatment.OVERSEAS, Treatment.OUTSIDE_EU) else formats.percent(bill.rate),
+        "–" if bill.treatment in UNTAXED else formats.percent(bill.rate),
         formats.money(line["amount"], bill.currency),
     ]
 
@@ -152,30 +153,37 @@ def line_words(line: Line, currency: str, credited: str = "") -> LineWords:
     return LineWords(label, f"{formats.money(line['monthly'], currency)}{months} × {days}")
 
 
+# Why a document bears no VAT: the name in the sums, and the mention with its article of law.
+WITHOUT_VAT = {
+    Treatment.REVERSE_CHARGE: (
+        lazy_gettext("VAT: reverse charge, due by the customer"),
+        lazy_gettext(
+            "Reverse charge: VAT is due by the customer (CGI art. 283-2; Directive 2006/112/EC, art. 44 and 196)."
+        ),
+    ),
+    Treatment.OVERSEAS: (
+        lazy_gettext("VAT: not applicable in Guyane and Mayotte"),
+        lazy_gettext("VAT not applicable: customer established in Guyane or Mayotte (CGI art. 294)."),
+    ),
+    Treatment.OUTSIDE_EU: (
+        lazy_gettext("VAT: not applicable outside the European Union"),
+        lazy_gettext(
+            "VAT not applicable: service to a customer established outside the European Union (CGI art. 259-1)."
+        ),
+    ),
+}
+
+
 def tax_name(treatment: str, rate: int) -> str:
-    """Of the tax in the sums; `rate` in basis points."""
-    if treatment == Treatment.REVERSE_CHARGE:
-        return gettext("VAT: reverse charge, due by the customer")
-    if treatment == Treatment.OVERSEAS:
-        return gettext("VAT: not applicable in Guyane and Mayotte")
-    if treatment == Treatment.OUTSIDE_EU:
-        return gettext("VAT: not applicable outside the European Union")
-    return gettext("VAT %(rate)s", rate=formats.percent(rate))
+    """The name of the tax in the sums; `rate` in basis points."""
+    if treatment == Treatment.STANDARD:
+        return gettext("VAT %(rate)s", rate=formats.percent(rate))
+    return str(WITHOUT_VAT[Treatment(treatment)][0])
 
 
 def _exemption(bill: Bill) -> str:
     """Why there is no VAT, with the article of law. Empty if there is."""
-    if bill.treatment is Treatment.REVERSE_CHARGE:
-        return gettext(
-            "Reverse charge: VAT is due by the customer (CGI art. 283-2; Directive 2006/112/EC, art. 44 and 196)."
-        )
-    if bill.treatment is Treatment.OVERSEAS:
-        return gettext("VAT not applicable: customer established in Guyane or Mayotte (CGI art. 294).")
-    if bill.treatment is Treatment.OUTSIDE_EU:
-        return gettext(
-            "VAT not applicable: service to a customer established outside the European Union (CGI art. 259-1)."
-        )
-    return ""
+    return "" if bill.treatment is Treatment.STANDARD else str(WITHOUT_VAT[bill.treatment][1])
 
 
 def _debits(bill: Bill) -> str:

@@ -147,8 +147,9 @@ def refused(subscription: Subscription, payment: Payment, now: datetime) -> list
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """The bank asks the owner to confirm an automatic payment (3-D Secure)."""
-    expires_at = payment.quote.expires_at.astimezone(now.tzinfo)
-    words = partial(renewals.confirm, subscription, payment, expires_at)
+    facts, expires_at = subscription.facts(), subscription.account.local(payment.quote.expires_at)
+    given_up = replace(facts, refused=facts.refused + 1, refused_on=expires_at.date())
+    words = partial(renewals.confirm, subscription, payment, expires_at, attempt_day(given_up))
     return _to_owners(subscription, f"confirm/{payment.key}", now, words)
 
 

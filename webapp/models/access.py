@@ -32,7 +32,7 @@ class KeptDefault(Model):
 class PasswordReset(Model):
     """A mailed link, found by the hash of its token.
 
-    An unknown e-mail leaves a row without an owner, so that both requests take the same time.
+    A request for an unknown e-mail also writes a row, without an owner: it takes as long as one for a known e-mail.
     """
 
     __tablename__ = "password_reset"

@@ -1,6 +1,8 @@
 """Issuers (sellers), accounts (customers) and the owners who sign in."""
 
+from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column, relationship
@@ -65,6 +67,10 @@ class Account(Model):
         names = ["legal_name", "street", "postal_code", "city", "country", "siren", "vat_number", "purchase_order"]
         email = next(iter(self.billing_emails), None)
         return {**{name: getattr(self, name) for name in names}, "email": email}
+
+    def local(self, moment: datetime) -> datetime:
+        """A moment in the account's time zone."""
+        return moment.astimezone(ZoneInfo(self.zone))
 
 
 class Owner(Model):

@@ -42,12 +42,23 @@ class Card(Model):
 
 
 class DefaultCard(Model):
-    """The default card of an account. The foreign key refuses to delete this card (help page: delete a card)."""
+    """The default card of an account. The foreign key refuses to delete this card while it is the default."""
 
     __tablename__ = "default_card"
     __table_args__ = (ForeignKeyConstraint(["card_id", "account_id"], ["card.id", "card.account_id"]),)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
     card_id: Mapped[str] = mapped_column(Id)
+
+
+class CardDetachment(Model):
+    """A card that was dropped here, and that the gateway is still to forget. The row is deleted when it has."""
+
+    __tablename__ = "card_detachment"
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    token: Mapped[str] = mapped_column(String(100), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int]
+    next_try_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class CardSetup(Model):
@@ -160,6 +171,11 @@ class Payment(Model):
     def automatic(self) -> bool:
         """Made by the sweep. It makes the first attempt at its quote; later attempts are the owner's."""
         return self.quote.automatic and self.attempt == 1
+
+    @property
+    def challenged(self) -> bool:
+        """The bank waits for the owner's confirmation (3-D Secure)."""
+        return self.state == "pending" and self.action_url is not None
 
 
 class Refund(Model):

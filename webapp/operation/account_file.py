@@ -11,7 +11,7 @@ from sqlalchemy import select
 from stdnum.eu import vat
 from stdnum.fr import siren
 
-from .. import addresses
+from .. import addresses, pasting
 from ..accounts import billing_information
 from ..config import LOCALES
 from ..db import Model, db, new_id
@@ -105,7 +105,7 @@ class Part(BaseModel, strict=True, extra="forbid"):
         if type(value) is not str:
             return value
         longest = cls.table.__table__.c[cls.model_fields[name].alias or name].type.length  # type: ignore[attr-defined]
-        line = value.translate(billing_information.NATIONAL_SPACES).strip()
+        line = pasting.line(value)
         if not line.isprintable() or not 0 < len(line) <= longest:
             raise ValueError(f"Write one line of at most {longest} characters")
         return line

@@ -18,10 +18,12 @@ from werkzeug.sansio.utils import host_is_trusted
 from .. import config, private_files
 from ..access import local_passwords, provider
 from ..db import db
+from ..invoices import issuing
 from ..models.accounts import Issuer, Owner
 from ..models.subscriptions import Subscription
 from ..ports import DirectoryUnavailable, Undelivered, ports
-from . import health, jobs
+from ..purchases import hold, restores
+from . import health, jobs, restored
 
 Check = Callable[[], str | None]
 
@@ -190,6 +192,28 @@ def _directory() -> str | None:
     return None
 
 
+def _restored_copy() -> str | None:
+    if health.database_fault() or not hold.payments_held():
+        return None
+    return "Payments are paused, because a copy of the database was restored. Run: my-qlik-portal restored"
+
+
+def _held_subscriptions() -> str | None:
+    if health.database_fault():
+        return None
+    rows = restores.unreleased()
+    return "Held: " + " Held: ".join(restored.described(row) for row in rows) if rows else None
+
+
+def _invoice_numbers() -> str | None:
+    if health.database_fault():
+        return None
+    missing = [f"{count} of issuer {issuer} in {year}" for issuer, year, count in issuing.missing_numbers()]
+    if not missing:
+        return None
+    return f"Invoice numbers are missing ({', '.join(missing)}): no document has them, and none is recorded as spent."
+
+
 def _is_production() -> bool:
     return not current_app.config["SANDBOX"]
 
@@ -209,6 +233,9 @@ CHECKS: list[tuple[str, Check]] = [
     ("test accounts", _test_accounts),
     ("local passwords", _local_passwords),
     ("issuers", _issuers),
+    ("restored copy", _restored_copy),
+    ("held", _held_subscriptions),
+    ("invoice numbers", _invoice_numbers),
     ("sweep", _sweep),
     ("sender of mails", _sender),
     ("payment gateway", _gateway),

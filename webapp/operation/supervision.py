@@ -86,7 +86,7 @@ def pause_after(died_young: int) -> float:
 
 
 def end(processes: Sequence["subprocess.Popen[bytes]"]) -> None:
-    """Tells them to end, and kills those that do not in time."""
+    """Asks the processes to stop, and kills those that still run after STOPPING seconds."""
     for process in processes:
         process.terminate()
     latest = monotonic() + STOPPING

@@ -20,10 +20,21 @@ from ..mail import outbox
 from ..models.accounts import Account
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import PeriodRow, Subscription
-from ..ports import ActionRequired, ActiveUsers, Cancelled, Captured, Declined, Outcome, OutcomeUnknown, ports
+from ..ports import (
+    ActionRequired,
+    ActiveUsers,
+    Cancelled,
+    Captured,
+    Declined,
+    Outcome,
+    OutcomeUnknown,
+    ports,
+)
 from ..subscriptions.active_users import refresh_active_users
-from ..subscriptions.loading import lock_for_payment
+from ..subscriptions.challenges import AUTHENTICATION_FAILED, close_challenge, write_decline
+from ..subscriptions.loading import load, lock_for_payment
 from ..subscriptions.service import close_change
+from . import captures, hold
 from .quotes import check_card, draft, load_quote, periods_to_raise
 
 UNHEARD_OF_AFTER = timedelta(seconds=15)  # three time-outs: a charge that the gateway does not know by then is given up
@@ -38,12 +49,17 @@ def pay(
     `attempt` is the number that the overview offered. The same attempt sent again returns the same payment, and a paid
     quote always returns the payment that paid it. `card_id` is the card that the overview showed.
 
-    Raises NotFound, QuoteMoved, CardMissing, CardExpired, ActiveUsersUnknown and the refusals of the quote's kind.
+    An automatic payment that waits for the owner's confirmation is given up for this one.
+
+    Raises NotFound, QuoteMoved, CardMissing, CardExpired, ActiveUsersUnknown, PaymentsHeld, the refusals of the quote's
+    kind, and OutcomeUnknown if the gateway does not answer whether that payment is given up.
     """
-    quote = load_quote(account_id, subscription_id, quote_id)
+    quote, given_up = load_quote(account_id, subscription_id, quote_id), None
     if len(quote.payments) < attempt:
         refresh_active_users(account_id, subscription_id, needed=quote.kind == "renewal")
-    begun = _begin_attempt(account_id, subscription_id, quote_id, attempt, card_id)
+        if _would_charge(account_id, subscription_id, quote_id, attempt, card_id):
+            given_up = cancel_challenge(account_id, subscription_id)
+    begun = _begin_attempt(account_id, subscription_id, quote_id, attempt, card_id, given_up)
     if isinstance(begun, QuoteMoved):
         raise begun
     if begun.expired:
@@ -60,22 +76,35 @@ class Attempt(NamedTuple):
     expired: bool
 
 
+def _would_charge(account_id: str, subscription_id: str, quote_id: str, attempt: int, card_id: str | None) -> bool:
+    """Whether this attempt is new and its quote up to date. Raises Refusal."""
+    quote = load_quote(account_id, subscription_id, quote_id)
+    if _earlier_payment(quote, attempt) is not None:
+        return False
+    hold.check(quote.subscription)
+    _fresh, changes = _compare(quote, card_id, ports().clock.now(quote.subscription.account))
+    return not changes
+
+
 def _begin_attempt(
-    account_id: str, subscription_id: str, quote_id: str, attempt: int, card_id: str | None
+    account_id: str, subscription_id: str, quote_id: str, attempt: int, card_id: str | None, given_up: str | None
 ) -> Attempt | QuoteMoved:
     """Commits the pending payment of an attempt, or a fresh quote if this one is out of date.
 
-    If the attempt was made before, or the quote is paid, it is that payment.
+    If the attempt was made before, or the quote is paid, it is that payment. `given_up`: see `cancel_challenge`.
     """
     with transaction() as session:
         quote = load_quote(account_id, subscription_id, quote_id, lock=True)
         now = ports().clock.now(quote.subscription.account)
         payment = _earlier_payment(quote, attempt)
+        if payment is None or payment.state == "pending":
+            hold.check(quote.subscription)
         if payment is None:
             fresh, changes = _compare(quote, card_id, now)
             if changes:
                 session.add(fresh)
                 return QuoteMoved(fresh.id, changes)
+            close_challenge(quote.subscription, given_up, now)
             payment = claim(quote, now)
             session.add(payment)
         return Attempt(payment.key, payment.state == "pending" and quote.expires_at <= now)
@@ -120,13 +149,16 @@ def _compare(quote: Quote, card_id: str | None, now: datetime) -> tuple[Quote, d
     return fresh, changes
 
 
-def claim(quote: Quote, now: datetime) -> Payment:
-    """A new pending payment, to be committed before the gateway is asked. Two unique indexes refuse a second one."""
+def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
+    """A new pending payment, to be committed before the gateway is asked. Two unique indexes refuse a second one.
+
+    An automatic charge has a `key` of its own. An owner's purchase has the quote and the attempt as its key.
+    """
     attempt = len(quote.payments) + 1
     quote.buyer = quote.subscription.account.buyer  # of the moment at which the tax was last compared
     card = quote.card  # None only in an automatic renewal, which is declined without asking the gateway
     return Payment(
-        key=f"{quote.id}.{attempt}",
+        key=key or f"{quote.id}.{attempt}",
         quote_id=quote.id,
         subscription_id=quote.subscription_id,
         attempt=attempt,
@@ -150,13 +182,16 @@ def find_payment(key: str) -> Payment:
     ).one()
 
 
-def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None) -> None:
+def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None, *, while_held: bool = False) -> None:
     """Writes the gateway's outcome of a payment, with everything that follows from it.
 
-    `counted` is the latest answer of the tenant, if it was asked.
+    `counted` is the latest answer of the tenant, if it was asked. While payments are held, nothing is written, because
+    the invoice would get a number that may be in use already; `while_held` is for the caller who has seen to that.
     """
     with transaction():
         subscription = lock_for_payment(key)
+        if hold.payments_held() and not while_held:
+            return
         payment = next((payment for payment in subscription.pending_payments if payment.key == key), None)
         if payment is None:
             return  # another process has settled it
@@ -166,12 +201,17 @@ def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None) -> No
                 _require_action(subscription, payment, url, now)
             case Declined(code):
                 decline(subscription, payment, code, now)
+            case Cancelled() if payment.automatic and payment.challenged:
+                decline(subscription, payment, AUTHENTICATION_FAILED, now)  # so that the next attempt is another day
             case Cancelled():
                 _cancel(subscription, payment, now)
-            case Captured():
+            case Captured(capture):
+                if capture is not None and not captures.adopt(subscription, payment, capture):
+                    return
                 if counted is not None:
                     subscription.active_users, subscription.active_users_as_of = counted
-                _capture(subscription, payment, now)
+                payment.state, payment.settled_at = "captured", now
+                take_effect(subscription, payment, now)
 
 
 # Each of these writes one outcome in the open transaction.
@@ -186,12 +226,9 @@ def _require_action(subscription: Subscription, payment: Payment, url: str, now:
 
 def decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
     """The owner gets a mail if the payment was automatic, since nobody saw the page."""
-    payment.state, payment.decline_code, payment.settled_at = "declined", code, now
+    write_decline(subscription, payment, code, now)
     if payment.automatic:
         db.session.add_all(outbox.refused(subscription, payment, now))
-    card = f"{payment.card_brand} {payment.card_last4}".strip()
-    after = {"total": payment.amount, "currency": payment.currency, "card": card, "code": payment.decline_code}
-    activity.record(subscription.account_id, "payment_refused", now, {}, after, subscription)
 
 
 def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None:
@@ -203,9 +240,8 @@ def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None
         db.session.add_all(outbox.not_made(subscription, payment, now))
 
 
-def _capture(subscription: Subscription, payment: Payment, now: datetime) -> None:
-    """Adds the period or its seats, the invoice, the mails and the activity."""
-    payment.state, payment.settled_at = "captured", now
+def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
+    """What follows from a captured payment: the period or its seats, the invoice, the mails and the activity."""
     quote = payment.quote
     before = {"seats": subscription.facts().last_paid_seats}
     if quote.kind == "addition":
@@ -235,26 +271,32 @@ def _add_period(subscription: Subscription, quote: Quote, now: datetime) -> None
     close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
 
 
-def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
+def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_held: bool = False) -> None:
     """Asks the gateway for the outcome of a quote's pending payment, and writes it.
 
     A charge that the gateway does not know is cancelled there before it is given up, so it can never be made late.
-    A 3-D Secure challenge that outlived its quote is cancelled, too. Raises NotFound and OutcomeUnknown.
+    A 3-D Secure challenge that outlived its quote is cancelled, too. `while_held`: as for `settle`.
+    Raises NotFound and OutcomeUnknown.
     """
     quote = load_quote(account_id, subscription_id, quote_id)
     payment = quote.unrefused
     if payment is None or payment.state != "pending":
         return
     now = ports().clock.now(quote.subscription.account)
-    key, automatic = payment.key, payment.automatic
+    key = payment.key
     quote_expired, unheard_of = now >= quote.expires_at, now >= payment.created_at + UNHEARD_OF_AFTER
     db.session.rollback()
     outcome = ports().gateway.find(key)
     challenged = isinstance(outcome, ActionRequired)
     if (outcome is None and unheard_of) or (challenged and quote_expired):
-        outcome = _cancel_at_gateway(key, counts_as_attempt=automatic and challenged)
+        outcome = ports().gateway.cancel(key)
     if outcome is not None:
-        settle(key, outcome)
+        settle(key, outcome, while_held=while_held)
+
+
+def moments_to_ask(payment: Payment) -> tuple[datetime, datetime]:
+    """When `reconcile` gives up a pending payment: a charge that the gateway does not know, and a challenge."""
+    return payment.created_at + UNHEARD_OF_AFTER, payment.quote.expires_at
 
 
 def waiting_time(payment: Payment, account: Account) -> timedelta:
@@ -265,17 +307,26 @@ def waiting_time(payment: Payment, account: Account) -> timedelta:
 def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:
     """Gives up a 3-D Secure challenge, first at the gateway and then here. Raises NotFound and OutcomeUnknown."""
     payment = load_quote(account_id, subscription_id, quote_id).unrefused
-    if payment is not None and payment.state == "pending" and payment.action_url is not None:
-        key, automatic = payment.key, payment.automatic
+    if payment is not None and payment.challenged:
+        key = payment.key
         db.session.rollback()
-        settle(key, _cancel_at_gateway(key, counts_as_attempt=automatic))
+        settle(key, ports().gateway.cancel(key))
 
 
-def _cancel_at_gateway(key: str, *, counts_as_attempt: bool) -> Outcome:
-    """The outcome after cancelling. An automatic challenge counts as a declined attempt, or the next sweep would charge
-    again at once.
+def cancel_challenge(account_id: str, subscription_id: str) -> str | None:
+    """Cancels an open challenge of the sweep at the gateway, for a command that replaces it: Cancel or Pay.
+
+    Returns its key. The transaction of the command closes it here (`close_challenge`), so that guard and write are
+    together; if the process dies before, the next sweep closes it. None if there is no such challenge, or if the owner
+    had answered the bank meanwhile: then that outcome is written. Raises NotFound and OutcomeUnknown.
     """
+    subscription = load(account_id, subscription_id)
+    if not subscription.facts().challenge_open:
+        return None
+    key: str = subscription.pending_payments[0].key
+    db.session.rollback()
     outcome = ports().gateway.cancel(key)
-    if counts_as_attempt and isinstance(outcome, Cancelled):
-        return Declined("authentication_failed")
-    return outcome
+    if isinstance(outcome, Cancelled):
+        return key
+    settle(key, outcome)
+    return None

@@ -1,6 +1,6 @@
 """Quotes: the stored price of a renewal or an addition, until it is paid or expires."""
 
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm.attributes import set_committed_value
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import Line, monthly_cost, period_lines, prorated_line
 from ..domain.refusals import CardExpired, CardMissing, NotMoreSeats
-from ..domain.subscription import check_addition, check_floor, renewal_target
+from ..domain.subscription import challenge_deadline, check_addition, check_floor, renewal_target
 from ..domain.tax import amounts
 from ..models.purchases import Card, Quote
 from ..models.subscriptions import PeriodRow, Subscription
@@ -107,7 +107,8 @@ class Priced(NamedTuple):
 def _price_renewal(subscription: Subscription, seats: int, now: datetime, automatic: bool) -> Priced:
     """The whole period, or the rest of it after a lapse.
 
-    An automatic renewal keeps the confirmed seats, even if more users are active.
+    An automatic renewal keeps the confirmed seats, even if more users are active. Its quote expires when the owner can
+    no longer confirm the payment.
     """
     facts = subscription.facts()
     target = renewal_target(facts, now.date())
@@ -117,7 +118,8 @@ def _price_renewal(subscription: Subscription, seats: int, now: datetime, automa
     if target.days_left is not None:
         monthly = monthly_cost(subscription.price_list.tiers, seats)
         lines = [prorated_line(monthly, seats, facts.months, target.period, target.days_left)]
-    return Priced(target.period.ordinal, subscription.price_list_id, lines, now + QUOTE_LIFETIME)
+    expires_at = _midnight(subscription, challenge_deadline(now.date())) if automatic else now + QUOTE_LIFETIME
+    return Priced(target.period.ordinal, subscription.price_list_id, lines, expires_at)
 
 
 def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Priced:
@@ -131,15 +133,26 @@ def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Pr
     current = facts.current(today)
     if seats <= facts.seats[current.ordinal]:
         raise NotMoreSeats(facts.seats[current.ordinal])
-    lines = []
     rows = periods_to_raise(subscription, current.ordinal, seats)
+    lines = addition_lines(subscription, rows, seats, today)
+    midnight = _midnight(subscription, today + timedelta(days=1))
+    return Priced(current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight))
+
+
+def addition_lines(subscription: Subscription, rows: list[PeriodRow], seats: int, today: date) -> list[Line]:
+    """The price of raising these periods to `seats` on that day, one line for each."""
+    facts, lines = subscription.facts(), []
     for row in rows:
         tiers, period = row.price_list.tiers, facts.period(row.ordinal)
         monthly = monthly_cost(tiers, seats) - monthly_cost(tiers, row.seats)
         days_left = (period.end - max(today, period.start)).days
         lines.append(prorated_line(monthly, seats - row.seats, facts.months, period, days_left))
-    midnight = datetime.combine(today + timedelta(days=1), time(), ZoneInfo(subscription.account.zone))
-    return Priced(current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight))
+    return lines
+
+
+def _midnight(subscription: Subscription, day: date) -> datetime:
+    """The moment at which the day begins in the account's zone."""
+    return datetime.combine(day, time(), ZoneInfo(subscription.account.zone))
 
 
 def periods_to_raise(subscription: Subscription, since: int, seats: int) -> list[PeriodRow]:

@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert, select
+from sqlalchemy import func, insert, select
 
 from .. import urls
 from ..db import db, transaction
@@ -19,16 +19,28 @@ from ..mail import outbox
 from ..models.accounts import Account
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
+from ..models.restores import UnbookedCapture
 from ..models.subscriptions import PeriodRow, Quiet, Subscription
 from ..ports import ActiveUsers, OutcomeUnknown, ports
-from ..purchases import payments, quotes, wallet
+from ..purchases import hold, payments, quotes, wallet
+from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
 
 log = logging.getLogger(__name__)
 Tally = Counter[str]  # how often each outcome occurred, how many subscriptions were "seen", and how many "uncounted"
 
 PAYMENT_OUTCOMES = {"captured": "renewed", "declined": "refused", "cancelled": "given up"}  # by the payment's state
-OUTCOMES = (*PAYMENT_OUTCOMES.values(), "external", "ended", "waiting", "silent", "refunded", "not refunded", "failed")
+OUTCOMES = (
+    *PAYMENT_OUTCOMES.values(),
+    "external",
+    "ended",
+    "waiting",
+    "silent",
+    "refunded",
+    "not refunded",
+    "detached",
+    "failed",
+)
 
 
 class SubscriptionKey(NamedTuple):
@@ -80,6 +92,8 @@ def _do_next(key: SubscriptionKey, ask_gateway: bool, ask_tenant: bool, tally: T
 def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | str | None:
     """Writes what is due, in the open transaction: the outcome, or what to ask the gateway after the commit."""
     subscription = loading.load(*key, lock=True)
+    if subscription.held or hold.payments_held():
+        return None
     facts, now = subscription.facts(), ports().clock.now(subscription.account)
     next_due = due(facts, now.date())
     is_due = next_due is not None and next_due.day <= now.date()
@@ -118,7 +132,7 @@ def _claim(subscription: Subscription, now: datetime) -> Claim | str:
     quote.subscription, quote.payments = subscription, []
     quote.card = wallet.default_card(subscription.account_id)
     db.session.add(quote)
-    payment = payments.claim(quote, now)
+    payment = payments.claim(quote, now, _automatic_key(subscription, quote.ordinal))
     payment.quote = quote
     db.session.add(payment)
     db.session.flush()
@@ -127,6 +141,30 @@ def _claim(subscription: Subscription, now: datetime) -> Claim | str:
         payments.decline(subscription, payment, code, now)
         return PAYMENT_OUTCOMES["declined"]
     return Claim(payment.key, quote.id, subscription.tenant)
+
+
+def _automatic_key(subscription: Subscription, ordinal: int) -> str:
+    """Follows from what is paid and how often it was tried, so a restored database finds the charge that was made.
+
+    The key of a capture that an operator settled by hand is not used again.
+    """
+    attempts = (
+        select(func.count())
+        .select_from(Payment)
+        .join(Quote, Quote.id == Payment.quote_id)
+        .where(Payment.subscription_id == subscription.id, Payment.attempt == 1)
+        .where(Quote.automatic, Quote.ordinal == ordinal)
+    )
+    unbooked = select(UnbookedCapture.key).where(
+        UnbookedCapture.account_id == subscription.account_id,
+        UnbookedCapture.subscription_id == subscription.id,
+    )
+    stem = f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{ordinal}"
+    used = set(db.session.scalars(unbooked))
+    attempt = db.session.scalars(attempts).one() + 1
+    while f"{stem}-{attempt}" in used:
+        attempt += 1
+    return f"{stem}-{attempt}"
 
 
 def _charge(key: SubscriptionKey, claim: Claim, ask_tenant: bool, tally: Tally) -> str:
@@ -176,7 +214,7 @@ def _reconcile(key: SubscriptionKey, quote_id: str) -> str:
     if payment.state != "pending":
         return _outcome(payment)
     waited = payments.waiting_time(payment, loading.load(*key).account)
-    if waited >= payments.LONG_PENDING:
+    if waited >= payments.LONG_PENDING and not payment.challenged:
         log.error("payment %s has been pending for %s: look it up at the gateway", payment.key, waited)
     return "silent" if silent else "waiting"
 
@@ -197,13 +235,9 @@ def next_event(account_id: str) -> datetime | None:
     subscriptions = loading.load_all(account_id)
     days = [day for subscription in subscriptions for day in _event_days(subscription.facts(), now.date())]
     midnights = [datetime.combine(day, time(), ZoneInfo(account.zone)) for day in days if day > now.date()]
-    expiries = db.session.scalars(
-        select(Quote.expires_at)
-        .join(Payment, Payment.quote_id == Quote.id)
-        .join(Subscription, Subscription.id == Quote.subscription_id)
-        .where(Subscription.account_id == account_id, Payment.state == "pending", Quote.expires_at > now)
-    ).all()
-    return min([*midnights, *expiries], default=None)
+    pending = [payment for subscription in subscriptions for payment in subscription.pending_payments]
+    moments = [moment for payment in pending for moment in payments.moments_to_ask(payment) if moment > now]
+    return min([*midnights, *moments], default=None)
 
 
 def next_due_day(facts: Facts, today: date) -> date | None:

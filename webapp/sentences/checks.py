@@ -12,6 +12,7 @@ from ..domain.checks import Check, Point, Remedy, Verdict
 from ..domain.subscription import ChangeKind
 from ..domain.tax import Treatment
 from ..formats import ngettext
+from ..models.purchases import Payment
 from ..subscriptions.summary import Summary
 from ..urls import step_url, undo_url, users_url
 
@@ -56,6 +57,18 @@ def verdict_sentence(checks: Sequence[Check]) -> str:
     return gettext("Yes, as things stand everything is in order.")
 
 
+def payment_sentence(tile: Summary, pending: Payment) -> tuple[str, Link]:
+    """What a payment in progress waits for, and where the owner follows or confirms it."""
+    if pending.challenged:
+        deadline = formats.last_minute(tile.subscription.account.local(pending.quote.expires_at))
+        sentence = gettext("The bank waits for your confirmation until %(deadline)s.", deadline=deadline)
+        return sentence, Link(gettext("Confirm the payment"), step_url("authentication", pending.quote))
+    return (
+        gettext("A payment is in progress."),
+        Link(gettext("Follow this payment"), step_url("receipt", pending.quote)),
+    )
+
+
 def undo_link(kind: ChangeKind, tile: Summary) -> Link | None:
     """Where the open request of that kind is undone."""
     labels = {
@@ -94,6 +107,8 @@ def _charge(check: Check, tile: Summary) -> str:
             "Nothing is charged by itself any more: renew by %(day)s, or the subscription ends.",
             day=formats.last_day(day),
         )
+    if check.verdict is Verdict.WARNING and tile.pending:
+        return gettext("The renewal is due since %(day)s.", day=formats.day(tile.renews_on))
     if check.verdict is Verdict.WARNING:
         return gettext(
             "The renewal is due since %(day)s; the card is charged again on %(next)s.",
@@ -104,9 +119,11 @@ def _charge(check: Check, tile: Summary) -> str:
     return gettext("%(total)s to be charged on %(day)s.", total=total, day=formats.day(day))
 
 
-def _payment(check: Check, _tile: Summary) -> str:
-    if check.verdict is Verdict.OK:
+def _payment(_check: Check, tile: Summary) -> str:
+    if tile.pending is None:
         return gettext("No payment is in progress.")
+    if tile.pending.challenged:
+        return payment_sentence(tile, tile.pending)[0]
     return gettext("A payment is in progress: until its outcome is known, nothing else is charged.")
 
 
@@ -175,7 +192,7 @@ def _link(check: Check, tile: Summary) -> Link | None:
         case Remedy.USERS:
             return Link(gettext("Manage the users of the tenant"), users_url(subscription))
         case Remedy.FOLLOW_PAYMENT if tile.pending:
-            return Link(gettext("Follow this payment"), step_url("receipt", tile.pending.quote))
+            return payment_sentence(tile, tile.pending)[1]
         case Remedy.CARDS:
             return Link(gettext("Payment & billing"), url_for("billing.page"))
         case Remedy.BILLING_INFORMATION:

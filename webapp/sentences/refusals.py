@@ -12,6 +12,7 @@ from ..domain import subscription as subscription_rules
 from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept
 from ..formats import ngettext
 from ..models.subscriptions import Subscription
+from ..urls import step_url
 
 
 class Explained(NamedTuple):
@@ -58,6 +59,31 @@ def _active_users(refusal: rules.BelowActiveUsers | rules.ActiveUsersUnknown, su
     return Explained(sentence, label, url_for("contact.page"), title)
 
 
+def at_least(active_users: int) -> str:
+    """The smallest number of seats that can be chosen, and why."""
+    return ngettext(
+        "At least %(n)s: the tenant has %(n)s active user.",
+        "At least %(n)s: the tenant has %(n)s active users.",
+        active_users,
+    )
+
+
+def enter_more(paid_seats: int) -> str:
+    return ngettext(
+        "You pay for %(n)s seat: enter a larger number.",
+        "You pay for %(n)s seats: enter a larger number.",
+        paid_seats,
+    )
+
+
+def enter_fewer(paid_seats: int) -> str:
+    return ngettext(
+        "You pay for %(n)s seat: enter a smaller number.",
+        "You pay for %(n)s seats: enter a smaller number.",
+        paid_seats,
+    )
+
+
 CLOSED = {
     "applied": lazy_gettext("This request has already taken effect: it can no longer be undone."),
     "superseded": lazy_gettext("This request was replaced by a later one: it can no longer be undone."),
@@ -66,8 +92,7 @@ CLOSED = {
 }
 
 
-def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
-    """The sentence of a refusal; `subscription` is the one that the request was about, if any."""
+def _explain_card(refusal: CardMissing | CardExpired | DefaultCardKept | CardInUse) -> Explained:
     match refusal:
         case CardMissing():
             return Explained(gettext("Choose a payment method. If there is none, add one first."))
@@ -86,10 +111,27 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
             sentence = gettext("A payment with this card is still in progress: wait for its outcome, then delete it.")
             way_on = url_for("subscriptions.page", subscription_id=charged)
             return Explained(sentence, gettext("See the subscription"), way_on)
+
+
+def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
+    """The sentence of a refusal; `subscription` is the one that the request was about, if any."""
+    match refusal:
+        case CardMissing() | CardExpired() | DefaultCardKept() | CardInUse():
+            return _explain_card(refusal)
+        case rules.PaymentsHeld():
+            sentence = gettext(
+                "Payments are paused while we check data that was restored from a backup. Nothing was charged. "
+                "Try again later."
+            )
+            return Explained(sentence, title=gettext("Payments are paused"))
         case rules.PlanForbids():
             sentence = gettext("This plan is changed by your account manager, not here.")
         case rules.ResellerManages(reseller=name):
             sentence = gettext("This subscription was bought through %(name)s, who makes every change.", name=name)
+        case rules.SubscriptionHeld():
+            sentence = gettext(
+                "We are checking a payment of this subscription. Until that is done, nothing is changed or charged."
+            )
         case rules.SubscriptionEnded():
             sentence = gettext("This subscription has ended. A new one is arranged with your account manager.")
         case _ if subscription is not None:
@@ -107,19 +149,10 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
         case rules.BelowActiveUsers() | rules.ActiveUsersUnknown():
             return _active_users(refusal, subscription)
         case rules.NotMoreSeats(seats=seats):
-            sentence = ngettext(
-                "You pay for %(n)s seat: enter a larger number.",
-                "You pay for %(n)s seats: enter a larger number.",
-                seats,
-            )
-            return Explained(sentence, gettext("Reduce seats"), url_for("reduce.stepper", subscription_id=here))
+            reduce_url = url_for("reduce.stepper", subscription_id=here)
+            return Explained(enter_more(seats), gettext("Reduce seats"), reduce_url)
         case rules.NotFewerSeats(seats=seats):
-            sentence = ngettext(
-                "You pay for %(n)s seat: enter a smaller number.",
-                "You pay for %(n)s seats: enter a smaller number.",
-                seats,
-            )
-            return Explained(sentence, gettext("Add seats"), url_for("add.stepper", subscription_id=here))
+            return Explained(enter_fewer(seats), gettext("Add seats"), url_for("add.stepper", subscription_id=here))
         case rules.RenewalDue():
             sentence = gettext("The next period is not paid yet: renew first.")
             way_on = gettext("Renew"), url_for("renew.stepper", subscription_id=here)
@@ -143,7 +176,20 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
                 day=formats.last_day(day),
             )
         case rules.PaymentPending():
-            sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+            return _payment_pending(subscription, *way_on)
         case _:
             raise refusal
     return Explained(sentence, *way_on)
+
+
+def _payment_pending(subscription: Subscription, label: str, url: str) -> Explained:
+    """`label` and `url` lead to the subscription, and a challenge has a page of its own."""
+    challenged = next((payment for payment in subscription.pending_payments if payment.challenged), None)
+    if challenged is None:
+        sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+        return Explained(sentence, label, url)
+    sentence = gettext(
+        "Your bank waits until %(deadline)s for you to confirm a payment. Confirm it before any other change.",
+        deadline=formats.last_minute(subscription.account.local(challenged.quote.expires_at)),
+    )
+    return Explained(sentence, gettext("Confirm the payment"), step_url("authentication", challenged.quote))

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from ..accounts import activity
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import monthly_cost
-from ..domain.refusals import ChangeClosed, PaymentPending
+from ..domain.refusals import ChangeClosed, PaymentPending, SubscriptionHeld
 from ..domain.subscription import (
     Change,
     ChangeKind,
@@ -27,6 +27,7 @@ from ..mail import outbox
 from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
 from .active_users import refresh_active_users
+from .challenges import close_challenge
 from .loading import load
 
 
@@ -101,15 +102,18 @@ def _new_change(subscription: Subscription, kind: ChangeKind, seats: int | None,
     )
 
 
-def cancel(account_id: str, subscription_id: str) -> Subscription:
+def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -> Subscription:
     """Confirm (cancel, step 4): the subscription ends when what is paid ends. Raises Refusal.
 
-    A past due subscription ends at once.
+    A past due subscription ends at once. `given_up` is the key of the challenge that was cancelled at the gateway for
+    this, if there was one.
     """
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         facts, now = subscription.facts(), ports().clock.now(subscription.account)
-        if check_cancellation(facts, now.date()) is Status.PAST_DUE:
+        before = check_cancellation(facts, now.date())
+        close_challenge(subscription, given_up, now)
+        if before is Status.PAST_DUE:
             end_subscription(subscription, now.date(), now)
             session.add_all(outbox.ended(subscription, now.date(), now))
         else:
@@ -155,7 +159,9 @@ def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date)
     A withdrawn change is accepted again, unless another change of its kind is open: then the page was out of date.
     """
     facts = subscription.facts()
-    if subscription.pending_payments:
+    if facts.held:
+        raise SubscriptionHeld
+    if facts.payment_pending:
         raise PaymentPending
     if change.closed_as is not None and (change.closed_as != "withdrawn" or facts.change(ChangeKind(change.kind))):
         raise ChangeClosed(change.closed_as)

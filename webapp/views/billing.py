@@ -54,10 +54,12 @@ def card_return() -> ResponseReturnValue:
     """The return from the gateway's card page. It may be reloaded: the card is saved once."""
     if request.method == "HEAD":
         abort(405)
-    card, quote = cards.complete_card_setup(me().account_id, request.args.get("reference", ""))
-    if card:
-        flash(gettext("The card ending in %(last4)s is saved.", last4=card.last4))
-    return redirect(step_url("payment", quote) if quote else url_for("billing.page"), 303)
+    entered = cards.complete_card_setup(me().account_id, request.args.get("reference", ""))
+    if entered.was_saved:
+        flash(gettext("This card was already saved: it is updated."))
+    elif entered.card:
+        flash(gettext("The card ending in %(last4)s is saved.", last4=entered.card.last4))
+    return redirect(step_url("payment", entered.quote) if entered.quote else url_for("billing.page"), 303)
 
 
 @blueprint.get("/invoices")

@@ -1,24 +1,34 @@
 """« Modifier les informations de facturation »: the same form for every plan."""
 
+import json
 from collections.abc import Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import LazyString, gettext, lazy_gettext
-from wtforms import Field, SelectField, StringField, TextAreaField
+from pydantic import TypeAdapter, ValidationError
+from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import StopValidation
 
 from .. import formats
+from ..access import drafts
 from ..access.identity import me
-from ..accounts import billing_information
+from ..accounts import activity, billing_information
 from ..addresses import WrongAddress
 from ..formats import ngettext
+from ..invoices import documents
+from ..sentences import edits
+from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
 blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
+OPENED = TypeAdapter(billing_information.Information)
+PRINTED = ("legal_name", "street", "postal_code", "city", "purchase_order")  # on invoices, as they are typed
+MOST_NAMED = 20  # characters that one sentence names
 LANGUAGES = {"fr": "Français", "en": "English"}
 
 
@@ -99,6 +109,7 @@ class InformationForm(PortalForm):
     document_locale = SelectField(  # type: ignore[call-arg]
         lazy_gettext("Language of documents"), choices=LANGUAGES, invalid_choice_message=NOT_LISTED
     )
+    opened = HiddenField()  # what the form showed when it was opened, as JSON
 
     def validate_country(self, field: Field) -> None:
         postal_code = self.postal_code.data or ""
@@ -147,6 +158,13 @@ class InformationForm(PortalForm):
                 sentence = gettext("“%(address)s” is not an e-mail address.", address=shown)
             raise StopValidation(sentence) from None
 
+    def information_opened(self) -> billing_information.Information | None:
+        """What the form showed when it was opened; None if an old page or a program does not say it."""
+        try:
+            return OPENED.validate_json(self.opened.data or "")
+        except ValidationError:
+            return None
+
     def information(self) -> billing_information.Information:
         """The validated values. Empty optional fields are None."""
         values = {name: getattr(self, name).data for name in billing_information.Information._fields}
@@ -158,17 +176,29 @@ class InformationForm(PortalForm):
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    account = billing_information.account_of(me().account_id)
-    values = {name: getattr(account, name) for name in billing_information.Information._fields}
-    return _page(InformationForm(data={**values, "billing_emails": "\n".join(account.billing_emails)}))
+    saved = billing_information.information_of(billing_information.account_of(me().account_id))
+    return _page(restored(_form(saved._asdict(), saved), "billing-info"))
 
 
 @blueprint.post("")
+@drafts.keeps("billing-info", "opened", *billing_information.Information._fields)
 def save() -> ResponseReturnValue:
     form = InformationForm()
     if not form.validate():
         return _page(form, 422)
-    saved = billing_information.update_information(me().account_id, form.information())
+    try:
+        saved = billing_information.update_information(me().account_id, form.information(), form.information_opened())
+    except billing_information.ChangedMeanwhile as meanwhile:
+        return _changed_meanwhile(meanwhile)
+    drafts.forget("billing-info")
+    if lost := documents.unprintable(form[name].data for name in PRINTED):
+        flash(
+            gettext(
+                "Invoices as PDF cannot show these characters: %(characters)s. "
+                "Their electronic data (XML) have them as you typed them.",
+                characters=" ".join(lost[:MOST_NAMED]),
+            )
+        )
     if not saved.changed:
         flash(gettext("Nothing was changed."))
     elif saved.payment_pending:
@@ -178,7 +208,34 @@ def save() -> ResponseReturnValue:
     return redirect(url_for("billing.page"), 303)
 
 
-def _page(form: InformationForm, status: int = 200) -> ResponseReturnValue:
+def _form(shown: dict[str, Any], opened: billing_information.Information) -> InformationForm:
+    emails = "\n".join(shown["billing_emails"])
+    return InformationForm(
+        formdata=None, data={**shown, "billing_emails": emails, "opened": json.dumps(opened._asdict())}
+    )
+
+
+def _changed_meanwhile(meanwhile: billing_information.ChangedMeanwhile) -> ResponseReturnValue:
+    """The form again, with both values at each field that both changed. Sent again, it is saved as it is."""
+    form = _form(meanwhile.merged, meanwhile.saved)
+    zone = ZoneInfo(billing_information.account_of(me().account_id).zone)
+    changes = activity.last_changes(me().account_id, "billing_information_changed", meanwhile.clashes)
+    for name in meanwhile.clashes:
+        value = _shown(name, getattr(meanwhile.saved, name))
+        form[name].errors = [edits.saved_meanwhile(form[name].label.text, value, changes.get(name), zone)]
+    return _page(form, 409, refused=edits.changed_meanwhile())
+
+
+def _shown(name: str, value: Any) -> str:
+    """A value as the form names it."""
+    if name == "country":
+        return formats.country(value)
+    if name == "document_locale":
+        return LANGUAGES[value]
+    return ", ".join(value) if name == "billing_emails" else value or ""
+
+
+def _page(form: InformationForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
     return render_template(
         "billing-info/page.html",
@@ -186,4 +243,5 @@ def _page(form: InformationForm, status: int = 200) -> ResponseReturnValue:
         account=account,
         tax=account.tax_terms,
         domestic=billing_information.is_domestic(account),
+        refused=refused,
     ), status

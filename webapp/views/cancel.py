@@ -7,6 +7,7 @@ from flask_babel import gettext
 from ..access.identity import me
 from ..domain.subscription import Status, check_cancellation
 from ..ports import ports
+from ..purchases import payments
 from ..subscriptions import loading, service
 from .confirmation import ConfirmForm, confirmation, done
 
@@ -24,7 +25,9 @@ def cancel(subscription_id: str) -> ResponseReturnValue:
     form = ConfirmForm()
     if not form.validate():
         return _confirmation(subscription_id, form, 422)
-    return done(service.cancel(me().account_id, subscription_id), gettext("The cancellation is requested."))
+    given_up = payments.cancel_challenge(me().account_id, subscription_id)
+    cancelled = service.cancel(me().account_id, subscription_id, given_up)
+    return done(cancelled, gettext("The cancellation is requested."))
 
 
 def _confirmation(subscription_id: str, form: ConfirmForm | None = None, status: int = 200) -> ResponseReturnValue:

@@ -6,11 +6,14 @@ from flask_babel import LazyString, gettext, lazy_gettext
 from wtforms import Field, SelectField, TextAreaField
 from wtforms.validators import StopValidation
 
+from .. import pasting
+from ..access import drafts
 from ..access.identity import me
 from ..accounts import billing_information, cases
 from ..formats import number
 from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions import loading
+from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
@@ -44,17 +47,18 @@ class ContactForm(PortalForm):
 
     @property
     def text(self) -> str:
-        """The message, trimmed, with each line break as a line feed."""
-        return (self.message.data or "").replace("\r\n", "\n").replace("\r", "\n").strip()
+        """The message as it is stored."""
+        return pasting.lines(self.message.data)
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     prefilled = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
-    return _page(ContactForm(data=prefilled))
+    return _page(restored(ContactForm(data=prefilled), "contact"))
 
 
 @blueprint.post("")
+@drafts.keeps("contact", "subject", "subscription", "message")
 def send() -> ResponseReturnValue:
     form = ContactForm()
     subscription_id = form.subscription.data or None
@@ -63,6 +67,7 @@ def send() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     number = cases.open_case(me(), form.subject.data, subscription_id, form.text)
+    drafts.forget("contact")
     flash(gettext("Your message is sent. Your case number is %(number)s.", number=number))
     return redirect(url_for("contact.page"), 303)
 

@@ -10,6 +10,7 @@ from wtforms import Field, StringField
 from wtforms.validators import StopValidation
 from wtforms.widgets import NumberInput
 
+from .. import pasting
 from ..domain import seats as seat_rules
 from ..formats import number
 from ..sentences.refusals import Explained
@@ -39,6 +40,8 @@ def _whole_seats(_form: FlaskForm, field: Field) -> None:
 class PortalForm(FlaskForm):
     """Reads form fields alone: a body of JSON or a file where text belongs is an empty field."""
 
+    restored = False  # whether it shows what its owner had typed before
+
     def __init__(self, **given: Any) -> None:
         given.setdefault("formdata", request.form if request.method == "POST" else None)
         super().__init__(**given)
@@ -47,7 +50,12 @@ class PortalForm(FlaskForm):
 class SeatsForm(PortalForm):
     """The stepper. `seats` is the text as typed, so that the page can show it beside the error."""
 
-    seats = StringField(lazy_gettext("Number of paid users"), [_whole_seats], widget=NumberInput(step="1"))
+    seats = StringField(
+        lazy_gettext("Number of paid users"),
+        [_whole_seats],
+        filters=[pasting.whole_number],
+        widget=NumberInput(step="1"),
+    )
 
     refused_at: int | None = (
         None  # Unix time in the account's clock; set if fewer seats than active users were asked for
@@ -61,9 +69,11 @@ class SeatsForm(PortalForm):
 
 
 def asked_seats(default: int) -> str:
-    """The number in the address. Without scripts, the buttons − and + send `step`, which is added here."""
-    text = request.args.get("seats", str(default))
+    """The number in the address. Without scripts, the buttons − and + send `step`; − stops at 1."""
+    text = pasting.whole_number(request.args.get("seats", str(default)))
     step = request.args.get("step")
-    if step in ("-1", "1") and re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):
+    if not re.fullmatch(r"-?[0-9]{1,6}", text, re.ASCII):
+        return text
+    if step == "1" or (step == "-1" and int(text) > 1):
         return str(int(text) + int(step))
     return text

@@ -7,6 +7,7 @@ from flask_wtf import FlaskForm
 from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 
+from .. import pasting
 from ..access import identity, local_passwords, passwords, sessions
 from ..access.identity import me
 from ..domain import access
@@ -55,6 +56,7 @@ class ForgottenForm(PortalForm):
     email = EmailField(
         lazy_gettext("E-mail"),
         [InputRequired(lazy_gettext("Enter your e-mail address.")), Length(max=254)],
+        filters=[pasting.trimmed],
         render_kw={"autocomplete": "username"},
     )
 

@@ -4,6 +4,7 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
+from .. import pasting
 from ..access.identity import me
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotFewerSeats
 from ..domain.seats import parse_seats
@@ -40,12 +41,12 @@ def choose_seats(subscription_id: str) -> ResponseReturnValue:
 
 @blueprint.get("/confirm")
 def confirm(subscription_id: str) -> ResponseReturnValue:
-    return _confirmation(subscription_id, request.args.get("seats", ""))
+    return _confirmation(subscription_id, pasting.whole_number(request.args.get("seats")))
 
 
 @blueprint.post("/confirm")
 def reduce(subscription_id: str) -> ResponseReturnValue:
-    seats = request.form.get("seats", "")
+    seats = pasting.whole_number(request.form.get("seats"))
     form = ConfirmForm()
     if parse_seats(seats) is None or not form.validate():
         return _confirmation(subscription_id, seats, form, 422)

@@ -2,13 +2,14 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, flash, redirect, render_template, url_for
+from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from ..access import local_passwords, sessions
+from ..access import identity, local_passwords, sessions
 from ..access.identity import me
 from ..accounts import billing_information
+from ..ports import ports
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 
@@ -22,6 +23,26 @@ def page() -> ResponseReturnValue:
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=local_passwords.are_on(),
     )
+
+
+@blueprint.app_template_global()
+def warning_seconds() -> int:
+    return int(sessions.warning_time().total_seconds())
+
+
+@blueprint.get("/left")
+@identity.public
+@identity.passive
+def left() -> ResponseReturnValue:
+    """How long the session goes on if nothing is done. A script asks before it warns."""
+    return {"seconds": g.session_left}
+
+
+@blueprint.post("/stay")
+def stay() -> ResponseReturnValue:
+    """« Rester connecté »."""
+    sessions.extend(me().session_id, ports().clock.system_now())
+    return "", 204
 
 
 @blueprint.post("/<session_id>/end")

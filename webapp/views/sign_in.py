@@ -6,7 +6,7 @@ from flask_babel import gettext, lazy_gettext
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
-from .. import urls
+from .. import pasting, urls
 from ..access import identity, local_passwords, provider, sessions, sign_in
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from .forms import PortalForm
@@ -18,6 +18,7 @@ class SignInForm(PortalForm):
     email = EmailField(
         lazy_gettext("E-mail"),
         [InputRequired(lazy_gettext("Enter your e-mail address.")), Length(max=254)],
+        filters=[pasting.trimmed],
         render_kw={"autocomplete": "username"},
     )
     password = PasswordField(

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import formats
+from .. import formats, pasting
 from ..access.identity import me
 from ..domain import subscription as rules
 from ..domain.periods import Period
@@ -15,7 +15,7 @@ from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotMoreSeats
 from ..domain.seats import parse_seats
 from ..models.subscriptions import Subscription
 from ..ports import ports
-from ..sentences.refusals import explain
+from ..sentences.refusals import at_least, enter_fewer, enter_more, explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
 from . import tier_picture
@@ -25,7 +25,7 @@ from .fragments import FRAGMENT_HEADERS
 
 def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     """The cost of the number in the field, which is never corrected. 422 if it is not a valid number."""
-    seats = parse_seats(request.args.get("seats", ""))
+    seats = parse_seats(pasting.whole_number(request.args.get("seats")))
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
     pinned = procedure == "add"
     cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, pinned=pinned)
@@ -38,19 +38,32 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
 @lru_cache(maxsize=2048)
 def _rendered(_language: str, procedure: str, cost: costs.Cost | None, seats: int | None) -> str:
     """The HTML depends on these parameters only, so it is cached."""
-    return render_template("stepper/_cost.html", procedure=procedure, seats=seats, **_parts(cost, seats))
+    return render_template(
+        "stepper/_cost.html", procedure=procedure, seats=seats, at_least=at_least, **_parts(procedure, cost, seats)
+    )
 
 
-def _parts(cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
+def _parts(procedure: str, cost: costs.Cost | None, seats: int | None) -> dict[str, object]:
     """What the fragment and the page show of a cost; only a `cost` of None if the number is not valid."""
     if cost is None or seats is None:
         return {"cost": None, "seats_sentence": seats_sentence()}
     return {
         "cost": cost,
+        "fault": _fault(procedure, cost, seats),
         "mark": tier_picture.mark(cost, seats),
         "rows": tier_picture.rows(cost),
         "difference": tier_picture.difference(cost, seats),
     }
+
+
+def _fault(procedure: str, cost: costs.Cost, seats: int) -> str:
+    """Why Continue would refuse this number; "" if it would not. The live region says it at once."""
+    paid_seats = cost.before.seats if cost.before else 0
+    if procedure == "add":
+        return enter_more(paid_seats) if seats <= paid_seats else ""
+    if seats < cost.active_users:
+        return at_least(cost.active_users)
+    return enter_fewer(paid_seats) if procedure == "reduce" and seats >= paid_seats else ""
 
 
 def page(
@@ -84,12 +97,13 @@ def page(
         before=cost.before,
         columns=tier_picture.columns(cost),
         rows_height=tier_picture.rows_height(cost),
+        at_least=at_least,
         compared=compared,
         is_today=compared == facts.ordinal_on(now.date()),
         counted=counted,
         wait=rules.ACTIVE_USERS_LAG,
         counted_today=counted.date() == now.date(),
-        **_parts(cost if seats else None, seats),
+        **_parts(procedure, cost if seats else None, seats),
         **context,
     ), status
 

@@ -7,13 +7,14 @@ from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
 from ..ports import ports
-from ..sentences.checks import check_sentence, verdict_sentence
+from ..sentences.checks import check_sentence, payment_sentence, verdict_sentence
 from ..sentences.timeline import timeline_sentences
 from ..subscriptions import loading, outlook, summary
 
 blueprint = Blueprint("subscriptions", __name__)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 blueprint.add_app_template_global(check_sentence)
+blueprint.add_app_template_global(payment_sentence)
 
 
 @blueprint.get("/")

@@ -1,1 +1,1 @@
-"""The words of every mail, a module a family."""
+"""The words of every mail: one module for each family of mails."""

@@ -1,0 +1,38 @@
+"""Declined payments, and a challenge (3-D Secure) of the sweep that a command of the owner replaces."""
+
+from datetime import datetime
+
+from ..accounts import activity
+from ..db import db
+from ..domain.refusals import PaymentPending
+from ..models.purchases import Payment
+from ..models.subscriptions import Subscription
+
+AUTHENTICATION_FAILED = "authentication_failed"
+
+
+def write_decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
+    """Writes that a payment was declined, in the open transaction."""
+    payment.state, payment.decline_code, payment.settled_at = "declined", code, now
+    card = f"{payment.card_brand} {payment.card_last4}".strip()
+    after = {
+        "total": payment.amount,
+        "currency": payment.currency,
+        "tax_rate": payment.quote.tax_rate,
+        "card": card,
+        "code": code,
+    }
+    activity.record(subscription.account_id, "payment_refused", now, {}, after, subscription)
+
+
+def close_challenge(subscription: Subscription, given_up: str | None, now: datetime) -> None:
+    """Declines the pending challenge that was cancelled at the gateway, in the open transaction.
+
+    `given_up` is the key of its payment. It counts as an attempt, so the sweep does not charge again on the same day.
+    No mail is sent, since the owner is at the page that replaces it. Raises PaymentPending for another payment.
+    """
+    for payment in subscription.pending_payments:
+        if payment.key != given_up:
+            raise PaymentPending
+        write_decline(subscription, payment, AUTHENTICATION_FAILED, now)
+    db.session.flush()  # before another payment is added: only one can be pending
