@@ -3,7 +3,7 @@
 from playwright.sync_api import expect
 
 from .conftest import Begin, WalkStory
-from .matrix import Cell, in_the_matrix
+from .matrix import SCRIPTS, Cell, in_the_matrix
 from .stories import Story, add_card
 from .watcher import violations
 
@@ -23,3 +23,14 @@ def test_a_card_that_the_bank_refuses_is_reported_at_its_field(begin: Begin) -> 
     assert violations(walk.page) == []
     walk.enter_card("5555 5555 5555 4444")
     expect(walk.message()).to_contain_text("se terminant par 4444")
+
+
+@SCRIPTS
+def test_a_card_entered_again_is_updated(begin: Begin, scripts: bool) -> None:
+    walk = begin("business", scripts=scripts)
+    for sentence in ("se terminant par 4444", "Cette carte était déjà enregistrée\u00a0: elle a été mise à jour."):
+        walk.page.goto(f"{walk.sandbox.url}/billing")
+        walk.button("Add card").click()
+        walk.enter_card("5555 5555 5555 4444")
+        expect(walk.message()).to_contain_text(sentence)
+        assert walk.cards() == [("4242", True), ("4444", False)]

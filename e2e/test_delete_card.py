@@ -41,6 +41,24 @@ def test_the_only_card_is_kept_until_another_takes_its_place(begin: Begin, scrip
     assert walk.cards() == [("4444", True)]
 
 
+@SCRIPTS
+def test_the_only_card_goes_where_nothing_will_be_charged(begin: Begin, scripts: bool) -> None:
+    walk = begin("enterprise", scripts=scripts)
+    walk.page.goto(f"{walk.sandbox.url}/billing")
+    walk.more_actions("4242").focus()
+    walk.page.keyboard.press("Enter")
+    walk.page.keyboard.press("Tab")
+    walk.page.keyboard.press("Enter")
+    walk.heading("Delete card?")
+    if scripts:
+        assert violations(walk.page) == []
+    walk.button("Delete").focus()
+    walk.page.keyboard.press("Enter")
+    expect(walk.message()).to_contain_text("La carte se terminant par 4242 est supprimée.")
+    expect(walk.page.get_by_text("Il n’y a encore aucune carte.")).to_be_visible()
+    assert walk.cards() == []
+
+
 def test_the_cancel_link_deletes_nothing(begin: Begin) -> None:
     walk = begin("business-two-cards")
     walk.page.goto(f"{walk.sandbox.url}/billing")

@@ -42,6 +42,7 @@ def portal(provider: int) -> Iterator[Sandbox]:
         "OIDC_CLIENT_ID": "portal",
         "OIDC_CLIENT_SECRET": "secret",
         "OIDC_NAME": "Nordlys",
+        "LOCAL_PASSWORDS": "1",
     }
     with running_portal(**settings) as running:
         yield running

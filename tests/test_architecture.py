@@ -15,12 +15,12 @@ LONGEST_FILE, LONGEST_LINE = 350, 120
 # From the foundation up: a module imports only modules of its own row or of rows above it in this list.
 ORDER = (
     "domain",
-    "config mail_server",
+    "config mail_server private_files",
     "db database_faults",
     "models",
     "ports",
     "pasting",
-    "urls formats addresses guard leases",
+    "urls formats addresses locale_cookie guard leases",
     "sentences",
     "access.identity",
     "accounts accounts.activity accounts.billing_information",

@@ -32,7 +32,9 @@ def test_every_link_leads_somewhere(page: Path) -> None:
 
 def test_every_setting_is_described_and_no_other() -> None:
     code = "".join(path.read_text() for path in (ROOT / "webapp").rglob("*.py"))
-    read = set(re.findall(r"""(?:env(?:iron)?\.get\(|environ\[|envvar=|_whole_number\()\s*"([A-Z_]+)\"""", code))
+    read = set(
+        re.findall(r"""(?:env(?:iron)?\.get\(|environ\[|envvar=|_whole_number\(|_secret\()\s*"([A-Z_]+)\"""", code)
+    )
     rows = re.findall(r"^\| (`[A-Z_]+`(?:, `[A-Z_]+`)*) \|", OPERATE, re.MULTILINE)
     described = set(re.findall(r"[A-Z_]+", " ".join(rows)))
     assert described - READ_BY_OPENSSL == read - MUST_NOT_BE_SET

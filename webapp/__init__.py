@@ -9,8 +9,22 @@ from flask_compress import Compress
 from flask_wtf.csrf import CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from . import assets, config, db, formats, guard, headers, models, operation, sandbox, urls, views
-from .access import provider, recognition
+from . import (
+    assets,
+    config,
+    db,
+    formats,
+    guard,
+    headers,
+    locale_cookie,
+    models,
+    operation,
+    private_files,
+    sandbox,
+    urls,
+    views,
+)
+from .access import post_limits, provider, recognition
 from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
@@ -24,7 +38,7 @@ from .ports import (
     Ports,
     TenantDirectory,
 )
-from .sentences import declines
+from .sentences import amounts, declines
 from .views import errors, webhooks
 
 __all__ = ["create_app", "models"]
@@ -34,12 +48,16 @@ csrf = CSRFProtect()
 
 def create_app(settings: dict[str, Any] | None = None) -> Flask:
     """The application. `settings` override those of the environment."""
+    private_files.begin()
     app = Flask(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
     app.config.from_mapping(config.DEFAULTS)
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings or {})
     config.check(app.config)
+    private_files.tighten(app.config)
+    app.config["WTF_CSRF_SECRET_KEY"] = config.signing_keys(app.config)
 
+    app.url_map.merge_slashes = False  # the redirect that it makes begins with whatever host name was asked for
     db.init(app)
     logs.init(app)
     app.before_request(health.answer)
@@ -48,6 +66,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(recognition.require_sign_in)
     csrf.init_app(app)
+    post_limits.init(app)
     app.extensions["ports"] = choose_adapters(app)
     provider.init(app)
     guard.register(app, guard.ARCHIVES, (), guard.Busy)
@@ -57,6 +76,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     operation.register(app)
     _prepare_templates(app)
     headers.init(app)
+    locale_cookie.init(app, config.LOCALES)
     assets.init(app)
     return app
 
@@ -64,7 +84,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
 def choose_locale() -> str:
     """The language of the open page, else the one chosen here or elsewhere, else the browser's; French first."""
     owner = g.get("owner")
-    wished = g.get("page_locale") or request.cookies.get("locale") or (owner and owner.locale)
+    wished = g.get("page_locale") or locale_cookie.chosen() or (owner and owner.locale)
     return wished if wished in config.LOCALES else request.accept_languages.best_match(config.LOCALES) or "fr"
 
 
@@ -136,5 +156,7 @@ def _prepare_templates(app: Flask) -> None:
         card_name=formats.card_name,
         line_words=wording.line_words,
         tax_name=wording.tax_name,
+        total_label=amounts.total_label,
+        vat_included=amounts.vat_included,
     )
     urls.init(app)

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,9 +25,45 @@ class Misconfigured(click.ClickException):
     """The sentence says which setting is wrong and what to do."""
 
 
+SECRETS = (
+    "SECRET_KEY",
+    "SECRET_KEY_FALLBACKS",
+    "DATABASE_URL",
+    "SMTP_URL",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "QLIK_API_KEY",
+    "QLIK_CLIENT_SECRET",
+    "OIDC_CLIENT_SECRET",
+)
+SHORTEST_KEY = 32  # characters
+
+
+def _secret(name: str) -> str:
+    """A setting of SECRETS: its value, or what is in the file that NAME_FILE names."""
+    given, file = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
+    if not file:
+        return given
+    if given:
+        raise Misconfigured(f"Both {name} and {name}_FILE are set: unset one of them.")
+    try:
+        found = Path(file).read_text(encoding="utf-8").strip()
+    except (OSError, ValueError) as fault:
+        reason = getattr(fault, "strerror", None) or "it is not text"
+        raise Misconfigured(f"{name}_FILE ({file}) cannot be read: {reason}.") from None
+    if not found:
+        raise Misconfigured(f"{name}_FILE ({file}) is empty.")
+    return found
+
+
+def signing_keys(config: Mapping[str, Any]) -> list[str]:
+    """The keys that verify what was signed, the old ones first: the last one signs."""
+    return [*(config["SECRET_KEY_FALLBACKS"] or []), config["SECRET_KEY"]]
+
+
 def _secret_key(instance: Path, sandbox: bool) -> str:
     """SECRET_KEY. The sandbox makes one if it is not set, and stores it in a file."""
-    secret_key = os.environ.get("SECRET_KEY")
+    secret_key = _secret("SECRET_KEY")
     if secret_key:
         return secret_key
     if not sandbox:
@@ -71,9 +108,9 @@ def _identity(public_url: str) -> dict[str, Any]:
     return {
         "OIDC_ISSUER": env.get("OIDC_ISSUER", "").rstrip("/"),
         "OIDC_CLIENT_ID": env.get("OIDC_CLIENT_ID", ""),
-        "OIDC_CLIENT_SECRET": env.get("OIDC_CLIENT_SECRET", ""),
+        "OIDC_CLIENT_SECRET": _secret("OIDC_CLIENT_SECRET"),
         "OIDC_NAME": env.get("OIDC_NAME") or urlsplit(env.get("OIDC_ISSUER", "")).hostname or "",
-        "LOCAL_PASSWORDS": env.get("LOCAL_PASSWORDS", "1") == "1",
+        "LOCAL_PASSWORDS": env["LOCAL_PASSWORDS"] == "1" if env.get("LOCAL_PASSWORDS") else None,
         "SESSION_IDLE_MINUTES": _whole_number("SESSION_IDLE_MINUTES", "60", 1, longest_idle),
         "TRUSTED_PROXIES": _whole_number("TRUSTED_PROXIES", "0", 0, 9),
         "SESSION_COOKIE_SECURE": secure,
@@ -102,8 +139,10 @@ def from_environment() -> dict[str, Any]:
     return {
         **_identity(public_url),
         "SANDBOX": sandbox,
+        "INSTANCE_DIR": str(instance),
         "SECRET_KEY": secret_key,
-        "SQLALCHEMY_DATABASE_URI": env.get("DATABASE_URL", f"sqlite:///{instance / 'portal.sqlite3'}"),
+        "SECRET_KEY_FALLBACKS": _secret("SECRET_KEY_FALLBACKS").replace(",", " ").split(),
+        "SQLALCHEMY_DATABASE_URI": _secret("DATABASE_URL") or f"sqlite:///{instance / 'portal.sqlite3'}",
         "TRUSTED_HOSTS": _trusted_hosts(env.get("TRUSTED_HOSTS", ""), env.get("HOST", "127.0.0.1")),
         "PUBLIC_URL": public_url,
         "USER_ADMINISTRATION_URL": env.get(
@@ -111,18 +150,22 @@ def from_environment() -> dict[str, Any]:
         ),
         "ACCESSIBILITY_EMAIL": env.get("ACCESSIBILITY_EMAIL", "accessibility@example.test" if sandbox else ""),
         "FONTS_DIR": env.get("FONTS_DIR", ""),
-        "SMTP_URL": env.get("SMTP_URL", ""),
+        "SMTP_URL": _secret("SMTP_URL"),
         "MAIL_FROM": env.get("MAIL_FROM", "My Qlik <my-qlik@example.test>" if sandbox else ""),
-        "QLIK_API_KEY": env.get("QLIK_API_KEY", ""),
+        "QLIK_API_KEY": _secret("QLIK_API_KEY"),
         "QLIK_CLIENT_ID": env.get("QLIK_CLIENT_ID", ""),
-        "QLIK_CLIENT_SECRET": env.get("QLIK_CLIENT_SECRET", ""),
+        "QLIK_CLIENT_SECRET": _secret("QLIK_CLIENT_SECRET"),
         "QLIK_COUNT_BOTS": env.get("QLIK_COUNT_BOTS", "0") == "1",
+        "KEEP_QUOTES_DAYS": _whole_number("KEEP_QUOTES_DAYS", "30", 1, 9999),
+        "KEEP_MAIL_DAYS": _whole_number("KEEP_MAIL_DAYS", "90", 1, 9999),
+        "KEEP_CASES_YEARS": _whole_number("KEEP_CASES_YEARS", "5", 1, 99),
+        "KEEP_ACTIVITY_YEARS": _whole_number("KEEP_ACTIVITY_YEARS", "10", 1, 99),
         "LOG_FORMAT": env.get("LOG_FORMAT", "text" if sandbox else "json"),
         "REQUEST_ID_HEADER": env.get("REQUEST_ID_HEADER", ""),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
-        "STRIPE_SECRET_KEY": env.get("STRIPE_SECRET_KEY", ""),
-        "STRIPE_WEBHOOK_SECRET": env.get("STRIPE_WEBHOOK_SECRET", ""),
+        "STRIPE_SECRET_KEY": _secret("STRIPE_SECRET_KEY"),
+        "STRIPE_WEBHOOK_SECRET": _secret("STRIPE_WEBHOOK_SECRET"),
         "STRIPE_API_URL": env.get("STRIPE_API_URL", "https://api.stripe.com"),
     }
 
@@ -143,6 +186,14 @@ DEFAULTS: dict[str, Any] = {
     "COMPRESS_ALGORITHM": ["br", "gzip"],
     "COMPRESS_BR_LEVEL": 9,
 }
+
+
+def _check_secret_key(config: dict[str, Any]) -> None:
+    if not config["SANDBOX"] and len(config["SECRET_KEY"]) < SHORTEST_KEY:
+        raise Misconfigured(
+            f"SECRET_KEY is shorter than {SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints. "
+            "Put the old key into SECRET_KEY_FALLBACKS, so that nobody is signed out."
+        )
 
 
 def _check_mail(config: dict[str, Any]) -> None:
@@ -178,7 +229,7 @@ def _check_directory(config: dict[str, Any]) -> None:
 def _check_identity(config: dict[str, Any]) -> None:
     issuer = config["OIDC_ISSUER"]
     if not issuer:
-        if not config["LOCAL_PASSWORDS"]:
+        if config["LOCAL_PASSWORDS"] is False:
             raise Misconfigured("LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in. Set one.")
         return
     address = urlsplit(issuer)
@@ -226,6 +277,7 @@ def check(config: dict[str, Any]) -> None:
         raise Misconfigured(f"FONTS_DIR ({config['FONTS_DIR']}) is not a folder.")
     if config["LOG_FORMAT"] not in ("json", "text"):
         raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
+    _check_secret_key(config)
     _check_identity(config)
     if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
         raise Misconfigured(

@@ -63,7 +63,7 @@ class NotFound(Exception):
 
 def new_id() -> str:
     """A random identifier that cannot be guessed and is safe in URLs and idempotency keys."""
-    return secrets.token_hex(10)
+    return secrets.token_hex(16)
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """Interfaces to the outside world. `create_app` chooses the adapters; `ports()` returns them."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from email.message import EmailMessage
 from typing import NamedTuple, Protocol
@@ -13,9 +13,23 @@ from .domain.money import Money
 from .models.accounts import Account
 
 
+class Capture(NamedTuple):
+    """Money that the gateway took. `metadata` is what the portal said of the charge."""
+
+    key: str
+    money: Money
+    metadata: Mapping[str, str]
+    captured_at: datetime
+    card_token: str
+    card_brand: str
+    card_last4: str
+
+
 @dataclass(frozen=True)
 class Captured:
-    """The card was charged."""
+    """The card was charged. `capture` has the details, if the gateway tells them."""
+
+    capture: Capture | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True)
@@ -84,7 +98,10 @@ class PaymentGateway(Protocol):
         """Forgets a card: later charges to it are declined. Calling it again changes nothing."""
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
-        """Charges once for each key. Calling it again returns the outcome of the first call.
+        """Charges once for each key. Calling it again returns the outcome of the first call, even for another amount.
+
+        If the first charge is not settled yet and was for another amount, it is cancelled. The charge carries metadata
+        that says what it is for.
 
         `present`: the owner is waiting for the answer. If not, the bank is told so; it may still answer with
         ActionRequired, and the owner opens its page later.
@@ -101,6 +118,9 @@ class PaymentGateway(Protocol):
 
         Calling it again returns the same.
         """
+
+    def captures_since(self, instant: datetime) -> Iterator[Capture]:
+        """The portal's charges that were begun since then and captured, in any order."""
 
     def fault(self) -> str | None:
         """Why the gateway cannot be used and what the operator should do. None if it works."""

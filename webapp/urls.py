@@ -1,12 +1,13 @@
 """Addresses: absolute ones for mails, and safe ones to redirect to."""
 
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from flask import Flask, current_app, request, url_for
 
 from .models.purchases import Quote
 from .models.subscriptions import ChangeRow, Subscription
 
+NOWHERE = SplitResult("", "", "", "", "")
 PURCHASES = {"renewal": "renew", "addition": "add"}  # the procedure in the address, by the quote's kind
 
 
@@ -15,13 +16,13 @@ def init(app: Flask) -> None:
 
 
 def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
-    """A step of the purchase."""
-    return url_for(
+    """A step of the purchase. `external`: the absolute address that the gateway sends the owner back to."""
+    address = public_url if external else url_for
+    return address(
         f"purchase.{step}",
         subscription_id=quote.subscription_id,
         procedure=PURCHASES[quote.kind],
         quote_id=quote.id,
-        _external=external,
     )
 
 
@@ -45,6 +46,16 @@ def users_url(subscription: Subscription) -> str:
     return str(current_app.config["USER_ADMINISTRATION_URL"].format(tenant=subscription.tenant))
 
 
+def parsed(address: str | None) -> SplitResult:
+    """The parts of an address from outside; empty ones where it is no address. It never raises."""
+    try:
+        parts = urlsplit(address or "")
+        _ = parts.hostname, parts.port  # each is read, and may be wrong, only when it is asked for
+    except ValueError:
+        return NOWHERE
+    return parts
+
+
 def safe_next(target: str | None) -> str:
     """`target` if it is a path within the portal, else the list of subscriptions. Prevents redirects to other sites."""
     if (
@@ -58,9 +69,14 @@ def safe_next(target: str | None) -> str:
     return url_for("subscriptions.index")
 
 
+def current_page() -> SplitResult:
+    """The page that the browser says it shows. It may belong to another site."""
+    return parsed(request.headers.get("HX-Current-URL") or request.referrer)
+
+
 def referring_page() -> str | None:
     """The path of the portal's page that sent the request; None if the browser does not say."""
-    referrer = urlsplit(request.headers.get("HX-Current-URL") or request.referrer or "")
+    referrer = current_page()
     path = f"{referrer.path}?{referrer.query}" if referrer.query else referrer.path
     return path if referrer.netloc == request.host and safe_next(path) == path else None
 
@@ -73,6 +89,9 @@ def with_seats(page: str, seats: str) -> str:
 
 
 def public_url(endpoint: str, **values: str) -> str:
-    """An absolute address that begins with PUBLIC_URL. It needs no request, so the sweep can use it."""
+    """An absolute address that begins with PUBLIC_URL. It needs no request, so the sweep can use it.
+
+    The host name of a request is never used: a client may send any.
+    """
     path: str = current_app.url_map.bind("").build(endpoint, values)
     return f"{current_app.config['PUBLIC_URL']}{path}"

@@ -37,7 +37,7 @@ def mails(app: Flask, made: Made) -> list[dict[str, str]]:
 def link(app: Flask, made: Made) -> str:
     """Asks for a reset link and reads it from the last mail."""
     assert ask(app, made.email).status_code == 303
-    match = re.search(r"http://127\.0\.0\.1:8000(/password/reset/[\w-]+)", mails(app, made)[-1]["text"])
+    match = re.search(r"http://localhost(/password/reset/[\w-]+)", mails(app, made)[-1]["text"])
     assert match
     return match[1]
 
@@ -79,8 +79,8 @@ def test_the_current_password_is_asked_for(app: Flask, business: Made, client: F
         ("", "Enter a new password."),
         ("x" * (SHORTEST - 1), f"Enter {SHORTEST} characters or more."),
         ("abcdefghij" * 13, f"Enter {LONGEST} characters or fewer."),
-        ("aaaaaaaaaaaaaa", "among the first that are guessed"),
-        ("Qwerty123456", "among the first that are guessed"),
+        ("aaaaaaaaaaaaaa", "easy to guess"),
+        ("Qwerty123456", "easy to guess"),
         ("my-qlik-2027!", "the name of the product"),
         ("E-MAIL", "your e-mail address"),
         ("CAPITALS", "your e-mail address"),
@@ -101,14 +101,13 @@ def test_a_weak_password_is_refused_with_the_reason(
 def test_the_name_in_an_email_is_refused_however_it_is_parted(app: Flask, password: str) -> None:
     with app.test_request_context():
         assert "votre adresse e-mail" in passwords.find_problem(password, "camille.martin@example.test")
-    assert passwords.find_problem("camille likes martins", "camille.martin@example.test") == ""
+    assert passwords.find_problem("camille likes giraffes", "camille.martin@example.test") == ""
 
 
 def test_the_longest_and_the_shortest_password_are_accepted() -> None:
-    for password in ("correct h0rse", "un mot à moi", "ab cd ef gh ij kl " * 7 + "xy"):
+    for password in ("9Zk#vq1x8PzL", "un lézard sous la pluie", ("girafe tiroir nuage boulon " * 5)[:LONGEST]):
         assert passwords.find_problem(password, "camille@example.test") == ""
-    assert len("un mot à moi") == 12
-    assert len(passwords._common_passwords()) > 200
+    assert len("9Zk#vq1x8PzL") == SHORTEST
 
 
 def test_the_new_password_is_typed_twice(client: FlaskClient, business: Made) -> None:

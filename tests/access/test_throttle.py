@@ -221,7 +221,7 @@ def test_a_device_is_remembered_for_a_few_owners_alone(app: Flask) -> None:
     assert cookie
     assert len(cookie.value) < 400
     with transaction() as session:
-        session.execute(update(RateLimit).values(hits=1000))
+        session.execute(update(RateLimit).where(~RateLimit.key.contains("sign_in")).values(hits=1000))
     assert guess(client, owners[-1].email, owners[-1].password).status_code == 303
 
 

@@ -42,7 +42,7 @@ COPIED = (
     "sandbox_headcount",
 )
 WRITTEN = ("quote", "payment", "sandbox_charge", "period", "invoice", "message", "activity")
-NAME = re.compile(r"[0-9a-f]{20}|sao-.*|business-.*")
+NAME = re.compile(r"[0-9a-f]{32}|sao-.*|business-.*")
 
 
 def populate(url: str, size: int, folder: Path) -> None:

@@ -29,7 +29,7 @@ def test_a_card_is_told_of_once_for_each_renewal_and_again_when_another_expires_
         "01/2027",
         "15\u00a0février\u00a02027",
         "424,80\u00a0€",
-        "http://127.0.0.1:8000/billing",
+        "http://localhost/billing",
     ):
         assert fact in first.body
     cards.make_default(made.account, made.cards[1])

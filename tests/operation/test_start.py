@@ -77,7 +77,7 @@ REAL = {  # outside the sandbox; the keys are made up
         ({"DATABASE_URL": "nonsense"}, "DATABASE_URL"),
         ({"LOCAL_PASSWORDS": "0"}, "LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in"),
         ({"OIDC_ISSUER": "https://id.example.test"}, "the sandbox asks no provider but one on loopback"),
-        ({"SANDBOX": "0", "SECRET_KEY": "x", "OIDC_ISSUER": "http://id.example.test"}, "is not an https address"),
+        ({"SANDBOX": "0", "SECRET_KEY": "x" * 32, "OIDC_ISSUER": "http://id.example.test"}, "is not an https address"),
         ({"OIDC_ISSUER": "http://localhost:9"}, "OIDC_CLIENT_ID is not set"),
         ({"OIDC_ISSUER": "http://localhost:9", "OIDC_CLIENT_ID": "portal"}, "OIDC_CLIENT_SECRET is not set"),
         ({"SESSION_IDLE_MINUTES": "0"}, "SESSION_IDLE_MINUTES (0) is not a whole number from 1 to 720"),

@@ -174,7 +174,7 @@ def test_every_error_earns_the_top_of_the_table(https: Flask, monkeypatch: pytes
 
 def test_the_language_is_kept_for_https_alone_whatever_the_proxy_tells(https: Flask) -> None:
     answer = https.test_client().post("/language", data={"locale": "en"})
-    (kept,) = (cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("locale="))
+    (kept,) = (cookie for cookie in answer.headers.getlist("Set-Cookie") if cookie.startswith("__Host-locale="))
     assert "Secure" in kept.split("; ")
 
 

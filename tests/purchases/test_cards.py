@@ -18,10 +18,8 @@ from webapp.domain import refusals
 from webapp.domain import subscription as rules
 from webapp.models.activity import Activity
 from webapp.models.purchases import Card, DefaultCard, Payment, Quote
-from webapp.ports import OutcomeUnknown
 from webapp.purchases import cards, payments, quotes
 from webapp.sandbox import scenarios
-from webapp.sandbox.gateway import SandboxGateway
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
 from webapp.subscriptions import loading, service
@@ -223,20 +221,6 @@ def test_a_card_that_is_being_charged_is_kept_until_the_outcome_is_known(
     assert owner.post(url(two.cards[1], "delete")).status_code == 303
     db.session.rollback()
     assert db.session.scalars(select(Payment.card_last4)).all() == ["4444"]
-
-
-class DeafGateway(SandboxGateway):
-    def detach(self, card_token: str) -> None:
-        raise OutcomeUnknown(card_token)
-
-
-def test_a_gateway_that_does_not_detach_is_logged_and_not_shown(
-    app: Flask, owner: FlaskClient, two: Made, caplog: pytest.LogCaptureFixture
-) -> None:
-    app.extensions["ports"] = replace(app.extensions["ports"], gateway=DeafGateway(""))
-    assert owner.post(url(two.cards[1], "delete")).status_code == 303
-    assert "the gateway keeps a card" in caplog.text
-    assert list_invoices(app, two) == [("4242", True)]
 
 
 # Default

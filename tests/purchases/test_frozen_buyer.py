@@ -7,20 +7,10 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from tests.support.billing_form import GIVEN, URL
-from tests.support.world import invoice_of, post, quoted, renew_url, state
-from webapp.db import db, transaction
-from webapp.models.accounts import Account
+from tests.support.world import invoice_of, move_to, post, quoted, renew_url, state
 from webapp.sandbox.scenarios import Made
 
 AMERICAN = {"country": "US", "siren": "", "vat_number": ""}
-
-
-def move_to(made: Made, **columns: object) -> None:
-    with transaction() as session:
-        account = session.get_one(Account, made.account)
-        for name, value in columns.items():
-            setattr(account, name, value)
-    db.session.remove()
 
 
 def pay_with_a_challenge(app: Flask, client: FlaskClient, made: Made) -> str:

@@ -7,6 +7,7 @@ key are refused. Parameters that the SDK's version of the API does not know are 
 import json
 import re
 import threading
+import time
 from collections.abc import Callable
 from itertools import count
 from typing import Any, NamedTuple
@@ -57,6 +58,7 @@ class Stripe:
         self.sessions: dict[str, Shape] = {}
         self.setups: dict[str, Shape] = {}
         self.intents: dict[str, Shape] = {}
+        self.charges: dict[str, Shape] = {}
         self.refunds: dict[str, Shape] = {}
         self.kept: dict[str, tuple[Shape, Answer]] = {}
         self.faults: list[tuple[str, str]] = []
@@ -180,7 +182,7 @@ class Stripe:
         if int(params["amount"]) < 50:
             raise invalid("Amount must be at least €0.50 eur", "amount_too_small", param="amount")
         named = f"pi_{next(self.numbers):024}"
-        self.intents[named] = shapes.payment_intent(named, params)
+        self.intents[named] = shapes.payment_intent(named, {"created": int(time.time()), **params})
         return self.intents[named]
 
     def _show_intent(self, named: str, _params: Shape) -> Shape:
@@ -195,7 +197,10 @@ class Stripe:
             intent
             for intent in reversed(self.intents.values())
             if intent["customer"] == params.get("customer", intent["customer"])
+            and intent["created"] >= int(params.get("created", {}).get("gte", 0))
         ]
+        if params.get("expand") == ["data.latest_charge"]:
+            rows = [row | {"latest_charge": self.charges.get(row["latest_charge"])} for row in rows]
         return self._page("/v1/payment_intents", rows, params)
 
     def _page(self, url: str, rows: list[Shape], params: Shape) -> Shape:
@@ -228,7 +233,9 @@ class Stripe:
         raise Refused(402, {"error": intent["last_payment_error"] | {"payment_intent": dict(intent)}})
 
     def _succeed(self, intent: Shape) -> Shape:
-        intent.update(status="succeeded", amount_received=intent["amount"], latest_charge=f"ch_{next(self.numbers)}")
+        named = f"ch_{next(self.numbers)}"
+        self.charges[named] = shapes.charge(named, intent, self.methods[intent["payment_method"]])
+        intent.update(status="succeeded", amount_received=intent["amount"], latest_charge=named)
         intent["last_payment_error"] = None
         return intent
 

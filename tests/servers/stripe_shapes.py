@@ -144,7 +144,7 @@ def payment_intent(named: str, params: Shape) -> Shape:
         "capture_method": "automatic_async",
         "client_secret": f"{named}_secret_YrKJ",
         "confirmation_method": "automatic",
-        "created": 1795450000,
+        "created": params["created"],
         "currency": params["currency"],
         "customer": params["customer"],
         "description": None,
@@ -168,6 +168,30 @@ def payment_intent(named: str, params: Shape) -> Shape:
         "status": "requires_payment_method",
         "transfer_data": None,
         "transfer_group": None,
+    }
+
+
+def charge(named: str, intent: Shape, method: Shape) -> Shape:
+    """What an intent that asks for its latest charge in full shows of it."""
+    card = {name: method["card"][name] for name in ("brand", "country", "exp_month", "exp_year", "funding", "last4")}
+    return {
+        "id": named,
+        "object": "charge",
+        "amount": intent["amount"],
+        "amount_captured": intent["amount"],
+        "amount_refunded": 0,
+        "captured": True,
+        "created": intent["created"],
+        "currency": intent["currency"],
+        "customer": intent["customer"],
+        "livemode": False,
+        "metadata": intent["metadata"],
+        "paid": True,
+        "payment_intent": intent["id"],
+        "payment_method": method["id"],
+        "payment_method_details": {"card": card, "type": "card"},
+        "refunded": False,
+        "status": "succeeded",
     }
 
 

@@ -82,7 +82,7 @@ class Requests(LifeBase):
             session.get_one(SandboxSetup, reference).card_token = token
         saved = [cards.complete_card_setup(self.account, reference)[0] for _ in range(2)]
         assert saved[0] is not None
-        self.model.add_card(Card(behaviour, (year, month + 1), saved[0].id), quote)
+        assert self.model.add_card(Card(behaviour, (year, month + 1), saved[0].id), quote).id == saved[0].id
         self.tally["add card", "accepted"] += 1
 
     @precondition(lambda self: self.model.cards)

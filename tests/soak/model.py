@@ -136,20 +136,31 @@ class Model(Payments):
         self.mails["undone"] += change.state == "open"
         change.state = "withdrawn"
 
-    def add_card(self, card: Card, quote: Quote | None) -> None:
-        self.cards.append(card)
-        self.default = self.default or card
+    def add_card(self, card: Card, quote: Quote | None) -> Card:
+        """All cards look alike but for their expiry: one that is entered again stays one entry, the default first."""
+        kept = [other for other in self.cards if not other.gone]
+        kept.sort(key=lambda other: other is not self.default)
+        known = next((other for other in kept if other.expires == card.expires), None)
+        if known:
+            known.behaviour = card.behaviour
+        else:
+            self.cards.append(card)
+            self.default = self.default or card
         if quote:
-            quote.card = card
+            quote.card = known or card
+        return known or card
 
     def delete_card(self, card: Card) -> None:
         if card.gone:
             raise Refused("NotFound")
-        if card is self.default:
+        only = [other for other in self.cards if not other.gone] == [card]
+        charged = not self.forbids and self.status != "ended"
+        if card is self.default and (charged or not only):
             raise Refused("DefaultCardKept")
         if self.pending and self.pending[1].card is card:
             raise Refused("CardInUse")
         card.gone = True
+        self.default = None if self.default is card else self.default
         for quote in self.quotes:
             quote.card = None if quote.card is card else quote.card
 

@@ -200,7 +200,7 @@ def prefer_second(_app: Flask, made: Made, _given: object) -> object:
 
 
 def come_back(_app: Flask, made: Made, reference: str) -> object:
-    card, quote = cards.complete_card_setup(made.account, reference)
+    card, quote, _ = cards.complete_card_setup(made.account, reference)
     return card is not None and quote is not None and quote.card_id == card.id
 
 

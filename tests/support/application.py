@@ -33,7 +33,7 @@ def begun_anew(shared: Flask, migrated: str) -> Iterator[Flask]:
 def running(migrated: str, folder: Path, **settings: Any) -> Iterator[Flask]:
     """An application on a copy of the migrated database, with its context pushed."""
     with databases.copied(migrated, folder) as url:
-        app = new_app(url, WTF_CSRF_ENABLED=False, TESTING=False, **settings)
+        app = new_app(url, WTF_CSRF_ENABLED=False, TESTING=False, PUBLIC_URL="http://localhost", **settings)
         app.test_client_class = Browser
         with app.app_context():
             yield app

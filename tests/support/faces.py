@@ -141,7 +141,7 @@ def _look_around(owner: Owner) -> None:
     for card in owner.made.cards:
         owner.show(f"/billing/cards/{card}/delete")
     listed = owner.show("/billing/invoices")
-    for link in re.findall(r'href="(/billing/invoices/\w{20})"', listed)[:1]:
+    for link in re.findall(r'href="(/billing/invoices/\w{32})"', listed)[:1]:
         owner.show(link)
     for subscription_id in filter(None, owner.made.subscriptions.values()):
         here = f"/subscriptions/{subscription_id}"
@@ -263,6 +263,7 @@ def provider(app: Flask, issuer: str) -> Iterator[None]:
         OIDC_CLIENT_SECRET="secret",
         OIDC_NAME="id.example.test",
         PUBLIC_URL="http://localhost",
+        LOCAL_PASSWORDS=True,
     )
     try:
         identity_provider.init(app)

@@ -7,13 +7,15 @@ from sqlalchemy import select
 
 from webapp.db import db
 from webapp.domain.money import divide_half_up
-from webapp.models.invoices import Invoice
+from webapp.models.activity import Activity
+from webapp.models.invoices import Invoice, SpentNumber
 from webapp.models.mail import Message
-from webapp.models.purchases import Card, DefaultCard, Payment, Quote, Refund
+from webapp.models.purchases import Card, CardDetachment, DefaultCard, Payment, Quote, Refund
+from webapp.models.restores import UnbookedCapture
 from webapp.models.subscriptions import ChangeRow, PeriodRow, Quiet, Subscription
 from webapp.ports import ports
 from webapp.renewals import sweep
-from webapp.sandbox.tables import SandboxCharge, SandboxRefund
+from webapp.sandbox.tables import SandboxCard, SandboxCharge, SandboxRefund
 from webapp.subscriptions import loading
 
 
@@ -30,8 +32,14 @@ class Rows(NamedTuple):
     charges: list[Any]
     given_back: list[Any]
     cards: list[str]
+    tokens: list[str]
     defaults: list[str]
     mails: list[str]
+    attached: list[str]
+    detachments: list[str]
+    dropped: bool
+    spent: list[str]  # invoice numbers that were given before a restore
+    unbooked: list[str]  # the keys of captures that are not booked
 
 
 def read(account: str) -> Rows:
@@ -68,8 +76,14 @@ def read(account: str) -> Rows:
         _all(SandboxCharge, customer=account),
         [row for row in _all(SandboxRefund, customer=account) if row.state == "made"],
         [row.id for row in _all(Card, account_id=account)],
+        [row.token for row in _all(Card, account_id=account)],
         [row.card_id for row in _all(DefaultCard, account_id=account)],
         [row.about for row in _all(Message, account_id=account)],
+        [row.token for row in _all(SandboxCard, customer=account) if row.behaviour != "detached"],
+        [row.token for row in _all(CardDetachment, account_id=account)],
+        any(row.what == "card_deleted" for row in _all(Activity, account_id=account)),
+        [row.number for one in {row.issuer_id for row in documents} for row in _all(SpentNumber, issuer_id=one)],
+        [row.key for row in _all(UnbookedCapture, account_id=account)],
     )
 
 
@@ -89,12 +103,14 @@ def check(rows: Rows) -> None:
     assert set(billed) == {row.key for row in captured}, "an invoice for each capture, and no other"
     taken = {row.key: row.amount for row in rows.charges if row.state == "captured"}
     waiting = {row.key for row in rows.paid if row.state == "pending"}
-    assert set(taken) - waiting == set(billed), "the gateway took what was invoiced, and what is still pending"
+    unbooked = set(rows.unbooked)
+    assert not unbooked & set(billed), "what is booked is not held"
+    assert set(taken) - waiting - unbooked == set(billed), "the gateway took what was invoiced, and what is pending"
     for row in rows.paid:
         assert row.amount == row.total == row.net + row.tax
         assert row.net == sum(line["amount"] for line in row.lines)
         assert row.tax == divide_half_up(row.net * row.tax_rate, 10_000)
-        assert taken.get(row.key, row.amount) == row.amount, "charged as quoted"
+        assert row.key in unbooked or taken.get(row.key, row.amount) == row.amount, "charged as quoted"
         invoice = billed.get(row.key)
         if invoice is not None:
             assert (invoice.net, invoice.tax, invoice.total) == (row.net, row.tax, row.total), "invoiced as quoted"
@@ -102,14 +118,18 @@ def check(rows: Rows) -> None:
 
     check_credits(rows)
     documents = sorted([*rows.invoices, *rows.notes], key=lambda row: row.number)
-    numbers = Counter(row.issued_on.year for row in documents)
+    given = sorted([*(row.number for row in documents), *rows.spent])
+    numbers = Counter(number.split("-")[1] for number in given)
     wanted = [f"MQ-{year}-{n:06d}" for year in sorted(numbers) for n in range(1, numbers[year] + 1)]
-    assert [row.number for row in documents] == wanted, "invoice numbers have no gap"
+    assert given == wanted, "invoice numbers have no gap, but for those that were given before a restore"
     days = [row.issued_on for row in documents]
     assert days == sorted(days), "invoice numbers follow the dates"
 
     assert len(rows.defaults) == bool(rows.cards), "one default while there are cards"
     assert set(rows.defaults) <= set(rows.cards)
+    charged = rows.subscription.plan == "business" and not rows.subscription.reseller and not rows.subscription.ended_on
+    assert rows.cards or not rows.dropped or not charged, "the only card stays while something can be charged"
+    assert set(rows.attached) <= {*rows.tokens, *rows.detachments}, "the gateway forgets what was dropped here"
     assert len(rows.mails) == len(set(rows.mails)), "a mail is sent once"
     still_open = Counter(row.kind for row in rows.changes if row.closed_as is None)
     assert max(still_open.values(), default=1) == 1, "one open request of a kind"

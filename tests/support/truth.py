@@ -12,7 +12,7 @@ from tests.support.world import state
 from webapp.db import db
 from webapp.models.accounts import Account
 from webapp.models.invoices import Invoice
-from webapp.models.purchases import Payment, Quote
+from webapp.models.purchases import CardDetachment, Payment, Quote
 from webapp.models.subscriptions import Subscription
 from webapp.ports import ports
 from webapp.purchases import wallet
@@ -66,6 +66,9 @@ def check(made: Made, nothing_pending: bool = False) -> None:
     assert {invoice.payment_key: invoice.total for invoice in invoices if invoice.payment_key} == captured
     assert {charge.key: charge.amount for charge in taken if charge.key not in pending} == captured
     assert not (nothing_pending and pending)
+    if nothing_pending:
+        open_detachments = select(CardDetachment).where(CardDetachment.account_id == made.account)
+        assert db.session.scalars(open_detachments).all() == []
     _check_periods(made, [quote for payment, quote in attempts if payment.state == "captured"])
     _check_numbers(invoices)
     defaults = [is_default for _, is_default in wallet.cards_of(made.account)]

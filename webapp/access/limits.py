@@ -24,6 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import TooManyRequests
 
+from ..config import signing_keys
 from ..db import db, transaction
 from ..models.access import RateLimit
 from ..ports import ports
@@ -37,6 +38,10 @@ LIMITS = {
     "reset_address": "20 per hour",  # password links requested from one client address
     "card": "10 per 10 minutes",  # card pages opened by one account, or card numbers entered on one page
     "pay": "10 per minute",  # payments of one account
+    "sign_in": "100 per hour",  # sign-ins of one owner with the right password
+    "post": "100 per hour",  # forms of one kind, from one account
+    "post_member": "80 per hour",  # forms of one kind, from one owner of an account
+    "post_stranger": "300 per hour",  # forms of one kind, from one client address, not signed in
 }
 # Automated tests use hundreds of owners from one client address.
 SANDBOX_LIMITS = {
@@ -44,6 +49,7 @@ SANDBOX_LIMITS = {
     "reset_address": "2000 per hour",
     "card": "200 per 10 minutes",
     "pay": "200 per minute",
+    "post_stranger": "30000 per hour",
 }
 Counted = list[tuple[str, ...]]  # each a name in LIMITS, then what it is counted for, such as an e-mail
 WITH_PORT = re.compile(r"(?:\[(.+)\]|([^:]+))(?::\d+)?")
@@ -113,6 +119,11 @@ def count(name: str, *subject: str) -> None:
         raise TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
 
+def is_first(window: str, name: str) -> bool:
+    """Whether this is the first call in the window, such as "1 per day", in any process."""
+    return _limiter.hit(parse(window), "first", name)
+
+
 def uncount(counted: Counted) -> None:
     """Takes back hits that were counted before the password turned out to be right."""
     with transaction() as session:
@@ -179,7 +190,8 @@ def remember_device(email: str) -> None:
 def _known_device(email: str) -> str:
     """The identifier of this browser if it signed in as this owner before, else ""."""
     device, owners = _device()
-    return device if _keyed_hash(email) in owners else ""
+    hashes = {_hash_with(key, email) for key in signing_keys(current_app.config)}
+    return device if hashes.intersection(owners) else ""
 
 
 def _device() -> tuple[str, list[str]]:
@@ -196,7 +208,7 @@ def _cookie_name() -> str:
 
 
 def _signer() -> URLSafeSerializer:
-    return URLSafeSerializer(current_app.config["SECRET_KEY"], salt=DEVICE)
+    return URLSafeSerializer(signing_keys(current_app.config), salt=DEVICE)
 
 
 def _limit(name: str) -> RateLimitItem:
@@ -205,5 +217,8 @@ def _limit(name: str) -> RateLimitItem:
 
 def _keyed_hash(*subject: str) -> str:
     """An HMAC of the subject, so that the table and the cookie show no e-mail and no address."""
-    key = str(current_app.config["SECRET_KEY"]).encode()
-    return hmac.new(key, "\n".join(subject).encode(), hashlib.sha256).hexdigest()[:32]
+    return _hash_with(current_app.config["SECRET_KEY"], *subject)
+
+
+def _hash_with(key: str, *subject: str) -> str:
+    return hmac.new(key.encode(), "\n".join(subject).encode(), hashlib.sha256).hexdigest()[:32]

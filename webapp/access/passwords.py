@@ -1,7 +1,7 @@
 """Local passwords: the rules for a new one, changing it, and setting it through a mailed link."""
 
 import secrets
-from functools import cache
+from collections.abc import Iterable
 
 from flask import request
 from flask import session as cookie
@@ -9,34 +9,27 @@ from flask_babel import gettext
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from ..config import PACKAGE
 from ..db import db, transaction
 from ..domain import access
 from ..mail import outbox
-from ..models.access import PasswordReset
-from ..models.accounts import Owner
+from ..models.access import OwnerSession, PasswordReset
+from ..models.accounts import Account, Owner
 from ..ports import ports
-from . import limits, sessions, sign_in
+from . import limits, sessions, sign_in, strength
 from .identity import SignedIn
 
-SHORTEST, LONGEST, FEWEST_LETTERS = 12, 128, 5
-
-
-@cache
-def _common_passwords() -> frozenset[str]:
-    """Common passwords that are long enough to be accepted otherwise: from the 30,000 leaked ones in zxcvbn.
-
-    zxcvbn's licence is in a file beside the list.
-    """
-    return frozenset((PACKAGE / "common_passwords.txt").read_text(encoding="utf-8").split())
+SHORTEST, LONGEST = 12, 128
 
 
 def hint() -> str:
     return gettext("%(n)s characters or more, such as four words", n=SHORTEST)
 
 
-def find_problem(password: str, email: str) -> str:
-    """The sentence for what is wrong with a new password; "" if nothing is."""
+def find_problem(password: str, email: str, names: Iterable[str] = ()) -> str:
+    """The sentence for what is wrong with a new password; "" if nothing is.
+
+    `names` are those of the owner and of the organisation.
+    """
     if len(password) < SHORTEST:
         return gettext("Enter %(n)s characters or more.", n=SHORTEST)
     if len(password) > LONGEST:
@@ -45,9 +38,18 @@ def find_problem(password: str, email: str) -> str:
     forbidden = (_letters_and_digits(email), _letters_and_digits(email.partition("@")[0]), "myqlik", "qlik")
     if plain.strip("0123456789") in forbidden or plain in forbidden:
         return gettext("Do not use your e-mail address or the name of the product.")
-    if password.casefold() in _common_passwords() or len(set(plain)) < FEWEST_LETTERS:
-        return gettext("This password is among the first that are guessed. Choose another one, such as four words.")
+    if strength.is_weak(password, (email, *names)):
+        return gettext(
+            "This password is easy to guess, even with digits or signs added. "
+            "Choose another one, such as four words that have nothing to do with each other."
+        )
     return ""
+
+
+def names_of(email: str) -> tuple[str, ...]:
+    """The names of this owner and of the organisation, which a password must not be made of."""
+    query = select(Owner.name, Account.legal_name).join(Account, Account.id == Owner.account_id)
+    return tuple(db.session.execute(query.where(Owner.email == email)).one_or_none() or ())
 
 
 def _letters_and_digits(text: str) -> str:
@@ -136,6 +138,16 @@ def _store(session: Session, owner_id: str, password_hash: str, kept_session_id:
     owner = session.get_one(Owner, owner_id)
     session.add(outbox.password_changed(owner, _browser_name()))
     return owner.email
+
+
+def end_all_access(session: Session) -> None:
+    """Ends every session and link, and removes every local password, in the open transaction.
+
+    After a restore, ended sessions and changed passwords would be good again. Owners set a new password by mail.
+    """
+    for table in (OwnerSession, PasswordReset):
+        session.execute(delete(table))
+    session.execute(update(Owner).values(password_hash=""))
 
 
 def _browser_name() -> str:

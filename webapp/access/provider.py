@@ -8,26 +8,29 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
 
 from flask import Flask, current_app, request, session
 
 from .. import guard
 from ..db import db
-from ..urls import public_url
+from ..urls import parsed, public_url
 
 TIMEOUT = 5  # seconds, to connect and between two bytes
 SIGN_INS_AT_ONCE = 3  # pending sign-ins of one browser: the session cookie has no room for more
+LONGEST_SUBJECT = 255  # characters, by OpenID Connect
 STATE = "_state_provider_"
 log = logging.getLogger(__name__)
 
 
 class VerifiedIdentity(NamedTuple):
-    """The person whom the provider signed in: the verified e-mail, the ID token, and the page to return to."""
+    """The person whom the provider signed in: its own name for the person, the verified e-mail, the ID token, and the
+    page to return to."""
 
+    issuer: str
+    subject: str
     email: str
     id_token: str
-    target: str
+    target: str = ""
 
 
 class SignInRefused(Exception):
@@ -106,13 +109,17 @@ def complete() -> VerifiedIdentity:
         claims = token.get("userinfo")
         if claims is None:
             raise SignInRefused("invalid")
+        subject = claims["sub"]
+        if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
+            raise SignInRefused("invalid")
         if "email" not in claims and client.server_metadata.get("userinfo_endpoint"):
             userinfo = client.userinfo(token=token)
             claims = userinfo if userinfo.get("sub") == claims["sub"] else {}
     email = claims.get("email")
     if not isinstance(email, str) or claims.get("email_verified") is not True:
         raise SignInRefused("unverified")
-    return VerifiedIdentity(email, token["id_token"], (pending or {}).get("target", ""))
+    issuer: str = current_app.config["OIDC_ISSUER"]  # the same as in the token, which was checked
+    return VerifiedIdentity(issuer, subject, email, token["id_token"], (pending or {}).get("target", ""))
 
 
 def end_url(id_token: str) -> str | None:
@@ -143,7 +150,7 @@ def form_origin() -> str:
     client = current_app.extensions["sso"]
     if client is None:
         return ""
-    address = urlsplit(client.server_metadata.get("end_session_endpoint") or current_app.config["OIDC_ISSUER"])
+    address = parsed(client.server_metadata.get("end_session_endpoint") or current_app.config["OIDC_ISSUER"])
     return f"{address.scheme}://{address.netloc}"
 
 

@@ -3,13 +3,14 @@
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_babel import gettext
 from flask_wtf.csrf import validate_csrf
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, exists, select
 from wtforms.validators import ValidationError
 
 from ..db import db
 from ..domain import access
 from ..models.access import OwnerSession
 from ..models.accounts import Account, Owner
+from ..models.restores import RestoreHold
 from ..ports import ports
 from ..urls import referring_page, with_seats
 from . import drafts, sessions
@@ -17,6 +18,7 @@ from .identity import SignedIn
 
 # Columns of tables, not attributes of models: this query runs before every request and needs no objects.
 _owner, _account, _session = Owner.__table__.c, Account.__table__.c, OwnerSession.__table__.c
+_hold = RestoreHold.__table__.c
 _signed_in_columns = (  # in the order of SignedIn
     _owner.id,
     _owner.account_id,
@@ -27,7 +29,13 @@ _signed_in_columns = (  # in the order of SignedIn
     _session.id,
 )
 _session_of_token = (
-    select(*_signed_in_columns, _session.ended, _session.last_seen_at, _session.created_at)
+    select(
+        *_signed_in_columns,
+        _session.ended,
+        _session.last_seen_at,
+        _session.created_at,
+        exists().where(_hold.id == 1),
+    )
     .join_from(Owner.__table__, OwnerSession.__table__)
     .join(Account.__table__, _account.id == _owner.account_id)
     .where(_session.token_hash == bindparam("token_hash"))
@@ -58,7 +66,7 @@ def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     row = db.session.execute(_session_of_token, {"token_hash": sessions.hash_token(token)}).one_or_none()
     if row is None:
         return None, ""
-    *signed_in, ended, last_seen_at, created_at = row
+    *signed_in, ended, last_seen_at, created_at, g.payments_held = row
     why_ended = sessions.why_ended(ended, last_seen_at, now)
     if why_ended or now - created_at >= access.SESSION_LIFETIME:
         g.lapsed_owner_id = None if ended else signed_in[0]

@@ -1,20 +1,27 @@
-"""Sign-in with a local password, or with an e-mail address that an identity provider has verified."""
+"""Sign-in with a local password, or as the person that an identity provider has signed in."""
 
+import logging
 import secrets
+from typing import Literal
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from flask import g
 from sqlalchemy import select, update
+from sqlalchemy.orm import Session
 
 from ..db import db, transaction
+from ..models.access import ProviderIdentity
 from ..models.accounts import Owner
+from ..ports import ports
 from . import limits, sessions
+from .provider import VerifiedIdentity
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
 # Verified for an unknown e-mail, so that it takes as long as a known one. It matches no password.
 UNKNOWN_OWNER_HASH = hasher.hash(secrets.token_hex(16))
 KELVIN_SIGN = "\u212a"
+log = logging.getLogger(__name__)
 
 
 def sign_in(email: str, password: str) -> bool:
@@ -26,24 +33,63 @@ def sign_in(email: str, password: str) -> bool:
     counted = limits.count_guess(email)
     owner = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email)).one_or_none()
     db.session.rollback()
-    if not verify_password(owner.password_hash if owner else UNKNOWN_OWNER_HASH, password) or owner is None:
+    known_hash = owner.password_hash if owner else ""  # "" also if the owner must set a new password
+    if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
         return False
     limits.uncount(counted)
+    limits.count("sign_in", email)
     if not sessions.begin(owner.id, password_hash=owner.password_hash):
         return False
     limits.remember_device(email)
     return True
 
 
-def sign_in_as(email: str, id_token: str) -> bool:
-    """Starts a session for the owner of an e-mail that a provider has verified. Returns False if there is none."""
-    owner_id = db.session.scalars(select(Owner.id).where(Owner.email == normalize_email(email))).one_or_none()
-    db.session.rollback()
-    if owner_id is None:
+def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "another"]:
+    """Starts a session for the owner who is bound to the provider's subject. At the first sign-in, the owner of the
+    verified e-mail is bound.
+
+    "unknown": there is no such owner. "another": the owner of the e-mail is bound to another subject.
+    """
+    with transaction() as session:
+        owner = _bound_owner(session, identity)
+        if owner is None:  # the row is locked, so that of two first sign-ins at once one waits
+            by_email = select(Owner).where(Owner.email == normalize_email(identity.email)).with_for_update()
+            owner = session.scalars(by_email).one_or_none()
+            if owner is None:
+                return "unknown"
+            if _is_bound_to_another(session, owner, identity):
+                return "another"
+            _bind(session, owner, identity)
+        owner_id, email = owner.id, owner.email
+    sessions.begin(owner_id, identity.id_token)
+    limits.remember_device(email)
+    return "signed_in"
+
+
+def _bound_owner(session: Session, identity: VerifiedIdentity) -> Owner | None:
+    return session.scalars(
+        select(Owner)
+        .join(ProviderIdentity, ProviderIdentity.owner_id == Owner.id)
+        .where(ProviderIdentity.issuer == identity.issuer, ProviderIdentity.subject == identity.subject)
+    ).one_or_none()
+
+
+def _is_bound_to_another(session: Session, owner: Owner, identity: VerifiedIdentity) -> bool:
+    """Whether the owner is bound to another subject of this provider. It is logged, without the e-mail."""
+    here = ProviderIdentity.owner_id == owner.id, ProviderIdentity.issuer == identity.issuer
+    subject = session.scalars(select(ProviderIdentity.subject).where(*here)).one_or_none()
+    if subject in (None, identity.subject):
         return False
-    sessions.begin(owner_id, id_token)
-    limits.remember_device(normalize_email(email))
+    log.warning(
+        "sign-in by the provider: another subject came with the e-mail of an owner who is bound",
+        extra={"details": {"account": owner.account_id, "owner": owner.id}},
+    )
     return True
+
+
+def _bind(session: Session, owner: Owner, identity: VerifiedIdentity) -> None:
+    now = ports().clock.system_now()
+    session.merge(ProviderIdentity(issuer=identity.issuer, subject=identity.subject, owner_id=owner.id, bound_at=now))
 
 
 def normalize_email(email: str) -> str:

@@ -83,6 +83,16 @@ class PaymentPending(Refusal):
     """The outcome of a payment is not known yet. Nothing can be changed until it is."""
 
 
+class PaymentsHeld(Refusal):
+    """A copy of the database was restored, and what was paid since it was made is not known yet: nothing is charged."""
+
+    status = 503
+
+
+class SubscriptionHeld(Refusal):
+    """Money was taken for it that could not be booked: nothing is changed until a person has looked into it."""
+
+
 class BelowActiveUsers(Refusal):
     """Fewer seats than `active` users in the tenant (help page: renew step 3, reduce step 4)."""
 
@@ -102,7 +112,10 @@ class ActiveUsersUnknown(Refusal):
 
 
 class DefaultCardKept(Refusal):
-    """The default card cannot be deleted: renewals charge it. `only`: the account has no other card."""
+    """The default card cannot be deleted: renewals charge it. `only`: the account has no other card.
+
+    An only card may go once no subscription can be charged any more.
+    """
 
     def __init__(self, only: bool) -> None:
         self.only = only

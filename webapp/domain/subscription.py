@@ -19,6 +19,7 @@ from .refusals import (
     RenewalDue,
     ResellerManages,
     SubscriptionEnded,
+    SubscriptionHeld,
 )
 
 ATTEMPT_DAYS = (0, 1, 3, 5, 7)  # days after the boundary: the first automatic attempt and its retries
@@ -62,6 +63,7 @@ class Facts:
     `changes` holds the open changes only.
     `refused` counts the declined automatic attempts for the first unpaid period; `refused_on` is the day of the last.
     `ended_on` is the first day without the subscription.
+    `held`: a capture could not be booked. Until an operator releases it, nothing is changed or charged.
     `challenge_open`: the pending payment is automatic, and the bank waits for the owner's confirmation.
     """
 
@@ -75,6 +77,7 @@ class Facts:
     refused: int = 0
     refused_on: date | None = None
     payment_pending: bool = False
+    held: bool = False
     challenge_open: bool = False
     active_users: int = 0
     active_users_as_of: datetime | None = None
@@ -166,7 +169,7 @@ def check_self_service(facts: Facts) -> None:
 
 
 def _check_live(facts: Facts, today: date, *, ends_challenge: bool = False) -> Status:
-    """What every command requires: self-service, not ended, no payment pending, no cancellation open.
+    """What every command requires: self-service, not ended, not held, no payment pending, no cancellation open.
 
     `ends_challenge`: the command cancels an open challenge at the gateway first, so it need not wait for that payment.
     """
@@ -174,6 +177,8 @@ def _check_live(facts: Facts, today: date, *, ends_challenge: bool = False) -> S
     now = status(facts, today)
     if now is Status.ENDED:
         raise SubscriptionEnded
+    if facts.held:
+        raise SubscriptionHeld
     if facts.payment_pending and not (ends_challenge and facts.challenge_open):
         raise PaymentPending
     cancellation = facts.change(ChangeKind.CANCELLATION)
@@ -269,8 +274,8 @@ class NextDue(NamedTuple):
 
 
 def due(facts: Facts, today: date) -> NextDue | None:
-    """The next event that is or will be due. None after the end."""
-    if facts.ended_on is not None:
+    """The next event that is or will be due. None after the end, and while the subscription is held."""
+    if facts.ended_on is not None or facts.held:
         return None
     if not facts.self_service:
         return NextDue(Due.EXTERNAL, facts.paid_until)
@@ -329,6 +334,12 @@ def notice_days(facts: Facts, ordinal: int | None = None) -> list[NoticeDay]:
 
 def next_charge(facts: Facts) -> date | None:
     """The first day of the next automatic charge of the default card. None if there will be none."""
-    if not facts.self_service or facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION):
+    ends = facts.ended_on is not None or facts.change(ChangeKind.CANCELLATION)
+    if not facts.self_service or ends or facts.held:
         return None
     return facts.paid_until
+
+
+def can_be_charged(facts: Facts, today: date) -> bool:
+    """Whether a card may still be charged: a lapsed subscription can be renewed, and a cancellation undone."""
+    return facts.self_service and status(facts, today) is not Status.ENDED

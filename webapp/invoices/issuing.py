@@ -2,15 +2,19 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import func, select
 
 from ..db import LOCK, db, new_id
 from ..models.accounts import Account, Issuer
-from ..models.invoices import Invoice, InvoiceCounter, Status
+from ..models.invoices import Invoice, InvoiceCounter, SpentNumber, Status
 from ..models.purchases import Payment, Quote, Refund
 from ..models.subscriptions import Subscription
 from .bill import LATE_PAYMENT, credit_line, spans_of
 
+FIRST_YEAR = 2000  # before any invoice of the portal
 PARTY_COLUMNS = ("legal_name", "street", "postal_code", "city", "country", "siren", "vat_number")
 ISSUER_COLUMNS = (*PARTY_COLUMNS, "legal_form", "share_capital", "register")
 BUYER_COLUMNS = (*PARTY_COLUMNS, "purchase_order")
@@ -41,7 +45,7 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         "vat_on_debits": account.issuer.vat_on_debits,
         "late_payment": LATE_PAYMENT,
         "card": {"brand": payment.card_brand, "last4": payment.card_last4} if payment else None,
-        "paid_on": now.date().isoformat(),
+        "paid_on": _paid_at(payment, now).astimezone(ZoneInfo(account.zone)).date().isoformat(),
     }
     invoice = Invoice(
         id=new_id(),
@@ -98,6 +102,57 @@ def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: dat
     return note
 
 
+def _paid_at(payment: Payment | None, now: datetime) -> datetime:
+    """After a restore, an invoice may be issued later than its payment was made."""
+    return (payment and payment.settled_at) or now
+
+
+def spend_numbers(issuer: Issuer, year: int, last: int, reason: str, now: datetime) -> list[str]:
+    """Records the numbers up to `last` that were issued after the copy was made, in the open transaction.
+
+    Returns those that were not recorded before.
+    """
+    counter = _locked_counter(issuer, date(year, 1, 1))
+    numbers = [_format_number(issuer, year, number) for number in range(counter.last_number + 1, last + 1)]
+    counter.last_number = max(counter.last_number, last)
+    db.session.add_all(
+        SpentNumber(issuer_id=issuer.id, number=number, reason=reason, spent_at=now) for number in numbers
+    )
+    return numbers
+
+
+def last_number(issuer: Issuer) -> str:
+    """The last number that was issued, or the one before the first."""
+    newest = select(InvoiceCounter).where(InvoiceCounter.issuer_id == issuer.id).order_by(InvoiceCounter.year.desc())
+    counter = db.session.scalars(newest.limit(1)).one_or_none()
+    return (
+        _format_number(issuer, counter.year, counter.last_number) if counter else _format_number(issuer, FIRST_YEAR, 0)
+    )
+
+
+class MissingNumbers(NamedTuple):
+    issuer_id: str
+    year: int
+    missing: int
+
+
+def missing_numbers() -> list[MissingNumbers]:
+    """Numbers that no document has and that are not recorded as spent."""
+    found = []
+    for counter in db.session.scalars(select(InvoiceCounter).order_by(InvoiceCounter.issuer_id, InvoiceCounter.year)):
+        known = sum(
+            db.session.scalars(
+                select(func.count())
+                .select_from(table)
+                .where(table.issuer_id == counter.issuer_id, table.number.contains(f"-{counter.year}-"))
+            ).one()
+            for table in (Invoice, SpentNumber)
+        )
+        if known != counter.last_number:
+            found.append(MissingNumbers(counter.issuer_id, counter.year, counter.last_number - known))
+    return found
+
+
 def _columns(row: Issuer | Account, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
@@ -108,11 +163,21 @@ def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
     The issuer's row stays locked until the commit: no two invoices get the same number, and a rollback leaves no gap.
     """
     today = now.date()
-    db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
-    counter = db.session.get(InvoiceCounter, (issuer.id, today.year), populate_existing=True)
-    if counter is None:
-        counter = InvoiceCounter(issuer_id=issuer.id, year=today.year, last_number=0, last_issued_on=today)
-        db.session.add(counter)
+    counter = _locked_counter(issuer, today)
     counter.last_number += 1
     counter.last_issued_on = max(counter.last_issued_on, today)
-    return f"{issuer.invoice_prefix}-{today.year}-{counter.last_number:06d}", counter.last_issued_on
+    return _format_number(issuer, today.year, counter.last_number), counter.last_issued_on
+
+
+def _locked_counter(issuer: Issuer, day: date) -> InvoiceCounter:
+    """The counter of that day's year. The first invoice of a year creates it."""
+    db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
+    counter = db.session.get(InvoiceCounter, (issuer.id, day.year), populate_existing=True)
+    if counter is None:
+        counter = InvoiceCounter(issuer_id=issuer.id, year=day.year, last_number=0, last_issued_on=day)
+        db.session.add(counter)
+    return counter
+
+
+def _format_number(issuer: Issuer, year: int, number: int) -> str:
+    return f"{issuer.invoice_prefix}-{year}-{number:06d}"

@@ -10,6 +10,7 @@ from .. import formats
 from ..domain.pricing import Line
 from ..domain.tax import Treatment
 from ..formats import ngettext
+from ..sentences.amounts import total_label
 from .bill import Bill
 from .facturx import UNTAXED, Words
 
@@ -65,7 +66,7 @@ def page_of(bill: Bill) -> dict[str, Any]:
             [gettext("Total before tax"), formats.money(bill.net, bill.currency)],
             [tax_name(bill.treatment, bill.rate), formats.money(bill.tax, bill.currency)],
         ],
-        "total": [gettext("Total with tax"), total],
+        "total": [total_label(bill.rate), total],
         "settled": [[_paid(bill), total], [gettext("Amount due"), formats.money(0, bill.currency)]],
         "mentions": [mention for mention in (_exemption(bill), _debits(bill)) if mention],
         "terms": [note for code, note in _notes(bill).items() if code != "AAI"],

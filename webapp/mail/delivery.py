@@ -67,6 +67,7 @@ class Claim(NamedTuple):
 
     id: str
     account_id: str
+    about: str
     attempts: int
     tried_at: datetime
 
@@ -100,7 +101,7 @@ def _claim() -> Claim | None:
             return None
         message.attempts, message.due_at = message.attempts + 1, now + CLAIM
         message.tried_at = message.tried_at or now
-        return Claim(message.id, message.account_id, message.attempts, message.tried_at)
+        return Claim(message.id, message.account_id, message.about, message.attempts, message.tried_at)
 
 
 def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
@@ -115,15 +116,22 @@ def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
         log.exception("mail %s could not be made", claim.id)
         db.session.rollback()
         return _failed(claim, "it could not be made", final=False), False
-    _record(claim, delivery="sent", delivered_at=ports().clock.system_now(), due_at=None, fault=None)
+    _record(
+        claim, delivery="sent", delivered_at=ports().clock.system_now(), due_at=None, fault=None, **_removed_text(claim)
+    )
     return "sent", False
+
+
+def _removed_text(claim: Claim) -> dict[str, object]:
+    """A link that sets a password is not kept once its mail is sent, or given up."""
+    return {"body": "", "html": ""} if claim.about.startswith("password_reset/") else {}
 
 
 def _failed(claim: Claim, reason: str, final: bool) -> str:
     """Gives a mail up, or schedules the next attempt. Returns the outcome."""
     now = ports().clock.system_now()
     if final or now - claim.tried_at >= GIVE_UP_AFTER:
-        _record(claim, delivery="given_up", due_at=None, fault=reason[:300])
+        _record(claim, delivery="given_up", due_at=None, fault=reason[:300], **_removed_text(claim))
         log.error(
             "mail %s of account %s was given up after %s attempts: %s",
             claim.id,

@@ -3,7 +3,7 @@
 Importing this package registers every table.
 """
 
-from . import access, accounts, activity, drafts, invoices, mail, operation, purchases, subscriptions
+from . import access, accounts, activity, drafts, invoices, mail, operation, purchases, restores, subscriptions
 
 __all__ = [
     "access",
@@ -14,5 +14,6 @@ __all__ = [
     "mail",
     "operation",
     "purchases",
+    "restores",
     "subscriptions",
 ]

@@ -2,11 +2,31 @@
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text
+from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
 from .columns import Id, one_of
+
+
+class ProviderIdentity(Model):
+    """Who an owner is at an identity provider. It is bound at the first sign-in, which finds the owner by e-mail; an
+    e-mail may later belong to somebody else, a subject never does.
+    """
+
+    __tablename__ = "provider_identity"
+    __table_args__ = (UniqueConstraint("owner_id", "issuer"),)
+    issuer: Mapped[str] = mapped_column(String(300), primary_key=True)
+    subject: Mapped[str] = mapped_column(String(300), primary_key=True)
+    owner_id: Mapped[str] = mapped_column(ForeignKey("owner.id"))
+    bound_at: Mapped[datetime] = mapped_column(Instant)
+
+
+class KeptDefault(Model):
+    """A default of an older version that this portal keeps until its operator decides. Only migrations write it."""
+
+    __tablename__ = "kept_default"
+    name: Mapped[str] = mapped_column(String(40), primary_key=True)
 
 
 class PasswordReset(Model):

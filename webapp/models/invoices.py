@@ -1,7 +1,7 @@
 """Invoices and credit notes, their numbers and their documents."""
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
 
@@ -9,7 +9,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueC
 from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..db import Model, new_id
+from ..db import Instant, Model, new_id
 from .columns import Cents, Currency, Id, one_of
 
 
@@ -21,6 +21,16 @@ class InvoiceCounter(Model):
     year: Mapped[int] = mapped_column(primary_key=True)
     last_number: Mapped[int]
     last_issued_on: Mapped[date]
+
+
+class SpentNumber(Model):
+    """A number that no invoice here has, and none ever will: it was issued after the copy that was restored."""
+
+    __tablename__ = "spent_number"
+    issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"), primary_key=True)
+    number: Mapped[str] = mapped_column(String(40), primary_key=True)
+    reason: Mapped[str] = mapped_column(String(300))
+    spent_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Status(StrEnum):

@@ -42,7 +42,7 @@ class Message(Model):
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str]
     html: Mapped[str] = mapped_column(Text, server_default="")  # empty in old mails, which are text only
-    about: Mapped[str] = mapped_column(String(100), unique=True)  # the event: each is reported once
+    about: Mapped[str] = mapped_column(String(200), unique=True)  # the event: each is reported once
     attached_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))  # attach the PDF of this invoice
     sent_at: Mapped[datetime] = mapped_column(Instant)
     delivery: Mapped[str] = mapped_column(String(10), default=_delivery, server_default="unsent")

@@ -42,12 +42,23 @@ class Card(Model):
 
 
 class DefaultCard(Model):
-    """The default card of an account. The foreign key refuses to delete this card (help page: delete a card)."""
+    """The default card of an account. The foreign key refuses to delete this card while it is the default."""
 
     __tablename__ = "default_card"
     __table_args__ = (ForeignKeyConstraint(["card_id", "account_id"], ["card.id", "card.account_id"]),)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
     card_id: Mapped[str] = mapped_column(Id)
+
+
+class CardDetachment(Model):
+    """A card that was dropped here, and that the gateway is still to forget. The row is deleted when it has."""
+
+    __tablename__ = "card_detachment"
+    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    token: Mapped[str] = mapped_column(String(100), primary_key=True)
+    created_at: Mapped[datetime] = mapped_column(Instant)
+    attempts: Mapped[int]
+    next_try_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class CardSetup(Model):
@@ -57,6 +68,7 @@ class CardSetup(Model):
     reference: Mapped[str] = mapped_column(String(100), primary_key=True)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     quote_id: Mapped[str | None] = mapped_column(ForeignKey("quote.id"))
+    begun_at: Mapped[datetime] = mapped_column(Instant, index=True)  # the machine's time
     completed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 

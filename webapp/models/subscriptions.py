@@ -3,8 +3,8 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, text
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, exists, text
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
 from ..domain.money import CURRENCIES
@@ -13,6 +13,7 @@ from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
 from .columns import Currency, Id, one_of
+from .restores import UnbookedCapture
 
 
 class PriceList(Model):
@@ -46,6 +47,15 @@ class Subscription(Model):
     ended_on: Mapped[date | None]
     active_users: Mapped[int]
     active_users_as_of: Mapped[datetime] = mapped_column(Instant)
+
+    # A capture of it could not be booked, and no operator has released it yet.
+    held: Mapped[bool] = column_property(
+        exists().where(
+            UnbookedCapture.account_id == account_id,
+            UnbookedCapture.subscription_id == id,  # noqa: A003  the column above
+            UnbookedCapture.released_at.is_(None),
+        )
+    )
 
     account: Mapped[Account] = relationship(lazy="raise_on_sql")
     price_list: Mapped[PriceList] = relationship(lazy="raise_on_sql")
@@ -86,6 +96,7 @@ class Subscription(Model):
             refused=len(refused),
             refused_on=self.account.local(refused[-1]).date() if refused else None,
             payment_pending=bool(self.pending_payments),
+            held=bool(self.held),
             challenge_open=any(row.challenged and row.automatic for row in self.pending_payments),
             active_users=self.active_users,
             active_users_as_of=self.active_users_as_of,

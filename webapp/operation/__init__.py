@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, doctor, provision, serving
+from . import cli, doctor, identities, provision, prune, restored, serving
 
 
 def register(app: Flask) -> None:
@@ -13,9 +13,13 @@ def register(app: Flask) -> None:
         cli.send_mail,
         cli.credit_note,
         cli.backup,
+        restored.restored,
+        restored.release,
         serving.serve,
         doctor.doctor,
         provision.add_account_command,
         provision.add_owner_command,
+        identities.unbind_owner,
+        prune.prune_command,
     ):
         app.cli.add_command(command)

@@ -23,9 +23,9 @@ from ..invoices import listing
 from ..mail import delivery
 from ..models.accounts import Owner
 from ..ports import ports
-from ..purchases import refunds
+from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
-from . import health, jobs
+from . import health, jobs, prune
 from .supervision import orphaned
 
 log = logging.getLogger(__name__)
@@ -37,6 +37,8 @@ def demo() -> None:
     """Make the demo account, once."""
     from ..sandbox import scenarios
 
+    if not current_app.config["SANDBOX"]:
+        raise click.ClickException("The demo account has a published password: it exists in the sandbox only.")
     health.check_database()
     if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
         db.session.rollback()
@@ -110,10 +112,15 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
             if stop.is_set():
                 break
     summary = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
+    if hold.payments_held():
+        summary = "Payments are paused, because a copy was restored. Run: my-qlik-portal restored"
+    db.session.rollback()
     if not quiet or done.total() > done["seen"]:
         click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.")
     else:
         jobs.say_idle(jobs.SWEEP)
+    if every and account is None:
+        prune.once_a_day(stop)
     if account is None and not stop.is_set():
         jobs.finished(jobs.SWEEP, every, started_at, done)
     return done["failed"]
@@ -168,23 +175,35 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
             f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
-    amount = refunds.format_amount(note.total, note.currency)
-    click.echo(f"Credit note {note.number} of {amount} with tax for the invoice {number}.")
+    amount = refunds.format_amount(note.total, note.currency) + (" with tax" if note.tax else "")
+    click.echo(f"Credit note {note.number} of {amount} for the invoice {number}.")
 
 
 @click.command("backup")
 @click.argument("file", type=click.Path(exists=False, dir_okay=False))
 @with_appcontext
 def backup(file: str) -> None:
-    """Copy the SQLite database as it is at one moment into a new file, while the portal runs."""
+    """Copy the SQLite database as it is at one moment into a new file, while the portal runs.
+
+    The copy is marked: a portal that starts on it charges nothing until `restored` was run.
+    """
     if db.engine.dialect.name != "sqlite":
         raise click.ClickException("This copies SQLite only. PostgreSQL: pg_dump --format=custom --file=FILE ADDRESS")
+    health.check_database()
     try:
         descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
     except OSError as fault:
         raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
+    os.close(descriptor)
+    copied_at = ports().clock.system_now().replace(tzinfo=None)
+    unmarked = f"{file}.unmarked"
+    os.close(os.open(unmarked, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
     with closing(sqlite3.connect(db.engine.url.database or "")) as source:
-        source.execute("VACUUM INTO ?", (file,))
+        source.execute("VACUUM INTO ?", (unmarked,))
+    with closing(sqlite3.connect(unmarked)) as copy, copy:
+        copy.execute("INSERT OR REPLACE INTO restore_hold (id, copied_at) VALUES (1, ?)", (f"{copied_at}",))
+    os.replace(unmarked, file)  # so there is never a complete copy without its mark
+    descriptor = os.open(file, os.O_RDWR)
     os.fsync(descriptor)
     os.close(descriptor)
     click.echo(f"{file}: {os.path.getsize(file):,} bytes.")

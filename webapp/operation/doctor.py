@@ -10,28 +10,33 @@ from urllib.parse import urlsplit
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from stdnum.eu import vat
 from stdnum.fr import siren
 from werkzeug.sansio.utils import host_is_trusted
 
-from .. import config
-from ..access import provider
+from .. import config, private_files
+from ..access import local_passwords, provider
 from ..db import db
-from ..models.accounts import Issuer
+from ..invoices import issuing
+from ..models.accounts import Issuer, Owner
 from ..models.subscriptions import Subscription
 from ..ports import DirectoryUnavailable, Undelivered, ports
-from . import health, jobs
-
-SHORTEST_KEY = 32  # characters
+from ..purchases import hold, restores
+from . import health, jobs, restored
 
 Check = Callable[[], str | None]
 
 
 def _secret_key() -> str | None:
-    if len(current_app.config["SECRET_KEY"]) >= SHORTEST_KEY:
+    if len(current_app.config["SECRET_KEY"]) >= config.SHORTEST_KEY:
         return None
-    return f"SECRET_KEY is shorter than {SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints."
+    return f"SECRET_KEY is shorter than {config.SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints."
+
+
+def _modes() -> str | None:
+    loose = private_files.list_loose(current_app.config)
+    return f"Others can read {', '.join(map(str, loose))}: chmod 600 each." if loose else None
 
 
 def _debug() -> str | None:
@@ -39,6 +44,29 @@ def _debug() -> str | None:
         "FLASK_DEBUG is on: unset it, it shows the code to visitors."
         if _is_production() and current_app.debug
         else None
+    )
+
+
+def _test_accounts() -> str | None:
+    """Whose passwords are published, or were shown in a sandbox's panel."""
+    if not _is_production() or health.database_fault():
+        return None
+    known = or_(Owner.email == config.DEMO_EMAIL, *(Owner.email.endswith(f"{sign}example.test") for sign in "@."))
+    emails = db.session.scalars(select(Owner.email).where(known).order_by(Owner.email)).all()
+    db.session.rollback()
+    if not emails:
+        return None
+    return f"{len(emails)} owners are of the sandbox, such as {emails[0]}: this database was one's. Use a new one."
+
+
+def _local_passwords() -> str | None:
+    if health.database_fault() or not provider.is_configured() or current_app.config["LOCAL_PASSWORDS"] is not None:
+        return None
+    if not local_passwords.are_kept():
+        return None
+    name = current_app.config["OIDC_NAME"]
+    return (
+        f"LOCAL_PASSWORDS is not set, so owners can still sign in without {name}: set it to 0, or to 1 to keep it so."
     )
 
 
@@ -164,12 +192,35 @@ def _directory() -> str | None:
     return None
 
 
+def _restored_copy() -> str | None:
+    if health.database_fault() or not hold.payments_held():
+        return None
+    return "Payments are paused, because a copy of the database was restored. Run: my-qlik-portal restored"
+
+
+def _held_subscriptions() -> str | None:
+    if health.database_fault():
+        return None
+    rows = restores.unreleased()
+    return "Held: " + " Held: ".join(restored.described(row) for row in rows) if rows else None
+
+
+def _invoice_numbers() -> str | None:
+    if health.database_fault():
+        return None
+    missing = [f"{count} of issuer {issuer} in {year}" for issuer, year, count in issuing.missing_numbers()]
+    if not missing:
+        return None
+    return f"Invoice numbers are missing ({', '.join(missing)}): no document has them, and none is recorded as spent."
+
+
 def _is_production() -> bool:
     return not current_app.config["SANDBOX"]
 
 
 CHECKS: list[tuple[str, Check]] = [
     ("secret key", _secret_key),
+    ("files' modes", _modes),
     ("debugger", _debug),
     ("database", health.database_fault),
     ("public address", _public_url),
@@ -179,7 +230,12 @@ CHECKS: list[tuple[str, Check]] = [
     ("files", _files),
     ("tenant's users", _tenant),
     ("accessibility", _accessibility),
+    ("test accounts", _test_accounts),
+    ("local passwords", _local_passwords),
     ("issuers", _issuers),
+    ("restored copy", _restored_copy),
+    ("held", _held_subscriptions),
+    ("invoice numbers", _invoice_numbers),
     ("sweep", _sweep),
     ("sender of mails", _sender),
     ("payment gateway", _gateway),

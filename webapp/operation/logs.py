@@ -21,7 +21,10 @@ from . import health
 
 log = logging.getLogger(__name__)
 MASK = "…"
-PERSONAL = re.compile(r"[^\s@\"'<>(,=]+@[^\s@\"'<>),]+|(?<![\w.])\d(?:[ -]?\d){12,18}(?![\w.])")
+# Each run of letters is read once, from its beginning, so a long line takes no longer for each of its letters.
+NAME = r"[^\s@\"'<>(,=]"
+PERSONAL = re.compile(rf"(?<!{NAME}){NAME}++@[^\s@\"'<>),]++|(?<![\w.])\d(?:[ -]?\d){{12,18}}(?![\w.])")
+LONGEST_LINE = 2048  # bytes
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Granian's loggers, which would format their lines in another way.
 AS_OURS: dict[str, Any] = {
@@ -52,6 +55,30 @@ def _details(record: logging.LogRecord) -> dict[str, Any]:
     return request_fields | getattr(record, "details", {})
 
 
+def shortened(text: str, longest: int) -> str:
+    """Its beginning and its end: the end of a fault's way is where it arose."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]}{MASK}{text[-(longest // 2) :]}"
+
+
+def _as_json(line: dict[str, Any]) -> str:
+    """In one line of at most LONGEST_LINE: its texts are shortened until they fit."""
+    text = json.dumps(line, ensure_ascii=False, default=str)
+    longest = LONGEST_LINE
+    while len(text.encode(errors="replace")) > LONGEST_LINE and longest > 8:
+        longest //= 2
+        fitting = {name: _fitting(value, longest) for name, value in line.items()}
+        text = json.dumps(fitting, ensure_ascii=False, default=str)
+    return text
+
+
+def _fitting(value: Any, longest: int) -> Any:
+    if isinstance(value, list):
+        return [shortened(part, longest) for part in value[:4]]
+    return shortened(value, longest) if isinstance(value, str) else value
+
+
 class Json(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         at = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
@@ -59,14 +86,14 @@ class Json(logging.Formatter):
         line |= {"event": masked(record.getMessage()), **_details(record)}
         if record.exc_info:
             line["fault"] = causes(record.exc_info[1])
-        return json.dumps(line, ensure_ascii=False, default=str)
+        return _as_json(line)
 
 
 class Readable(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         lines = masked(super().format(record)).splitlines()
         lines[0] += "".join(f" {name}={value}" for name, value in _details(record).items())
-        return "\n".join(lines)
+        return "\n".join(shortened(line, LONGEST_LINE // 4) for line in lines)  # a letter has up to four bytes
 
 
 class StandardError(logging.StreamHandler[TextIO]):
@@ -100,16 +127,16 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    if "began" in g:
-        if request.endpoint != "static" or response.status_code >= 400:  # nobody asks about a style sheet
-            response.headers["X-Request-ID"] = g.request_id
-        details = {
-            "method": request.method,
-            "endpoint": request.endpoint,
-            "status": response.status_code,
-            "ms": round((perf_counter() - g.began) * 1000, 1),
-        }
-        if g.get("owner"):
-            details["account"] = g.owner.account_id
-        log.log(logging.DEBUG if request.path in health.PATHS else logging.INFO, "request", extra={"details": details})
+    if "began" not in g:  # the request failed before it began, such as at its cookie
+        _begin()
+    response.headers["X-Request-ID"] = g.request_id
+    details = {
+        "method": shortened(request.method, 20),
+        "endpoint": request.endpoint,
+        "status": response.status_code,
+        "ms": round((perf_counter() - g.began) * 1000, 1),
+    }
+    if g.get("owner"):
+        details["account"] = g.owner.account_id
+    log.log(logging.DEBUG if request.path in health.PATHS else logging.INFO, "request", extra={"details": details})
     return response

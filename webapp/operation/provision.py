@@ -63,7 +63,11 @@ def add_account_command(file: Any, passwords: bool) -> None:
     except ValueError as fault:
         raise click.ClickException(f"{file.name} is not JSON: {fault}. Nothing was written.") from None
     owners = document.get("owners") if passwords and isinstance(document, dict) else None
-    asked = [_password(str(owner["email"])) for owner in owners or [] if isinstance(owner, dict) and "email" in owner]
+    asked = [
+        _password(str(owner["email"]), str(owner.get("name", "")))
+        for owner in owners or []
+        if isinstance(owner, dict) and "email" in owner
+    ]
     account = add_account(document, asked)
     click.echo(f"Account {account.id} of {account.legal_name}, invoiced by {account.issuer_id}.")
 
@@ -79,7 +83,7 @@ def add_owner_command(account: str, email: str, name: str, password: bool) -> No
     _refuse_in_sandbox()
     from .account_file import Owner, read
 
-    chosen = _password(email) if password else None
+    chosen = _password(email, name) if password else None
     with transaction() as session:
         owner = read(Owner, {"email": email, "name": name}, "owner", ports().clock.system_now())
         if session.get(Account, account) is None:
@@ -89,12 +93,12 @@ def add_owner_command(account: str, email: str, name: str, password: bool) -> No
     click.echo(f"{owner.email} is an owner of {account}.")
 
 
-def _password(email: str) -> str:
+def _password(email: str, name: str) -> str:
     """One that owners could choose themselves, typed twice."""
     while True:
         chosen = str(click.prompt(f"Password of {email}", hide_input=True, confirmation_prompt=True))
         with force_locale("en"):
-            fault = password_fault(chosen, email)
+            fault = password_fault(chosen, email, [name])
         if not fault:
             return chosen
         click.echo(fault)

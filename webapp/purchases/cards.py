@@ -3,12 +3,11 @@
 Every change of the cards locks the account's row. So exactly one card is the default while the account has cards.
 """
 
-import logging
 from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import select
+from sqlalchemy import or_, select
 
 from ..accounts import activity, billing_information
 from ..db import LOCK, NotFound, db, transaction
@@ -17,44 +16,77 @@ from ..domain.refusals import CardInUse, DefaultCardKept
 from ..models.accounts import Account
 from ..models.purchases import Card, CardSetup, DefaultCard, Payment, Quote
 from ..models.subscriptions import Subscription
-from ..ports import ports
+from ..ports import NewCard, ports
 from ..subscriptions import loading
-from . import wallet
-
-log = logging.getLogger(__name__)
+from . import detachments, wallet
 
 
 def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, locale: str) -> str:
     """The URL of the gateway's card page. The owner returns to `return_url`, with a parameter `reference`."""
     db.session.rollback()
     setup = ports().gateway.begin_card_setup(account_id, return_url, locale)
+    now = ports().clock.system_now()
     with transaction() as session:
-        session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id))
+        session.add(CardSetup(reference=setup.reference, account_id=account_id, quote_id=quote_id, begun_at=now))
     return setup.url
 
 
-def complete_card_setup(account_id: str, reference: str) -> tuple[Card | None, Quote | None]:
+class EnteredCard(NamedTuple):
+    """What a visit to the gateway's card page led to.
+
+    `card` is None if the owner gave up. `quote` is the purchase that the visit began in. `was_saved`: the owner entered
+    a card that was saved before.
+    """
+
+    card: Card | None
+    quote: Quote | None
+    was_saved: bool = False
+
+
+def complete_card_setup(account_id: str, reference: str) -> EnteredCard:
     """Saves the card that the owner entered, and selects it for the quote that the visit began in.
 
-    Returns both; the card is None if the owner gave up. Raises NotFound and OutcomeUnknown.
+    A card that is saved already is not saved twice: it gets the new token, and the gateway forgets the old one.
+    Raises NotFound and OutcomeUnknown.
     """
     if _setup(account_id, reference) is None:
         raise NotFound(reference)
     db.session.rollback()
     entered = ports().gateway.complete_card_setup(reference)
-    with transaction() as session:
+    with transaction():
         loading.lock_all(account_id)
         account = _locked_account(account_id)  # a second return waits here
         setup = _setup(account_id, reference)
-        quote = session.get(Quote, setup.quote_id) if setup and setup.quote_id else None
-        card = entered and session.scalars(select(Card).where(Card.token == entered.token)).one_or_none()
-        if entered is None or setup is None or setup.completed_at is not None:
-            return card, quote  # the owner gave up or returned twice: a card deleted since then stays deleted
-        card, setup.completed_at = wallet.add_card(account, entered), ports().clock.now(account)
-        activity.record(account_id, "card_added", setup.completed_at, after=wallet.activity_values(card))
-        if quote is not None:
-            quote.card_id = card.id
-        return card, quote
+        replaced = _save(account, setup, entered) if entered and setup and setup.completed_at is None else None
+    if replaced is not None:
+        detachments.detach_now(replaced)
+    return _entered_card(account_id, reference, entered)
+
+
+def _save(account: Account, setup: CardSetup, entered: NewCard) -> detachments.DetachmentKey | None:
+    """Saves the card in the open transaction. Returns the detachment of the token that it replaces, if any."""
+    card, replaced = wallet.find_same_card(account.id, entered), None
+    if card is None:
+        card = wallet.add_card(account, entered)
+        setup.completed_at, what = card.added_at, "card_added"
+    else:
+        setup.completed_at, what = ports().clock.now(account), "card_updated"
+        replaced = detachments.store(account.id, card.token, setup.completed_at)
+        card.token, card.holder = entered.token, entered.holder
+    activity.record(account.id, what, setup.completed_at, after=wallet.activity_values(card))
+    if setup.quote_id is not None:
+        db.session.get_one(Quote, setup.quote_id).card_id = card.id
+    return replaced
+
+
+def _entered_card(account_id: str, reference: str, entered: NewCard | None) -> EnteredCard:
+    """The same for each return from the card page. A card that was deleted since then stays deleted."""
+    setup = _setup(account_id, reference)
+    quote = db.session.get(Quote, setup.quote_id) if setup and setup.quote_id else None
+    card = db.session.scalars(select(Card).where(Card.token == entered.token)).one_or_none() if entered else None
+    if card is None or setup is None or setup.completed_at is None:
+        return EnteredCard(None, quote)
+    return EnteredCard(card, quote, was_saved=card.added_at < setup.completed_at)
 
 
 def _setup(account_id: str, reference: str) -> CardSetup | None:
@@ -99,15 +131,25 @@ def check_deletion(card: Card) -> None:
     """Raises DefaultCardKept or CardInUse if the card cannot be deleted now."""
     default = wallet.default_card(card.account_id)
     if default is not None and default.id == card.id:
-        raise DefaultCardKept(only=len(wallet.cards_of(card.account_id)) == 1)
+        only = len(wallet.cards_of(card.account_id)) == 1
+        if not only or _can_be_charged(card.account_id):
+            raise DefaultCardKept(only)
+    # The quote tells when the payment was begun with an older token of this card.
     charging = db.session.scalars(
         select(Payment.subscription_id)
+        .join(Payment.quote)
         .join(Subscription, Subscription.id == Payment.subscription_id)
-        .where(Subscription.account_id == card.account_id)
-        .where(Payment.state == "pending", Payment.card_token == card.token)
+        .where(Subscription.account_id == card.account_id, Payment.state == "pending")
+        .where(or_(Payment.card_token == card.token, Quote.card_id == card.id))
     ).first()
     if charging is not None:
         raise CardInUse(charging)
+
+
+def _can_be_charged(account_id: str) -> bool:
+    """Whether a subscription of this account can still be charged."""
+    today = ports().clock.now(billing_information.account_of(account_id)).date()
+    return any(rules.can_be_charged(subscription.facts(), today) for subscription in loading.load_all(account_id))
 
 
 def delete(account_id: str, card_id: str) -> str:
@@ -120,13 +162,14 @@ def delete(account_id: str, card_id: str) -> str:
         account = _locked_account(account_id)
         card = find_card(account_id, card_id)
         check_deletion(card)
-        token, last4 = card.token, card.last4
+        token, last4, now = card.token, card.last4, ports().clock.now(account)
+        session.execute(
+            delete_rows(DefaultCard).where(DefaultCard.account_id == account_id, DefaultCard.card_id == card.id)
+        )
         session.execute(delete_rows(Card).where(Card.id == card.id))
-        activity.record(account_id, "card_deleted", ports().clock.now(account), before=wallet.activity_values(card))
-    try:
-        ports().gateway.detach(token)
-    except Exception:  # for the owner the card is deleted; only the operator can do the rest
-        log.exception("the gateway keeps a card that was deleted here: %s", card_id)
+        detachment = detachments.store(account_id, token, now)
+        activity.record(account_id, "card_deleted", now, before=wallet.activity_values(card))
+    detachments.detach_now(detachment)
     return last4
 
 

@@ -20,11 +20,21 @@ from ..mail import outbox
 from ..models.accounts import Account
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import PeriodRow, Subscription
-from ..ports import ActionRequired, ActiveUsers, Cancelled, Captured, Declined, Outcome, OutcomeUnknown, ports
+from ..ports import (
+    ActionRequired,
+    ActiveUsers,
+    Cancelled,
+    Captured,
+    Declined,
+    Outcome,
+    OutcomeUnknown,
+    ports,
+)
 from ..subscriptions.active_users import refresh_active_users
 from ..subscriptions.challenges import AUTHENTICATION_FAILED, close_challenge, write_decline
 from ..subscriptions.loading import load, lock_for_payment
 from ..subscriptions.service import close_change
+from . import captures, hold
 from .quotes import check_card, draft, load_quote, periods_to_raise
 
 UNHEARD_OF_AFTER = timedelta(seconds=15)  # three time-outs: a charge that the gateway does not know by then is given up
@@ -41,8 +51,8 @@ def pay(
 
     An automatic payment that waits for the owner's confirmation is given up for this one.
 
-    Raises NotFound, QuoteMoved, CardMissing, CardExpired, ActiveUsersUnknown, the refusals of the quote's kind, and
-    OutcomeUnknown if the gateway does not answer whether that payment is given up.
+    Raises NotFound, QuoteMoved, CardMissing, CardExpired, ActiveUsersUnknown, PaymentsHeld, the refusals of the quote's
+    kind, and OutcomeUnknown if the gateway does not answer whether that payment is given up.
     """
     quote, given_up = load_quote(account_id, subscription_id, quote_id), None
     if len(quote.payments) < attempt:
@@ -71,6 +81,7 @@ def _would_charge(account_id: str, subscription_id: str, quote_id: str, attempt:
     quote = load_quote(account_id, subscription_id, quote_id)
     if _earlier_payment(quote, attempt) is not None:
         return False
+    hold.check(quote.subscription)
     _fresh, changes = _compare(quote, card_id, ports().clock.now(quote.subscription.account))
     return not changes
 
@@ -86,6 +97,8 @@ def _begin_attempt(
         quote = load_quote(account_id, subscription_id, quote_id, lock=True)
         now = ports().clock.now(quote.subscription.account)
         payment = _earlier_payment(quote, attempt)
+        if payment is None or payment.state == "pending":
+            hold.check(quote.subscription)
         if payment is None:
             fresh, changes = _compare(quote, card_id, now)
             if changes:
@@ -136,13 +149,16 @@ def _compare(quote: Quote, card_id: str | None, now: datetime) -> tuple[Quote, d
     return fresh, changes
 
 
-def claim(quote: Quote, now: datetime) -> Payment:
-    """A new pending payment, to be committed before the gateway is asked. Two unique indexes refuse a second one."""
+def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
+    """A new pending payment, to be committed before the gateway is asked. Two unique indexes refuse a second one.
+
+    An automatic charge has a `key` of its own. An owner's purchase has the quote and the attempt as its key.
+    """
     attempt = len(quote.payments) + 1
     quote.buyer = quote.subscription.account.buyer  # of the moment at which the tax was last compared
     card = quote.card  # None only in an automatic renewal, which is declined without asking the gateway
     return Payment(
-        key=f"{quote.id}.{attempt}",
+        key=key or f"{quote.id}.{attempt}",
         quote_id=quote.id,
         subscription_id=quote.subscription_id,
         attempt=attempt,
@@ -166,13 +182,16 @@ def find_payment(key: str) -> Payment:
     ).one()
 
 
-def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None) -> None:
+def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None, *, while_held: bool = False) -> None:
     """Writes the gateway's outcome of a payment, with everything that follows from it.
 
-    `counted` is the latest answer of the tenant, if it was asked.
+    `counted` is the latest answer of the tenant, if it was asked. While payments are held, nothing is written, because
+    the invoice would get a number that may be in use already; `while_held` is for the caller who has seen to that.
     """
     with transaction():
         subscription = lock_for_payment(key)
+        if hold.payments_held() and not while_held:
+            return
         payment = next((payment for payment in subscription.pending_payments if payment.key == key), None)
         if payment is None:
             return  # another process has settled it
@@ -186,10 +205,13 @@ def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None) -> No
                 decline(subscription, payment, AUTHENTICATION_FAILED, now)  # so that the next attempt is another day
             case Cancelled():
                 _cancel(subscription, payment, now)
-            case Captured():
+            case Captured(capture):
+                if capture is not None and not captures.adopt(subscription, payment, capture):
+                    return
                 if counted is not None:
                     subscription.active_users, subscription.active_users_as_of = counted
-                _capture(subscription, payment, now)
+                payment.state, payment.settled_at = "captured", now
+                take_effect(subscription, payment, now)
 
 
 # Each of these writes one outcome in the open transaction.
@@ -218,9 +240,8 @@ def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None
         db.session.add_all(outbox.not_made(subscription, payment, now))
 
 
-def _capture(subscription: Subscription, payment: Payment, now: datetime) -> None:
-    """Adds the period or its seats, the invoice, the mails and the activity."""
-    payment.state, payment.settled_at = "captured", now
+def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
+    """What follows from a captured payment: the period or its seats, the invoice, the mails and the activity."""
     quote = payment.quote
     before = {"seats": subscription.facts().last_paid_seats}
     if quote.kind == "addition":
@@ -250,11 +271,12 @@ def _add_period(subscription: Subscription, quote: Quote, now: datetime) -> None
     close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
 
 
-def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
+def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_held: bool = False) -> None:
     """Asks the gateway for the outcome of a quote's pending payment, and writes it.
 
     A charge that the gateway does not know is cancelled there before it is given up, so it can never be made late.
-    A 3-D Secure challenge that outlived its quote is cancelled, too. Raises NotFound and OutcomeUnknown.
+    A 3-D Secure challenge that outlived its quote is cancelled, too. `while_held`: as for `settle`.
+    Raises NotFound and OutcomeUnknown.
     """
     quote = load_quote(account_id, subscription_id, quote_id)
     payment = quote.unrefused
@@ -269,7 +291,7 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str) -> None:
     if (outcome is None and unheard_of) or (challenged and quote_expired):
         outcome = ports().gateway.cancel(key)
     if outcome is not None:
-        settle(key, outcome)
+        settle(key, outcome, while_held=while_held)
 
 
 def moments_to_ask(payment: Payment) -> tuple[datetime, datetime]:

@@ -133,15 +133,21 @@ def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Pr
     current = facts.current(today)
     if seats <= facts.seats[current.ordinal]:
         raise NotMoreSeats(facts.seats[current.ordinal])
-    lines = []
     rows = periods_to_raise(subscription, current.ordinal, seats)
+    lines = addition_lines(subscription, rows, seats, today)
+    midnight = _midnight(subscription, today + timedelta(days=1))
+    return Priced(current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight))
+
+
+def addition_lines(subscription: Subscription, rows: list[PeriodRow], seats: int, today: date) -> list[Line]:
+    """The price of raising these periods to `seats` on that day, one line for each."""
+    facts, lines = subscription.facts(), []
     for row in rows:
         tiers, period = row.price_list.tiers, facts.period(row.ordinal)
         monthly = monthly_cost(tiers, seats) - monthly_cost(tiers, row.seats)
         days_left = (period.end - max(today, period.start)).days
         lines.append(prorated_line(monthly, seats - row.seats, facts.months, period, days_left))
-    midnight = _midnight(subscription, today + timedelta(days=1))
-    return Priced(current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight))
+    return lines
 
 
 def _midnight(subscription: Subscription, day: date) -> datetime:

@@ -22,7 +22,7 @@ from ..models.invoices import Invoice
 from ..models.purchases import Refund
 from ..ports import Declined, OutcomeUnknown, Refunded, ports
 from ..subscriptions import loading
-from . import payments
+from . import hold, payments
 
 log = logging.getLogger(__name__)
 REASON_LENGTH = 300
@@ -46,6 +46,8 @@ def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
     if len(reason) > REASON_LENGTH or not reason.isprintable():
         raise NotCredited(f"The reason is one line of at most {REASON_LENGTH} letters.")
     with transaction() as session:
+        if hold.payments_held():
+            raise NotCredited("Payments are paused, because a copy was restored: run `my-qlik-portal restored` first.")
         invoice = _creditable(account_id, number)
         refunds = session.scalars(select(Refund).where(Refund.invoice_id == invoice.id)).all()
         pending = next((refund for refund in refunds if refund.state == "pending"), None)
@@ -124,8 +126,8 @@ def _settle(key: str, outcome: Refunded | Declined) -> None:
         query = select(Invoice).join(Refund, Refund.invoice_id == Invoice.id).where(Refund.key == key)
         query = query.with_for_update(of=Invoice, key_share=True).execution_options(populate_existing=True)
         invoice, refund = session.scalars(query).one(), find_refund(key)
-        if refund.state != "pending":
-            return  # another process has settled it
+        if refund.state != "pending" or hold.payments_held():
+            return  # another process has settled it, or no credit note may be numbered now
         subscription = loading.load(invoice.account_id, invoice.subscription_id)
         account = subscription.account
         now = ports().clock.now(account)

@@ -26,6 +26,16 @@ def default_card(account_id: str) -> Card | None:
     ).one_or_none()
 
 
+def find_same_card(account_id: str, entered: NewCard) -> Card | None:
+    """The account's card with the same brand, digits, expiry and holder. None if `entered` is another card."""
+    return next((card for card, _ in cards_of(account_id) if _printed_on(card) == _printed_on(entered)), None)
+
+
+def _printed_on(card: Card | NewCard) -> tuple[object, ...]:
+    """What tells two cards apart. The holder may be typed in capitals, or with other spaces."""
+    return card.brand, card.last4, card.exp_year, card.exp_month, " ".join(card.holder.split()).casefold()
+
+
 def add_card(account: Account, entered: NewCard) -> Card:
     """Adds a card to the open transaction. The first card of an account becomes its default."""
     card = Card(id=new_id(), account_id=account.id, added_at=ports().clock.now(account), **entered._asdict())

@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import insert
+from sqlalchemy import func, insert, select
 
 from .. import urls
 from ..db import db, transaction
@@ -18,17 +18,29 @@ from ..domain.subscription import Due, Facts, due, notice_days, projected_seats
 from ..mail import outbox
 from ..models.accounts import Account
 from ..models.mail import Message
-from ..models.purchases import Payment
+from ..models.purchases import Payment, Quote
+from ..models.restores import UnbookedCapture
 from ..models.subscriptions import PeriodRow, Quiet, Subscription
 from ..ports import ActiveUsers, OutcomeUnknown, ports
-from ..purchases import payments, quotes, wallet
+from ..purchases import hold, payments, quotes, wallet
+from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
 
 log = logging.getLogger(__name__)
 Tally = Counter[str]  # how often each outcome occurred, how many subscriptions were "seen", and how many "uncounted"
 
 PAYMENT_OUTCOMES = {"captured": "renewed", "declined": "refused", "cancelled": "given up"}  # by the payment's state
-OUTCOMES = (*PAYMENT_OUTCOMES.values(), "external", "ended", "waiting", "silent", "refunded", "not refunded", "failed")
+OUTCOMES = (
+    *PAYMENT_OUTCOMES.values(),
+    "external",
+    "ended",
+    "waiting",
+    "silent",
+    "refunded",
+    "not refunded",
+    "detached",
+    "failed",
+)
 
 
 class SubscriptionKey(NamedTuple):
@@ -80,6 +92,8 @@ def _do_next(key: SubscriptionKey, ask_gateway: bool, ask_tenant: bool, tally: T
 def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | str | None:
     """Writes what is due, in the open transaction: the outcome, or what to ask the gateway after the commit."""
     subscription = loading.load(*key, lock=True)
+    if subscription.held or hold.payments_held():
+        return None
     facts, now = subscription.facts(), ports().clock.now(subscription.account)
     next_due = due(facts, now.date())
     is_due = next_due is not None and next_due.day <= now.date()
@@ -118,7 +132,7 @@ def _claim(subscription: Subscription, now: datetime) -> Claim | str:
     quote.subscription, quote.payments = subscription, []
     quote.card = wallet.default_card(subscription.account_id)
     db.session.add(quote)
-    payment = payments.claim(quote, now)
+    payment = payments.claim(quote, now, _automatic_key(subscription, quote.ordinal))
     payment.quote = quote
     db.session.add(payment)
     db.session.flush()
@@ -127,6 +141,30 @@ def _claim(subscription: Subscription, now: datetime) -> Claim | str:
         payments.decline(subscription, payment, code, now)
         return PAYMENT_OUTCOMES["declined"]
     return Claim(payment.key, quote.id, subscription.tenant)
+
+
+def _automatic_key(subscription: Subscription, ordinal: int) -> str:
+    """Follows from what is paid and how often it was tried, so a restored database finds the charge that was made.
+
+    The key of a capture that an operator settled by hand is not used again.
+    """
+    attempts = (
+        select(func.count())
+        .select_from(Payment)
+        .join(Quote, Quote.id == Payment.quote_id)
+        .where(Payment.subscription_id == subscription.id, Payment.attempt == 1)
+        .where(Quote.automatic, Quote.ordinal == ordinal)
+    )
+    unbooked = select(UnbookedCapture.key).where(
+        UnbookedCapture.account_id == subscription.account_id,
+        UnbookedCapture.subscription_id == subscription.id,
+    )
+    stem = f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{ordinal}"
+    used = set(db.session.scalars(unbooked))
+    attempt = db.session.scalars(attempts).one() + 1
+    while f"{stem}-{attempt}" in used:
+        attempt += 1
+    return f"{stem}-{attempt}"
 
 
 def _charge(key: SubscriptionKey, claim: Claim, ask_tenant: bool, tally: Tally) -> str:

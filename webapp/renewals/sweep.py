@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import date, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from flask import current_app
 from sqlalchemy import Select, delete, func, select
@@ -15,7 +15,7 @@ from ..domain.subscription import due
 from ..models.purchases import Payment
 from ..models.subscriptions import Quiet, Subscription
 from ..ports import ports
-from ..purchases import refunds
+from ..purchases import detachments, hold, refunds
 from ..subscriptions import loading
 from .rollover import (
     PAYMENT_OUTCOMES,
@@ -28,6 +28,7 @@ from .rollover import (
 )
 
 log = logging.getLogger(__name__)
+Key = TypeVar("Key")
 PAGE = 200  # subscriptions that are checked in one transaction
 ASK_AGAIN = timedelta(seconds=20)  # how often a long sweep asks for the outcomes of pending payments
 SILENCES = 3  # unanswered requests in a row, after which the gateway or the tenants are taken to be down
@@ -51,9 +52,14 @@ def run(account_id: str | None = None, threads: int = 1) -> Iterator[Tally]:
     Pending payments come first, and again in a long sweep, so they are settled within a minute of the gateway's
     recovery. `threads` subscriptions are rolled over at a time, since most of the time is spent waiting.
     """
+    if hold.payments_held():
+        log.warning("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
+        return
+    db.session.rollback()
     asked_at = None
     patience = Patience()
-    yield from _check_refunds(account_id)
+    yield from _until_silent(_check_refund, refunds.pending_keys(account_id, PAGE), "refund")
+    yield from _until_silent(detachments.detach, detachments.open_keys(account_id, PAGE), "detachment")
     with _parallel_map(threads) as parallel_map:
         for page in _pages(account_id):
             now = ports().clock.system_now()
@@ -121,19 +127,25 @@ class Patience:
 REFUND_OUTCOMES = {"made": "refunded", "refused": "not refunded", "pending": "silent"}  # by the refund's state
 
 
-def _check_refunds(account_id: str | None) -> Iterator[Tally]:
-    """Asks for the outcomes of pending refunds: at most a page of them, and until the gateway is silent."""
+def _check_refund(key: str) -> str:
+    return REFUND_OUTCOMES[refunds.check(key)]
+
+
+def _until_silent(ask: Callable[[Key], str | None], keys: list[Key], what: str) -> Iterator[Tally]:
+    """Calls `ask` with each key and yields the outcomes, until the gateway is silent SILENCES times in a row."""
     silences = 0
-    for key in refunds.pending_keys(account_id, PAGE):
+    for key in keys:
         try:
-            state = refunds.check(key)
+            outcome = ask(key)
         except Exception:
-            log.exception("refund %s was not settled", key)
+            log.exception("%s %s was not settled", what, key)
             db.session.rollback()
             yield Tally(failed=1)
             continue
-        silences = silences + 1 if state == "pending" else 0
-        yield Tally({REFUND_OUTCOMES[state]: 1})
+        if outcome is None:
+            continue
+        silences = silences + 1 if outcome == "silent" else 0
+        yield Tally({outcome: 1})
         if silences == SILENCES:
             return
 

@@ -2,16 +2,31 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ..adapters.clock import machine_now
 from ..db import db, new_id
 from ..domain.money import Money
 from ..models.purchases import Payment
 from ..models.subscriptions import Subscription
-from ..ports import ActionRequired, Cancelled, Captured, CardSetup, Declined, NewCard, Outcome, OutcomeUnknown, Refunded
+from ..ports import (
+    ActionRequired,
+    Cancelled,
+    Capture,
+    Captured,
+    CardSetup,
+    Declined,
+    NewCard,
+    Outcome,
+    OutcomeUnknown,
+    Refunded,
+)
+from ..purchases.captures import metadata_of
 from .tables import SandboxAccount, SandboxCard, SandboxCharge, SandboxRefund, SandboxSetup
 
 TEST_CARDS = {  # by number: the behaviour and the brand
@@ -22,6 +37,7 @@ TEST_CARDS = {  # by number: the behaviour and the brand
     "4000000000009995": ("insufficient_funds", "Visa"),
     "4000002760003184": ("challenge", "Visa"),
 }
+LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)  # for charges of older versions, which have no time
 FAULTS = (
     "decline",
     "challenge",
@@ -71,7 +87,11 @@ class SandboxGateway:
 
     def detach(self, card_token: str) -> None:
         with gateway_transaction(card_token) as session:
-            session.get_one(SandboxCard, card_token).behaviour = "detached"
+            card = session.get_one(SandboxCard, card_token)
+            account = session.get(SandboxAccount, card.customer)
+            if account is not None and account.next_charge == "down":
+                raise OutcomeUnknown("down")
+            card.behaviour = "detached"
 
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
         with gateway_transaction(key) as session:
@@ -91,10 +111,13 @@ class SandboxGateway:
                     amount=money.amount,
                     currency=money.currency,
                     return_url=return_url,
+                    purpose=metadata_of(session, key),
                     **_outcome_columns(fault, card.behaviour),
                 )
                 session.add(charge)
-            outcome = self._outcome(charge)
+            elif charge.state == "challenged" and (charge.amount, charge.currency) != money:
+                charge.state = "cancelled"
+            outcome = self._outcome(session, charge)
         if fault == "timeout_after_charge":
             raise OutcomeUnknown(fault)
         return outcome
@@ -103,7 +126,7 @@ class SandboxGateway:
         with Session(db.engine) as session:
             _raise_if_down(session, key)
             charge = session.get(SandboxCharge, key)
-            return self._outcome(charge) if charge else None
+            return self._outcome(session, charge) if charge else None
 
     def cancel(self, key: str) -> Outcome:
         with gateway_transaction(key) as session:
@@ -122,7 +145,7 @@ class SandboxGateway:
                 session.add(charge)
             elif charge.state == "challenged":
                 charge.state = "cancelled"
-            return self._outcome(charge)
+            return self._outcome(session, charge)
 
     def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         with gateway_transaction(payment_key) as session:
@@ -151,13 +174,18 @@ class SandboxGateway:
             raise OutcomeUnknown(fault)
         return Refunded() if made else Declined("refund_refused")
 
+    def captures_since(self, instant: datetime) -> Iterator[Capture]:
+        query = select(SandboxCharge).where(SandboxCharge.state == "captured", SandboxCharge.captured_at >= instant)
+        with Session(db.engine) as session:
+            yield from (_capture(session, charge) for charge in session.scalars(query).all())
+
     def fault(self) -> str | None:
         return None
 
-    def _outcome(self, charge: SandboxCharge) -> Outcome:
+    def _outcome(self, session: Session, charge: SandboxCharge) -> Outcome:
         match charge.state:
             case "captured":
-                return Captured()
+                return Captured(_capture(session, charge))
             case "declined":
                 return Declined(charge.code or "card_declined")
             case "challenged":
@@ -167,6 +195,13 @@ class SandboxGateway:
 
 def card_details(card: SandboxCard) -> NewCard:
     return NewCard(card.token, card.brand, card.last4, card.exp_year, card.exp_month, card.holder)
+
+
+def _capture(session: Session, charge: SandboxCharge) -> Capture:
+    card = session.get_one(SandboxCard, charge.card_token)
+    money = Money(charge.amount, charge.currency)
+    metadata = {"key": charge.key, "account": charge.customer, **charge.purpose}
+    return Capture(charge.key, money, metadata, charge.captured_at or LONG_AGO, card.token, card.brand, card.last4)
 
 
 def _refunded_cents(session: Session, charge_key: str) -> int:
@@ -195,7 +230,7 @@ def _raise_if_down(session: Session, key: str) -> None:
         raise OutcomeUnknown("down")
 
 
-def _outcome_columns(fault: str | None, behaviour: str) -> dict[str, str]:
+def _outcome_columns(fault: str | None, behaviour: str) -> dict[str, Any]:
     """The columns of a new charge that say what becomes of it."""
     if fault == "decline" or behaviour == "detached":
         return {"state": "declined", "code": "card_declined"}
@@ -203,4 +238,4 @@ def _outcome_columns(fault: str | None, behaviour: str) -> dict[str, str]:
         return {"state": "challenged", "challenge": new_id()}
     if behaviour in ("card_declined", "insufficient_funds"):
         return {"state": "declined", "code": behaviour}
-    return {"state": "captured"}
+    return {"state": "captured", "captured_at": machine_now()}

@@ -174,6 +174,7 @@ def answer_challenge(challenge: str) -> ResponseReturnValue:
         if charge.state == "challenged":
             confirmed = request.form.get("answer") == "confirm"
             charge.state = "captured" if confirmed else "declined"
+            charge.captured_at = machine_now() if confirmed else None
             charge.code = None if confirmed else "authentication_failed"
     return redirect(back, 303)
 

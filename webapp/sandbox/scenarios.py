@@ -23,6 +23,7 @@ from ..models.mail import Message
 from ..models.purchases import Card, Payment, Quote
 from ..models.subscriptions import PeriodRow, PriceList, Subscription
 from ..purchases import quotes, wallet
+from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
 from ..subscriptions.opening import Terms, new_subscription
 from .gateway import card_details
@@ -232,7 +233,7 @@ def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | N
     quote.created_at, quote.expires_at = at, at + quotes.QUOTE_LIFETIME
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
-        key=f"{quote.id}.1",
+        key=f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{quote.ordinal}-{attempt + 1}",
         quote_id=quote.id,
         subscription_id=subscription.id,
         attempt=1,

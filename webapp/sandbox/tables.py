@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, String, false
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
@@ -76,6 +76,8 @@ class SandboxCharge(Model):
     code: Mapped[str | None] = mapped_column(String(40))
     challenge: Mapped[str | None] = mapped_column(String(40), unique=True)
     return_url: Mapped[str] = mapped_column(String(500))
+    purpose: Mapped[dict[str, str]] = mapped_column("metadata", JSON, default=dict, server_default="{}")
+    captured_at: Mapped[datetime | None] = mapped_column(Instant)  # the machine's time
 
 
 class SandboxRefund(Model):

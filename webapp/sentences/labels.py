@@ -20,6 +20,7 @@ ACTIVITIES = {
     "cancellation_undone": lazy_gettext("Cancellation undone"),
     "ended": lazy_gettext("Subscription ended"),
     "card_added": lazy_gettext("Card added"),
+    "card_updated": lazy_gettext("Card updated"),
     "card_deleted": lazy_gettext("Card deleted"),
     "card_made_default": lazy_gettext("Default card changed"),
     "billing_information_changed": lazy_gettext("Billing information changed"),

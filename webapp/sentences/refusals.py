@@ -92,8 +92,7 @@ CLOSED = {
 }
 
 
-def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
-    """The sentence of a refusal; `subscription` is the one that the request was about, if any."""
+def _explain_card(refusal: CardMissing | CardExpired | DefaultCardKept | CardInUse) -> Explained:
     match refusal:
         case CardMissing():
             return Explained(gettext("Choose a payment method. If there is none, add one first."))
@@ -112,10 +111,27 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
             sentence = gettext("A payment with this card is still in progress: wait for its outcome, then delete it.")
             way_on = url_for("subscriptions.page", subscription_id=charged)
             return Explained(sentence, gettext("See the subscription"), way_on)
+
+
+def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
+    """The sentence of a refusal; `subscription` is the one that the request was about, if any."""
+    match refusal:
+        case CardMissing() | CardExpired() | DefaultCardKept() | CardInUse():
+            return _explain_card(refusal)
+        case rules.PaymentsHeld():
+            sentence = gettext(
+                "Payments are paused while we check data that was restored from a backup. Nothing was charged. "
+                "Try again later."
+            )
+            return Explained(sentence, title=gettext("Payments are paused"))
         case rules.PlanForbids():
             sentence = gettext("This plan is changed by your account manager, not here.")
         case rules.ResellerManages(reseller=name):
             sentence = gettext("This subscription was bought through %(name)s, who makes every change.", name=name)
+        case rules.SubscriptionHeld():
+            sentence = gettext(
+                "We are checking a payment of this subscription. Until that is done, nothing is changed or charged."
+            )
         case rules.SubscriptionEnded():
             sentence = gettext("This subscription has ended. A new one is arranged with your account manager.")
         case _ if subscription is not None:

@@ -15,6 +15,7 @@ from ..models.invoices import Invoice
 from ..models.purchases import Card
 from ..subscriptions.outlook import PastEvent, Timeline
 from ..subscriptions.summary import Summary
+from .amounts import with_vat
 from .checks import Link, payment_sentence, undo_link
 from .declines import decline
 from .labels import ACTIVITIES
@@ -97,7 +98,7 @@ def _external(seats: int, reseller: str | None) -> str:
 def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
     """A charge of the default card, with its amount; the next renewal also says until when it would be tried again."""
     card = _card_name(tile.card)
-    amount = _with_tax(*tile.next_total, card)
+    amount = _charged(*tile.next_total, tile.subscription.account.tax_terms.rate, card)
     if planned.kind is Kind.ATTEMPT:
         return Event(planned.day, gettext("Attempt %(n)s to charge the renewal", n=planned.number), (amount,))
     if planned.kind is Kind.LAST_ATTEMPT:
@@ -126,7 +127,7 @@ def _past(happened: PastEvent, tile: Summary) -> Event:
         seats = happened.period.seats
         return Event(day, ngettext("A period begins: %(n)s seat", "A period begins: %(n)s seats", seats))
     if happened.activity:
-        return _done(day, happened.activity)
+        return _done(day, happened.activity, tile)
     raise ValueError(f"nothing happened on {day}")
 
 
@@ -144,12 +145,12 @@ def _document(day: date, invoice: Invoice, tile: Summary) -> Event:
     return Event(
         day,
         _told(what, ngettext("%(n)s seat", "%(n)s seats", snapshot["seats"])),
-        (_with_tax(invoice.total, invoice.currency, name),),
+        (_charged(invoice.total, invoice.currency, snapshot["tax_rate"], name),),
         Link(invoice.number, url_for("billing.invoice", invoice_id=invoice.id)),
     )
 
 
-def _done(day: date, row: Activity) -> Event:
+def _done(day: date, row: Activity, tile: Summary) -> Event:
     """Something that a person or the portal did."""
     sentence = str(ACTIVITIES.get(row.what, row.what))
     before, after = row.before.get("seats"), row.after.get("seats")
@@ -158,7 +159,8 @@ def _done(day: date, row: Activity) -> Event:
         sentence = _told(sentence, change)
     if row.what != "payment_refused":
         return Event(day, sentence)
-    amount = _with_tax(row.after["total"], row.after["currency"], row.after.get("card") or "–")
+    rate = row.after.get("tax_rate", tile.subscription.account.tax_terms.rate)  # older rows do not have it
+    amount = _charged(row.after["total"], row.after["currency"], rate, row.after.get("card") or "–")
     return Event(day, sentence, (f"{amount} · {decline(row.after.get('code'))}",))
 
 
@@ -166,8 +168,9 @@ def _told(what: str, how_much: str) -> str:
     return f"{what}{gettext(':')} {how_much}"
 
 
-def _with_tax(cents: int, currency: str, card: str) -> str:
-    amount = f"{formats.money(cents, currency)} {gettext('incl. VAT')}"
+def _charged(cents: int, currency: str, rate: int, card: str) -> str:
+    """An amount and the card that it is charged to; `rate` in basis points."""
+    amount = with_vat(formats.money(cents, currency), rate)
     return f"{amount} · {card}" if card else amount
 
 

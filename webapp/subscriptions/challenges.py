@@ -15,7 +15,13 @@ def write_decline(subscription: Subscription, payment: Payment, code: str, now: 
     """Writes that a payment was declined, in the open transaction."""
     payment.state, payment.decline_code, payment.settled_at = "declined", code, now
     card = f"{payment.card_brand} {payment.card_last4}".strip()
-    after = {"total": payment.amount, "currency": payment.currency, "card": card, "code": code}
+    after = {
+        "total": payment.amount,
+        "currency": payment.currency,
+        "tax_rate": payment.quote.tax_rate,
+        "card": card,
+        "code": code,
+    }
     activity.record(subscription.account_id, "payment_refused", now, {}, after, subscription)
 
 

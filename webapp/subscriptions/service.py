@@ -13,7 +13,7 @@ from sqlalchemy import select
 from ..accounts import activity
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import monthly_cost
-from ..domain.refusals import ChangeClosed, PaymentPending
+from ..domain.refusals import ChangeClosed, PaymentPending, SubscriptionHeld
 from ..domain.subscription import (
     Change,
     ChangeKind,
@@ -159,7 +159,9 @@ def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date)
     A withdrawn change is accepted again, unless another change of its kind is open: then the page was out of date.
     """
     facts = subscription.facts()
-    if subscription.pending_payments:
+    if facts.held:
+        raise SubscriptionHeld
+    if facts.payment_pending:
         raise PaymentPending
     if change.closed_as is not None and (change.closed_as != "withdrawn" or facts.change(ChangeKind(change.kind))):
         raise ChangeClosed(change.closed_as)

@@ -24,7 +24,7 @@ from ..invoices import documents, listing
 from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
-from ..urls import step_url
+from ..urls import public_url, step_url
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -45,7 +45,7 @@ def page() -> ResponseReturnValue:
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
     limits.count("card", me().account_id)
-    return_url = url_for("billing.card_return", _external=True)
+    return_url = public_url("billing.card_return")
     return redirect(cards.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
 
 
@@ -54,10 +54,12 @@ def card_return() -> ResponseReturnValue:
     """The return from the gateway's card page. It may be reloaded: the card is saved once."""
     if request.method == "HEAD":
         abort(405)
-    card, quote = cards.complete_card_setup(me().account_id, request.args.get("reference", ""))
-    if card:
-        flash(gettext("The card ending in %(last4)s is saved.", last4=card.last4))
-    return redirect(step_url("payment", quote) if quote else url_for("billing.page"), 303)
+    entered = cards.complete_card_setup(me().account_id, request.args.get("reference", ""))
+    if entered.was_saved:
+        flash(gettext("This card was already saved: it is updated."))
+    elif entered.card:
+        flash(gettext("The card ending in %(last4)s is saved.", last4=entered.card.last4))
+    return redirect(step_url("payment", entered.quote) if entered.quote else url_for("billing.page"), 303)
 
 
 @blueprint.get("/invoices")

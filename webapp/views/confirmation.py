@@ -1,8 +1,6 @@
 """The confirmation of a change: a dialog over the current page, or a page of its own without scripts."""
 
-from urllib.parse import urlsplit
-
-from flask import Response, flash, make_response, redirect, render_template, request, url_for
+from flask import Response, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext
 from wtforms import BooleanField
@@ -10,6 +8,7 @@ from wtforms.validators import InputRequired
 
 from ..models.subscriptions import Subscription
 from ..subscriptions import summary
+from ..urls import current_page
 from .forms import PortalForm
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
@@ -40,7 +39,7 @@ def done(subscription: Subscription, sentence: str) -> ResponseReturnValue:
     Else the owner is redirected to the list of subscriptions, which shows `sentence`.
     """
     home, page = url_for("subscriptions.index"), url_for("subscriptions.page", subscription_id=subscription.id)
-    if wants_fragment() and urlsplit(request.headers.get("HX-Current-URL", "")).path in (home, page):
+    if wants_fragment() and current_page().path in (home, page):
         tile = summary.summary(subscription)
         response = make_response(render_template("subscriptions/_done.html", tile=tile, sentence=sentence))
         response.headers["HX-Close-Dialog"] = "true"

@@ -2,6 +2,9 @@
 
 import logging
 import math
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request, url_for
 from flask.globals import request_ctx
@@ -24,17 +27,51 @@ RETRY_AFTER = 10  # seconds, where nobody knows better
 
 
 def register(app: Flask) -> None:
-    app.register_error_handler(HTTPException, http_error)
-    app.register_error_handler(NotFound, lambda _: error_page(404))
-    app.register_error_handler(Unstorable, unstorable)
-    app.register_error_handler(OutcomeUnknown, lambda _: error_page(503))
-    app.register_error_handler(DocumentNotMade, document_not_made)
-    app.register_error_handler(Refusal, refused)
-    app.register_error_handler(leases.Taken, lambda taken: archive_busy(taken.seconds))
-    app.register_error_handler(guard.Busy, lambda _: archive_busy(RETRY_AFTER))
-    for fault in database_faults.FAULTS:
-        app.register_error_handler(fault, troubled)
-    app.register_error_handler(Exception, unexpected)
+    handlers: dict[type[Exception], Callable[[Any], Response]] = {
+        HTTPException: http_error,
+        NotFound: lambda _: error_page(404),
+        OutcomeUnknown: lambda _: error_page(503),
+        DocumentNotMade: document_not_made,
+        Refusal: refused,
+        leases.Taken: lambda taken: archive_busy(taken.seconds),
+        guard.Busy: lambda _: archive_busy(RETRY_AFTER),
+        **dict.fromkeys(database_faults.FAULTS, troubled),
+        Unstorable: unstorable,
+        Exception: unexpected,
+    }
+    for kind, handler in handlers.items():
+        app.register_error_handler(kind, _never_raising(handler))
+
+
+def _never_raising(handler: Callable[[Any], Response]) -> Callable[[Exception], Response]:
+    """If the error page itself fails, the answer is a plain sentence with the status of the first error."""
+
+    @wraps(handler)
+    def answer(error: Exception) -> Response:
+        try:
+            return handler(error)
+        except Exception:
+            log.exception("the error page could not be made")
+            return plain_error(_status(error))
+
+    return answer
+
+
+def _status(error: Exception) -> int:
+    if isinstance(error, HTTPException):
+        return error.code or 500
+    if isinstance(error, NotFound):
+        return 404
+    return error.status if isinstance(error, Refusal) else 500
+
+
+def plain_error(status: int) -> Response:
+    """The last resort: it needs no template and no database."""
+    try:
+        title, sentence = _words(status)
+    except Exception:
+        title, sentence = "Something went wrong", "Try again in a moment."
+    return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
 
 
 def http_error(error: HTTPException) -> Response:

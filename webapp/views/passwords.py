@@ -1,6 +1,6 @@
 """Local passwords: « Modifier le mot de passe », « Mot de passe oublié » and the mailed link."""
 
-from flask import Blueprint, abort, current_app, flash, redirect, render_template, session, url_for
+from flask import Blueprint, abort, flash, redirect, render_template, session, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import LazyString, gettext, lazy_gettext
 from flask_wtf import FlaskForm
@@ -8,7 +8,7 @@ from wtforms import EmailField, Field, PasswordField
 from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 
 from .. import pasting
-from ..access import identity, passwords, sessions
+from ..access import identity, local_passwords, passwords, sessions
 from ..access.identity import me
 from ..domain import access
 from ..formats import minutes
@@ -20,12 +20,12 @@ LINK = "reset"  # key in the browser's session: keeps the token out of the addre
 
 @blueprint.before_request
 def _require_local_passwords() -> None:
-    if not current_app.config["LOCAL_PASSWORDS"]:
+    if not local_passwords.are_on():
         abort(404)
 
 
 def _check_new_password(form: FlaskForm, field: Field) -> None:
-    if problem := passwords.find_problem(field.data or "", form.email):
+    if problem := passwords.find_problem(field.data or "", form.email, passwords.names_of(form.email)):
         raise StopValidation(problem)
 
 

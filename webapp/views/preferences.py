@@ -1,14 +1,13 @@
 """The language. It is stored in a cookie and, for a signed-in owner, with the owner, whose mails use it."""
 
-from flask import Blueprint, abort, current_app, redirect, request
+from flask import Blueprint, Response, abort, request
 from flask.typing import ResponseReturnValue
 
-from .. import urls
+from .. import locale_cookie, urls
 from ..access import drafts, identity, sign_in
 from ..config import LOCALES
 
 blueprint = Blueprint("preferences", __name__)
-YEAR = 365 * 24 * 3600
 
 
 @blueprint.post("/language")
@@ -20,13 +19,6 @@ def language() -> ResponseReturnValue:
     if "form" in request.args:  # sent by the button of a form, with its fields
         drafts.keep(request.args["form"], request.form)
     sign_in.remember_locale(locale)
-    response = redirect(urls.safe_next(request.values.get("next")), 303)
-    response.set_cookie(
-        "locale",
-        locale,
-        max_age=YEAR,
-        httponly=True,
-        samesite="Lax",
-        secure=current_app.config["SESSION_COOKIE_SECURE"],
-    )
+    response = Response(status=303, headers={"Location": urls.safe_next(request.values.get("next"))})
+    locale_cookie.remember(response, locale)
     return response

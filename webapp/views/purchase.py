@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from flask import Blueprint, abort, redirect, render_template, request, url_for
+from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
@@ -18,7 +18,7 @@ from ..purchases import cards as account_cards
 from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
-from ..urls import step_url
+from ..urls import public_url, step_url
 from .errors import refused
 
 blueprint = Blueprint(
@@ -64,7 +64,7 @@ def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: redirects to the gateway's card page."""
     limits.count("card", me().account_id)
     quote = _load_quote(subscription_id, quote_id)
-    return_url = url_for("billing.card_return", _external=True)
+    return_url = public_url("billing.card_return")
     return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
 
 

@@ -2,11 +2,11 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, current_app, flash, g, redirect, render_template, url_for
+from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext
 
-from ..access import identity, sessions
+from ..access import identity, local_passwords, sessions
 from ..access.identity import me
 from ..accounts import billing_information
 from ..ports import ports
@@ -21,7 +21,7 @@ def page() -> ResponseReturnValue:
         sessions=sessions.list_live(me().owner_id),
         own=me().session_id,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
-        local=current_app.config["LOCAL_PASSWORDS"],
+        local=local_passwords.are_on(),
     )
 
 

@@ -7,7 +7,7 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from .. import pasting, urls
-from ..access import identity, provider, sessions, sign_in
+from ..access import identity, local_passwords, provider, sessions, sign_in
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from .forms import PortalForm
 
@@ -39,7 +39,7 @@ def page() -> ResponseReturnValue:
 @blueprint.post("/sign-in")
 @identity.public
 def submit() -> ResponseReturnValue:
-    if not current_app.config["LOCAL_PASSWORDS"]:
+    if not local_passwords.are_on():
         abort(404)
     form = SignInForm()
     if not form.validate():
@@ -63,7 +63,7 @@ def sign_out() -> ResponseReturnValue:
 
 
 def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
-    local = current_app.config["LOCAL_PASSWORDS"]
+    local = local_passwords.are_on()
     demo = (DEMO_EMAIL, DEMO_PASSWORD) if current_app.config["SANDBOX"] and local else None
     page = render_template(
         "sign-in/page.html",

@@ -8,11 +8,12 @@ from .. import urls
 from ..access import identity, provider, sign_in
 
 blueprint = Blueprint("sso", __name__, url_prefix="/sign-in/provider")
-STATUSES = {  # by reason of provider.SignInRefused; "unknown": no owner has this e-mail
+STATUSES = {  # by reason of provider.SignInRefused; or an outcome of sign_in.sign_in_as
     "denied": 403,
     "stale": 400,
     "unverified": 403,
     "unknown": 403,
+    "another": 403,
     "invalid": 502,
     "unreachable": 503,
     "late": 504,
@@ -43,15 +44,16 @@ def begin() -> ResponseReturnValue:
 @blueprint.get("/callback")
 @identity.public
 def callback() -> ResponseReturnValue:
-    """The return from the provider. The owner is found by the verified e-mail. For anybody else nothing is stored."""
+    """The return from the provider. For a person who is no owner nothing is stored."""
     if request.method == "HEAD":
         abort(405)
     try:
         identified = provider.complete()
     except provider.SignInRefused as refusal:
         return refused(refusal.reason)
-    if not sign_in.sign_in_as(identified.email, identified.id_token):
-        return refused("unknown", identified.email)
+    outcome = sign_in.sign_in_as(identified)
+    if outcome != "signed_in":
+        return refused(outcome, identified.email)
     return redirect(urls.safe_next(identified.target), 303)
 
 
@@ -72,6 +74,12 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
             "%(email)s is not the e-mail address of a service account owner. If you have another account, sign in with "
             "that one. To become an owner, write to your organisation’s service account owner or to your Qlik account "
             "manager.",
+            email=email,
+        ),
+        "another": gettext(
+            "The owner with the e-mail address %(email)s signs in here as somebody else of %(name)s. If you are that "
+            "owner, ask whoever administers this portal to let you in again.",
+            name=name,
             email=email,
         ),
         "invalid": gettext(

@@ -9,22 +9,21 @@ import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NamedTuple
+from datetime import datetime
+from typing import Any
 from urllib.parse import urlencode
 
 import stripe
-from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ...db import db, new_id
 from ...domain.money import Money
 from ...models.accounts import Account
-from ...models.purchases import Payment
-from ...models.subscriptions import Subscription
 from ...ports import (
     ActionRequired,
     Cancelled,
+    Capture,
     CardSetup,
     Declined,
     ForgedEvent,
@@ -35,9 +34,10 @@ from ...ports import (
     OutcomeUnknown,
     Refunded,
 )
-from .intents import Intent, has_key, outcome_of
+from .customers import account_of, load_payment, remember_customer
+from .intents import Intent, brand_name, capture_of, has_key, money_of, outcome_of
 from .tables import StripeCustomer, StripeSetup
-from .words import BRANDS, OTHER_UNITS, REFUND_REFUSALS, TOPICS, decline_code
+from .words import OTHER_UNITS, REFUND_REFUSALS, TOPICS, decline_code
 
 log = logging.getLogger(__name__)
 logging.getLogger("stripe").setLevel(logging.WARNING)  # at lower levels the SDK logs what it sends and receives
@@ -46,13 +46,6 @@ TIMEOUT = (3.0, 5.0)  # seconds to connect, and to wait for an answer
 RETRIES = 1  # by the SDK, with the same idempotency key; after that, the sweep asks again
 SIGNATURE_AGE_MAX = 300  # seconds; an older event is refused
 PAGE_SIZE = 100
-
-
-class StoredPayment(NamedTuple):
-    """A payment as the portal stores it. `customer` is None if the account never entered a card in Stripe."""
-
-    customer: str | None
-    money: Money
 
 
 class StripeGateway:
@@ -121,7 +114,7 @@ class StripeGateway:
         if setup.get("status") != "succeeded" or not entered or not entered.get("card"):
             return None
         card, holder = entered["card"], (entered.get("billing_details") or {}).get("name") or ""
-        brand = BRANDS.get(card["brand"], card["brand"].title())[:20]
+        brand = brand_name(card["brand"])
         return NewCard(entered["id"], brand, card["last4"], card["exp_year"], card["exp_month"], holder[:100])
 
     def detach(self, card_token: str) -> None:
@@ -140,16 +133,19 @@ class StripeGateway:
     def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
         if refusal := unsupported_currency(money):
             return refusal
-        customer = load_payment(key).customer
+        customer, _, metadata = load_payment(key)
         if customer is None:
             log.error("payment %s: its account has no customer at Stripe, so its card is another gateway's", key)
             return Declined("card_declined")
         with errors_as_unknown_outcome(f"payment {key}"):
             # Stripe forgets an idempotency key after a day, and an intent never.
-            intent = self._find_intent(key, customer) or self._create_intent(key, customer, money)
+            intent = self._find_intent(key, customer) or self._create_intent(customer, money, metadata, key)
             if isinstance(intent, Declined):
                 return intent
-            outcome = outcome_of(intent) or self._confirm_intent(key, intent, card_token, return_url, present)
+            outcome = outcome_of(intent)
+            if (outcome is None or isinstance(outcome, ActionRequired)) and money_of(intent) != money:
+                outcome = outcome_of(self._cancel_intent(intent))
+            outcome = outcome or self._confirm_intent(key, intent, card_token, return_url, present)
         if outcome is None:
             raise OutcomeUnknown(key)
         return outcome
@@ -163,18 +159,18 @@ class StripeGateway:
         return outcome_of(intent) if intent else None
 
     def cancel(self, key: str) -> Outcome:
-        customer, money = load_payment(key)
+        customer, money, metadata = load_payment(key)
         if customer is None or unsupported_currency(money):
             return Cancelled()  # `charge` never creates an intent in this case
         with errors_as_unknown_outcome(f"the cancellation of payment {key}"):
             try:
-                intent = self._find_intent(key, customer) or self._create_intent(key, customer, money)
+                intent = self._find_intent(key, customer) or self._create_intent(customer, money, metadata, key)
             except stripe.APIError as fault:
                 if (fault.headers or {}).get("Idempotent-Replayed") != "true":
                     raise
                 # For a day, Stripe repeats the failure for this idempotency key. With another one, an intent is created
                 # that `charge` finds by its metadata.
-                intent = self._create_intent(key, customer, money, f"{key}:cancel")
+                intent = self._create_intent(customer, money, metadata, f"{key}:cancel")
             if isinstance(intent, Declined):
                 return intent
             outcome = outcome_of(intent)
@@ -207,6 +203,22 @@ class StripeGateway:
         if refund.status in ("failed", "canceled"):
             return Declined("refund_refused")
         raise OutcomeUnknown(key)  # still pending: the sweep asks again
+
+    def captures_since(self, instant: datetime) -> Iterator[Capture]:
+        """Also stores the account's customer again if it was lost. Charges of older versions name no account."""
+        parameters: Any = {
+            "created": {"gte": int(instant.timestamp())},
+            "limit": PAGE_SIZE,
+            "expand": ["data.latest_charge"],
+        }
+        with errors_as_unknown_outcome("the captures since the copy"):
+            for listed in self.api.payment_intents.list(parameters).auto_paging_iter():
+                intent = listed.to_dict()
+                capture = capture_of(intent)
+                if capture.key and intent["status"] == "succeeded":
+                    account = capture.metadata.get("account") or account_of(intent["customer"])
+                    remember_customer(account, intent["customer"])
+                    yield capture._replace(metadata={**capture.metadata, "account": account})
 
     def fault(self) -> str | None:
         try:
@@ -243,7 +255,9 @@ class StripeGateway:
         intents = (intent.to_dict() for intent in listed.auto_paging_iter())
         return next((intent for intent in intents if has_key(intent, key)), None)
 
-    def _create_intent(self, key: str, customer: str, money: Money, idempotency_key: str = "") -> Intent | Declined:
+    def _create_intent(
+        self, customer: str, money: Money, metadata: dict[str, str], idempotency_key: str
+    ) -> Intent | Declined:
         """Creates the intent without confirming it. `charge` and `cancel` send the same, and so get the same intent."""
         try:
             created = self.api.payment_intents.create(
@@ -252,9 +266,9 @@ class StripeGateway:
                     "currency": money.currency.lower(),
                     "customer": customer,
                     "allowed_payment_method_types": ["card"],
-                    "metadata": {"key": key},
+                    "metadata": metadata,
                 },
-                {"idempotency_key": idempotency_key or key},
+                {"idempotency_key": idempotency_key},
             )
         except stripe.InvalidRequestError as fault:
             if fault.code in ("amount_too_small", "amount_too_large"):
@@ -318,20 +332,6 @@ def errors_as_unknown_outcome(about: str) -> Iterator[None]:
             log.warning("Stripe does not answer: %s (%s, %s, %s, request %s)", *details)
             unknown = GatewaySilent
         raise unknown(about) from None
-
-
-def load_payment(key: str) -> StoredPayment:
-    """Reads a payment over a connection of its own, which is returned before Stripe is asked."""
-    query = (
-        select(StripeCustomer.customer, Payment.amount, Payment.currency)
-        .select_from(Payment)
-        .join(Subscription, Subscription.id == Payment.subscription_id)
-        .outerjoin(StripeCustomer, StripeCustomer.account_id == Subscription.account_id)
-        .where(Payment.key == key)
-    )
-    with Session(db.engine) as session:
-        customer, amount, currency = session.execute(query).one()
-    return StoredPayment(customer, Money(amount, currency))
 
 
 def unsupported_currency(money: Money) -> Declined | None:

@@ -7,6 +7,7 @@ from ...formats import day as on
 from ...models.invoices import Invoice
 from ...models.purchases import Payment
 from ...models.subscriptions import Subscription
+from ...sentences.amounts import amount_label
 from ...urls import public_url
 from ..layout import Mail, subscription_link
 
@@ -32,7 +33,7 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
         (gettext("Period"), f"{on(start)} – {last_day(end)}"),
         (gettext("Card"), card_name(**snapshot["card"])),
         (gettext("Invoice"), f"{invoice.number} ({on(invoice.issued_on)})"),
-        (gettext("Amount with tax"), total),
+        (amount_label(snapshot["tax_rate"]), total),
     ]
     way_on = gettext("The invoice is in My Qlik, under Payment & billing.")
     action = gettext("See the invoice"), public_url("billing.invoice", invoice_id=invoice.id)
@@ -51,7 +52,7 @@ def credit_note(subscription: Subscription, note: Invoice) -> Mail:
     facts = [
         (gettext("Credit note"), f"{note.number} ({on(note.issued_on)})"),
         (gettext("Invoice"), f"{credited['number']} ({on(credited['issued_on'])})"),
-        (gettext("Amount with tax"), total),
+        (amount_label(snapshot["tax_rate"]), total),
     ]
     if snapshot["card"]:
         facts.append((gettext("Card"), card_name(**snapshot["card"])))
@@ -80,7 +81,7 @@ def document(invoice: Invoice) -> Mail:
     facts += [
         (gettext("Subscription"), snapshot["product"]),
         (gettext("Period"), f"{on(start)} – {last_day(end)}"),
-        (gettext("Amount with tax"), money(invoice.total, invoice.currency)),
+        (amount_label(snapshot["tax_rate"]), money(invoice.total, invoice.currency)),
     ]
     if invoice.purchase_order:
         facts.append((gettext("Purchase order"), invoice.purchase_order))
@@ -101,7 +102,7 @@ def not_made(subscription: Subscription, payment: Payment) -> Mail:
         product,
         [opening, gettext("To try again, sign in to My Qlik.")],
         [
-            (gettext("Amount with tax"), total),
+            (amount_label(payment.quote.tax_rate), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
         ],
         subscription_link(subscription),

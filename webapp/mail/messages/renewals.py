@@ -10,6 +10,7 @@ from ...formats import card_name, last_day, last_minute, money, ngettext, number
 from ...formats import day as on
 from ...models.purchases import Card, Payment
 from ...models.subscriptions import Subscription
+from ...sentences.amounts import amount_label, with_vat
 from ...sentences.declines import decline
 from ...urls import public_url
 from ..layout import Mail, subscription_link
@@ -17,14 +18,14 @@ from ..layout import Mail, subscription_link
 
 def renewal(subscription: Subscription, seats: int, total: Money, card: Card | None, day: date) -> Mail:
     """Announces the next automatic renewal, some days ahead."""
-    product = subscription.product
+    product, rate = subscription.product, subscription.account.tax_terms.rate
     opening = ngettext(
-        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seat: %(total)s with tax.",
-        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seats: %(total)s with tax.",
+        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seat: %(total)s.",
+        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seats: %(total)s.",
         seats,
         day=on(day),
         product=product,
-        total=money(*total),
+        total=with_vat(money(*total), rate),
     )
     if card is None:
         way_on = gettext("There is no card to charge: add one in My Qlik, under Payment & billing.")
@@ -39,7 +40,7 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
         [
             (gettext("Renewal"), on(day)),
             (gettext("Seats"), number(seats)),
-            (gettext("Amount with tax"), money(*total)),
+            (amount_label(rate), money(*total)),
             (gettext("Card"), _card(card) if card else gettext("None")),
         ],
         action,
@@ -81,7 +82,7 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
             (gettext("Card"), shown),
             (gettext("Expires"), _expiry(card)),
             (gettext("Renewal"), on(day)),
-            (gettext("Amount with tax"), money(*total)),
+            (amount_label(subscription.account.tax_terms.rate), money(*total)),
         ],
         (gettext("Payment & billing"), public_url("billing.page")),
     )
@@ -112,7 +113,7 @@ def refused(subscription: Subscription, payment: Payment, next_try: date | None,
     """An automatic payment was refused; after the last attempt, `lapse_end` is set instead of `next_try`."""
     product, total = subscription.product, money(payment.amount, payment.currency)
     paragraphs = [gettext("The renewal of %(product)s (%(total)s) could not be charged.", product=product, total=total)]
-    facts = [(gettext("Amount with tax"), total), (gettext("Reason"), decline(payment.decline_code))]
+    facts = [(amount_label(payment.quote.tax_rate), total), (gettext("Reason"), decline(payment.decline_code))]
     if payment.card_last4:
         facts.insert(1, (gettext("Card"), card_name(payment.card_brand, payment.card_last4)))
     if next_try:
@@ -159,7 +160,7 @@ def confirm(subscription: Subscription, payment: Payment, expires_at: datetime, 
         product,
         [opening, until, gettext("To pay with another card, sign in to My Qlik and click Renew.")],
         [
-            (gettext("Amount with tax"), total),
+            (amount_label(payment.quote.tax_rate), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
             (gettext("Confirm by"), deadline),
         ],

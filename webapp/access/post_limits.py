@@ -1,0 +1,29 @@
+"""Every form has a limit: by the member who sends it and by the account, or by a stranger's address.
+
+A view that costs more, such as one that begins a payment, counts itself by a narrower limit of `limits` besides.
+"""
+
+from flask import Flask, g, request
+
+from . import limits
+
+# Stripe repeats itself as often as it likes, and proves who it is; the sandbox's routes are for testers' programs.
+UNCOUNTED = frozenset({"webhooks", "sandbox", "sandbox_gateway", "sandbox_tenant"})
+# Guesses are counted by e-mail, address and browser, so that nobody at the same address keeps an owner out.
+COUNTED_BY_ITSELF = "sign_in.submit"
+
+
+def init(app: Flask) -> None:
+    """After the owner is recognised and the form's token is checked."""
+    app.before_request(_count)
+
+
+def _count() -> None:
+    kind = request.endpoint or ""
+    if request.method != "POST" or kind in ("", COUNTED_BY_ITSELF) or request.blueprint in UNCOUNTED:
+        return
+    if g.owner is None:
+        limits.count("post_stranger", kind, limits.client_address())
+        return
+    limits.count("post_member", kind, g.owner.owner_id)
+    limits.count("post", kind, g.owner.account_id)

@@ -1,0 +1,159 @@
+"""`prune`: deletes what is kept no longer, in short transactions. Invoices, credit notes and payments stay for good.
+
+Business rows grow old by their account's clock, the others by the machine's. Run twice, it does nothing the second
+time; stopped anywhere, the next run goes on.
+"""
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from threading import Event
+from typing import Any, NamedTuple
+
+import click
+from flask import current_app
+from flask.cli import with_appcontext
+from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy.orm import InstrumentedAttribute
+
+from ..access import limits
+from ..db import Model, db, transaction
+from ..domain.access import RESET_LIFETIME, SESSION_LIFETIME
+from ..models.access import OwnerSession, PasswordReset, RateLimit
+from ..models.accounts import Account
+from ..models.activity import Activity, Case
+from ..models.mail import Message
+from ..models.purchases import CardSetup, Notification, Payment, Quote
+from ..models.subscriptions import Subscription
+from ..ports import ports
+from ..purchases.gateway_events import KEPT_FOR
+from . import health
+
+log = logging.getLogger(__name__)
+BATCH = 500  # rows of one transaction
+CARD_PAGES = timedelta(days=7)  # a gateway's card page is open for a day
+DAILY = "1 per day"
+
+
+class Kind(NamedTuple):
+    """Rows that grow old: which, by their primary key."""
+
+    name: str
+    table: type[Model]
+    key: InstrumentedAttribute[Any]
+    old: ColumnElement[bool]
+
+
+def prune(stop: Event | None = None) -> Counter[str]:
+    """How many rows of each kind were pruned."""
+    done = Counter[str]()
+    for kind in _by_the_machines_clock(ports().clock.system_now()):
+        done[kind.name] += _in_batches(_delete, kind, stop)
+    for kind in _mails():
+        done[kind.name] += _in_batches(_empty, kind, stop)
+    for account_id, now in _clocks():
+        for kind in _by_the_accounts_clock(account_id, now):
+            empties = kind.table is Message
+            done[kind.name] += _in_batches(_empty if empties else _delete, kind, stop)
+    return done
+
+
+def once_a_day(stop: Event) -> None:
+    """Beside the sweep, in one of the processes that sweep."""
+    if limits.is_first(DAILY, "prune"):
+        done = prune(stop)
+        log.info("pruned: %s", _told(done))
+
+
+def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
+    over = OwnerSession.created_at <= now - SESSION_LIFETIME
+    yield Kind("sessions", OwnerSession, OwnerSession.token_hash, over)
+    over = PasswordReset.created_at <= now - RESET_LIFETIME
+    yield Kind("reset links", PasswordReset, PasswordReset.token_hash, over)
+    yield Kind("limits", RateLimit, RateLimit.key, RateLimit.ends_at <= now)
+    yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - KEPT_FOR)
+    yield Kind("card pages", CardSetup, CardSetup.reference, CardSetup.begun_at <= now - CARD_PAGES)
+
+
+def _mails() -> Iterator[Kind]:
+    """A link that sets a password is kept no longer than it takes to send it."""
+    over = Message.about.startswith("password_reset/"), Message.delivery.in_(("sent", "given_up"))
+    yield Kind("bodies of reset mails", Message, Message.id, and_(*over, _has_body()))
+
+
+def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Kind]:
+    """Of one account, or of all where they have one clock."""
+    keep = current_app.config
+
+    def of(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        return column == account_id if account_id else column.is_not(None)
+
+    mine = select(Subscription.id).where(of(Subscription.account_id))
+    unpaid = ~select(Payment.key).where(Payment.quote_id == Quote.id).exists()
+    no_card_page = ~select(CardSetup.reference).where(CardSetup.quote_id == Quote.id).exists()
+    expired = Quote.expires_at <= now - timedelta(days=keep["KEEP_QUOTES_DAYS"])
+    yield Kind("quotes", Quote, Quote.id, and_(expired, unpaid, no_card_page, Quote.subscription_id.in_(mine)))
+    sent = Message.sent_at <= now - timedelta(days=keep["KEEP_MAIL_DAYS"])
+    settled = Message.delivery != "unsent"
+    yield Kind("bodies of mails", Message, Message.id, and_(of(Message.account_id), sent, settled, _has_body()))
+    opened = Case.opened_at <= _years_before(now, keep["KEEP_CASES_YEARS"])
+    yield Kind("cases", Case, Case.number, and_(of(Case.account_id), opened))
+    happened = Activity.at <= _years_before(now, keep["KEEP_ACTIVITY_YEARS"])
+    yield Kind("activity", Activity, Activity.id, and_(of(Activity.account_id), happened))
+
+
+def _has_body() -> ColumnElement[bool]:
+    return or_(Message.body != "", Message.html != "")
+
+
+def _years_before(now: datetime, years: int) -> datetime:
+    return now - timedelta(days=366 * years)
+
+
+def _clocks() -> Iterator[tuple[str | None, datetime]]:
+    """In the sandbox each account has a clock of its own; elsewhere there is one for all."""
+    if not current_app.config["SANDBOX"]:
+        yield None, ports().clock.system_now()
+        return
+    for account_id in db.session.scalars(select(Account.id).order_by(Account.id)).all():
+        yield account_id, ports().clock.now(db.session.get_one(Account, account_id))
+        db.session.rollback()
+
+
+def _in_batches(act: Callable[[Kind, list[Any]], None], kind: Kind, stop: Event | None) -> int:
+    """Rows that another process holds are passed over: the next run takes them."""
+    done, last = 0, None
+    while not (stop and stop.is_set()):
+        found = select(kind.key).where(kind.old).order_by(kind.key).limit(BATCH)
+        if last is not None:
+            found = found.where(kind.key > last)
+        with transaction() as session:
+            keys = list(session.scalars(found.with_for_update(skip_locked=True, of=kind.table)))
+            if not keys:
+                break
+            act(kind, keys)
+        done, last = done + len(keys), keys[-1]
+    return done
+
+
+def _delete(kind: Kind, keys: list[Any]) -> None:
+    db.session.execute(delete(kind.table).where(kind.key.in_(keys)))
+
+
+def _empty(kind: Kind, keys: list[Any]) -> None:
+    """The row stays: it says that something was told, so that it is told once."""
+    db.session.execute(update(kind.table).where(kind.key.in_(keys)).values(body="", html=""))
+
+
+def _told(done: Counter[str]) -> str:
+    return ", ".join(f"{count:,} {name}" for name, count in done.items() if count) or "nothing was old enough"
+
+
+@click.command("prune")
+@with_appcontext
+def prune_command() -> None:
+    """Delete what is kept no longer; docs/operate.md lists the periods."""
+    if (fault := health.database_fault()) is not None:
+        raise click.ClickException(fault)
+    click.echo(_told(prune()))
