@@ -30,7 +30,11 @@ _signed_in_columns = (  # in the order of SignedIn
 )
 _session_of_token = (
     select(
-        *_signed_in_columns, _session.ended, _session.last_seen_at, _session.created_at, exists().where(_hold.id == 1)
+        *_signed_in_columns,
+        _session.ended,
+        _session.last_seen_at,
+        _session.created_at,
+        exists().where(_hold.id == 1),
     )
     .join_from(Owner.__table__, OwnerSession.__table__)
     .join(Account.__table__, _account.id == _owner.account_id)
