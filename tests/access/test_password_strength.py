@@ -104,9 +104,20 @@ def test_names_are_weak_for_their_owner_only(app: Flask, business: Made, passwor
 
 @pytest.mark.parametrize(
     "pattern",
-    ["4a8e3i1o0s5t7", "4@8({[<369&#!1|0$5+7%2x", "(69!1|7+7$5%204@a", "p@ssw0rd", "1qaz2wsx", "ab", "aA1!", "é",
-     "x01.01.1990", "q\u0301", "𝔞"],
-)  # fmt: skip
+    [
+        "4a8e3i1o0s5t7",
+        "4@8({[<369&#!1|0$5+7%2x",
+        "(69!1|7+7$5%204@a",
+        "p@ssw0rd",
+        "1qaz2wsx",
+        "ab",
+        "aA1!",
+        "é",
+        "x01.01.1990",
+        "q\u0301",
+        "𝔞",
+    ],
+)
 def test_no_password_takes_long_to_judge(pattern: str) -> None:
     password = (pattern * passwords.LONGEST)[: passwords.LONGEST]
     strength.is_weak("once, to load the words")

@@ -64,9 +64,12 @@ def test_no_route_that_writes_is_without_a_limit(
 
 @pytest.mark.parametrize(
     ("path", "form", "table"),
-    [("/contact", {"subject": "other", "message": "A message to the manager %d"}, Case),
-     ("RENEW", {"seats": "14"}, Quote), ("/billing/information", {"legal_name": "x%d"}, None)],
-)  # fmt: skip
+    [
+        ("/contact", {"subject": "other", "message": "A message to the manager %d"}, Case),
+        ("RENEW", {"seats": "14"}, Quote),
+        ("/billing/information", {"legal_name": "x%d"}, None),
+    ],
+)
 def test_a_flood_of_one_account_ends(
     app: Flask, business: Made, client: FlaskClient, path: str, form: dict[str, str], table: type | None
 ) -> None:

@@ -74,11 +74,26 @@ def test_outside_the_union_no_french_vat_is_due(country: str, vat_number: str | 
 @pytest.mark.parametrize(
     ("postal_code", "country"),
     [
-        ("97400", "RE"), ("97 110", "GP"), ("97200", "MQ"), ("97300", "GF"), ("97600", "YT"), ("97500", "PM"),
-        ("97133", "BL"), ("97150", "MF"), ("97700", "BL"), ("98000", "MC"), ("98800", "NC"), ("98714", "PF"),
-        ("75001", None), ("97", None), ("974000", None), ("9740A", None), ("", None), ("97900", None),
+        ("97400", "RE"),
+        ("97 110", "GP"),
+        ("97200", "MQ"),
+        ("97300", "GF"),
+        ("97600", "YT"),
+        ("97500", "PM"),
+        ("97133", "BL"),
+        ("97150", "MF"),
+        ("97700", "BL"),
+        ("98000", "MC"),
+        ("98800", "NC"),
+        ("98714", "PF"),
+        ("75001", None),
+        ("97", None),
+        ("974000", None),
+        ("9740A", None),
+        ("", None),
+        ("97900", None),
     ],
-)  # fmt: skip
+)
 def test_overseas_postal_codes_belong_to_a_country_code(postal_code: str, country: str | None) -> None:
     assert country_of_postal_code(postal_code) == country
 

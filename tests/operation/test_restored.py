@@ -230,10 +230,15 @@ def held(made: Made) -> None:
     with transaction() as session:
         session.add(
             UnbookedCapture(
-                account_id=made.account, subscription_id=subscription(made), key="k.1", amount=1, currency="EUR",
-                reason="It is a test.", found_at=made.now,
+                account_id=made.account,
+                subscription_id=subscription(made),
+                key="k.1",
+                amount=1,
+                currency="EUR",
+                reason="It is a test.",
+                found_at=made.now,
             )
-        )  # fmt: skip
+        )
 
 
 def test_a_capture_of_an_account_that_is_not_here_is_named(app: Flask, business: Made, tmp_path: Path) -> None:
@@ -243,11 +248,17 @@ def test_a_capture_of_an_account_that_is_not_here_is_named(app: Flask, business:
     with transaction() as session:
         session.add(
             SandboxCharge(
-                key="elsewhere.1", customer="nobody", card_token=charge.card_token, amount=100, currency="EUR",
-                state="captured", return_url="", captured_at=business.now,
+                key="elsewhere.1",
+                customer="nobody",
+                card_token=charge.card_token,
+                amount=100,
+                currency="EUR",
+                state="captured",
+                return_url="",
+                captured_at=business.now,
                 purpose={"account": "nobody", "subscription": "nothing", "kind": "renewal"},
             )
-        )  # fmt: skip
+        )
     said = run(app, "restored")
     assert ("elsewhere.1" in said, "nothing" in said) == (True, True)
     run(app, "release", "nothing")

@@ -24,9 +24,17 @@ from .moments import watched
 from .world import subscription
 
 KEPT = (
-    "SANDBOX", "GATEWAY", "STRIPE_API_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "SMTP_URL", "MAIL_FROM",
-    "QLIK_API_KEY", "WTF_CSRF_ENABLED", "TESTING",
-)  # fmt: skip
+    "SANDBOX",
+    "GATEWAY",
+    "STRIPE_API_URL",
+    "STRIPE_SECRET_KEY",
+    "STRIPE_WEBHOOK_SECRET",
+    "SMTP_URL",
+    "MAIL_FROM",
+    "QLIK_API_KEY",
+    "WTF_CSRF_ENABLED",
+    "TESTING",
+)
 
 CHARGES = ("before charge", "after charge")  # the claim is committed; the money is taken, and nothing is written
 
