@@ -5,6 +5,7 @@ from sqlalchemy import BigInteger, CheckConstraint, String
 Id = String(40)
 Currency = String(3)
 Cents = BigInteger
+PaymentKey, RefundKey = String(100), String(120)  # a refund's key is its payment's, and a number
 
 
 def one_of(column: str, *values: str) -> CheckConstraint:

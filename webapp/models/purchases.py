@@ -12,7 +12,7 @@ from ..domain.periods import boundary
 from ..domain.pricing import Line
 from ..domain.seats import MAX_SEATS
 from ..domain.tax import Treatment
-from .columns import Cents, Currency, Id, one_of
+from .columns import Cents, Currency, Id, PaymentKey, RefundKey, one_of
 from .subscriptions import Subscription
 
 
@@ -150,7 +150,7 @@ class Payment(Model):
             postgresql_where=text("state = 'pending'"),
         ),
     )
-    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    key: Mapped[str] = mapped_column(PaymentKey, primary_key=True)
     quote_id: Mapped[str] = mapped_column(Id)
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
     attempt: Mapped[int]
@@ -198,7 +198,7 @@ class Refund(Model):
             postgresql_where=text("state = 'pending'"),
         ),
     )
-    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    key: Mapped[str] = mapped_column(RefundKey, primary_key=True)
     payment_key: Mapped[str] = mapped_column(ForeignKey("payment.key"), index=True)
     invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), index=True)
     net: Mapped[int] = mapped_column(Cents)

@@ -6,7 +6,7 @@ from sqlalchemy import CheckConstraint, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model
-from .columns import Cents, Currency, Id
+from .columns import Cents, Currency, Id, PaymentKey
 
 
 class RestoreHold(Model):
@@ -34,7 +34,7 @@ class UnbookedCapture(Model):
     __tablename__ = "unbooked_capture"
     account_id: Mapped[str] = mapped_column(Id, primary_key=True)
     subscription_id: Mapped[str] = mapped_column(Id, primary_key=True, index=True)
-    key: Mapped[str] = mapped_column(String(100), primary_key=True)
+    key: Mapped[str] = mapped_column(PaymentKey, primary_key=True)
     amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(Currency)
     reason: Mapped[str] = mapped_column(String(300))

@@ -6,7 +6,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from ..models.columns import Cents, Id, one_of
+from ..models.columns import Cents, Id, PaymentKey, RefundKey, one_of
 
 
 class SandboxAccount(Model):
@@ -67,7 +67,7 @@ class SandboxCharge(Model):
 
     __tablename__ = "sandbox_charge"
     __table_args__ = (one_of("state", "captured", "declined", "challenged", "cancelled"),)
-    key: Mapped[str] = mapped_column(String(60), primary_key=True)
+    key: Mapped[str] = mapped_column(PaymentKey, primary_key=True)
     customer: Mapped[str] = mapped_column(Id, index=True)
     card_token: Mapped[str] = mapped_column(Id)
     amount: Mapped[int] = mapped_column(Cents)
@@ -85,7 +85,7 @@ class SandboxRefund(Model):
 
     __tablename__ = "sandbox_refund"
     __table_args__ = (one_of("state", "made", "refused"),)
-    key: Mapped[str] = mapped_column(String(80), primary_key=True)
+    key: Mapped[str] = mapped_column(RefundKey, primary_key=True)
     charge_key: Mapped[str] = mapped_column(ForeignKey("sandbox_charge.key"), index=True)
     customer: Mapped[str] = mapped_column(Id, index=True)
     amount: Mapped[int] = mapped_column(Cents)
