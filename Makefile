@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run dev test test-all on-sqlite in-browsers on-postgresql lint types fmt messages record matrix bench mutate soak soak-kills soak-invoices wheel clean
+.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql lint types fmt messages record matrix bench mutate soak soak-kills soak-invoices wheel clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -27,16 +27,22 @@ dev: $(VENV)/.run $(CATALOGS)
 # All tests but the slow ones on SQLite, and those marked `service` on PostgreSQL, too. `make test-all`: all on both.
 TESTS := not slow
 test: $(VENV)/.test $(CATALOGS)
-	@$(MAKE) --no-print-directory -j4 lint types on-sqlite in-browsers on-postgresql
+	@$(MAKE) --no-print-directory -j5 lint types on-sqlite on-sqlite-beside in-browsers on-postgresql
 
 test-all: TESTS := slow or not slow
-test-all: lint types on-sqlite in-browsers
+test-all: lint types on-sqlite on-sqlite-beside in-browsers
 	@DATABASE=postgresql $(PYTHON) -m pytest
 
+# The folders whose tests wait most run in a process of their own.
+BESIDE := tests/invoices tests/operation tests/soak
 on-sqlite:
-	@$(PYTHON) -m pytest -m "$(TESTS)" --output=e2e/failures/sqlite tests
+	@$(PYTHON) -m pytest -m "$(TESTS)" --output=e2e/failures/sqlite $(BESIDE:%=--ignore=%) tests
 
-# This target and the next run in parallel with the first, so their output is printed when they end.
+# The targets from here on run in parallel with the first, so their output is printed when they end.
+on-sqlite-beside:
+	@output=$$($(PYTHON) -m pytest -m "$(TESTS)" -p no:cacheprovider --output=e2e/failures/beside $(BESIDE) 2>&1); status=$$?; \
+	printf '\nOn SQLite, %s:\n%s\n' "$(BESIDE)" "$$output"; exit $$status
+
 in-browsers:
 	@output=$$($(PYTHON) -m pytest -m "$(TESTS)" -p no:cacheprovider e2e 2>&1); status=$$?; \
 	printf '\nIn browsers:\n%s\n' "$$output"; exit $$status

@@ -94,7 +94,7 @@ def open_change(made: Made, kind: str, seats: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    "seats", ["-1", "0", "2.5", "1e9", "１２", "1e3", "", " 12", "12 ", str(MAX_SEATS + 1), "0x1f", "12;", "9" * 400]
+    "seats", ["-1", "0", "2.5", "1e9", "１２", "1e3", "", "1 2", str(MAX_SEATS + 1), "0x1f", "12;", "9" * 400]
 )
 def test_seats_that_are_no_number_are_refused_at_the_field(client: FlaskClient, business: Made, seats: str) -> None:
     before = dump()
