@@ -34,7 +34,7 @@ test-all: lint types on-sqlite on-sqlite-beside in-browsers
 	@DATABASE=postgresql $(PYTHON) -m pytest
 
 # The folders whose tests wait most run in a process of their own.
-BESIDE := tests/invoices tests/operation tests/soak
+BESIDE := tests/invoices tests/mail tests/operation tests/renewals tests/soak
 on-sqlite:
 	@$(PYTHON) -m pytest -m "$(TESTS)" --output=e2e/failures/sqlite $(BESIDE:%=--ignore=%) tests
 
