@@ -35,7 +35,7 @@ from webapp.operation.rsgi import Front
 from webapp.operation.serving import serve
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
-from webapp.subscriptions import service
+from webapp.subscriptions import cost as costs
 from webapp.views import stepper as steppers
 
 SERVED = {str(option.name): str(option.default) for option in serve.params}  # as `make run` serves
@@ -160,7 +160,7 @@ def pieces(app: Flask, asked: Asked) -> dict[str, float]:
     parts: dict[str, tuple[object, str]] = {
         "session cookie": (app.session_interface, "open_session"),
         "identify with its query, CSRF": (app, "preprocess_request"),
-        "cost with its query": (service, "cost"),
+        "cost with its query": (costs, "cost"),
         "template, kept once rendered": (steppers, "_rendered"),
         "headers, compression": (app, "process_response"),
         "end of the database session": (app, "do_teardown_appcontext"),
