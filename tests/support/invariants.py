@@ -7,6 +7,7 @@ from sqlalchemy import select
 
 from webapp.db import db
 from webapp.domain.money import divide_half_up
+from webapp.domain.tax import tax_terms
 from webapp.models.activity import Activity
 from webapp.models.invoices import Invoice, SpentNumber
 from webapp.models.mail import Message
@@ -63,6 +64,7 @@ def read(account: str) -> Rows:
         q.tax,
         q.total,
         q.tax_rate,
+        q.tax_treatment,
     ).join_from(Payment.__table__, Quote.__table__, p.quote_id == q.id)
     documents = sorted(_all(Invoice, account_id=account), key=lambda row: row.number)
     return Rows(
@@ -115,6 +117,9 @@ def check(rows: Rows) -> None:
         if invoice is not None:
             assert (invoice.net, invoice.tax, invoice.total) == (row.net, row.tax, row.total), "invoiced as quoted"
             assert invoice.snapshot["lines"] == row.lines
+            buyer = invoice.snapshot["buyer"]
+            terms = tax_terms(buyer["country"], buyer["vat_number"])
+            assert (row.tax_treatment, row.tax_rate) == terms, "the buyer printed is the one whose tax was computed"
 
     check_credits(rows)
     documents = sorted([*rows.invoices, *rows.notes], key=lambda row: row.number)
