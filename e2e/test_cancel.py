@@ -2,13 +2,11 @@
 
 import re
 
-import pytest
 from playwright.sync_api import Locator, Route, expect
 
 from .conftest import Begin, WalkStory
 from .matrix import SCRIPTS, Cell, in_the_matrix
 from .stories import Story, Walk, cancel
-from .watcher import expect_forbidden
 
 
 @in_the_matrix(cancel.DOCUMENTED)
@@ -33,16 +31,6 @@ def test_it_is_refused_while_i_understand_is_not_ticked(begin: Begin, scripts: b
     expect(walk.alert()).to_contain_text("Cochez")
     expect(walk.alert()).to_be_focused()
     assert walk.subscription()["status"] == "active"
-
-
-@pytest.mark.parametrize(
-    ("scenario", "plan", "reason"),
-    [("enterprise", "enterprise", "Seul le responsable de votre compte"), ("third-party", "business", "Nordlys Data")],
-)
-def test_a_subscription_that_others_manage_is_refused(begin: Begin, scenario: str, plan: str, reason: str) -> None:
-    walk = begin(scenario)
-    expect_forbidden(walk, walk.address("/cancel", plan))
-    expect(walk.page.get_by_role("main")).to_contain_text(reason)
 
 
 def test_leaving_the_dialog_changes_nothing_and_the_focus_returns(begin: Begin) -> None:

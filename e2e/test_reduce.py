@@ -1,13 +1,12 @@
 """Reduce seats: the documented steps, the refusals, and the count of active users that a reduction waits for."""
 
-import pytest
 from playwright.sync_api import expect
 
 from .conftest import Begin, WalkStory
 from .keyboard import press
 from .matrix import Cell, in_the_matrix
 from .stories import Story, reduce
-from .watcher import expect_forbidden, page_faults, violations
+from .watcher import page_faults, violations
 
 
 @in_the_matrix(reduce.DOCUMENTED)
@@ -18,16 +17,6 @@ def test_the_documented_steps(walk_story: WalkStory, story: Story, cell: Cell) -
 @in_the_matrix(reduce.REFUSALS)
 def test_a_refusal_and_the_way_on(walk_story: WalkStory, story: Story, cell: Cell) -> None:
     walk_story(story, cell)
-
-
-@pytest.mark.parametrize(
-    ("scenario", "plan", "reason"),
-    [("enterprise", "enterprise", "Seul le responsable de votre compte"), ("third-party", "business", "Nordlys Data")],
-)
-def test_a_subscription_that_others_manage_is_refused(begin: Begin, scenario: str, plan: str, reason: str) -> None:
-    walk = begin(scenario)
-    expect_forbidden(walk, walk.address("/reduce", plan))
-    expect(walk.page.get_by_role("main")).to_contain_text(reason)
 
 
 def test_by_keyboard_alone_the_focus_is_never_lost(begin: Begin) -> None:

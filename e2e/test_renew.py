@@ -11,7 +11,7 @@ from .keyboard import press
 from .matrix import SCRIPTS, Cell, in_the_matrix
 from .portal import free_port, running_portal
 from .stories import Story, Walk, renew
-from .watcher import expect_forbidden, page_faults, violations
+from .watcher import page_faults, violations
 
 
 @in_the_matrix(renew.DOCUMENTED)
@@ -36,12 +36,6 @@ def to_overview(walk: Walk) -> None:
     walk.heading("Payment")
     walk.button("Continue").click()
     walk.heading("Overview")
-
-
-def test_a_subscription_of_a_reseller_is_refused(begin: Begin) -> None:
-    walk = begin("third-party")
-    expect_forbidden(walk, walk.address("/renew"))
-    expect(walk.page.get_by_role("main")).to_contain_text("Nordlys Data")
 
 
 def test_the_cost_is_at_the_right_and_below_on_a_narrow_screen(begin: Begin) -> None:

@@ -1,9 +1,6 @@
 """A backup taken during payments can be restored elsewhere, and holds all that was acknowledged before it."""
 
-import subprocess
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 from queue import Queue
 
@@ -12,9 +9,9 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.support import invariants
-from tests.support.databases import POSTGRESQL, drop_postgresql, new_postgresql, server
+from tests.support.databases import POSTGRESQL
+from tests.support.restoring import back_up, restored_alone
 from tests.support.world import pay, quoted
-from webapp import create_app
 from webapp.db import db
 from webapp.models.accounts import Account
 from webapp.models.purchases import Payment
@@ -24,35 +21,6 @@ from webapp.sandbox.scenarios import Made
 
 pytestmark = pytest.mark.service
 OWNERS, BEFORE = 8, 3
-
-
-def copy(app: Flask, file: Path) -> None:
-    """Makes a backup as docs/operate.md says."""
-    if POSTGRESQL:
-        url = app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")
-        subprocess.run([server().bin_path / "pg_dump", "--format=custom", f"--file={file}", url], check=True)
-    else:
-        done = app.test_cli_runner().invoke(args=["backup", str(file)])
-        assert done.exit_code == 0, done.output
-
-
-@contextmanager
-def restored(file: Path, folder: Path) -> Iterator[Flask]:
-    """A portal on the backup, restored in a new place."""
-    url = new_postgresql() if POSTGRESQL else f"sqlite:///{folder / 'restored.sqlite3'}"
-    if POSTGRESQL:
-        command = [server().bin_path / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", file]
-        subprocess.run(command, check=True)
-    else:
-        file.rename(folder / "restored.sqlite3")
-    try:
-        with (app := create_app({"SQLALCHEMY_DATABASE_URI": url})).app_context():
-            yield app
-            db.session.remove()
-            db.engine.dispose()
-    finally:
-        if POSTGRESQL:
-            drop_postgresql(url)
 
 
 def test_a_copy_taken_while_payments_go_on_is_sound_and_holds_what_was_acknowledged(app: Flask, tmp_path: Path) -> None:
@@ -69,10 +37,10 @@ def test_a_copy_taken_while_payments_go_on_is_sound_and_holds_what_was_acknowled
     with ThreadPoolExecutor(1) as pool:
         payments = [pool.submit(work, *both) for both in zip(made, quotes, strict=True)]
         before = {acknowledged.get(timeout=30) for _ in range(BEFORE)}
-        copy(app, tmp_path / "copy")
+        back_up(app, tmp_path / "copy")
         for payment in payments:
             payment.result(30)
-    with restored(tmp_path / "copy", tmp_path) as elsewhere:
+    with restored_alone(tmp_path / "copy") as elsewhere:
         assert elsewhere.test_client().get("/readyz").status_code == 200
         captured = set(db.session.scalars(select(Payment.quote_id).where(Payment.state == "captured")))
         assert before <= captured

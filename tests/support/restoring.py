@@ -54,15 +54,21 @@ def restored(app: Flask, file: Path) -> Iterator[Flask]:
     db.session.rollback()
     outside = {table.name: list(db.session.execute(select(table)).mappings()) for table in _sandbox_tables()}
     db.session.rollback()
+    with restored_alone(file, **{name: app.config[name] for name in KEPT}) as elsewhere:
+        elsewhere.test_client_class = Browser
+        _write(outside)
+        yield elsewhere
+
+
+@contextmanager
+def restored_alone(file: Path, **config: Any) -> Iterator[Flask]:
+    """A portal with that configuration on what was restored, the sandbox's world included."""
     url = new_postgresql() if POSTGRESQL else f"sqlite:///{file}"
     if POSTGRESQL:
         command = [server().bin_path / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", file]
         subprocess.run([str(part).replace("+psycopg", "") for part in command], check=True)
-    elsewhere = create_app({"SQLALCHEMY_DATABASE_URI": url, **{name: app.config[name] for name in KEPT}})
-    elsewhere.test_client_class = Browser
     try:
-        with elsewhere.app_context():
-            _write(outside)
+        with (elsewhere := create_app({"SQLALCHEMY_DATABASE_URI": url, **config})).app_context():
             yield elsewhere
             db.session.remove()
             db.engine.dispose()

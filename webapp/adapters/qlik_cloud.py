@@ -62,9 +62,8 @@ class QlikCloud:
     ) -> None:
         self.credentials, self.clock, self.count_bots = credentials, clock, count_bots
         self.origin, self.sleep = origin, sleep
-        self.tokens: dict[
-            str, tuple[str, float]
-        ] = {}  # by tenant: the token, and the time.monotonic() at which to renew it
+        # By tenant: the token, and the time.monotonic() at which to renew it.
+        self.tokens: dict[str, tuple[str, float]] = {}
         self.renewing = threading.Lock()
 
     def active_users(self, tenant: str) -> ActiveUsers:
