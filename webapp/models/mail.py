@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, Text, text
+from sqlalchemy import CheckConstraint, ForeignKey, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from .columns import Id, one_of
+from .columns import Id, index_where, one_of
 
 
 def _delivery() -> str:
@@ -27,13 +27,7 @@ class Message(Model):
     __table_args__ = (
         one_of("delivery", "kept", "unsent", "sent", "given_up"),
         CheckConstraint("(delivery = 'sent') = (delivered_at IS NOT NULL)", name="delivered"),
-        Index(
-            "ix_message_unsent",
-            "due_at",
-            "id",
-            sqlite_where=text("delivery = 'unsent'"),
-            postgresql_where=text("delivery = 'unsent'"),
-        ),
+        index_where("delivery = 'unsent'", "ix_message_unsent", "due_at", "id"),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)

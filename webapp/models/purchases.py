@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, String, UniqueConstraint, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
@@ -12,7 +12,7 @@ from ..domain.periods import boundary
 from ..domain.pricing import Line
 from ..domain.seats import MAX_SEATS
 from ..domain.tax import Treatment
-from .columns import Cents, Currency, Id, PaymentKey, RefundKey, one_of
+from .columns import Cents, Currency, Id, PaymentKey, RefundKey, index_where, one_of
 from .subscriptions import Subscription
 
 
@@ -135,20 +135,8 @@ class Payment(Model):
         UniqueConstraint("quote_id", "attempt"),
         ForeignKeyConstraint(["quote_id", "subscription_id"], ["quote.id", "quote.subscription_id"]),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
-        Index(
-            "uq_payment_unrefused",
-            "quote_id",
-            unique=True,
-            sqlite_where=text("state IN ('pending', 'captured')"),
-            postgresql_where=text("state IN ('pending', 'captured')"),
-        ),
-        Index(
-            "uq_payment_in_flight",
-            "subscription_id",
-            unique=True,
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
+        index_where("state IN ('pending', 'captured')", "uq_payment_unrefused", "quote_id", unique=True),
+        index_where("state = 'pending'", "uq_payment_in_flight", "subscription_id", unique=True),
     )
     key: Mapped[str] = mapped_column(PaymentKey, primary_key=True)
     quote_id: Mapped[str] = mapped_column(Id)
@@ -190,13 +178,7 @@ class Refund(Model):
         CheckConstraint("net >= 0 AND tax >= 0 AND total > 0 AND total = net + tax", name="total"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
         CheckConstraint("(state = 'made') = (credit_note_id IS NOT NULL)", name="credited"),
-        Index(
-            "uq_refund_pending",
-            "invoice_id",
-            unique=True,
-            sqlite_where=text("state = 'pending'"),
-            postgresql_where=text("state = 'pending'"),
-        ),
+        index_where("state = 'pending'", "uq_refund_pending", "invoice_id", unique=True),
     )
     key: Mapped[str] = mapped_column(RefundKey, primary_key=True)
     payment_key: Mapped[str] = mapped_column(ForeignKey("payment.key"), index=True)

@@ -3,7 +3,7 @@
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, exists, text
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, exists
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from ..db import Instant, Model, new_id
@@ -12,7 +12,7 @@ from ..domain.pricing import Tier, parse_tiers
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
-from .columns import Currency, Id, one_of
+from .columns import Currency, Id, index_where, one_of
 from .restores import UnbookedCapture
 
 
@@ -143,14 +143,7 @@ class ChangeRow(Model):
         CheckConstraint("(closed_at IS NULL) = (closed_as IS NULL)", name="closed"),
         CheckConstraint("(kind = 'reduction') = (seats IS NOT NULL)", name="seats"),
         CheckConstraint(f"seats BETWEEN 1 AND {MAX_SEATS}", name="seats_range"),
-        Index(
-            "uq_change_open",
-            "subscription_id",
-            "kind",
-            unique=True,
-            sqlite_where=text("closed_at IS NULL"),
-            postgresql_where=text("closed_at IS NULL"),
-        ),
+        index_where("closed_at IS NULL", "uq_change_open", "subscription_id", "kind", unique=True),
     )
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
