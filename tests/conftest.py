@@ -12,7 +12,7 @@ from flask_migrate import upgrade
 import webapp
 from tests.servers import stripe_http, stripe_server
 from tests.servers.stripe_server import Stripe
-from tests.support import databases
+from tests.support import databases, statements
 from tests.support.application import begun_anew, new_app, running
 from tests.support.log_lines import Lines
 from tests.support.world import signed_in
@@ -21,6 +21,12 @@ from webapp.db import db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tenant import SandboxDirectory
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _statements() -> None:
+    """Every statement of every test names its account."""
+    statements.watch()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Executable, MetaData, event
 from sqlalchemy.exc import ArgumentError, DataError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.types import TypeDecorator
@@ -57,6 +58,30 @@ LOCK = {"key_share": True}  # others cannot change the locked row, but can still
 Unstorable = DataError  # PostgreSQL cannot store the value: it contains a NUL, or is too long
 
 
+class Across(StrEnum):
+    """Why a statement may look across accounts. Each other statement on a table of accounts names the account.
+
+    They lock nothing. What they find is claimed afterwards by its key, one account at a time.
+    """
+
+    SWEEP = "finds the subscriptions, payments, refunds and cards for which something is due"
+    SENDER = "finds the mails to send"
+    PRUNE = "finds what is old enough to be deleted"
+    DOCTOR = "counts, for the operator, what is at fault"
+    RESTORE = "after a restore: finds payments in flight, and ends all access"
+    SIGN_IN = "finds the session of a cookie, or the link of a mail, that an older version made"
+    CUSTOMER = "finds the account of a customer at the gateway, for an event or a capture of an older version"
+    SANDBOX = "lists the accounts of testers"
+
+
+Statement = TypeVar("Statement", bound=Executable)
+
+
+def across(statement: Statement, reason: Across) -> Statement:
+    """The statement, allowed to look across accounts. Tests see every statement, and refuse others that do."""
+    return statement.execution_options(across=reason)
+
+
 class NotFound(Exception):
     """This account has no such row. Whether another account has it must not be visible."""
 
@@ -80,6 +105,11 @@ def transaction() -> Iterator[Session]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+def locks_rows() -> bool:
+    """Whether rows must be locked. SQLite has one writer, which `transaction` is from its start."""
+    return db.engine.dialect.name != "sqlite"
 
 
 def init(app: Flask) -> None:

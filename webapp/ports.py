@@ -86,18 +86,23 @@ class CardSetup(NamedTuple):
 
 
 class PaymentGateway(Protocol):
-    """Every call may raise OutcomeUnknown. Never call it while a transaction is open."""
+    """Every call may raise OutcomeUnknown. Never call it while a transaction is open.
 
-    def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
+    Keys and references are those of the account with the id `account_id`.
+    """
+
+    def begin_card_setup(self, account_id: str, return_url: str, locale: str) -> CardSetup:
         """Opens a visit to the gateway's page where the owner enters a card."""
 
-    def complete_card_setup(self, reference: str) -> NewCard | None:
+    def complete_card_setup(self, account_id: str, reference: str) -> NewCard | None:
         """The card that was entered, or None. Calling it again returns the same."""
 
     def detach(self, card_token: str) -> None:
         """Forgets a card: later charges to it are declined. Calling it again changes nothing."""
 
-    def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
+    def charge(
+        self, account_id: str, key: str, card_token: str, money: Money, return_url: str, present: bool
+    ) -> Outcome:
         """Charges once for each key. Calling it again returns the outcome of the first call, even for another amount.
 
         If the first charge is not settled yet and was for another amount, it is cancelled. The charge carries metadata
@@ -107,13 +112,13 @@ class PaymentGateway(Protocol):
         ActionRequired, and the owner opens its page later.
         """
 
-    def find(self, key: str) -> Outcome | None:
+    def find(self, account_id: str, key: str) -> Outcome | None:
         """The outcome of the charge with this key. None if the gateway does not know the key."""
 
-    def cancel(self, key: str) -> Outcome:
+    def cancel(self, account_id: str, key: str) -> Outcome:
         """Makes sure that the key is never charged. Captured or Declined if it was settled before."""
 
-    def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
+    def refund(self, account_id: str, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         """Returns `money` of the captured payment `payment_key`, once for each `key`.
 
         Calling it again returns the same.
@@ -134,6 +139,7 @@ class GatewayEvent(NamedTuple):
 
     id: str
     subject: str
+    account_id: str
     key: str
 
 

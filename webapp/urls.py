@@ -5,7 +5,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 from flask import Flask, current_app, request, url_for
 
 from .models.purchases import Quote
-from .models.subscriptions import ChangeRow, Subscription
+from .models.subscriptions import ChangeRow, OpenChange, QuoteRead, Subscription
 
 NOWHERE = SplitResult("", "", "", "", "")
 PURCHASES = {"renewal": "renew", "addition": "add"}  # the procedure in the address, by the quote's kind
@@ -15,7 +15,7 @@ def init(app: Flask) -> None:
     app.jinja_env.globals.update(step_url=step_url, stepper_url=stepper_url, undo_url=undo_url, users_url=users_url)
 
 
-def step_url(step: str, quote: Quote, *, external: bool = False) -> str:
+def step_url(step: str, quote: Quote | QuoteRead, *, external: bool = False) -> str:
     """A step of the purchase. `external`: the absolute address that the gateway sends the owner back to."""
     address = public_url if external else url_for
     return address(
@@ -31,7 +31,7 @@ def stepper_url(quote: Quote) -> str:
     return url_for(f"{PURCHASES[quote.kind]}.stepper", subscription_id=quote.subscription_id, seats=quote.seats)
 
 
-def undo_url(change: ChangeRow) -> str:
+def undo_url(change: ChangeRow | OpenChange) -> str:
     """The confirmation that undoes a reduction or a cancellation."""
     return url_for(
         "undo.confirm",

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.support.world import dump, post, signed_in, state
-from webapp.access import passwords, sign_in
+from webapp.access import owners, passwords, sign_in
 from webapp.access.passwords import LONGEST, SHORTEST
 from webapp.db import db, transaction
 from webapp.models.access import PasswordReset
@@ -206,7 +206,7 @@ def test_a_link_is_mailed_in_the_language_of_its_owner(app: Flask, business: Mad
 def test_only_the_owners_own_mail_is_written_to(app: Flask, business: Made) -> None:
     with transaction() as session:
         owner = session.scalars(select(Owner)).one()
-        session.add(
+        owners.add_owner(
             Owner(account_id=owner.account_id, name="Autre", email="other@example.test", password_hash="!", locale="fr")
         )
     ask(app, business.email)

@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 
 from tests.access.test_throttle import guess, pass_time
 from tests.support.world import renew_url, signed_in, subscription
-from webapp.access import limits, post_limits
+from webapp.access import limits, owners, post_limits
 from webapp.access.sign_in import hasher
 from webapp.db import db, transaction
 from webapp.models.accounts import Owner
@@ -88,8 +88,8 @@ def test_a_flood_of_one_account_ends(
 
 
 def test_one_member_does_not_use_up_what_the_account_is_allowed(app: Flask, business: Made) -> None:
-    with transaction() as session:
-        session.add(
+    with transaction():
+        owners.add_owner(
             Owner(account_id=business.account, name="Zoé", email="zoe@acme.test", password_hash=hasher.hash("x" * 12))
         )
     first, second = signed_in(app, business), app.test_client()

@@ -14,7 +14,7 @@ from webapp.db import db, transaction
 from webapp.models.accounts import Account
 from webapp.models.activity import Activity, Case
 from webapp.models.mail import Message
-from webapp.models.subscriptions import Subscription
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -142,7 +142,7 @@ def test_the_address_chooses_subject_and_subscription(app: Flask) -> None:
 def test_a_reseller_is_named_as_who_manages_the_subscription(client: FlaskClient, business: Made) -> None:
     assert "was bought through" not in client.get("/contact").text
     with transaction() as session:
-        session.execute(update(Subscription).values(reseller="Data & Co <b>"))
+        session.execute(update(SubscriptionRow).values(reseller="Data & Co <b>"))
     assert "bought through Data &amp; Co &lt;b&gt;, who manages it" in client.get("/contact").text
     send(client, subscription=subscription(business))
     assert "Data & Co <b>" in db.session.scalars(select(Message.body)).one()

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
-from tests.support.world import pay, post, subscription
+from tests.support.world import pay, post, stored, subscription
 from webapp.db import db
 from webapp.domain.refusals import QuoteMoved
 from webapp.models.accounts import Account
@@ -76,7 +76,7 @@ def test_it_renews_itself_at_local_midnight_and_not_an_instant_before(
     assert paid(made) == []
     assert sweep_at(made, utc(instant)) == 0
     assert paid(made) == [("captured", date.fromisoformat(issued_on))]
-    facts = loading.load(made.account, subscription(made)).facts()
+    facts = loading.load(made.account, subscription(made)).facts
     assert facts.period(facts.last_paid).start == date.fromisoformat(boundary)
 
 
@@ -94,7 +94,7 @@ def quote(made: Made, kind: str) -> Quote:
     ask = quotes.quote_renewal if kind == "renewal" else quotes.quote_addition
     key = ask(made.account, subscription(made), 14)
     quotes.choose_card(made.account, subscription(made), key, made.cards[0])
-    return db.session.get_one(Quote, key)
+    return stored(Quote, key)
 
 
 QUOTES = [  # zone, kind, instant of the quote, instant from which it is over

@@ -22,6 +22,7 @@ from tests.support.world import (
     rewrite,
     signed_in,
     state,
+    stored,
     subscription,
     xml_url,
 )
@@ -137,7 +138,7 @@ def test_a_credit_note_names_its_invoice(
     note = credited(business, locale=locale, reason="Erreur de <commande>")
     answer = client.get(f"/billing/invoices/{note.id}/download")
     assert f'filename="{name}-AV-2027-000001.pdf"' in answer.headers["Content-Disposition"]
-    text, xml = text_of(answer.data), documents.xml_of(db.session.get_one(Invoice, note.id))
+    text, xml = text_of(answer.data), documents.xml_of(stored(Invoice, note.id))
     assert text.startswith(title)
     assert "MQ-2027-000001" in text
     assert "Erreur de <commande>" in text
@@ -215,7 +216,7 @@ def test_a_letter_without_a_shape_is_the_plain_one_or_a_box_and_itself_in_the_da
 
 
 def test_the_days_of_a_quote_that_is_prorated_are_the_last_of_its_period(app: Flask, business: Made) -> None:
-    facts = loading.load(business.account, subscription(business)).facts()
+    facts = loading.load(business.account, subscription(business)).facts
     line = {"kind": "proration", "days_left": 21}
     spans = spans_of([line, line], facts, 5)  # type: ignore[list-item]
     assert spans == [(date(2027, 1, 25), date(2027, 2, 15)), (date(2027, 2, 22), date(2027, 3, 15))]

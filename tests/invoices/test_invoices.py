@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, event, select, update
 
-from tests.support.world import LIST, issue, pay, pdf_url, post, quoted, rewrite, signed_in, subscription
+from tests.support.world import LIST, issue, pay, pdf_url, post, quoted, rewrite, signed_in, stored, subscription
 from webapp.db import db, transaction
 from webapp.invoices import listing
 from webapp.invoices.listing import list_invoices
@@ -150,7 +150,7 @@ def test_a_credit_note_is_negative_and_linked_both_ways(app: Flask, client: Flas
     note = next(
         document for document in documents_of.values() if document.kind == "credit_note" and document.net == 1_000
     )
-    invoice = db.session.get_one(Invoice, note.credits_id)
+    invoice = stored(Invoice, str(note.credits_id))
     page = client.get(LIST).text
     for text in ("-€12.00", "Credit note", "Partly credited", "Credited"):
         assert text in page

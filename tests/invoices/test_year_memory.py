@@ -19,7 +19,12 @@ def test_memory_is_that_of_some_documents_and_not_of_the_year(app: Flask, busine
     ids = db.session.scalars(select(Invoice.id)).all()
     with transaction() as session:
         session.add_all(
-            [InvoiceDocument(invoice_id=invoice_id, pdf=b"%PDF" * 100_000, xml=b"<xml/>") for invoice_id in ids]
+            [
+                InvoiceDocument(
+                    account_id=business.account, invoice_id=invoice_id, pdf=b"%PDF" * 100_000, xml=b"<xml/>"
+                )
+                for invoice_id in ids
+            ]
         )
     size = 0
     tracemalloc.start()

@@ -10,7 +10,7 @@ from sqlalchemy import select
 from e2e.portal import free_port
 from tests.servers.mailserver import Post
 from tests.support.outgoing import FROM, MovableClock, mails_to, queued, stored_mail, text_of
-from tests.support.world import pay, quoted
+from tests.support.world import pay, quoted, stored
 from webapp.access.identity import SignedIn
 from webapp.accounts import cases
 from webapp.db import db
@@ -27,10 +27,10 @@ def test_a_mail_arrives_as_it_is_stored_with_its_document(app: Flask, office: in
     assert pay(app, business, quoted(app, business)) == "captured"
     assert delivery.send_due() == {"sent": 2}
     db.session.rollback()
-    stored = {row.recipient: row for row in db.session.scalars(select(Message))}
-    assert sorted(post.recipients) == sorted(stored)
+    written = {row.recipient: row for row in db.session.scalars(select(Message))}
+    assert sorted(post.recipients) == sorted(written)
     for mail in post.taken:
-        row = stored[mail["To"]]
+        row = written[mail["To"]]
         assert (mail["Subject"], text_of(mail, "plain"), text_of(mail, "html")) == (
             row.subject,
             row.body.rstrip("\n"),
@@ -45,13 +45,13 @@ def test_a_mail_arrives_as_it_is_stored_with_its_document(app: Flask, office: in
             assert list(mail.iter_attachments()) == []
             continue
         (attached,) = mail.iter_attachments()
-        invoice = db.session.get_one(Invoice, row.attached_id)
+        invoice = stored(Invoice, row.attached_id)
         assert (attached.get_filename(), attached.get_content_type(), attached.get_content()) == (
             documents.filename(invoice),
             "application/pdf",
             documents.pdf_of(invoice),
         )
-    assert sorted(row.attached_id is None for row in stored.values()) == [False, True]
+    assert sorted(row.attached_id is None for row in written.values()) == [False, True]
     assert delivery.send_due() == {}
     assert len(post.taken) == 2
 

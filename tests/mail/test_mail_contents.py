@@ -11,8 +11,8 @@ from tests.support.mails import change, kinds, parsed, said_in_html, sent, until
 from tests.support.world import state, subscription
 from webapp.db import db, transaction
 from webapp.models.accounts import Account, Owner
-from webapp.models.purchases import Card
-from webapp.models.subscriptions import Subscription
+from webapp.models.cards import Card
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import service
 
@@ -23,7 +23,7 @@ def test_hostile_names_are_inert(app: Flask, business: Made) -> None:
     with transaction() as session:
         session.execute(update(Account).values(legal_name=HOSTILE, manager_name=HOSTILE))
         session.execute(update(Owner).values(name=HOSTILE))
-        session.execute(update(Subscription).values(product=HOSTILE))
+        session.execute(update(SubscriptionRow).values(product=HOSTILE))
         session.execute(update(Card).values(brand="<i>Visa"))
     service.reduce(business.account, subscription(business), 8)
     service.withdraw(business.account, subscription(business), change(business))

@@ -6,6 +6,7 @@ from sqlalchemy import update
 
 from tests.support.mails import change, kinds, read, says_the_same_twice, sent, until
 from tests.support.world import pay, post, quoted, subscription
+from webapp.access import owners
 from webapp.db import transaction
 from webapp.domain.refusals import CancellationOpen, ChangeClosed, NotFewerSeats, Refusal
 from webapp.mail import outbox
@@ -168,8 +169,8 @@ def test_a_request_and_its_mail_are_one_transaction(app: Flask, business: Made) 
 
 
 def test_every_owner_is_told_in_a_language_of_their_own(app: Flask, business: Made) -> None:
-    with transaction() as session:
-        session.add(
+    with transaction():
+        owners.add_owner(
             Owner(account_id=business.account, name="Sam", email="sam@example.test", password_hash="", locale="en")
         )
     service.cancel(business.account, subscription(business))

@@ -7,7 +7,7 @@ from sqlalchemy import delete, update
 from tests.support.mails import kinds, sent, until
 from tests.support.world import post, state, subscription
 from webapp.db import transaction
-from webapp.models.purchases import Card
+from webapp.models.cards import Card
 from webapp.purchases import cards
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

@@ -179,7 +179,7 @@ def test_a_payment_that_was_never_sent_is_pending_and_then_given_up(
     with dead_line(app) as gateway:
         for _ in range(SILENCES):
             with pytest.raises(OutcomeUnknown):
-                ports().gateway.find("nothing.1")
+                ports().gateway.find(business.account, "nothing.1")
         gateway.calls.clear()
         paid = payments.pay(business.account, subscription(business), quote, 1, RETURN_URL)
         assert paid.state == "pending"
@@ -194,7 +194,7 @@ def test_a_payment_that_was_never_sent_is_pending_and_then_given_up(
         wait(business)
         payments.reconcile(business.account, subscription(business), quote)
         assert payment_states(app, business) == ["cancelled"]
-        assert ports().gateway.find(f"{quote}.1") == Cancelled(), "nor can it be charged late"
+        assert ports().gateway.find(business.account, f"{quote}.1") == Cancelled(), "nor can it be charged late"
 
 
 def test_a_payment_that_was_never_sent_is_charged_once_when_it_is_sent_again(
@@ -204,14 +204,14 @@ def test_a_payment_that_was_never_sent_is_charged_once_when_it_is_sent_again(
     with dead_line(app) as gateway:
         for _ in range(SILENCES):
             with pytest.raises(OutcomeUnknown):
-                ports().gateway.find("nothing.1")
+                ports().gateway.find(business.account, "nothing.1")
         assert payments.pay(business.account, subscription(business), quote, 1, RETURN_URL).state == "pending"
         gateway.dead = False
         clock[0] += PAUSE
         for _ in range(2):
             assert payments.pay(business.account, subscription(business), quote, 1, RETURN_URL).state == "captured"
         assert len(state(app, business)["gateway"]["charges"]) == 1
-        assert isinstance(ports().gateway.find(f"{quote}.1"), Captured)
+        assert isinstance(ports().gateway.find(business.account, f"{quote}.1"), Captured)
 
 
 def wait(made: Made) -> None:

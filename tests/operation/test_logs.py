@@ -11,6 +11,7 @@ from sqlalchemy import select
 from tests.support.faces import HX, walk
 from tests.support.log_lines import Lines
 from tests.support.world import post, signed_in, step, subscription
+from webapp.access import owners
 from webapp.config import Misconfigured, check
 from webapp.db import db, transaction
 from webapp.models.accounts import Owner
@@ -25,8 +26,10 @@ def broken(app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     """Makes the contact page fail with personal data in its hands."""
 
     def page() -> str:
-        with transaction() as session:
-            session.add(Owner(account_id=business.account, name="Zoé Lambda", email=business.email, password_hash="x"))
+        with transaction():
+            owners.add_owner(
+                Owner(account_id=business.account, name="Zoé Lambda", email=business.email, password_hash="x")
+            )
         return ""
 
     monkeypatch.setitem(app.view_functions, "contact.page", page)

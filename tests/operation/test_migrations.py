@@ -35,12 +35,13 @@ def test_what_was_written_survives_down_and_up_again(tmp_path: Path) -> None:
         scenarios.make("business")
         number = db.session.scalars(select(Invoice.number)).first()
         with transaction() as session:
-            invoice_id = session.scalars(select(Invoice.id).where(Invoice.number == number)).one()
-            session.add(InvoiceDocument(invoice_id=invoice_id, pdf=b"%PDF", xml=None))
+            invoice = session.scalars(select(Invoice).where(Invoice.number == number)).one()
+            session.add(InvoiceDocument(account_id=invoice.account_id, invoice_id=invoice.id, pdf=b"%PDF", xml=None))
             owner_id, now = session.scalars(select(Owner.id)).one(), ports().clock.system_now()
             for token in "ab":
                 session.add(
                     OwnerSession(
+                        account_id=invoice.account_id,
                         token_hash=token * 64,
                         owner_id=owner_id,
                         created_at=now,
@@ -52,7 +53,9 @@ def test_what_was_written_survives_down_and_up_again(tmp_path: Path) -> None:
         db.session.remove()
         downgrade(revision="0002")
         upgrade()
-        kept = select(Invoice.number, InvoiceDocument.pdf).join(InvoiceDocument)
+        kept = select(Invoice.number, InvoiceDocument.pdf).join(
+            InvoiceDocument, InvoiceDocument.invoice_id == Invoice.id
+        )
         assert db.session.execute(kept).all() == [(number, b"%PDF")]
         signed_in = db.session.scalars(select(OwnerSession).order_by(OwnerSession.token_hash)).all()
         assert [(row.owner_id, row.created_at, row.last_seen_at, row.ended) for row in signed_in] == [

@@ -15,7 +15,7 @@ from webapp.access import passwords
 from webapp.access.sign_in import hasher
 from webapp.db import db, transaction
 from webapp.models.accounts import Account, Issuer, Owner
-from webapp.models.subscriptions import PeriodRow, Subscription
+from webapp.models.subscriptions import PeriodRow, SubscriptionRow
 from webapp.ports import ports
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount, SandboxHeadcount
@@ -44,12 +44,12 @@ def test_the_example_makes_an_account_that_can_be_used(app: Flask, tmp_path: Pat
     assert done.exit_code == 0, done.output
     account = db.session.scalars(select(Account)).one()
     assert f"Account {account.id} of Ateliers Beaumont SARL, invoiced by {account.issuer_id}." in done.output
-    made = db.session.scalars(select(Subscription)).one()
+    made = db.session.scalars(select(SubscriptionRow)).one()
     with transaction() as session:  # the clock and the directory of these tests
         now = datetime.now(UTC)
         session.add(SandboxAccount(account_id=account.id, scenario="", password="", set_to=now, set_at=now))
         session.add(SandboxHeadcount(tenant=made.tenant, account_id=account.id, active=3, since=now))
-    facts = loading.load(account.id, made.id).facts()
+    facts = loading.load(account.id, made.id).facts
     assert facts.seats == {0: 12}
     assert facts.period(0).start == date.fromisoformat(document["subscriptions"][0]["anchor"])
     assert cost.cost(account.id, made.id, 14, 0)

@@ -10,14 +10,15 @@ from sqlalchemy import func, select, update
 
 from tests.servers.mailserver import Post, running
 from tests.support.outgoing import mails_to
-from tests.support.world import dump, pay, quoted, signed_in
+from tests.support.world import dump, pay, quoted, signed_in, stored_or_none
 from webapp.access import limits, passwords
 from webapp.db import Model, db, transaction
 from webapp.mail import delivery
 from webapp.models.access import OwnerSession, PasswordReset, RateLimit
 from webapp.models.activity import Activity, Case
+from webapp.models.cards import CardSetup
 from webapp.models.mail import Message
-from webapp.models.purchases import CardSetup, Notification, Payment, Quote
+from webapp.models.purchases import Notification, Payment, Quote
 from webapp.operation import prune
 from webapp.ports import ports
 from webapp.sandbox.scenarios import Made
@@ -144,7 +145,7 @@ def test_what_was_paid_stays_for_good(app: Flask, business: Made) -> None:
     assert prune.prune()["quotes"] == 1
     after = dump()
     assert [name for name in FOR_GOOD if before[name] != after[name]] == []
-    assert (db.session.get(Quote, paid) is None, db.session.get(Quote, unpaid) is None) == (False, True)
+    assert (stored_or_none(Quote, paid) is None, stored_or_none(Quote, unpaid) is None) == (False, True)
     assert count(Payment) > 0
 
 
@@ -155,10 +156,10 @@ def test_a_quote_whose_card_is_being_entered_stays(app: Flask, business: Made) -
         session.add(CardSetup(reference="r", account_id=business.account, quote_id=quote, begun_at=now))
     age(Quote, "expires_at", timedelta(days=99))
     prune.prune()
-    assert db.session.get(Quote, quote) is not None
+    assert stored_or_none(Quote, quote) is not None
     age(CardSetup, "begun_at", timedelta(days=8))
     prune.prune()
-    assert db.session.get(Quote, quote) is None
+    assert stored_or_none(Quote, quote) is None
 
 
 def test_it_goes_batch_by_batch_and_stops_when_it_is_told_to(

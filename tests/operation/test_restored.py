@@ -19,7 +19,7 @@ from webapp.models.accounts import Owner
 from webapp.models.invoices import Invoice, InvoiceCounter, SpentNumber
 from webapp.models.mail import Message
 from webapp.models.restores import UnbookedCapture
-from webapp.models.subscriptions import PriceList, Subscription
+from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.operation import doctor
 from webapp.purchases import hold, refunds, restores
 from webapp.sandbox.scenarios import Made
@@ -167,7 +167,7 @@ def dearer() -> None:
 
 def ended(made: Made) -> None:
     with transaction() as session:
-        session.execute(update(Subscription).values(ended_on=made.now.date()))
+        session.execute(update(SubscriptionRow).values(ended_on=made.now.date()))
 
 
 def cancelled(made: Made) -> None:

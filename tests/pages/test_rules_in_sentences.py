@@ -23,7 +23,7 @@ from webapp.domain.timeline import Kind, planned
 from webapp.models.accounts import Owner
 from webapp.models.mail import Message
 from webapp.models.purchases import Quote
-from webapp.models.subscriptions import Subscription
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.purchases import quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -199,7 +199,7 @@ def test_how_long_the_owner_waits_for_the_active_users(
     client = signed_in(app, made)
     since = int(made.now.timestamp())
     watch = f"/subscriptions/{subscription(made)}/active-users?procedure=renew&seats=9&since={since}"
-    tenant = f"/sandbox/tenants/{db.session.scalars(select(Subscription.tenant)).one()}"
+    tenant = f"/sandbox/tenants/{db.session.scalars(select(SubscriptionRow.tenant)).one()}"
     for locale, wait, floor, hint, left, later in (
         ("en", en, "wait at least", "after you remove users, wait", f"within {minutes} min 00 s", "later"),
         ("fr", fr, "attendez au moins", "après un retrait, attendez", f"{minutes} min 00 s", "plus tard"),

@@ -18,8 +18,8 @@ from webapp.invoices.bill import bill_of
 from webapp.invoices.wording import page_of
 from webapp.mail.messages import renewals
 from webapp.models.activity import Activity
+from webapp.models.cards import Card
 from webapp.models.mail import Message
-from webapp.models.purchases import Card
 from webapp.purchases import refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

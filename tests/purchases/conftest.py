@@ -15,7 +15,7 @@ from e2e.portal import ROOT, free_port
 from tests.servers.stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
 from tests.support.gateways import AMOUNT, LACKING, AtLocalstripe, AtStripe, InSandbox, World
 from tests.support.stripe_owner import Owner
-from tests.support.world import quoted
+from tests.support.world import quoted, stored
 from webapp.adapters.stripe.gateway import StripeGateway
 from webapp.db import transaction
 from webapp.models.purchases import Quote
@@ -65,7 +65,7 @@ def key(app: Flask, business: Made) -> Callable[[], str]:
             loaded = quotes.load_quote(business.account, str(business.subscriptions["business"]), quote)
             payment = payments.claim(loaded, datetime.now(UTC))
             payment.state, payment.settled_at = "declined", payment.created_at
-            assert session.get_one(Quote, quote).money == AMOUNT
+            assert stored(Quote, quote).money == AMOUNT
             session.add(payment)
             return payment.key
 

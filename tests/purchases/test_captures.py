@@ -32,7 +32,7 @@ LESS = Money(AMOUNT.amount - 100, AMOUNT.currency)
 
 
 def charge(world: World, key: str, card: str) -> Outcome:
-    return world.gateway.charge(key, card, AMOUNT, BACK, True)
+    return world.gateway.charge(world.account, key, card, AMOUNT, BACK, True)
 
 
 def test_a_gateway_lists_what_it_captured_and_what_it_was_for(world: World, key: Key, business: Made) -> None:
@@ -55,7 +55,10 @@ def test_a_gateway_lists_what_it_captured_and_what_it_was_for(world: World, key:
 def test_an_answer_tells_how_much_was_captured(world: World, key: Key) -> None:
     paid, card = key(), world.card()
     charge(world, paid, card)
-    for outcome in (world.gateway.charge(paid, card, LESS, BACK, True), world.gateway.find(paid)):
+    for outcome in (
+        world.gateway.charge(world.account, paid, card, LESS, BACK, True),
+        world.gateway.find(world.account, paid),
+    ):
         assert isinstance(outcome, Captured)
         assert outcome.capture is not None
         assert outcome.capture.money == AMOUNT
@@ -67,9 +70,9 @@ def test_a_challenge_of_another_amount_is_cancelled_and_nothing_is_charged(world
     paid, card = key(), world.card("challenge")
     outcome = charge(world, paid, card)
     assert isinstance(outcome, ActionRequired)
-    assert world.gateway.charge(paid, card, LESS, BACK, True) == Cancelled()
+    assert world.gateway.charge(world.account, paid, card, LESS, BACK, True) == Cancelled()
     world.bank(outcome.url, True)
-    assert (world.gateway.find(paid), world.captured()) == (Cancelled(), [])
+    assert (world.gateway.find(world.account, paid), world.captured()) == (Cancelled(), [])
 
 
 def forget_the_restore() -> None:

@@ -12,12 +12,13 @@ from sqlalchemy.exc import IntegrityError
 
 from e2e.portal import running_portal, token
 from tests.support.browsing import Browser
-from tests.support.world import CARD, card_page, dump, pay, post, quoted, signed_in, state, subscription
+from tests.support.world import CARD, card_page, dump, pay, post, quoted, signed_in, state, stored, subscription
 from webapp.db import NotFound, db, transaction
 from webapp.domain import refusals
 from webapp.domain import subscription as rules
 from webapp.models.activity import Activity
-from webapp.models.purchases import Card, DefaultCard, Payment, Quote
+from webapp.models.cards import Card, DefaultCard
+from webapp.models.purchases import Payment, Quote
 from webapp.purchases import cards, payments, quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -134,7 +135,7 @@ def test_a_deleted_card_is_gone_here_and_at_the_gateway(
     page = owner.get(url(card_id, "delete")).text
     assert "<title>Delete credit card? – My Qlik</title>" in page
     assert ("•••• 4444" in page, "•••• 4242" in page) == (True, False)
-    card_token = db.session.get_one(Card, card_id).token
+    card_token = stored(Card, card_id).token
     answer = owner.post(url(card_id, "delete"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     assert "The card ending in 4444 is deleted." in owner.get("/billing").text
@@ -177,7 +178,7 @@ def test_a_quote_outlives_its_card_and_asks_for_another(app: Flask, owner: Flask
     quotes.choose_card(two.account, subscription(two), quote, two.cards[1])
     owner.post(url(two.cards[1], "delete"))
     db.session.rollback()
-    assert db.session.get_one(Quote, quote).card_id is None
+    assert stored(Quote, quote).card_id is None
     with pytest.raises(refusals.CardMissing):
         pay(app, two, quote)
 
@@ -274,7 +275,7 @@ def test_another_accounts_card_is_no_default_even_for_the_schema(app: Flask, two
 
 
 def test_the_next_charge_is_the_first_unpaid_day_of_what_renews_itself(app: Flask, two: Made) -> None:
-    facts = loading.load(two.account, subscription(two)).facts()
+    facts = loading.load(two.account, subscription(two)).facts
     assert rules.next_charge(facts) == date(2027, 2, 15)
     assert rules.next_charge(replace(facts, reseller="Distrib")) is None
     assert rules.next_charge(replace(facts, ended_on=date(2027, 1, 1))) is None

@@ -14,9 +14,9 @@ from tests.servers.stripe_server import Stripe
 from tests.support.cards import attached, attempts
 from tests.support.stripe_owner import Owner
 from tests.support.truth import later
-from tests.support.world import post, signed_in
+from tests.support.world import post, signed_in, stored
 from webapp.db import db, transaction
-from webapp.models.purchases import Card, CardDetachment
+from webapp.models.cards import Card, CardDetachment
 from webapp.ports import OutcomeUnknown
 from webapp.purchases import cards, detachments
 from webapp.renewals import sweep
@@ -81,7 +81,7 @@ def test_a_card_deleted_while_the_gateway_is_silent_is_detached_later(
 def test_an_attempt_that_was_never_made_is_made_by_the_sweep(app: Flask, two: Made) -> None:
     """The process died right after the deletion was committed."""
     with transaction():
-        token = db.session.get_one(Card, two.cards[1]).token
+        token = stored(Card, two.cards[1]).token
         detachments.store(two.account, token, two.now)
     assert sum(sweep.run(two.account), Tally())["detached"] == 1
     assert (attached(two), attempts()) == (["4242"], [])
@@ -157,7 +157,7 @@ def test_two_sweeps_at_once_ask_once(app: Flask, two: Made) -> None:
 def test_stripe_forgets_a_card_that_was_deleted_while_it_was_down(stripe_app: Flask, stripe: Stripe) -> None:
     owner = Owner(stripe_app, stripe)
     owner.enters_card("/billing/cards/new")
-    card = db.session.get_one(Card, owner.newest_card())
+    card = stored(Card, owner.newest_card())
     account_id, token, delete = card.account_id, card.token, f"/billing/cards/{card.id}/delete"
     db.session.rollback()
     stripe.fail("500", "/detach", times=2)  # the library asks twice

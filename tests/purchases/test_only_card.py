@@ -10,7 +10,7 @@ from tests.support.cards import attached
 from tests.support.world import CARD, card_page, dump, post, signed_in, state, subscription
 from webapp.db import db
 from webapp.domain.refusals import DefaultCardKept
-from webapp.models.purchases import Card, DefaultCard
+from webapp.models.cards import Card, DefaultCard
 from webapp.models.subscriptions import ChangeRow
 from webapp.purchases import cards
 from webapp.sandbox import scenarios

@@ -7,11 +7,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.support.world import RETURN_URL, pay, post, quoted, renew_url, signed_in, state, step
+from tests.support.world import RETURN_URL, pay, post, quoted, renew_url, signed_in, state, step, stored
 from webapp.db import db, transaction
 from webapp.domain import refusals
 from webapp.domain.refusals import PaymentPending
-from webapp.models.purchases import Card, Payment
+from webapp.models.cards import Card
+from webapp.models.purchases import Payment
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount, SandboxCard
@@ -107,8 +108,11 @@ def test_a_charge_that_was_given_up_can_never_be_made_late(app: Flask, business:
     from webapp.domain.money import Money
     from webapp.ports import Cancelled, ports
 
-    card = db.session.get_one(Card, business.cards[0])
-    assert ports().gateway.charge(f"{quote}.1", card.token, Money(48_960, "EUR"), RETURN_URL, True) == Cancelled()
+    card = stored(Card, business.cards[0])
+    assert (
+        ports().gateway.charge(business.account, f"{quote}.1", card.token, Money(48_960, "EUR"), RETURN_URL, True)
+        == Cancelled()
+    )
 
 
 def challenge(app: Flask, made: Made) -> tuple[str, str]:

@@ -74,7 +74,12 @@ def test_the_schema_refuses_a_second_charge(app: Flask, business: Made) -> None:
     copies = (
         Payment(key="x.2", quote_id=quote, attempt=2, state="captured", settled_at=business.now, **_paid(business)),
         PeriodRow(
-            subscription_id=subscription(business), ordinal=6, seats=3, price_list_id=_price_list(), source="paid"
+            account_id=business.account,
+            subscription_id=subscription(business),
+            ordinal=6,
+            seats=3,
+            price_list_id=_price_list(),
+            source="paid",
         ),
     )
     for copy in copies:
@@ -99,6 +104,7 @@ def quoted_anyway(made: Made) -> list[str]:
 
 def _paid(made: Made) -> dict[str, object]:
     return {
+        "account_id": made.account,
         "subscription_id": subscription(made),
         "amount": 1,
         "currency": "EUR",

@@ -4,11 +4,12 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.support.world import dump, pay, post, quoted, signed_in, step, subscription
+from tests.support.world import dump, pay, post, quoted, signed_in, step, stored, subscription
 from webapp.db import db, new_id, transaction
 from webapp.models.accounts import Account
-from webapp.models.purchases import Card, Quote
-from webapp.models.subscriptions import PriceList, Subscription
+from webapp.models.cards import Card
+from webapp.models.purchases import Quote
+from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.purchases import quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -48,7 +49,7 @@ def test_a_price_that_moved_is_409_with_the_difference(app: Flask, client: Flask
         dearer = PriceList(id=new_id(), currency="EUR", rows=[[None, 3100]])
         session.add(dearer)
         session.flush()
-        session.execute(update(Subscription).values(price_list_id=dearer.id))
+        session.execute(update(SubscriptionRow).values(price_list_id=dearer.id))
     page = moved(client, business, quote)
     assert "from €408.00 to €434.00" in page
     assert "from €489.60 to €520.80" in page
@@ -82,7 +83,8 @@ def test_a_card_that_is_gone_is_409_at_the_payment_page(app: Flask, client: Flas
         quote = quotes.quote_renewal(made.account, subscription(made), 14)
         quotes.choose_card(made.account, subscription(made), quote, made.cards[1])
     with transaction() as session:
-        session.delete(session.get_one(Card, made.cards[1]))
+        session.execute(update(Quote).values(card_id=None))
+        session.delete(stored(Card, made.cards[1]))
     assert "Choose a payment method." in moved(client, made, quote)
 
 

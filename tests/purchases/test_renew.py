@@ -5,12 +5,25 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
-from tests.support.world import dump, pay, post, quoted, renew_url, signed_in, state, statements, step, subscription
+from tests.support.world import (
+    dump,
+    pay,
+    post,
+    quoted,
+    renew_url,
+    signed_in,
+    state,
+    statements,
+    step,
+    stored,
+    subscription,
+)
 from webapp.accounts import billing_information
 from webapp.db import db, transaction
 from webapp.domain.refusals import AlreadyRenewed, CancellationOpen, PlanForbids
 from webapp.domain.seats import MAX_SEATS
-from webapp.models.purchases import Card, Quote
+from webapp.models.cards import Card
+from webapp.models.purchases import Quote
 from webapp.models.subscriptions import ChangeRow
 from webapp.purchases import quotes
 from webapp.sandbox import scenarios
@@ -45,7 +58,7 @@ def test_a_paid_quote_is_the_period_the_invoice_and_the_receipt(app: Flask, busi
 def test_quoted_charged_and_invoiced_are_one_amount_and_its_lines_add_up(app: Flask, business: Made) -> None:
     for_year = scenarios.make("business-annual")
     for made, seats in ((business, 37), (for_year, 61)):
-        quote = db.session.get_one(Quote, quoted(app, made, seats))
+        quote = stored(Quote, quoted(app, made, seats))
         total, lines, net = quote.total, quote.lines, quote.net
         pay(app, made, quote.id)
         account_state = state(app, made)
@@ -88,7 +101,12 @@ def open_change(made: Made, kind: str, seats: int | None) -> None:
     with transaction() as session:
         session.add(
             ChangeRow(
-                subscription_id=subscription(made), kind=kind, seats=seats, effective_ordinal=6, requested_at=made.now
+                account_id=made.account,
+                subscription_id=subscription(made),
+                kind=kind,
+                seats=seats,
+                effective_ordinal=6,
+                requested_at=made.now,
             )
         )
 

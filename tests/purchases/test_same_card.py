@@ -11,11 +11,12 @@ from tests.servers.stripe_server import Stripe
 from tests.support.cards import attached, attempts
 from tests.support.stripe_owner import Owner
 from tests.support.truth import later
-from tests.support.world import CARD, card_page, pay, post, quoted, signed_in, state, step, subscription
+from tests.support.world import CARD, card_page, pay, post, quoted, signed_in, state, step, stored, subscription
 from webapp.db import db
 from webapp.domain.refusals import CardInUse
 from webapp.models.activity import Activity
-from webapp.models.purchases import Card, Payment, Quote
+from webapp.models.cards import Card
+from webapp.models.purchases import Payment, Quote
 from webapp.purchases import cards, payments, quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -38,7 +39,7 @@ def owner(app: Flask, two: Made) -> FlaskClient:
 
 def printed_on(card_id: str) -> dict[str, str]:
     """What the owner types of a saved card."""
-    card = db.session.get_one(Card, card_id)
+    card = stored(Card, card_id)
     numbers = {"4242": "4242 4242 4242 4242", "4444": "5555 5555 5555 4444"}
     expiry = f"{card.exp_month:02d}/{card.exp_year % 100}"
     return {"number": numbers[card.last4], "expiry": expiry, "code": "123", "holder": card.holder}
@@ -51,7 +52,7 @@ def enter(owner: FlaskClient, page: str, form: dict[str, str]) -> str:
 
 def token_of(card_id: str) -> str:
     db.session.rollback()
-    return db.session.get_one(Card, card_id).token
+    return stored(Card, card_id).token
 
 
 def activity_of(made: Made) -> list[str]:
@@ -135,7 +136,7 @@ def test_a_quote_that_began_the_entry_selects_the_card(app: Flask, owner: FlaskC
     answer = owner.get(enter(owner, page, printed_on(two.cards[1])))
     assert answer.headers["Location"] == step(two, quote, "payment")
     db.session.rollback()
-    assert db.session.get_one(Quote, quote).card_id == two.cards[1]
+    assert stored(Quote, quote).card_id == two.cards[1]
     assert pay(app, two, quote) == "captured"
     db.session.rollback()
     assert db.session.scalars(select(Payment.card_token)).all() == [token_of(two.cards[1])]

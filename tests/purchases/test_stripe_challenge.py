@@ -6,10 +6,10 @@ from sqlalchemy import select
 
 from tests.servers.stripe_server import Stripe
 from tests.support.stripe_owner import Owner
-from tests.support.world import renew_url, subscription
+from tests.support.world import renew_url, stored, subscription
 from webapp.db import db
 from webapp.models.purchases import Payment
-from webapp.models.subscriptions import Subscription
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.renewals import sweep
 
 
@@ -58,7 +58,7 @@ def test_cancelling_cancels_the_intent(challenged: Owner, stripe: Stripe) -> Non
     assert answer.status_code == 303
     stripe.authenticate(bank, True)
     assert (statuses(stripe), challenged.payments()) == (["canceled"], ["declined"])
-    assert db.session.get_one(Subscription, subscription(challenged.made)).ended_on
+    assert stored(SubscriptionRow, subscription(challenged.made)).ended_on
     db.session.rollback()
 
 

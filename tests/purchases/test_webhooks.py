@@ -20,8 +20,9 @@ from tests.support.stripe_owner import Owner
 from tests.support.world import dump, signed_in
 from webapp.adapters.clock import machine_now
 from webapp.db import db, transaction
+from webapp.models.cards import Card
 from webapp.models.invoices import Invoice
-from webapp.models.purchases import Card, Notification, Payment, Refund
+from webapp.models.purchases import Notification, Payment, Refund
 from webapp.purchases import refunds
 
 HERE = "/webhooks/stripe"

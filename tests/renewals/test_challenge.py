@@ -180,7 +180,7 @@ def test_when_the_other_card_is_refused_the_sweep_tries_again_on_a_later_day(app
     assert payment_states(app, made) == ["declined", "declined"]
     at(app, made, "2027-02-17T00:00:00")
     assert payment_states(app, made) == ["declined", "declined", "pending"]
-    assert loading.load(made.account, subscription(made)).facts().refused == 1
+    assert loading.load(made.account, subscription(made)).facts.refused == 1
 
 
 def test_the_last_challenge_is_replaced_at_the_price_of_the_whole_period(app: Flask) -> None:
@@ -276,7 +276,10 @@ def test_a_process_that_dies_after_cancelling_at_the_gateway_leaves_a_refused_at
     key = payments.cancel_challenge(challenged.account, subscription(challenged))
     assert key
     assert sweep.sweep() == 0
-    assert (payment_states(app, challenged), ports().gateway.find(key)) == (["declined"], Cancelled())
+    assert (payment_states(app, challenged), ports().gateway.find(challenged.account, key)) == (
+        ["declined"],
+        Cancelled(),
+    )
     at(app, challenged, "2027-02-15T23:59:00")
     assert payment_states(app, challenged) == ["declined"]
 

@@ -173,7 +173,7 @@ def test_the_end_of_the_month_comes_back(app: Flask) -> None:
 
 
 def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Made) -> None:
-    from webapp.models.subscriptions import Subscription
+    from webapp.models.subscriptions import SubscriptionRow
 
     other = scenarios.make("business")
     with transaction() as session:  # a price list that cannot be read
@@ -182,7 +182,9 @@ def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Mad
         bad = PriceList(id="bad", currency="EUR", rows=[[5, 1]])
         session.add(bad)
         session.flush()
-        session.execute(update(Subscription).where(Subscription.id == subscription(other)).values(price_list_id="bad"))
+        session.execute(
+            update(SubscriptionRow).where(SubscriptionRow.id == subscription(other)).values(price_list_id="bad")
+        )
     for made in (business, other):
         from webapp.sandbox.clock import set_clock
 
@@ -200,7 +202,7 @@ def test_what_the_owner_tries_with_the_quote_of_the_sweep_is_none_of_its_attempt
     until(app, business, "2027-02-15T00:05:00")
     post(app, f"/{business.account}/gateway", next="decline")
     assert pay(app, business, automatic_quote(), 2) == "declined"
-    assert loading.load(business.account, subscription(business)).facts().refused == 1
+    assert loading.load(business.account, subscription(business)).facts.refused == 1
 
 
 def test_a_challenge_of_the_sweep_that_the_owner_gives_up_is_a_refusal(app: Flask, business: Made) -> None:

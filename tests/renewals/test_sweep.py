@@ -14,7 +14,7 @@ from webapp.db import db, transaction
 from webapp.models.accounts import Account
 from webapp.models.invoices import Invoice
 from webapp.models.purchases import Payment
-from webapp.models.subscriptions import PriceList, Subscription
+from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.ports import NewCard
 from webapp.purchases import cards, wallet
 from webapp.renewals import sweep
@@ -57,7 +57,9 @@ def breaks(made: Made) -> None:
     with transaction() as session:
         session.add(PriceList(id="bad", currency="EUR", rows=[[5, 1]]))
         session.flush()
-        session.execute(update(Subscription).where(Subscription.id == subscription(made)).values(price_list_id="bad"))
+        session.execute(
+            update(SubscriptionRow).where(SubscriptionRow.id == subscription(made)).values(price_list_id="bad")
+        )
 
 
 @pytest.mark.parametrize("threads", [1, 4])
@@ -84,7 +86,7 @@ def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Ma
 def test_a_sweep_with_nothing_to_look_at_waits_for_nobody(due: list[Made]) -> None:
     run()
     with db.engine.connect().execution_options(immediate=True) as other:
-        other.execute(update(Subscription).values(product="held"))
+        other.execute(update(SubscriptionRow).values(product="held"))
         assert run() == Tally()
 
 

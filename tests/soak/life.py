@@ -68,7 +68,7 @@ class Life(Purchases, Requests, Time):
 
     def tile_is_as_the_model_says(self) -> None:
         model, tile = self.model, summary.summary(loading.load(self.account, self.subscription))
-        facts = tile.subscription.facts()
+        facts = tile.subscription.facts
         assert (tile.status, tile.seats, tile.next_seats) == (
             model.status,
             model.seats[model.current],

@@ -10,7 +10,7 @@ from sqlalchemy import update
 from tests.soak.life_base import PRICES, LifeBase
 from tests.support import invariants
 from webapp.db import new_id, transaction
-from webapp.models.subscriptions import PriceList, Subscription
+from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.renewals import sweep as sweeping
 from webapp.sandbox import clock
 from webapp.sandbox.tables import SandboxHeadcount
@@ -24,7 +24,9 @@ class Time(LifeBase):
         with transaction() as session:
             session.add(PriceList(id=new, currency="EUR", rows=[list(tier) for tier in prices]))
             session.flush()
-            session.execute(update(Subscription).where(Subscription.id == self.subscription).values(price_list_id=new))
+            session.execute(
+                update(SubscriptionRow).where(SubscriptionRow.id == self.subscription).values(price_list_id=new)
+            )
         self.lists[new] = self.model.prices = prices
         self.tally["change prices", "done"] += 1
 

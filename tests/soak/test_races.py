@@ -53,7 +53,7 @@ def nothing(_app: Flask, _made: Made) -> None:
 def on_the_day(_app: Flask, made: Made) -> list[str]:
     """Moves to the first unpaid day; returns the subscriptions that are due."""
     loaded = loading.load_all(made.account)
-    facts = loaded[0].facts()
+    facts = loaded[0].facts
     set_clock(made.account, datetime.combine(facts.boundary(facts.last_paid + 1), time(), made.now.tzinfo))
     return [subscription_row.id for subscription_row in loaded]
 

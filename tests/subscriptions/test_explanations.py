@@ -9,11 +9,12 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
 from tests.support.world import dump, pay, post, quoted, signed_in, statements, subscription, words
+from webapp.access import owners
 from webapp.db import transaction
 from webapp.domain.seats import MAX_SEATS
 from webapp.models.accounts import Account, Owner
-from webapp.models.purchases import DefaultCard
-from webapp.models.subscriptions import PriceList, Subscription
+from webapp.models.cards import DefaultCard
+from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import service
@@ -88,7 +89,7 @@ def test_what_is_paid_is_compared_at_the_price_that_it_was_paid(client: FlaskCli
     with transaction() as session:
         session.add(PriceList(id="dearer", currency="EUR", rows=[[None, 4000]]))
         session.flush()
-        session.execute(update(Subscription).values(price_list_id="dearer"))
+        session.execute(update(SubscriptionRow).values(price_list_id="dearer"))
     assert "Today 12 €354.00 Next period 12 €480.00 Difference 0 +€126.00" in page(client, business, name="/renew")
 
 
@@ -151,7 +152,7 @@ def test_a_refused_card_is_told_on_the_tile_with_the_way_to_another(app: Flask) 
 
 def test_too_many_users_and_a_lost_vat_number_are_warned_of(app: Flask, business: Made) -> None:
     with transaction() as session:
-        session.execute(update(Subscription).values(active_users=13))
+        session.execute(update(SubscriptionRow).values(active_users=13))
         session.execute(update(Account).values(country="DE", vat_number=None))
     client = signed_in(app, business)
     text = page(client, business)
@@ -210,8 +211,8 @@ def test_what_the_owner_did_and_paid_is_in_the_past(app: Flask, business: Made) 
 
 def test_a_mail_that_went_out_is_in_the_past_once_however_many_owners_got_it(app: Flask) -> None:
     made = scenarios.make("expiring-card")
-    with transaction() as session:
-        session.add(Owner(account_id=made.account, name="Alix", email="alix@example.test", password_hash="!"))
+    with transaction():
+        owners.add_owner(Owner(account_id=made.account, name="Alix", email="alix@example.test", password_hash="!"))
     post(app, f"/{made.account}/clock", to="2027-02-09T09:00:00")
     text = page(signed_in(app, made), made).partition("What happened")[2]
     assert text.count("8 February 2027 Mail: the renewal is 7 days ahead") == 1

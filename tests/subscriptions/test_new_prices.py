@@ -4,9 +4,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.world import post, state, subscription
+from tests.support.world import post, state, stored, subscription
 from webapp.db import new_id, transaction
-from webapp.models.subscriptions import PriceList, Subscription
+from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.sandbox.scenarios import Made
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -14,7 +14,7 @@ HX = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 def double_the_prices(made: Made) -> None:
     with transaction() as session:
-        subscribed = session.get_one(Subscription, (subscription(made)))
+        subscribed = stored(SubscriptionRow, (subscription(made)))
         before = session.get_one(PriceList, subscribed.price_list_id)
         doubled = [[limit, 2 * unit] for limit, unit in before.rows if unit is not None]
         after = PriceList(id=new_id(), currency=before.currency, rows=doubled)

@@ -3,7 +3,7 @@
 from sqlalchemy import select
 
 from webapp.db import db
-from webapp.models.purchases import CardDetachment
+from webapp.models.cards import CardDetachment
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
 

@@ -30,6 +30,7 @@ class World(Protocol):
     """A gateway, with what its customers and their banks do."""
 
     gateway: PaymentGateway
+    account: str
 
     def card(self, behaves: str = "accepted") -> str: ...
     def enter(self, url: str) -> None: ...
@@ -40,7 +41,7 @@ class World(Protocol):
 
 class InSandbox(World):
     def __init__(self, app: Flask, made: Made) -> None:
-        self.app, self.made, self.gateway = app, made, ports().gateway
+        self.app, self.made, self.gateway, self.account = app, made, ports().gateway, made.account
 
     def card(self, behaves: str = "accepted") -> str:
         with transaction() as session:
@@ -82,7 +83,7 @@ class AtStripe(World):
     def __init__(self, server: Stripe, made: Made) -> None:
         self.server = server
         gateway = StripeGateway(SECRET_KEY, WEBHOOK_SECRET, server.url, timeout=(1, 0.5), retries=0)
-        self.gateway, self.customer = gateway, gateway.customer_of(made.account)
+        self.gateway, self.account, self.customer = gateway, made.account, gateway.customer_of(made.account)
 
     def card(self, behaves: str = "accepted") -> str:
         return self.server.card(self.customer, behaves)
@@ -105,7 +106,8 @@ class AtLocalstripe(World):
 
     def __init__(self, url: str, made: Made) -> None:
         gateway = StripeGateway("sk_test_12345", WEBHOOK_SECRET, url)
-        self.gateway, self.api, self.customer = gateway, gateway.api, gateway.customer_of(made.account)
+        self.gateway, self.api, self.account = gateway, gateway.api, made.account
+        self.customer = gateway.customer_of(made.account)
 
     def card(self, behaves: str = "accepted") -> str:
         number = {"accepted": "4242424242424242", "card_declined": "4000000000000341"}[behaves]

@@ -7,15 +7,17 @@ from sqlalchemy import select
 
 from webapp.db import db
 from webapp.domain.money import divide_half_up
+from webapp.domain.subscription import due
 from webapp.domain.tax import tax_terms
 from webapp.models.activity import Activity
+from webapp.models.cards import Card, CardDetachment, DefaultCard
 from webapp.models.invoices import Invoice, SpentNumber
 from webapp.models.mail import Message
-from webapp.models.purchases import Card, CardDetachment, DefaultCard, Payment, Quote, Refund
+from webapp.models.purchases import Payment, Quote, Refund
 from webapp.models.restores import UnbookedCapture
-from webapp.models.subscriptions import ChangeRow, PeriodRow, Quiet, Subscription
+from webapp.models.subscriptions import ChangeRow, PeriodRow, Quiet, SubscriptionRow
 from webapp.ports import ports
-from webapp.renewals import sweep
+from webapp.renewals import rollover
 from webapp.sandbox.tables import SandboxCard, SandboxCharge, SandboxRefund
 from webapp.subscriptions import loading
 
@@ -45,7 +47,7 @@ class Rows(NamedTuple):
 
 def read(account: str) -> Rows:
     db.session.rollback()
-    subscription = _all(Subscription, account_id=account)[0]
+    subscription = _all(SubscriptionRow, account_id=account)[0]
     here = {"subscription_id": subscription.id}
     p, q = Payment.__table__.c, Quote.__table__.c
     paid = select(
@@ -144,9 +146,13 @@ def check(rows: Rows) -> None:
 def check_quiet(account: str) -> None:
     """Nothing is due, and no mail either, for subscriptions that the sweep skips."""
     for subscription in loading.load_all(account):
-        quiet, today = db.session.get(Quiet, subscription.id), ports().clock.now(subscription.account).date()
-        if quiet is not None and quiet.until > today:
-            assert sweep._check(subscription) == (False, quiet.until)
+        quiet = db.session.get(Quiet, (account, subscription.id))
+        now = ports().clock.now(subscription.account)
+        if quiet is not None and quiet.until > now.date():
+            next_due = due(subscription.facts, now.date())
+            assert next_due is None or next_due.day > now.date()
+            assert rollover.notices_to_write(subscription, now) == []
+            assert rollover.next_due_day(subscription.facts, now.date()) == quiet.until
     db.session.rollback()
 
 

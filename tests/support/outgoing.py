@@ -6,6 +6,7 @@ from email.message import EmailMessage
 
 from flask import Flask
 
+from tests.support.world import stored
 from webapp.adapters.smtp import Smtp
 from webapp.db import db, new_id, transaction
 from webapp.mail_server import parse_relay
@@ -52,7 +53,7 @@ def queued(made: Made, recipient: str = "reader@example.test", **content: object
 
 def stored_mail(message_id: str) -> Message:
     db.session.rollback()
-    return db.session.get_one(Message, message_id, populate_existing=True)
+    return stored(Message, message_id)
 
 
 def text_of(mail: EmailMessage, kind: str) -> str:

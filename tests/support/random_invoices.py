@@ -4,6 +4,7 @@ The expected amounts share no code with the portal: prices are found seat by sea
 """
 
 import random
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from webapp.domain.periods import period
 from webapp.domain.pricing import Line, parse_tiers, period_lines, prorated_line
 from webapp.domain.tax import amounts
 from webapp.invoices import issuing
+from webapp.models.accounts import Account, Issuer
 from webapp.models.invoices import Invoice
 from webapp.models.purchases import Payment, Quote
 from webapp.sandbox.scenarios import Made
@@ -81,22 +83,24 @@ def drawn(made: Made, subscription_id: str, rng: random.Random) -> tuple[Invoice
     lines, wanted_lines, kind = _lines(rng, tiers, seats, months, anchor, ordinal)
     with transaction() as session:
         subscription = loading.load(made.account, subscription_id, lock=True)
-        account = subscription.account
-        subscription.anchor, subscription.term_months = anchor, months
+        account = session.get_one(Account, made.account)
+        issuer = session.get_one(Issuer, account.issuer_id)
         account.country, account.siren, account.vat_number = country, siren, vat_number
         account.document_locale = rng.choice(("fr", "en"))
         account.purchase_order = rng.choice((None, "BC-2027-0042", "PO <&> 77"))
-        account.issuer.vat_on_debits = rng.random() < 0.2
+        issuer.vat_on_debits = rng.random() < 0.2
+        subscription = replace(subscription, account=account, anchor=anchor, term_months=months)
         billed = amounts((line["amount"] for line in lines), account.tax_terms)
         now = datetime(2027, 1, 1, 9, tzinfo=UTC) + timedelta(rng.randrange(900))
         quote = Quote(
+            account_id=made.account,
             id=new_id(),
             subscription_id=subscription.id,
             kind=kind,
             ordinal=ordinal,
             seats=seats,
             months=months,
-            price_list_id=subscription.price_list_id,
+            price_list_id=subscription.price_list.id,
             lines=lines,
             currency="EUR",
             **billed._asdict(),
@@ -105,6 +109,7 @@ def drawn(made: Made, subscription_id: str, rng: random.Random) -> tuple[Invoice
             expires_at=now,
         )
         payment = Payment(
+            account_id=made.account,
             key=f"{quote.id}.1",
             quote_id=quote.id,
             subscription_id=subscription.id,

@@ -12,8 +12,9 @@ from tests.servers.stripe_server import Stripe
 from tests.support.world import renew_url, signed_in
 from webapp.adapters.clock import machine_now
 from webapp.db import db
+from webapp.models.cards import Card
 from webapp.models.invoices import Invoice
-from webapp.models.purchases import Card, Payment
+from webapp.models.purchases import Payment
 from webapp.models.subscriptions import PeriodRow
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

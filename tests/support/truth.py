@@ -11,9 +11,10 @@ from tests.support import invariants
 from tests.support.world import state
 from webapp.db import db
 from webapp.models.accounts import Account
+from webapp.models.cards import CardDetachment
 from webapp.models.invoices import Invoice
-from webapp.models.purchases import CardDetachment, Payment, Quote
-from webapp.models.subscriptions import Subscription
+from webapp.models.purchases import Payment, Quote
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.ports import ports
 from webapp.purchases import wallet
 from webapp.renewals import sweep
@@ -54,8 +55,8 @@ def check(made: Made, nothing_pending: bool = False) -> None:
     attempts = db.session.execute(
         select(Payment, Quote)
         .join(Quote, Quote.id == Payment.quote_id)
-        .join(Subscription, Subscription.id == Quote.subscription_id)
-        .where(Subscription.account_id == made.account)
+        .join(SubscriptionRow, SubscriptionRow.id == Quote.subscription_id)
+        .where(SubscriptionRow.account_id == made.account)
     ).all()
     invoices = db.session.scalars(select(Invoice).where(Invoice.account_id == made.account)).all()
     taken = db.session.scalars(
@@ -81,7 +82,7 @@ def _check_periods(made: Made, paid: list[Quote]) -> None:
     renewals = [(quote.subscription_id, quote.ordinal) for quote in paid if quote.kind == "renewal"]
     assert len(set(renewals)) == len(renewals)
     for subscription in loading.load_all(made.account):
-        facts = subscription.facts()
+        facts = subscription.facts
         assert {ordinal for owner, ordinal in renewals if owner == subscription.id} <= set(facts.seats)
         if facts.ended_on is not None:
             assert facts.changes == ()

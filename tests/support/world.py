@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, timedelta
 from html import unescape
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 from flask.testing import FlaskClient
-from sqlalchemy import event, text, update
+from sqlalchemy import event, inspect, select, text, update
 
 from webapp.db import Base, db, new_id, transaction
 from webapp.invoices import listing
@@ -20,6 +20,21 @@ from webapp.sandbox.scenarios import Made
 
 LIST = "/billing/invoices"
 RETURN_URL = "http://localhost/back"
+
+
+Row = TypeVar("Row")
+
+
+def stored(table: type[Row], key: str) -> Row:
+    """A row of an account, whichever: the last column of its primary key is unique in tests."""
+    row = stored_or_none(table, key)
+    assert row is not None
+    return row
+
+
+def stored_or_none(table: type[Row], key: str) -> Row | None:
+    *_, last = inspect(table).primary_key
+    return db.session.scalars(select(table).where(last == key).execution_options(populate_existing=True)).one_or_none()
 
 
 def post(app: Flask, path: str, **form: object) -> Any:

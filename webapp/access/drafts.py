@@ -7,14 +7,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeVar
 
 from flask import abort, current_app, g
-from sqlalchemy import delete, select
+from sqlalchemy import ColumnElement, delete, select
 
 from ..db import LOCK, db, transaction
 from ..domain import access
 from ..models.accounts import Owner
 from ..models.drafts import Draft
 from ..ports import ports
-from .identity import me
+from .identity import SignedIn, me
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -43,26 +43,29 @@ def kept_of(endpoint: str | None) -> Kept | None:
 def keep(endpoint: str, posted: Mapping[str, str]) -> None:
     """Keeps the form of this view for the owner, also if the session ended a while ago. 400 if it keeps none."""
     kept = kept_of(endpoint) or abort(400)
-    owner_id = g.owner.owner_id if g.owner else g.lapsed_owner_id
-    if owner_id is None:
+    owner: SignedIn | None = g.owner or g.lapsed_owner
+    if owner is None:
         return
     fields = {name: posted[name] for name in kept.fields if name in posted}
     with transaction() as session:
-        session.get_one(Owner, owner_id, with_for_update=LOCK)  # of two at once, the second replaces the first
-        session.execute(delete(Draft).where(Draft.owner_id == owner_id, Draft.form == kept.form))
+        key = owner.account_id, owner.owner_id
+        session.get_one(Owner, key, with_for_update=LOCK)  # of two at once, the second replaces the first
+        session.execute(delete(Draft).where(*_mine(owner, kept.form)))
         now = ports().clock.system_now()
-        session.add(Draft(owner_id=owner_id, form=kept.form, fields=fields, kept_at=now))
+        session.add(Draft(account_id=key[0], owner_id=key[1], form=kept.form, fields=fields, kept_at=now))
 
 
 def find(form: str) -> dict[str, str] | None:
     """What the signed-in owner had typed into this form, if it is kept still."""
     since = ports().clock.system_now() - access.DRAFT_LIFETIME
-    return db.session.scalars(
-        select(Draft.fields).where(Draft.owner_id == me().owner_id, Draft.form == form, Draft.kept_at > since)
-    ).one_or_none()
+    return db.session.scalars(select(Draft.fields).where(*_mine(me(), form), Draft.kept_at > since)).one_or_none()
 
 
 def forget(form: str) -> None:
     """The form was sent, or its owner does not want it back."""
     with transaction() as session:
-        session.execute(delete(Draft).where(Draft.owner_id == me().owner_id, Draft.form == form))
+        session.execute(delete(Draft).where(*_mine(me(), form)))
+
+
+def _mine(owner: SignedIn, form: str) -> tuple[ColumnElement[bool], ...]:
+    return Draft.account_id == owner.account_id, Draft.owner_id == owner.owner_id, Draft.form == form

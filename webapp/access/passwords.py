@@ -1,21 +1,20 @@
 """Local passwords: the rules for a new one, changing it, and setting it through a mailed link."""
 
-import secrets
 from collections.abc import Iterable
 
 from flask import request
 from flask import session as cookie
 from flask_babel import gettext
-from sqlalchemy import ColumnElement, delete, select, update
+from sqlalchemy import ColumnElement, and_, delete, select, update
 from sqlalchemy.orm import Session
 
-from ..db import db, transaction
+from ..db import Across, across, db, new_id, transaction
 from ..domain import access
 from ..mail import outbox
 from ..models.access import OwnerSession, PasswordReset
 from ..models.accounts import Account, Owner
 from ..ports import ports
-from . import limits, sessions, sign_in, strength
+from . import limits, owners, sessions, sign_in, strength
 from .identity import SignedIn
 
 SHORTEST, LONGEST = 12, 128
@@ -48,8 +47,8 @@ def find_problem(password: str, email: str, names: Iterable[str] = ()) -> str:
 
 def names_of(email: str) -> tuple[str, ...]:
     """The names of this owner and of the organisation, which a password must not be made of."""
-    query = select(Owner.name, Account.legal_name).join(Account, Account.id == Owner.account_id)
-    return tuple(db.session.execute(query.where(Owner.email == email)).one_or_none() or ())
+    owner = owners.find_owner(email)
+    return (owner.name, db.session.get_one(Account, owner.account_id).legal_name) if owner else ()
 
 
 def _letters_and_digits(text: str) -> str:
@@ -63,17 +62,17 @@ def change(owner: SignedIn, current: str, new: str) -> bool:
     Raises TooManyRequests after too many wrong passwords.
     """
     counted = limits.count_guess(owner.email)
-    old_hash = db.session.scalars(select(Owner.password_hash).where(Owner.id == owner.owner_id)).one()
+    old_hash = db.session.get_one(Owner, (owner.account_id, owner.owner_id)).password_hash
     db.session.rollback()
     if not sign_in.verify_password(old_hash, current):
         return False
     limits.uncount(counted)
     new_hash = sign_in.hasher.hash(new)
     with transaction() as session:
-        if not sessions.password_is_unchanged(session, owner.owner_id, old_hash):
+        if not sessions.password_is_unchanged(session, owner.account_id, owner.owner_id, old_hash):
             return False
-        _store(session, owner.owner_id, new_hash, kept_session_id=owner.session_id)
-        token = sessions.change_token(session, owner.session_id)
+        _store(session, owner.account_id, owner.owner_id, new_hash, kept_session_id=owner.session_id)
+        token = sessions.change_token(session, owner.account_id, owner.session_id)
     cookie["token"] = token
     return True
 
@@ -87,12 +86,14 @@ def request_reset(email: str) -> None:
     email, now = sign_in.normalize_email(email), ports().clock.system_now()
     limits.count("reset_address", limits.client_address())
     limits.count("reset", email)
-    token = secrets.token_urlsafe(32)
     with transaction() as session:
-        owner = session.scalars(select(Owner).where(Owner.email == email)).one_or_none()
-        session.add(
-            PasswordReset(token_hash=sessions.hash_token(token), owner_id=owner.id if owner else None, created_at=now)
+        owner = owners.find_owner(email)
+        account_id, owner_id = (owner.account_id, owner.id) if owner else (new_id(), None)
+        token = sessions.new_token(account_id)
+        link = PasswordReset(
+            account_id=account_id, token_hash=sessions.hash_token(token), owner_id=owner_id, created_at=now
         )
+        session.add(link)
         session.flush()
         mail = outbox.password_reset(owner, email, token, _browser_name())
         if mail is not None:
@@ -101,8 +102,9 @@ def request_reset(email: str) -> None:
 
 def email_of_link(token: str) -> str | None:
     """The e-mail of the owner whose password this link may set; None if the link was used or is too old."""
+    of_owner = and_(Owner.account_id == PasswordReset.account_id, Owner.id == PasswordReset.owner_id)
     return db.session.scalars(
-        select(Owner.email).join(PasswordReset, PasswordReset.owner_id == Owner.id).where(*_is_live_link(token))
+        select(Owner.email).join(PasswordReset, of_owner).where(*_is_live_link(token))
     ).one_or_none()
 
 
@@ -113,29 +115,33 @@ def reset(token: str, new: str) -> bool:
     """
     new_hash = sign_in.hasher.hash(new)
     with transaction() as session:
-        deletion = delete(PasswordReset).where(*_is_live_link(token)).returning(PasswordReset.owner_id)
-        owner_id = session.scalars(deletion).one_or_none()
-        if owner_id is None:
+        deletion = delete(PasswordReset).where(*_is_live_link(token))
+        used = session.execute(deletion.returning(PasswordReset.account_id, PasswordReset.owner_id)).one_or_none()
+        if used is None or used.owner_id is None:
             return False
-        email = _store(session, owner_id, new_hash)
+        email = _store(session, used.account_id, used.owner_id, new_hash)
     limits.remember_device(email)  # has a rate limit of its own, so an attacker elsewhere cannot lock it out
     return True
 
 
 def _is_live_link(token: str) -> tuple[ColumnElement[bool], ...]:
     since = ports().clock.system_now() - access.RESET_LIFETIME
-    return PasswordReset.token_hash == sessions.hash_token(token), PasswordReset.created_at > since
+    this = PasswordReset.account_id == sessions.account_of(token, PasswordReset)
+    return this, PasswordReset.token_hash == sessions.hash_token(token), PasswordReset.created_at > since
 
 
-def _store(session: Session, owner_id: str, password_hash: str, kept_session_id: str | None = None) -> str:
+def _store(
+    session: Session, account_id: str, owner_id: str, password_hash: str, kept_session_id: str | None = None
+) -> str:
     """Stores the password, ends other sessions and links, and writes the mail, in the open transaction.
 
     Returns the owner's e-mail.
     """
-    session.execute(update(Owner).where(Owner.id == owner_id).values(password_hash=password_hash))
-    session.execute(delete(PasswordReset).where(PasswordReset.owner_id == owner_id))
-    sessions.end(session, owner_id, "password", kept_id=kept_session_id)
-    owner = session.get_one(Owner, owner_id)
+    owner = session.get_one(Owner, (account_id, owner_id))
+    owner.password_hash = password_hash
+    links = delete(PasswordReset).where(PasswordReset.account_id == account_id, PasswordReset.owner_id == owner_id)
+    session.execute(links)
+    sessions.end(session, account_id, owner_id, "password", kept_id=kept_session_id)
     session.add(outbox.password_changed(owner, _browser_name()))
     return owner.email
 
@@ -146,8 +152,8 @@ def end_all_access(session: Session) -> None:
     After a restore, ended sessions and changed passwords would be good again. Owners set a new password by mail.
     """
     for table in (OwnerSession, PasswordReset):
-        session.execute(delete(table))
-    session.execute(update(Owner).values(password_hash=""))
+        session.execute(across(delete(table), Across.RESTORE))
+    session.execute(across(update(Owner).values(password_hash=""), Across.RESTORE))
 
 
 def _browser_name() -> str:

@@ -3,7 +3,7 @@
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_babel import gettext
 from flask_wtf.csrf import validate_csrf
-from sqlalchemy import bindparam, exists, select
+from sqlalchemy import and_, bindparam, exists, select
 from wtforms.validators import ValidationError
 
 from ..db import db
@@ -36,20 +36,21 @@ _session_of_token = (
         _session.created_at,
         exists().where(_hold.id == 1),
     )
-    .join_from(Owner.__table__, OwnerSession.__table__)
-    .join(Account.__table__, _account.id == _owner.account_id)
-    .where(_session.token_hash == bindparam("token_hash"))
+    .select_from(OwnerSession.__table__)
+    .join(Owner.__table__, and_(_owner.account_id == _session.account_id, _owner.id == _session.owner_id))
+    .join(Account.__table__, _account.id == _session.account_id)
+    .where(_session.account_id == bindparam("account_id"), _session.token_hash == bindparam("token_hash"))
 )
 
 
 def require_sign_in() -> Response | None:
     """Sets `g.owner`. Returns None if the request may go on, else a redirect to the sign-in page.
 
-    Sets `g.session_left` too, in seconds; and `g.lapsed_owner_id`, if the owner's session ended by itself.
+    Sets `g.session_left` too, in seconds; and `g.lapsed_owner`, if the owner's session ended by itself.
 
     An htmx request is answered with 401, because htmx would put the redirect's page into a fragment.
     """
-    g.session_left, g.lapsed_owner_id = 0, None
+    g.session_left, g.lapsed_owner = 0, None
     token = session.get("token")
     g.owner, why_ended = _find_owner(token) if token else (None, "")
     if g.owner is not None or _is_open_to_all():
@@ -63,17 +64,18 @@ def require_sign_in() -> Response | None:
 def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     """The owner of a live session, or None and the reason why the session ended, if it is known."""
     now = ports().clock.system_now()
-    row = db.session.execute(_session_of_token, {"token_hash": sessions.hash_token(token)}).one_or_none()
+    this = {"account_id": sessions.account_of(token, OwnerSession), "token_hash": sessions.hash_token(token)}
+    row = db.session.execute(_session_of_token, this).one_or_none()
     if row is None:
         return None, ""
     *signed_in, ended, last_seen_at, created_at, g.payments_held = row
     why_ended = sessions.why_ended(ended, last_seen_at, now)
     if why_ended or now - created_at >= access.SESSION_LIFETIME:
-        g.lapsed_owner_id = None if ended else signed_in[0]
+        g.lapsed_owner = None if ended else SignedIn(*signed_in)
         return None, why_ended
     owner = SignedIn(*signed_in)
     if not getattr(current_app.view_functions.get(request.endpoint or ""), "passive", False):
-        last_seen_at = sessions.record_use(owner.session_id, last_seen_at, now)
+        last_seen_at = sessions.record_use(owner.account_id, owner.session_id, last_seen_at, now)
     g.session_left = sessions.seconds_left(last_seen_at, created_at, now)
     return owner, ""
 
@@ -98,7 +100,7 @@ def _explain_redirect(why_ended: str, had_session: bool) -> None:
 
 def _keep_what_was_typed() -> str:
     """Keeps the form that was sent, if its view says so. Returns what the owner is told."""
-    if drafts.kept_of(request.endpoint) and g.lapsed_owner_id and _token_is_right():
+    if drafts.kept_of(request.endpoint) and g.lapsed_owner and _token_is_right():
         drafts.keep(str(request.endpoint), request.form)
         return gettext(
             "You were no longer signed in: nothing was sent or changed. What you typed comes back after you sign in."

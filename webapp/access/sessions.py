@@ -11,10 +11,10 @@ from flask_babel import get_locale, gettext
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from ..db import Model, NotFound, db, transaction
+from ..db import Across, NotFound, across, db, transaction
 from ..domain import access
 from ..formats import ngettext
-from ..models.access import OwnerSession, PasswordReset, RateLimit
+from ..models.access import OwnerSession, PasswordReset
 from ..models.accounts import Owner
 from ..models.drafts import Draft
 from ..ports import ports
@@ -42,19 +42,34 @@ SYSTEMS = (
 )
 
 
-def forget_expired(session: Session, now: datetime) -> None:
-    """Deletes expired sessions, password links and rate limits, in the open transaction.
+def forget_expired(session: Session, account_id: str, now: datetime) -> None:
+    """Deletes the account's expired sessions, password links and drafts, in the open transaction.
 
-    Rows that another process is deleting are skipped.
+    Rows that another process is deleting are skipped. `prune` finds those of accounts where nobody signs in.
     """
-    expired: tuple[tuple[type[Model], Any, ColumnElement[bool]], ...] = (
+    expired: tuple[tuple[type[OwnerSession | PasswordReset | Draft], Any, ColumnElement[bool]], ...] = (
         (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - access.SESSION_LIFETIME),
         (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - access.RESET_LIFETIME),
         (Draft, Draft.id, Draft.kept_at <= now - access.DRAFT_LIFETIME),
-        (RateLimit, RateLimit.key, RateLimit.ends_at <= now),
     )
     for table, key, is_expired in expired:
-        session.execute(delete(table).where(key.in_(select(key).where(is_expired).with_for_update(skip_locked=True))))
+        mine = table.account_id == account_id
+        old = select(key).where(mine, is_expired).with_for_update(skip_locked=True)
+        session.execute(delete(table).where(mine, key.in_(old)))
+
+
+def new_token(account_id: str) -> str:
+    """For a cookie or a link. It names its account, so that only this account is searched for it."""
+    return f"{account_id}.{secrets.token_urlsafe(32)}"
+
+
+def account_of(token: str, table: type[OwnerSession | PasswordReset]) -> str:
+    """The account of a cookie or a link; "" for one that is not known. Those of versions up to 0.7 do not name it."""
+    account_id, dot, _ = token.partition(".")
+    if dot:
+        return account_id
+    query = select(table.account_id).where(table.token_hash == hash_token(token))
+    return db.session.scalars(across(query, Across.SIGN_IN)).one_or_none() or ""
 
 
 def hash_token(token: str) -> str:
@@ -68,21 +83,22 @@ def browser_and_system(user_agent: str) -> tuple[str, str]:
     return browser, system
 
 
-def begin(owner_id: str, id_token: str | None = None, password_hash: str | None = None) -> bool:
+def begin(account_id: str, owner_id: str, id_token: str | None = None, password_hash: str | None = None) -> bool:
     """Starts a session under a new token and ends the browser's previous one.
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
     verified. Returns False if the owner's password has changed since then.
     """
     end_current()
-    token, now = secrets.token_urlsafe(32), ports().clock.system_now()
+    token, now = new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
-        if password_hash is not None and not password_is_unchanged(database, owner_id, password_hash):
+        if password_hash is not None and not password_is_unchanged(database, account_id, owner_id, password_hash):
             return False
-        forget_expired(database, now)
+        forget_expired(database, account_id, now)
         database.add(
             OwnerSession(
+                account_id=account_id,
                 token_hash=hash_token(token),
                 owner_id=owner_id,
                 created_at=now,
@@ -92,26 +108,27 @@ def begin(owner_id: str, id_token: str | None = None, password_hash: str | None 
                 id_token=id_token,
             )
         )
-        database.execute(
-            update(Owner).where(Owner.id == owner_id, Owner.locale.is_(None)).values(locale=str(get_locale()))
-        )  # mails use the language of the first visit
+        first = update(Owner).where(Owner.account_id == account_id, Owner.id == owner_id, Owner.locale.is_(None))
+        database.execute(first.values(locale=str(get_locale())))  # mails use the language of the first visit
     session["token"] = token
     return True
 
 
-def password_is_unchanged(database: Session, owner_id: str, password_hash: str) -> bool:
+def password_is_unchanged(database: Session, account_id: str, owner_id: str, password_hash: str) -> bool:
     """Whether the owner still has this hash, which the open transaction then locks.
 
     Verifying a password is slow, so another request may change it meanwhile.
     """
-    unchanged = select(Owner.id).where(Owner.id == owner_id, Owner.password_hash == password_hash)
+    this = Owner.account_id == account_id, Owner.id == owner_id
+    unchanged = select(Owner.id).where(*this, Owner.password_hash == password_hash)
     return database.scalars(unchanged.with_for_update(key_share=True)).one_or_none() is not None
 
 
-def change_token(database: Session, session_id: str) -> str:
+def change_token(database: Session, account_id: str, session_id: str) -> str:
     """Gives the session a new token, in the open transaction, so that a copied cookie stops working."""
-    token = secrets.token_urlsafe(32)
-    database.execute(update(OwnerSession).where(OwnerSession.id == session_id).values(token_hash=hash_token(token)))
+    token = new_token(account_id)
+    this = OwnerSession.account_id == account_id, OwnerSession.id == session_id
+    database.execute(update(OwnerSession).where(*this).values(token_hash=hash_token(token)))
     return token
 
 
@@ -124,8 +141,10 @@ def end_current() -> str | None:
     session.clear()
     if not token:
         return None
+    account_id = account_of(token, OwnerSession)
     with transaction() as database:
-        deletion = delete(OwnerSession).where(OwnerSession.token_hash == hash_token(token))
+        this = OwnerSession.account_id == account_id, OwnerSession.token_hash == hash_token(token)
+        deletion = delete(OwnerSession).where(*this)
         id_token: str | None = database.scalars(deletion.returning(OwnerSession.id_token)).one_or_none()
     return id_token
 
@@ -160,27 +179,29 @@ def seconds_left(last_seen_at: datetime, created_at: datetime, now: datetime) ->
     return max(0, int((min(last_seen_at + idle_limit(), created_at + access.SESSION_LIFETIME) - now).total_seconds()))
 
 
-def record_use(session_id: str, last_seen_at: datetime, now: datetime) -> datetime:
+def record_use(account_id: str, session_id: str, last_seen_at: datetime, now: datetime) -> datetime:
     """Stores that the session is in use, at most once a minute, so that few requests write. Returns what is stored."""
     if now - last_seen_at < USE_RECORDED_EVERY:
         return last_seen_at
-    extend(session_id, now, now - USE_RECORDED_EVERY)
+    extend(account_id, session_id, now, now - USE_RECORDED_EVERY)
     return now
 
 
-def extend(session_id: str, now: datetime, if_used_before: datetime | None = None) -> None:
+def extend(account_id: str, session_id: str, now: datetime, if_used_before: datetime | None = None) -> None:
     """Stores that the session is in use now."""
+    this = OwnerSession.account_id == account_id, OwnerSession.id == session_id
     unused = OwnerSession.last_seen_at <= (if_used_before or now)
     with transaction() as database:
-        database.execute(update(OwnerSession).where(OwnerSession.id == session_id, unused).values(last_seen_at=now))
+        database.execute(update(OwnerSession).where(*this, unused).values(last_seen_at=now))
 
 
-def list_live(owner_id: str) -> Sequence[OwnerSession]:
+def list_live(account_id: str, owner_id: str) -> Sequence[OwnerSession]:
     """The owner's live sessions, most recently used first."""
     now = ports().clock.system_now()
     return db.session.scalars(
         select(OwnerSession)
         .where(
+            OwnerSession.account_id == account_id,
             OwnerSession.owner_id == owner_id,
             OwnerSession.ended.is_(None),
             OwnerSession.created_at > now - access.SESSION_LIFETIME,
@@ -190,33 +211,40 @@ def list_live(owner_id: str) -> Sequence[OwnerSession]:
     ).all()
 
 
-def revoke(owner_id: str, session_id: str) -> None:
+def revoke(account_id: str, owner_id: str, session_id: str) -> None:
     """Ends one of the owner's sessions. Calling it again changes nothing.
 
     Raises NotFound if the session is not this owner's.
     """
     with transaction() as database:
-        own_session_id = database.scalars(
-            select(OwnerSession.id).where(OwnerSession.owner_id == owner_id, OwnerSession.id == session_id)
-        ).one_or_none()
+        this = OwnerSession.account_id == account_id, OwnerSession.id == session_id
+        own = select(OwnerSession.id).where(*this, OwnerSession.owner_id == owner_id)
+        own_session_id = database.scalars(own).one_or_none()
         if own_session_id is None:
             raise NotFound(session_id)
-        end(database, owner_id, "revoked", only_id=session_id)
+        end(database, account_id, owner_id, "revoked", only_id=session_id)
 
 
-def revoke_others(owner_id: str, kept_id: str) -> None:
+def revoke_others(account_id: str, owner_id: str, kept_id: str) -> None:
     with transaction() as database:
-        end(database, owner_id, "revoked", kept_id=kept_id)
+        end(database, account_id, owner_id, "revoked", kept_id=kept_id)
 
 
 def end(
-    database: Session, owner_id: str, reason: str, *, only_id: str | None = None, kept_id: str | None = None
+    database: Session,
+    account_id: str,
+    owner_id: str,
+    reason: str,
+    *,
+    only_id: str | None = None,
+    kept_id: str | None = None,
 ) -> None:
     """Ends the owner's sessions in the open transaction: all, only one, or all but one.
 
     The rows stay, so that the browsers can be told why their session ended.
     """
-    sessions = update(OwnerSession).where(OwnerSession.owner_id == owner_id, OwnerSession.ended.is_(None))
+    sessions = update(OwnerSession).where(OwnerSession.account_id == account_id, OwnerSession.owner_id == owner_id)
+    sessions = sessions.where(OwnerSession.ended.is_(None))
     if only_id:
         sessions = sessions.where(OwnerSession.id == only_id)
     if kept_id:

@@ -11,10 +11,10 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ..db import db, transaction
-from ..models.access import ProviderIdentity
+from ..models.access import ProviderIdentity, SignInKey
 from ..models.accounts import Owner
 from ..ports import ports
-from . import limits, sessions
+from . import limits, owners, sessions
 from .provider import VerifiedIdentity
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
@@ -31,14 +31,15 @@ def sign_in(email: str, password: str) -> bool:
     """
     email = normalize_email(email)
     counted = limits.count_guess(email)
-    owner = db.session.execute(select(Owner.id, Owner.password_hash).where(Owner.email == email)).one_or_none()
+    owner = owners.find_owner(email)
+    account_id, owner_id, known_hash = (owner.account_id, owner.id, owner.password_hash) if owner else ("", "", "")
     db.session.rollback()
-    known_hash = owner.password_hash if owner else ""  # "" also if the owner must set a new password
+    # The hash is "" also if the owner must set a new password.
     if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
         return False
     limits.uncount(counted)
     limits.count("sign_in", email)
-    if not sessions.begin(owner.id, password_hash=owner.password_hash):
+    if not sessions.begin(account_id, owner_id, password_hash=known_hash):
         return False
     limits.remember_device(email)
     return True
@@ -53,30 +54,28 @@ def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "a
     with transaction() as session:
         owner = _bound_owner(session, identity)
         if owner is None:  # the row is locked, so that of two first sign-ins at once one waits
-            by_email = select(Owner).where(Owner.email == normalize_email(identity.email)).with_for_update()
-            owner = session.scalars(by_email).one_or_none()
+            owner = owners.find_owner(normalize_email(identity.email), lock=True)
             if owner is None:
                 return "unknown"
             if _is_bound_to_another(session, owner, identity):
                 return "another"
             _bind(session, owner, identity)
-        owner_id, email = owner.id, owner.email
-    sessions.begin(owner_id, identity.id_token)
+        account_id, owner_id, email = owner.account_id, owner.id, owner.email
+    sessions.begin(account_id, owner_id, identity.id_token)
     limits.remember_device(email)
     return "signed_in"
 
 
 def _bound_owner(session: Session, identity: VerifiedIdentity) -> Owner | None:
-    return session.scalars(
-        select(Owner)
-        .join(ProviderIdentity, ProviderIdentity.owner_id == Owner.id)
-        .where(ProviderIdentity.issuer == identity.issuer, ProviderIdentity.subject == identity.subject)
-    ).one_or_none()
+    account_id = owners.account_of(owners.subject_key(identity.issuer, identity.subject))
+    bound = session.get(ProviderIdentity, (account_id, identity.issuer, identity.subject))
+    return session.get(Owner, (account_id, bound.owner_id)) if bound else None
 
 
 def _is_bound_to_another(session: Session, owner: Owner, identity: VerifiedIdentity) -> bool:
     """Whether the owner is bound to another subject of this provider. It is logged, without the e-mail."""
-    here = ProviderIdentity.owner_id == owner.id, ProviderIdentity.issuer == identity.issuer
+    mine = ProviderIdentity.account_id == owner.account_id, ProviderIdentity.owner_id == owner.id
+    here = *mine, ProviderIdentity.issuer == identity.issuer
     subject = session.scalars(select(ProviderIdentity.subject).where(*here)).one_or_none()
     if subject in (None, identity.subject):
         return False
@@ -89,7 +88,17 @@ def _is_bound_to_another(session: Session, owner: Owner, identity: VerifiedIdent
 
 def _bind(session: Session, owner: Owner, identity: VerifiedIdentity) -> None:
     now = ports().clock.system_now()
-    session.merge(ProviderIdentity(issuer=identity.issuer, subject=identity.subject, owner_id=owner.id, bound_at=now))
+    key = owners.subject_key(identity.issuer, identity.subject)
+    session.add(SignInKey(key_hash=key, account_id=owner.account_id))
+    session.add(
+        ProviderIdentity(
+            account_id=owner.account_id,
+            issuer=identity.issuer,
+            subject=identity.subject,
+            owner_id=owner.id,
+            bound_at=now,
+        )
+    )
 
 
 def normalize_email(email: str) -> str:
@@ -111,4 +120,5 @@ def remember_locale(locale: str) -> None:
     """Stores the signed-in owner's language, which other browsers and mails then use. Does nothing for a visitor."""
     if g.owner:
         with transaction() as database:
-            database.execute(update(Owner).where(Owner.id == g.owner.owner_id).values(locale=locale))
+            this = Owner.account_id == g.owner.account_id, Owner.id == g.owner.owner_id
+            database.execute(update(Owner).where(*this).values(locale=locale))

@@ -24,7 +24,6 @@ from ..domain.tax import (
 )
 from ..models.accounts import Account
 from ..models.purchases import Payment
-from ..models.subscriptions import Subscription
 from ..ports import ports
 from . import activity
 
@@ -208,8 +207,7 @@ def update_information(account_id: str, information: Information, opened: Inform
 
 
 def _payment_pending(account_id: str) -> bool:
-    pending = select(Payment.key).join(Subscription, Subscription.id == Payment.subscription_id)
-    pending = pending.where(Subscription.account_id == account_id, Payment.state == "pending")
+    pending = select(Payment.key).where(Payment.account_id == account_id, Payment.state == "pending")
     return db.session.scalars(pending.limit(1)).first() is not None
 
 

@@ -6,14 +6,14 @@ from datetime import date, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from ..access.identity import SignedIn
 from ..db import LOCK, db, transaction
 from ..mail import outbox
 from ..models.accounts import Account
 from ..models.activity import Case
-from ..models.subscriptions import Subscription
+from ..models.subscriptions import SubscriptionRow
 from ..ports import ports
 from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions.loading import load
@@ -36,8 +36,11 @@ def cases_of(account_id: str) -> Sequence[CaseRow]:
     """The account's cases, newest first."""
     zone = ZoneInfo(db.session.get_one(Account, account_id).zone)
     rows = db.session.execute(
-        select(Case, Subscription.product)
-        .outerjoin(Subscription, Subscription.id == Case.subscription_id)
+        select(Case, SubscriptionRow.product)
+        .outerjoin(
+            SubscriptionRow,
+            and_(SubscriptionRow.account_id == Case.account_id, SubscriptionRow.id == Case.subscription_id),
+        )
         .where(Case.account_id == account_id)
         .order_by(Case.opened_at.desc(), Case.number)
     )

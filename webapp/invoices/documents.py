@@ -49,39 +49,50 @@ def filename(invoice: Invoice, ending: str = "pdf") -> str:
 
 def pdf_of(invoice: Invoice) -> bytes:
     """The invoice's PDF, the same bytes at each download. Raises DocumentNotMade."""
-    stored = db.session.get(InvoiceDocument, invoice.id)
+    stored = _stored(invoice)
     return stored.pdf if stored else _make_and_store(invoice).pdf
 
 
 def xml_of(invoice: Invoice) -> bytes:
-    """The XML that the PDF embeds. If an old PDF was stored without it, it is made now. Raises DocumentNotMade."""
-    stored = db.session.get(InvoiceDocument, invoice.id)
-    return (stored and stored.xml) or _make_and_store(invoice).xml
+    """The XML that the PDF embeds. Raises DocumentNotMade.
+
+    Old PDFs were stored without it. What is stored never changes, so it is made at each download of such a one.
+    """
+    stored = _stored(invoice)
+    if stored is None:
+        return _make_and_store(invoice).xml
+    return stored.xml or _make(invoice).xml
+
+
+def _stored(invoice: Invoice) -> InvoiceDocument | None:
+    return db.session.get(InvoiceDocument, (invoice.account_id, invoice.id))
 
 
 def _make_and_store(invoice: Invoice) -> Document:
-    """Makes both; what is stored already is not replaced."""
-    invoice_id, document = invoice.id, _make(invoice)
+    """Makes both. Of two first downloads, the second gets what the first has stored."""
+    key, document = (invoice.account_id, invoice.id), _make(invoice)
     with transaction() as session:
-        session.get_one(Invoice, invoice_id, with_for_update=LOCK)  # of two first downloads, only one writes
-        stored = session.get(InvoiceDocument, invoice_id)
-        if stored is None:
-            stored = InvoiceDocument(invoice_id=invoice_id, pdf=document.pdf)
-            session.add(stored)
-        if stored.xml is None:
-            stored.xml = document.xml
-        return Document(stored.pdf, stored.xml)
+        session.get_one(Invoice, key, with_for_update=LOCK)
+        stored = session.get(InvoiceDocument, key)
+        if stored is not None:
+            return Document(stored.pdf, stored.xml or document.xml)
+        session.add(InvoiceDocument(account_id=key[0], invoice_id=key[1], **document._asdict()))
+    return document
 
 
 def _make(invoice: Invoice) -> Document:
     try:
-        credited = db.session.get_one(Invoice, invoice.credits_id) if invoice.credits_id else None
+        credited = _credited(invoice)
         return make_document(bill_of(invoice, credited))
     except (KeyboardInterrupt, SystemExit):
         raise
     except BaseException as fault:  # a panic inside typst is a BaseException
         log.error("the document of invoice %s could not be made", invoice.id, exc_info=fault)
         raise DocumentNotMade(invoice.id) from fault
+
+
+def _credited(note: Invoice) -> Invoice | None:
+    return db.session.get_one(Invoice, (note.account_id, note.credits_id)) if note.credits_id else None
 
 
 def make_document(bill: Bill) -> Document:

@@ -5,9 +5,10 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, select
+from sqlalchemy import Insert, case, func, select
+from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db import LOCK, db, new_id
+from ..db import Across, across, db, locks_rows, new_id
 from ..models.accounts import Account, Issuer
 from ..models.invoices import Invoice, InvoiceCounter, SpentNumber, Status
 from ..models.purchases import Payment, Quote, Refund
@@ -25,12 +26,13 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
 
     For each issuer and year, numbers have no gaps and follow the dates (CGI annexe II, art. 242 nonies A).
     """
-    account, facts = subscription.account, subscription.facts()
-    number, issued_on = _next_number(account.issuer, now)
+    account, facts = subscription.account, subscription.facts
+    issuer = db.session.get_one(Issuer, account.issuer_id)
+    number, issued_on = _next_number(issuer, now)
     spans = spans_of(quote.lines, facts, quote.ordinal)
     buyer = quote.buyer or account.buyer
     snapshot: dict[str, Any] = {
-        "seller": _columns(account.issuer, ISSUER_COLUMNS),
+        "seller": _columns(issuer, ISSUER_COLUMNS),
         "buyer": buyer,
         "delivery": None,  # only goods have a place of delivery; a subscription is a service
         "locale": account.document_locale,
@@ -42,7 +44,7 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         "spans": [[start.isoformat(), end.isoformat()] for start, end in spans],
         "tax_treatment": quote.tax_treatment,
         "tax_rate": quote.tax_rate,
-        "vat_on_debits": account.issuer.vat_on_debits,
+        "vat_on_debits": issuer.vat_on_debits,
         "late_payment": LATE_PAYMENT,
         "card": {"brand": payment.card_brand, "last4": payment.card_last4} if payment else None,
         "paid_on": _paid_at(payment, now).astimezone(ZoneInfo(account.zone)).date().isoformat(),
@@ -66,12 +68,12 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
     return invoice
 
 
-def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: datetime) -> Invoice:
+def issue_credit_note(issuer_id: str, invoice: Invoice, refund: Refund, now: datetime) -> Invoice:
     """Adds the credit note of a refund to the open transaction, which must hold the lock of the invoice.
 
     It repeats the snapshot of the invoice. If only a part is refunded, one line says so.
     """
-    number, issued_on = _next_number(issuer, now)
+    number, issued_on = _next_number(db.session.get_one(Issuer, issuer_id), now)
     whole = refund.net == invoice.net
     snapshot = invoice.snapshot | {
         "lines": invoice.snapshot["lines"] if whole else [credit_line(refund.net, invoice.snapshot["seats"])],
@@ -80,7 +82,7 @@ def issue_credit_note(issuer: Issuer, invoice: Invoice, refund: Refund, now: dat
     }
     note = Invoice(
         id=new_id(),
-        issuer_id=issuer.id,
+        issuer_id=issuer_id,
         account_id=invoice.account_id,
         subscription_id=invoice.subscription_id,
         kind="credit_note",
@@ -112,9 +114,9 @@ def spend_numbers(issuer: Issuer, year: int, last: int, reason: str, now: dateti
 
     Returns those that were not recorded before.
     """
-    counter = _locked_counter(issuer, date(year, 1, 1))
-    numbers = [_format_number(issuer, year, number) for number in range(counter.last_number + 1, last + 1)]
-    counter.last_number = max(counter.last_number, last)
+    before, _ = _count(issuer, date(year, 1, 1), 0)
+    numbers = [_format_number(issuer, year, number) for number in range(before + 1, last + 1)]
+    _count(issuer, date(year, 1, 1), len(numbers))
     db.session.add_all(
         SpentNumber(issuer_id=issuer.id, number=number, reason=reason, spent_at=now) for number in numbers
     )
@@ -142,9 +144,12 @@ def missing_numbers() -> list[MissingNumbers]:
     for counter in db.session.scalars(select(InvoiceCounter).order_by(InvoiceCounter.issuer_id, InvoiceCounter.year)):
         known = sum(
             db.session.scalars(
-                select(func.count())
-                .select_from(table)
-                .where(table.issuer_id == counter.issuer_id, table.number.contains(f"-{counter.year}-"))
+                across(
+                    select(func.count(table.number.distinct())).where(
+                        table.issuer_id == counter.issuer_id, table.number.contains(f"-{counter.year}-")
+                    ),
+                    Across.DOCTOR,
+                )
             ).one()
             for table in (Invoice, SpentNumber)
         )
@@ -160,23 +165,29 @@ def _columns(row: Issuer | Account, names: Iterable[str]) -> dict[str, Any]:
 def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
     """The next number and the date to print.
 
-    The issuer's row stays locked until the commit: no two invoices get the same number, and a rollback leaves no gap.
+    The counter stays locked until the commit: no two invoices get the same number, and a rollback leaves no gap.
     """
-    today = now.date()
-    counter = _locked_counter(issuer, today)
-    counter.last_number += 1
-    counter.last_issued_on = max(counter.last_issued_on, today)
-    return _format_number(issuer, today.year, counter.last_number), counter.last_issued_on
+    number, issued_on = _count(issuer, now.date(), 1)
+    return _format_number(issuer, now.year, number), issued_on
 
 
-def _locked_counter(issuer: Issuer, day: date) -> InvoiceCounter:
-    """The counter of that day's year. The first invoice of a year creates it."""
-    db.session.get_one(Issuer, issuer.id, with_for_update=LOCK)
-    counter = db.session.get(InvoiceCounter, (issuer.id, day.year), populate_existing=True)
-    if counter is None:
-        counter = InvoiceCounter(issuer_id=issuer.id, year=day.year, last_number=0, last_issued_on=day)
-        db.session.add(counter)
-    return counter
+def _count(issuer: Issuer, day: date, numbers: int) -> tuple[int, date]:
+    """Locks the counter of that day's year and moves it. Returns the last number and date that were given.
+
+    The first invoice of a year creates the counter.
+    """
+    new = (postgresql if locks_rows() else sqlite).insert(InvoiceCounter)
+    counter, later = InvoiceCounter.__table__.c, new.excluded.last_issued_on
+    values = {"issuer_id": issuer.id, "year": day.year, "last_number": numbers, "last_issued_on": day}
+    counted: Insert = new.values(values).on_conflict_do_update(
+        index_elements=[counter.issuer_id, counter.year],
+        set_={
+            "last_number": counter.last_number + numbers,
+            "last_issued_on": case((later > counter.last_issued_on, later), else_=counter.last_issued_on),
+        },
+    )
+    row = db.session.execute(counted.returning(counter.last_number, counter.last_issued_on)).one()
+    return row.last_number, row.last_issued_on
 
 
 def _format_number(issuer: Issuer, year: int, number: int) -> str:

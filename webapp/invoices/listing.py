@@ -12,7 +12,7 @@ from .. import pasting
 from ..db import NotFound, db
 from ..models.accounts import Account, Issuer
 from ..models.invoices import Invoice, Status, search_key
-from ..models.subscriptions import Subscription
+from ..models.subscriptions import SubscriptionRow
 
 
 def invoices_of(account_id: str) -> Sequence[Invoice]:
@@ -26,9 +26,7 @@ def invoices_of(account_id: str) -> Sequence[Invoice]:
 
 def find_invoice(account_id: str, invoice_id: str) -> Invoice:
     """An invoice or credit note of this account. Raises NotFound."""
-    invoice = db.session.scalars(
-        select(Invoice).where(Invoice.id == invoice_id, Invoice.account_id == account_id)
-    ).one_or_none()
+    invoice = db.session.get(Invoice, (account_id, invoice_id))
     if invoice is None:
         raise NotFound(invoice_id)
     return invoice
@@ -36,13 +34,13 @@ def find_invoice(account_id: str, invoice_id: str) -> Invoice:
 
 def credit_notes_of(invoice: Invoice) -> Sequence[Invoice]:
     """The credit notes of an invoice, oldest first."""
-    query = select(Invoice).where(Invoice.credits_id == invoice.id, Invoice.account_id == invoice.account_id)
+    query = select(Invoice).where(Invoice.account_id == invoice.account_id, Invoice.credits_id == invoice.id)
     return db.session.scalars(query.order_by(Invoice.issued_on, Invoice.number)).all()
 
 
-def invoice_of_payment(key: str) -> Invoice:
+def invoice_of_payment(account_id: str, key: str) -> Invoice:
     """The invoice of a captured payment."""
-    return db.session.scalars(select(Invoice).where(Invoice.payment_key == key)).one()
+    return db.session.scalars(select(Invoice).where(Invoice.account_id == account_id, Invoice.payment_key == key)).one()
 
 
 PAGE = 50
@@ -103,8 +101,10 @@ def list_invoices(account_id: str, parameters: Mapping[str, str]) -> InvoicePage
     `parameters` are the query parameters `year`, `subscription`, `status`, `search`, `order` and `before`. Invalid
     values and ids of other accounts are ignored.
     """
-    query = select(Subscription.id, Subscription.product, Subscription.tenant)
-    query = query.where(Subscription.account_id == account_id).order_by(Subscription.product, Subscription.tenant)
+    query = select(SubscriptionRow.id, SubscriptionRow.product, SubscriptionRow.tenant)
+    query = query.where(SubscriptionRow.account_id == account_id).order_by(
+        SubscriptionRow.product, SubscriptionRow.tenant
+    )
     subscriptions = db.session.execute(query).all()
     years = list(_years(account_id))
     search = " ".join(pasting.trimmed(parameters.get("search")).replace("\0", " ").split())[:100]
@@ -117,7 +117,7 @@ def list_invoices(account_id: str, parameters: Mapping[str, str]) -> InvoicePage
     )
     if search:
         matches, too_many = _search(account_id, search_key(search), years, filters.oldest_first)
-        rows = _filter_matches(matches, filters)
+        rows = _filter_matches(account_id, matches, filters)
     else:
         rows, too_many = _read_page(account_id, filters), False
     page = rows[:PAGE]
@@ -142,9 +142,9 @@ def newest_invoices(account_id: str, count: int) -> Sequence[Invoice]:
     return db.session.scalars(query.order_by(Invoice.issued_on.desc(), Invoice.number.desc()).limit(count)).all()
 
 
-def newest_of_subscription(subscription_id: str, count: int) -> Sequence[Invoice]:
-    """The newest of one subscription. The caller has checked that it is the account's own."""
-    query = select(Invoice).where(Invoice.subscription_id == subscription_id)
+def newest_of_subscription(account_id: str, subscription_id: str, count: int) -> Sequence[Invoice]:
+    """The newest of one subscription."""
+    query = select(Invoice).where(Invoice.account_id == account_id, Invoice.subscription_id == subscription_id)
     return db.session.scalars(query.order_by(Invoice.issued_on.desc(), Invoice.number.desc()).limit(count)).all()
 
 
@@ -159,10 +159,9 @@ def _years(account_id: str) -> Iterator[int]:
 
 def _read_page(account_id: str, filters: Filters) -> Sequence[Invoice]:
     """A page and one row more. Each combination of filters has an index (see Invoice)."""
-    if filters.subscription is None:
-        query = select(Invoice).where(Invoice.account_id == account_id)
-    else:
-        query = select(Invoice).where(Invoice.subscription_id == filters.subscription)
+    query = select(Invoice).where(Invoice.account_id == account_id)
+    if filters.subscription is not None:
+        query = query.where(Invoice.subscription_id == filters.subscription)
     if filters.status is not None:
         query = query.where(Invoice.status == filters.status)
     if filters.year is not None:
@@ -205,7 +204,7 @@ def _search(account_id: str, typed: str, years: Sequence[int], oldest_first: boo
     return matches, any(len(rows) > SEARCH_LIMIT for rows in results)
 
 
-def _filter_matches(matches: set[Row[Any]], filters: Filters) -> Sequence[Invoice]:
+def _filter_matches(account_id: str, matches: set[Row[Any]], filters: Filters) -> Sequence[Invoice]:
     """A page and one row more of what a search found, by the same filters as `_read_page`."""
     ids_by_position = {
         (row.issued_on, row.number): row.id
@@ -221,7 +220,8 @@ def _filter_matches(matches: set[Row[Any]], filters: Filters) -> Sequence[Invoic
     ids = [ids_by_position[position] for position in positions[: PAGE + 1]]
     if not ids:
         return []
-    invoices = {invoice.id: invoice for invoice in db.session.scalars(select(Invoice).where(Invoice.id.in_(ids)))}
+    found = select(Invoice).where(Invoice.account_id == account_id, Invoice.id.in_(ids))
+    invoices = {invoice.id: invoice for invoice in db.session.scalars(found)}
     return [invoices[invoice_id] for invoice_id in ids]
 
 

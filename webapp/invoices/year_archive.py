@@ -17,19 +17,22 @@ from typing import IO, NamedTuple
 from zipfile import ZipFile, ZipInfo
 
 from flask_babel import gettext
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from werkzeug.wsgi import FileWrapper
 
 from .. import formats, guard, leases
 from ..db import NotFound, db
 from ..models.invoices import Invoice, InvoiceDocument
-from ..models.subscriptions import Subscription
+from ..models.subscriptions import SubscriptionRow
 from . import documents
 
 log = logging.getLogger(__name__)
 PAGE = 200
 STEP = 20  # documents to make in one request
 FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # what a spreadsheet would run as a formula
+
+
+_OF_INVOICE = and_(InvoiceDocument.account_id == Invoice.account_id, InvoiceDocument.invoice_id == Invoice.id)
 
 
 class Progress(NamedTuple):
@@ -42,7 +45,7 @@ class Progress(NamedTuple):
 def progress(account_id: str, year: int) -> Progress:
     """How many of the year's documents are made. Raises NotFound if the year has none."""
     query = select(func.count(), func.count(InvoiceDocument.invoice_id)).select_from(Invoice)
-    query = query.outerjoin(InvoiceDocument, InvoiceDocument.invoice_id == Invoice.id)
+    query = query.outerjoin(InvoiceDocument, _OF_INVOICE)
     count, made = db.session.execute(query.where(*_within(account_id, year))).one()
     if count == 0:
         raise NotFound(year)
@@ -51,11 +54,11 @@ def progress(account_id: str, year: int) -> Progress:
 
 def prepare(account_id: str, year: int) -> None:
     """Makes up to STEP documents that are not made yet. Raises DocumentNotMade."""
-    is_made = select(InvoiceDocument.invoice_id).where(InvoiceDocument.invoice_id == Invoice.id).exists()
+    is_made = select(InvoiceDocument.invoice_id).where(_OF_INVOICE).exists()
     missing = select(Invoice.id).where(*_within(account_id, year), ~is_made)
     ids = db.session.scalars(missing.order_by(Invoice.issued_on, Invoice.number).limit(STEP)).all()
     for invoice_id in ids:
-        documents.pdf_of(db.session.get_one(Invoice, invoice_id))
+        documents.pdf_of(db.session.get_one(Invoice, (account_id, invoice_id)))
 
 
 def check(account_id: str, year: int) -> None:
@@ -133,7 +136,7 @@ def _documents(account_id: str, year: int) -> Iterator[tuple[Invoice, bytes, byt
     page = db.session.execute(pages).all()
     while page:
         for invoice_id, _, _ in page:
-            invoice = db.session.get_one(Invoice, invoice_id)
+            invoice = db.session.get_one(Invoice, (account_id, invoice_id))
             pdf = documents.pdf_of(invoice)
             xml = documents.xml_of(invoice)
             db.session.refresh(invoice)
@@ -193,7 +196,7 @@ class _Journal:
     """
 
     def __init__(self, account_id: str) -> None:
-        ours = select(Subscription.id, Subscription.tenant).where(Subscription.account_id == account_id)
+        ours = select(SubscriptionRow.id, SubscriptionRow.tenant).where(SubscriptionRow.account_id == account_id)
         self.tenants = {row.id: row.tenant for row in db.session.execute(ours)}
         self.file = io.StringIO(newline="")
         self.french = formats.language() == "fr"

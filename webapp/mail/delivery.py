@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import or_, select, update
 
-from ..db import db, transaction
+from ..db import Across, across, db, transaction
 from ..invoices import documents
 from ..mail_server import parse_sender
 from ..models.accounts import Account
@@ -33,6 +33,7 @@ CLAIM = timedelta(
 )  # longer than any mail takes to send; after that, its process has died and another takes the mail
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
 GIVE_UP_AFTER = timedelta(days=3)  # counted from the first attempt
+AT_ONCE = 20  # mails that are looked up at once: other senders may claim the first of them meanwhile
 OUTCOMES = ("sent", "later", "given up")
 SILENCES_MAX = 3  # after so many in a row, the run stops and the other mails wait for the next one
 
@@ -94,20 +95,26 @@ def _claim() -> Claim | None:
     now = ports().clock.system_now()
     due = or_(Message.due_at.is_(None), Message.due_at <= now)
     order = Message.due_at.nulls_first(), Message.id
-    query = select(Message).where(Message.delivery == "unsent", due).order_by(*order).limit(1)
-    with transaction() as session:  # SQLite has one writer; PostgreSQL locks the row
-        message = session.scalars(query.with_for_update(skip_locked=True)).one_or_none()
-        if message is None:
-            return None
-        message.attempts, message.due_at = message.attempts + 1, now + CLAIM
-        message.tried_at = message.tried_at or now
-        return Claim(message.id, message.account_id, message.about, message.attempts, message.tried_at)
+    waiting = Message.delivery == "unsent", due
+    query = select(Message.account_id, Message.id).where(*waiting).order_by(*order)
+    found = db.session.execute(across(query.limit(AT_ONCE), Across.SENDER)).all()
+    db.session.rollback()
+    for account_id, message_id in found:
+        this = select(Message).where(Message.account_id == account_id, Message.id == message_id, *waiting)
+        with transaction() as session:  # SQLite has one writer; PostgreSQL locks the row
+            message = session.scalars(this.with_for_update(skip_locked=True)).one_or_none()
+            if message is None:
+                continue
+            message.attempts, message.due_at = message.attempts + 1, now + CLAIM
+            message.tried_at = message.tried_at or now
+            return Claim(message.id, message.account_id, message.about, message.attempts, message.tried_at)
+    return None
 
 
 def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
     """Tries to send one mail. Returns its outcome, and whether the mail server was silent."""
     try:
-        mail, recipient = compose(claim.id, sender)
+        mail, recipient = compose(claim.account_id, claim.id, sender)
         db.session.rollback()
         send(mail, recipient)
     except Undelivered as fault:
@@ -152,20 +159,20 @@ def pause(attempts: int) -> timedelta:
 
 def _record(claim: Claim, **values: object) -> None:
     """Writes the outcome of an attempt. A failure is written only if no later claim has taken the mail."""
-    conditions = [Message.id == claim.id]
+    conditions = [Message.account_id == claim.account_id, Message.id == claim.id]
     if values.get("delivery") != "sent":
         conditions += [Message.attempts == claim.attempts, Message.delivery == "unsent"]
     with transaction() as session:
         session.execute(update(Message).where(*conditions).values(**values))
 
 
-def compose(message_id: str, from_: str) -> tuple[EmailMessage, str]:
+def compose(account_id: str, message_id: str, from_: str) -> tuple[EmailMessage, str]:
     """The mail to send, which is the same at each attempt, and the recipient's address for the mail server.
 
     Raises Undelivered if a header has a line break or an address is not valid.
     """
-    message = db.session.get_one(Message, message_id)
-    manager = db.session.get_one(Account, message.account_id).manager_email
+    message = db.session.get_one(Message, (account_id, message_id))
+    manager = db.session.get_one(Account, account_id).manager_email
     sender = parse_sender(from_)
     mail = EmailMessage(POLICY)
     try:
@@ -183,7 +190,7 @@ def compose(message_id: str, from_: str) -> tuple[EmailMessage, str]:
     if message.html:
         mail.add_alternative(message.html, subtype="html")
     if message.attached_id is not None:
-        invoice = db.session.get_one(Invoice, message.attached_id)
+        invoice = db.session.get_one(Invoice, (account_id, message.attached_id))
         name = documents.filename(invoice)
         mail.add_attachment(documents.pdf_of(invoice), maintype="application", subtype="pdf", filename=name)
     return mail, recipient.addr_spec

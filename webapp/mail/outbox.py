@@ -22,7 +22,6 @@ from ..models.mail import Message
 from ..models.purchases import Payment
 from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
-from ..purchases import wallet
 from . import layout
 from .messages import changes, contact, purchases, renewals, sign_in
 
@@ -32,7 +31,7 @@ def _to_owners(
 ) -> list[Message]:
     """One mail to each owner of the account, in that owner's language. `about` identifies what the mail reports."""
     account, messages = subscription.account, []
-    for owner in db.session.scalars(select(Owner).where(Owner.account_id == account.id)).all():
+    for owner in db.session.scalars(select(Owner).where(Owner.account_id == account.id).order_by(Owner.id)).all():
         with force_locale(owner.locale or account.document_locale):
             written = layout.write(words(), owner.name, layout.footer(account))
         messages.append(
@@ -73,7 +72,7 @@ def before_renewal(subscription: Subscription, ahead: int, total: Money, now: da
     The notice of `ahead` days gives the amount, the card and the date. A warning, once for each card, says that the
     card will have expired by then.
     """
-    facts, card = subscription.facts(), wallet.default_card(subscription.account_id)
+    facts, card = subscription.facts, subscription.default_card
     ordinal = facts.next_unpaid
     day, messages = facts.boundary(ordinal), []
     notice = f"renewal/{subscription.id}/{ordinal}/{ahead}"
@@ -139,7 +138,7 @@ def over_seats(subscription: Subscription, payment: Payment, seats: int, now: da
 
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """An automatic payment was declined: why, and the next attempt, or until when the subscription can be renewed."""
-    facts = subscription.facts()
+    facts = subscription.facts
     facts_after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
     words = partial(renewals.refused, subscription, payment, attempt_day(facts_after), lapse_end(facts_after))
     return _to_owners(subscription, f"refused/{payment.key}", now, words)
@@ -147,7 +146,7 @@ def refused(subscription: Subscription, payment: Payment, now: datetime) -> list
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """The bank asks the owner to confirm an automatic payment (3-D Secure)."""
-    facts, expires_at = subscription.facts(), subscription.account.local(payment.quote.expires_at)
+    facts, expires_at = subscription.facts, subscription.account.local(payment.quote.expires_at)
     given_up = replace(facts, refused=facts.refused + 1, refused_on=expires_at.date())
     words = partial(renewals.confirm, subscription, payment, expires_at, attempt_day(given_up))
     return _to_owners(subscription, f"confirm/{payment.key}", now, words)
@@ -168,7 +167,7 @@ def change_requested(subscription: Subscription, change: ChangeRow, now: datetim
 
     `subscription` is as it was before the request. A reduction that is open in it is replaced by this one.
     """
-    facts = subscription.facts()
+    facts = subscription.facts
     day, replaced = facts.boundary(change.effective_ordinal), facts.change(ChangeKind.REDUCTION)
     if change.seats is None:
         words = partial(changes.cancellation_requested, subscription, day)
@@ -182,7 +181,7 @@ def change_requested(subscription: Subscription, change: ChangeRow, now: datetim
 
 def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
     """A reduction or cancellation was undone. `subscription` is as it was before: the request is still open in it."""
-    facts = subscription.facts()
+    facts = subscription.facts
     reduction = change.kind == ChangeKind.REDUCTION
     seats = facts.last_paid_seats if reduction else projected_seats(facts)
     goes_on = not (reduction and facts.change(ChangeKind.CANCELLATION))

@@ -3,12 +3,13 @@
 Importing this package registers every table.
 """
 
-from . import access, accounts, activity, drafts, invoices, mail, operation, purchases, restores, subscriptions
+from . import access, accounts, activity, cards, drafts, invoices, mail, operation, purchases, restores, subscriptions
 
 __all__ = [
     "access",
     "accounts",
     "activity",
+    "cards",
     "drafts",
     "invoices",
     "mail",

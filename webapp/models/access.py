@@ -1,12 +1,22 @@
-"""Sessions, links that reset a password, and rate limits."""
+"""Who signs in, sessions, links that reset a password, and rate limits."""
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, String, Text, UniqueConstraint
+from sqlalchemy import Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from .columns import Id, one_of
+from .columns import Id, account_part, one_of, reference
+
+
+class SignInKey(Model):
+    """In which account somebody signs in: found by a hash of the e-mail, or of the issuer and subject of an identity
+    provider. So an e-mail belongs to one account. The table is everyone's, and nothing in it can be read by itself.
+    """
+
+    __tablename__ = "sign_in_key"
+    key_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    account_id: Mapped[str] = mapped_column(Id)
 
 
 class ProviderIdentity(Model):
@@ -15,10 +25,11 @@ class ProviderIdentity(Model):
     """
 
     __tablename__ = "provider_identity"
-    __table_args__ = (UniqueConstraint("owner_id", "issuer"),)
+    __table_args__ = (UniqueConstraint("account_id", "owner_id", "issuer"), reference("owner", owner_id="id"))
+    account_id: Mapped[str] = account_part()
     issuer: Mapped[str] = mapped_column(String(300), primary_key=True)
     subject: Mapped[str] = mapped_column(String(300), primary_key=True)
-    owner_id: Mapped[str] = mapped_column(ForeignKey("owner.id"))
+    owner_id: Mapped[str] = mapped_column(Id)
     bound_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -32,12 +43,15 @@ class KeptDefault(Model):
 class PasswordReset(Model):
     """A mailed link, found by the hash of its token.
 
-    A request for an unknown e-mail also writes a row, without an owner: it takes as long as one for a known e-mail.
+    A request for an unknown e-mail also writes a row, without an owner and for an account that does not exist: it takes
+    as long as one for a known e-mail.
     """
 
     __tablename__ = "password_reset"
+    __table_args__ = (reference("owner", owner_id="id"), Index("ix_password_reset_owner", "account_id", "owner_id"))
+    account_id: Mapped[str] = account_part()
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    owner_id: Mapped[str | None] = mapped_column(ForeignKey("owner.id"), index=True)
+    owner_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
@@ -58,10 +72,16 @@ class OwnerSession(Model):
     """
 
     __tablename__ = "owner_session"
-    __table_args__ = (one_of("ended", "revoked", "password"),)
-    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    id: Mapped[str] = mapped_column(Id, unique=True, default=new_id)
-    owner_id: Mapped[str] = mapped_column(ForeignKey("owner.id"), index=True)
+    __table_args__ = (
+        one_of("ended", "revoked", "password"),
+        reference("owner", owner_id="id"),
+        UniqueConstraint("account_id", "id"),
+        Index("ix_owner_session_owner", "account_id", "owner_id"),
+    )
+    account_id: Mapped[str] = account_part()
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
+    id: Mapped[str] = mapped_column(Id, default=new_id)
+    owner_id: Mapped[str] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
     last_seen_at: Mapped[datetime] = mapped_column(Instant)
     browser: Mapped[str] = mapped_column(String(30))

@@ -4,12 +4,12 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, false
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint, false
+from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Model, new_id
 from ..domain.tax import TaxTerms, tax_terms
-from .columns import Id
+from .columns import Id, account_key
 
 
 class Issuer(Model):
@@ -55,8 +55,6 @@ class Account(Model):
     manager_email: Mapped[str] = mapped_column(String(254))
     manager_phone: Mapped[str] = mapped_column(String(40))
 
-    issuer: Mapped[Issuer] = relationship(lazy="raise_on_sql")
-
     @property
     def tax_terms(self) -> TaxTerms:
         return tax_terms(self.country, self.vat_number)
@@ -74,13 +72,16 @@ class Account(Model):
 
 
 class Owner(Model):
-    """The service account owner (SAO): the person who signs in."""
+    """The service account owner (SAO): the person who signs in. Each has a SignInKey of the same e-mail."""
 
     __tablename__ = "owner"
-    __table_args__ = (CheckConstraint("email = lower(email)", name="email_lower"),)
+    __table_args__ = (
+        CheckConstraint("email = lower(email)", name="email_lower"),
+        UniqueConstraint("account_id", "email"),
+    )
+    account_id: Mapped[str] = account_key()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     name: Mapped[str] = mapped_column(String(200))
-    email: Mapped[str] = mapped_column(String(254), unique=True)
+    email: Mapped[str] = mapped_column(String(254))
     password_hash: Mapped[str] = mapped_column(String(200))
     locale: Mapped[str | None] = mapped_column(String(2))

@@ -3,32 +3,37 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String
+from sqlalchemy import JSON, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model
+from .columns import Id, account_key, reference, sorted_text
 
 
 class Case(Model):
     """A message from an owner to the account manager."""
 
     __tablename__ = "contact_case"
+    __table_args__ = (reference("subscription", subscription_id="id"),)
+    account_id: Mapped[str] = account_key()
     number: Mapped[str] = mapped_column(String(20), primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
-    subscription_id: Mapped[str | None] = mapped_column(ForeignKey("subscription.id"))
+    subscription_id: Mapped[str | None] = mapped_column(Id)
     subject: Mapped[str] = mapped_column(String(20))
     message: Mapped[str]
     opened_at: Mapped[datetime] = mapped_column(Instant)
 
 
 class Activity(Model):
-    """A record of a change, written in the same transaction. `by` is None if the portal itself made the change."""
+    """A record of a change, written in the same transaction. `by` is None if the portal itself made the change.
+
+    A later record has a greater `id`. It has no digits: none can be taken for the number of a card.
+    """
 
     __tablename__ = "activity"
-    __table_args__ = (Index("ix_activity_listed", "account_id", "id"),)
-    id: Mapped[int] = mapped_column(primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
-    subscription_id: Mapped[str | None] = mapped_column(ForeignKey("subscription.id"))
+    __table_args__ = (reference("subscription", subscription_id="id"),)
+    account_id: Mapped[str] = account_key()
+    id: Mapped[str] = mapped_column(sorted_text(40), primary_key=True)
+    subscription_id: Mapped[str | None] = mapped_column(Id)
     at: Mapped[datetime] = mapped_column(Instant)
     by: Mapped[str | None] = mapped_column(String(200))
     what: Mapped[str] = mapped_column(String(40))

@@ -2,20 +2,21 @@
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, String, UniqueConstraint
+from sqlalchemy import JSON, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from .columns import Id
+from .columns import Id, account_part, reference
 
 
 class Draft(Model):
     """The fields of one form, as one owner typed them. Only this owner gets them back."""
 
     __tablename__ = "draft"
-    __table_args__ = (UniqueConstraint("owner_id", "form"),)
+    __table_args__ = (UniqueConstraint("account_id", "owner_id", "form"), reference("owner", owner_id="id"))
+    account_id: Mapped[str] = account_part()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    owner_id: Mapped[str] = mapped_column(ForeignKey("owner.id"))
+    owner_id: Mapped[str] = mapped_column(Id)
     form: Mapped[str] = mapped_column(String(40))
     fields: Mapped[dict[str, str]] = mapped_column(JSON)
     kept_at: Mapped[datetime] = mapped_column(Instant, index=True)

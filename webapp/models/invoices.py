@@ -10,7 +10,7 @@ from sqlalchemy.engine.default import DefaultExecutionContext
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from .columns import Cents, Currency, Id, one_of
+from .columns import Cents, Currency, Id, PaymentKey, account_key, account_part, one_of, reference, sorted_text
 
 
 class InvoiceCounter(Model):
@@ -46,8 +46,7 @@ STATUS = (
     "status = CASE WHEN kind = 'credit_note' THEN 'credit_note' WHEN credited = 0 THEN 'paid' "
     "WHEN credited < total THEN 'partly_credited' ELSE 'credited' END"
 )
-# Collation C compares byte by byte, so a search by prefix can use the index in any locale.
-Key = String(300).with_variant(String(300, collation="C"), "postgresql")
+Key = sorted_text(300)
 
 
 def search_key(text: str) -> str:
@@ -74,7 +73,11 @@ class Invoice(Model):
 
     __tablename__ = "invoice"
     __table_args__ = (
-        UniqueConstraint("issuer_id", "number"),
+        UniqueConstraint("account_id", "issuer_id", "number"),
+        UniqueConstraint("account_id", "payment_key"),
+        reference("subscription", subscription_id="id"),
+        reference("payment", payment_key="key"),
+        reference("invoice", credits_id="id"),
         CheckConstraint("total = net + tax", name="total"),
         one_of("kind", "invoice", "credit_note"),
         CheckConstraint("(kind = 'credit_note') = (credits_id IS NOT NULL)", name="credits"),
@@ -83,18 +86,19 @@ class Invoice(Model):
         # For the list with each combination of its filters, and for the search.
         Index("ix_invoice_listed", "account_id", "issued_on", "number"),
         Index("ix_invoice_status", "account_id", "status", "issued_on", "number"),
-        Index("ix_invoice_subscription", "subscription_id", "issued_on", "number"),
-        Index("ix_invoice_subscription_status", "subscription_id", "status", "issued_on", "number"),
+        Index("ix_invoice_subscription", "account_id", "subscription_id", "issued_on", "number"),
+        Index("ix_invoice_subscription_status", "account_id", "subscription_id", "status", "issued_on", "number"),
+        Index("ix_invoice_credits", "account_id", "credits_id"),
         Index("ix_invoice_number_key", "account_id", "number_key"),
         Index("ix_invoice_order_key", "account_id", "order_key", "issued_on"),
     )
+    account_id: Mapped[str] = account_key()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"))
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"))
-    payment_key: Mapped[str | None] = mapped_column(ForeignKey("payment.key"), unique=True)
+    subscription_id: Mapped[str] = mapped_column(Id)
+    payment_key: Mapped[str | None] = mapped_column(PaymentKey)
     kind: Mapped[str] = mapped_column(String(12), default="invoice", server_default="invoice")
-    credits_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"), index=True)
+    credits_id: Mapped[str | None] = mapped_column(Id)
     number: Mapped[str] = mapped_column(String(40))
     number_key: Mapped[str] = mapped_column(Key, default=_key("number"))
     purchase_order: Mapped[str | None] = mapped_column(String(100))  # the snapshot's, for the search
@@ -113,6 +117,8 @@ class InvoiceDocument(Model):
     """An invoice's PDF, made once: every download is the same bytes. `xml` is the data embedded in the PDF."""
 
     __tablename__ = "invoice_document"
-    invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), primary_key=True)
+    __table_args__ = (reference("invoice", invoice_id="id"),)
+    account_id: Mapped[str] = account_part()
+    invoice_id: Mapped[str] = mapped_column(Id, primary_key=True)
     pdf: Mapped[bytes]
     xml: Mapped[bytes | None]

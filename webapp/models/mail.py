@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from flask import current_app
-from sqlalchemy import CheckConstraint, ForeignKey, String, Text
+from sqlalchemy import CheckConstraint, String, Text, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from .columns import Id, index_where, one_of
+from .columns import Id, account_key, index_where, one_of, reference
 
 
 def _delivery() -> str:
@@ -27,17 +27,19 @@ class Message(Model):
     __table_args__ = (
         one_of("delivery", "kept", "unsent", "sent", "given_up"),
         CheckConstraint("(delivery = 'sent') = (delivered_at IS NOT NULL)", name="delivered"),
+        UniqueConstraint("account_id", "about"),
+        reference("invoice", attached_id="id"),
         index_where("delivery = 'unsent'", "ix_message_unsent", "due_at", "id"),
     )
+    account_id: Mapped[str] = account_key()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     recipient: Mapped[str] = mapped_column(String(254))
     reply_to: Mapped[str | None] = mapped_column(String(254))  # None: the account's manager
     subject: Mapped[str] = mapped_column(String(200))
     body: Mapped[str]
     html: Mapped[str] = mapped_column(Text, server_default="")  # empty in old mails, which are text only
-    about: Mapped[str] = mapped_column(String(200), unique=True)  # the event: each is reported once
-    attached_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"))  # attach the PDF of this invoice
+    about: Mapped[str] = mapped_column(String(200))  # the event: each is reported once
+    attached_id: Mapped[str | None] = mapped_column(Id)  # attach the PDF of this invoice
     sent_at: Mapped[datetime] = mapped_column(Instant)
     delivery: Mapped[str] = mapped_column(String(10), default=_delivery, server_default="unsent")
     attempts: Mapped[int] = mapped_column(default=0, server_default="0")

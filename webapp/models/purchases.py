@@ -1,82 +1,42 @@
-"""Cards, quotes, payments and refunds."""
+"""Quotes, payments and refunds."""
 
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, ForeignKeyConstraint, String, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
 from ..domain.money import Money
-from ..domain.periods import boundary
 from ..domain.pricing import Line
 from ..domain.seats import MAX_SEATS
 from ..domain.tax import Treatment
-from .columns import Cents, Currency, Id, PaymentKey, RefundKey, index_where, one_of
+from .cards import Card
+from .columns import (
+    Cents,
+    Currency,
+    Id,
+    PaymentKey,
+    RefundKey,
+    account_part,
+    index_where,
+    one_of,
+    reference,
+)
 from .subscriptions import Subscription
-
-
-class Card(Model):
-    """What the gateway tells about a card. The portal never sees the card number."""
-
-    __tablename__ = "card"
-    __table_args__ = (UniqueConstraint("id", "account_id"), CheckConstraint("length(last4) = 4", name="last4"))
-    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
-    token: Mapped[str] = mapped_column(String(100), unique=True)
-    brand: Mapped[str] = mapped_column(String(20))
-    last4: Mapped[str] = mapped_column(String(4))
-    exp_year: Mapped[int]
-    exp_month: Mapped[int]
-    holder: Mapped[str] = mapped_column(String(100))
-    added_at: Mapped[datetime] = mapped_column(Instant)
-
-    def expired(self, today: date) -> bool:
-        """A card is valid to the end of its expiry month."""
-        return today >= self.until
-
-    @property
-    def until(self) -> date:
-        """The first day on which it is expired."""
-        return boundary(date(self.exp_year, self.exp_month, 1), 1, 1)
-
-
-class DefaultCard(Model):
-    """The default card of an account. The foreign key refuses to delete this card while it is the default."""
-
-    __tablename__ = "default_card"
-    __table_args__ = (ForeignKeyConstraint(["card_id", "account_id"], ["card.id", "card.account_id"]),)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
-    card_id: Mapped[str] = mapped_column(Id)
-
-
-class CardDetachment(Model):
-    """A card that was dropped here, and that the gateway is still to forget. The row is deleted when it has."""
-
-    __tablename__ = "card_detachment"
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
-    token: Mapped[str] = mapped_column(String(100), primary_key=True)
-    created_at: Mapped[datetime] = mapped_column(Instant)
-    attempts: Mapped[int]
-    next_try_at: Mapped[datetime] = mapped_column(Instant)
-
-
-class CardSetup(Model):
-    """A visit to the gateway's card page. Returning twice saves one card. `quote_id`: the purchase it began in."""
-
-    __tablename__ = "card_setup"
-    reference: Mapped[str] = mapped_column(String(100), primary_key=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
-    quote_id: Mapped[str | None] = mapped_column(ForeignKey("quote.id"))
-    begun_at: Mapped[datetime] = mapped_column(Instant, index=True)  # the machine's time
-    completed_at: Mapped[datetime | None] = mapped_column(Instant)
 
 
 class Quote(Model):
     """The exact amounts that a purchase will charge, in cents, valid until `expires_at`. `tax_rate` in basis points.
 
-    `automatic`: made by the sweep for a period that is due.
+    `automatic`: made by the sweep for a period that is due. `subscription`, `card` and `payments` are no columns: who
+    loads or drafts a quote sets them.
     """
+
+    if TYPE_CHECKING:
+        subscription: Subscription
+        card: Card | None
+        payments: list["Payment"]
 
     __tablename__ = "quote"
     __table_args__ = (
@@ -84,10 +44,13 @@ class Quote(Model):
         CheckConstraint(f"seats BETWEEN 1 AND {MAX_SEATS}", name="seats"),
         CheckConstraint("net >= 0 AND tax >= 0 AND total = net + tax", name="total"),
         one_of("tax_treatment", *Treatment),
-        UniqueConstraint("id", "subscription_id"),
+        UniqueConstraint("account_id", "subscription_id", "id"),
+        reference("subscription", subscription_id="id"),
+        reference("card", card_id="id"),
     )
+    account_id: Mapped[str] = account_part()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
+    subscription_id: Mapped[str] = mapped_column(Id)
     kind: Mapped[str] = mapped_column(String(10))
     ordinal: Mapped[int]
     seats: Mapped[int]
@@ -101,16 +64,10 @@ class Quote(Model):
     tax_treatment: Mapped[str] = mapped_column(String(20))
     tax_rate: Mapped[int]
     buyer: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # None: made before buyers were frozen
-    card_id: Mapped[str | None] = mapped_column(ForeignKey("card.id", ondelete="SET NULL"))
+    card_id: Mapped[str | None] = mapped_column(Id)  # None also after the card was deleted
     automatic: Mapped[bool]
     created_at: Mapped[datetime] = mapped_column(Instant)
     expires_at: Mapped[datetime] = mapped_column(Instant)
-
-    subscription: Mapped[Subscription] = relationship(lazy="raise_on_sql")
-    card: Mapped[Card | None] = relationship(lazy="raise_on_sql")
-    payments: Mapped[list["Payment"]] = relationship(
-        lazy="raise_on_sql", order_by="Payment.attempt", back_populates="quote"
-    )
 
     @property
     def money(self) -> Money:
@@ -126,21 +83,26 @@ class Payment(Model):
     """One attempt to charge a quote, written before the gateway is asked. `key` is its idempotency key.
 
     Two partial unique indexes allow one pending or captured attempt for each quote, and one pending payment for each
-    subscription.
+    subscription. `quote` is no column: who loads a payment sets it.
     """
+
+    if TYPE_CHECKING:
+        quote: Quote
 
     __tablename__ = "payment"
     __table_args__ = (
         one_of("state", "pending", "captured", "declined", "cancelled"),
-        UniqueConstraint("quote_id", "attempt"),
-        ForeignKeyConstraint(["quote_id", "subscription_id"], ["quote.id", "quote.subscription_id"]),
+        UniqueConstraint("account_id", "quote_id", "attempt"),
+        reference("quote", subscription_id="subscription_id", quote_id="id"),
+        Index("ix_payment_subscription", "account_id", "subscription_id"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
-        index_where("state IN ('pending', 'captured')", "uq_payment_unrefused", "quote_id", unique=True),
-        index_where("state = 'pending'", "uq_payment_in_flight", "subscription_id", unique=True),
+        index_where("state IN ('pending', 'captured')", "uq_payment_unrefused", "account_id", "quote_id", unique=True),
+        index_where("state = 'pending'", "uq_payment_in_flight", "account_id", "subscription_id", unique=True),
     )
+    account_id: Mapped[str] = account_part()
     key: Mapped[str] = mapped_column(PaymentKey, primary_key=True)
     quote_id: Mapped[str] = mapped_column(Id)
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
+    subscription_id: Mapped[str] = mapped_column(Id)
     attempt: Mapped[int]
     state: Mapped[str] = mapped_column(String(10))
     amount: Mapped[int] = mapped_column(Cents)
@@ -152,8 +114,6 @@ class Payment(Model):
     action_url: Mapped[str | None] = mapped_column(String(2000))
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
-
-    quote: Mapped[Quote] = relationship(lazy="raise_on_sql", back_populates="payments")
 
     @property
     def automatic(self) -> bool:
@@ -178,11 +138,18 @@ class Refund(Model):
         CheckConstraint("net >= 0 AND tax >= 0 AND total > 0 AND total = net + tax", name="total"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
         CheckConstraint("(state = 'made') = (credit_note_id IS NOT NULL)", name="credited"),
-        index_where("state = 'pending'", "uq_refund_pending", "invoice_id", unique=True),
+        index_where("state = 'pending'", "uq_refund_pending", "account_id", "invoice_id", unique=True),
+        reference("payment", payment_key="key"),
+        reference("invoice", invoice_id="id"),
+        reference("invoice", credit_note_id="id"),
+        UniqueConstraint("account_id", "credit_note_id"),
+        Index("ix_refund_payment", "account_id", "payment_key"),
+        Index("ix_refund_invoice", "account_id", "invoice_id"),
     )
+    account_id: Mapped[str] = account_part()
     key: Mapped[str] = mapped_column(RefundKey, primary_key=True)
-    payment_key: Mapped[str] = mapped_column(ForeignKey("payment.key"), index=True)
-    invoice_id: Mapped[str] = mapped_column(ForeignKey("invoice.id"), index=True)
+    payment_key: Mapped[str] = mapped_column(PaymentKey)
+    invoice_id: Mapped[str] = mapped_column(Id)
     net: Mapped[int] = mapped_column(Cents)
     tax: Mapped[int] = mapped_column(Cents)
     total: Mapped[int] = mapped_column(Cents)
@@ -190,7 +157,7 @@ class Refund(Model):
     state: Mapped[str] = mapped_column(String(10))
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
-    credit_note_id: Mapped[str | None] = mapped_column(ForeignKey("invoice.id"), unique=True)
+    credit_note_id: Mapped[str | None] = mapped_column(Id)
 
 
 class Notification(Model):

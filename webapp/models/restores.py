@@ -33,7 +33,7 @@ class UnbookedCapture(Model):
 
     __tablename__ = "unbooked_capture"
     account_id: Mapped[str] = mapped_column(Id, primary_key=True)
-    subscription_id: Mapped[str] = mapped_column(Id, primary_key=True, index=True)
+    subscription_id: Mapped[str] = mapped_column(Id, primary_key=True)
     key: Mapped[str] = mapped_column(PaymentKey, primary_key=True)
     amount: Mapped[int] = mapped_column(Cents)
     currency: Mapped[str] = mapped_column(Currency)

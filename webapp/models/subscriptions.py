@@ -1,10 +1,15 @@
-"""Subscriptions: price lists, paid periods and requested changes."""
+"""Subscriptions: price lists, paid periods and requested changes.
 
+`Subscription` is what is read of one, in one statement (see `subscriptions/loading.py`). The other classes are tables.
+"""
+
+from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from functools import cached_property
+from typing import NamedTuple
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, exists
-from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
 from ..domain.money import CURRENCIES
@@ -12,8 +17,8 @@ from ..domain.pricing import Tier, parse_tiers
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
-from .columns import Currency, Id, index_where, one_of
-from .restores import UnbookedCapture
+from .cards import Card
+from .columns import Currency, Id, account_key, account_part, index_where, one_of, reference
 
 
 class PriceList(Model):
@@ -30,13 +35,13 @@ class PriceList(Model):
         return parse_tiers(self.rows)
 
 
-class Subscription(Model):
+class SubscriptionRow(Model):
     """`price_list_id` is used by the next quote. Each period keeps the price list that it was bought at."""
 
     __tablename__ = "subscription"
     __table_args__ = (one_of("plan", *Plan), CheckConstraint("term_months IN (1, 12)", name="term"))
+    account_id: Mapped[str] = account_key()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), index=True)
     plan: Mapped[str] = mapped_column(String(10))
     product: Mapped[str] = mapped_column(String(100))
     tenant: Mapped[str] = mapped_column(String(253))
@@ -48,60 +53,6 @@ class Subscription(Model):
     active_users: Mapped[int]
     active_users_as_of: Mapped[datetime] = mapped_column(Instant)
 
-    # A capture of it could not be booked, and no operator has released it yet.
-    held: Mapped[bool] = column_property(
-        exists().where(
-            UnbookedCapture.account_id == account_id,
-            UnbookedCapture.subscription_id == id,  # noqa: A003  the column above
-            UnbookedCapture.released_at.is_(None),
-        )
-    )
-
-    account: Mapped[Account] = relationship(lazy="raise_on_sql")
-    price_list: Mapped[PriceList] = relationship(lazy="raise_on_sql")
-    periods: Mapped[list["PeriodRow"]] = relationship(lazy="raise_on_sql", order_by="PeriodRow.ordinal")
-    open_changes: Mapped[list["ChangeRow"]] = relationship(
-        lazy="raise_on_sql",
-        viewonly=True,
-        primaryjoin="and_(Subscription.id == ChangeRow.subscription_id, ChangeRow.closed_at.is_(None))",
-    )
-    refusals: Mapped[list[Any]] = relationship(
-        "Payment",
-        lazy="raise_on_sql",
-        viewonly=True,
-        order_by="Payment.settled_at",
-        primaryjoin="and_(Subscription.id == Payment.subscription_id, Payment.state == 'declined')",
-    )
-    pending_payments: Mapped[list[Any]] = relationship(
-        "Payment",
-        lazy="raise_on_sql",
-        viewonly=True,
-        primaryjoin="and_(Subscription.id == Payment.subscription_id, Payment.state == 'pending')",
-    )
-
-    def facts(self) -> Facts:
-        """What the domain rules need to know."""
-        owed = max((row.ordinal for row in self.periods), default=-1) + 1
-        refused = [
-            row.settled_at for row in self.refusals if row.settled_at and row.automatic and row.quote.ordinal == owed
-        ]
-        return Facts(
-            plan=Plan(self.plan),
-            anchor=self.anchor,
-            months=self.term_months,
-            seats={row.ordinal: row.seats for row in self.periods},
-            reseller=self.reseller,
-            changes=tuple(row.change() for row in self.open_changes),
-            ended_on=self.ended_on,
-            refused=len(refused),
-            refused_on=self.account.local(refused[-1]).date() if refused else None,
-            payment_pending=bool(self.pending_payments),
-            held=bool(self.held),
-            challenge_open=any(row.challenged and row.automatic for row in self.pending_payments),
-            active_users=self.active_users,
-            active_users_as_of=self.active_users_as_of,
-        )
-
 
 class Quiet(Model):
     """A sweep has nothing to do for this subscription before the day `until`, in the account's zone.
@@ -111,7 +62,9 @@ class Quiet(Model):
     """
 
     __tablename__ = "quiet"
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
+    __table_args__ = (reference("subscription", subscription_id="id"),)
+    account_id: Mapped[str] = account_part()
+    subscription_id: Mapped[str] = mapped_column(Id, primary_key=True)
     until: Mapped[date]
 
 
@@ -123,14 +76,14 @@ class PeriodRow(Model):
         one_of("source", "paid", "external"),
         CheckConstraint(f"seats BETWEEN 1 AND {MAX_SEATS}", name="seats"),
         CheckConstraint("ordinal >= 0", name="ordinal"),
+        reference("subscription", subscription_id="id"),
     )
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), primary_key=True)
+    account_id: Mapped[str] = account_part()
+    subscription_id: Mapped[str] = mapped_column(Id, primary_key=True)
     ordinal: Mapped[int] = mapped_column(primary_key=True)
     seats: Mapped[int]
     price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"))
     source: Mapped[str] = mapped_column(String(10))
-
-    price_list: Mapped[PriceList] = relationship(lazy="raise_on_sql")
 
 
 class ChangeRow(Model):
@@ -143,10 +96,13 @@ class ChangeRow(Model):
         CheckConstraint("(closed_at IS NULL) = (closed_as IS NULL)", name="closed"),
         CheckConstraint("(kind = 'reduction') = (seats IS NOT NULL)", name="seats"),
         CheckConstraint(f"seats BETWEEN 1 AND {MAX_SEATS}", name="seats_range"),
-        index_where("closed_at IS NULL", "uq_change_open", "subscription_id", "kind", unique=True),
+        index_where("closed_at IS NULL", "uq_change_open", "account_id", "subscription_id", "kind", unique=True),
+        reference("subscription", subscription_id="id"),
+        Index("ix_change_subscription", "account_id", "subscription_id"),
     )
+    account_id: Mapped[str] = account_part()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    subscription_id: Mapped[str] = mapped_column(ForeignKey("subscription.id"), index=True)
+    subscription_id: Mapped[str] = mapped_column(Id)
     kind: Mapped[str] = mapped_column(String(12))
     seats: Mapped[int | None]
     effective_ordinal: Mapped[int]
@@ -154,5 +110,129 @@ class ChangeRow(Model):
     closed_at: Mapped[datetime | None] = mapped_column(Instant)
     closed_as: Mapped[str | None] = mapped_column(String(10))
 
-    def change(self) -> Change:
-        return Change(ChangeKind(self.kind), self.seats, self.effective_ordinal)
+
+@dataclass(frozen=True)
+class Prices:
+    """A price list, as it was read. To undo a change, its tiers are not even looked at."""
+
+    id: str
+    currency: str
+    rows: list[list[int | None]]
+
+    @cached_property
+    def tiers(self) -> tuple[Tier, ...]:
+        return parse_tiers(self.rows)
+
+
+class BilledPeriod(NamedTuple):
+    """A PeriodRow, as it was read."""
+
+    ordinal: int
+    seats: int
+    source: str
+    price_list: Prices
+
+
+class OpenChange(NamedTuple):
+    """An open ChangeRow, as it was read."""
+
+    id: str
+    subscription_id: str
+    kind: ChangeKind
+    seats: int | None
+    effective_ordinal: int
+    requested_at: datetime
+
+
+class QuoteRead(NamedTuple):
+    """Of the quote of a payment: what pages and rules ask."""
+
+    id: str
+    subscription_id: str
+    kind: str
+    ordinal: int
+    automatic: bool
+    tax_rate: int
+    expires_at: datetime
+
+
+class PaymentRead(NamedTuple):
+    """A pending or declined payment, as it was read. Amounts in cents."""
+
+    key: str
+    quote: QuoteRead
+    attempt: int
+    state: str
+    amount: int
+    currency: str
+    card_token: str
+    action_url: str | None
+    created_at: datetime
+    settled_at: datetime | None
+
+    @property
+    def automatic(self) -> bool:
+        """Made by the sweep (see Payment)."""
+        return self.quote.automatic and self.attempt == 1
+
+    @property
+    def challenged(self) -> bool:
+        """The bank waits for the owner's confirmation (3-D Secure)."""
+        return self.state == "pending" and self.action_url is not None
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """A subscription and all that its rules, pages and mails need, as it was when it was read.
+
+    `held`: a capture of it could not be booked, and no operator has released it yet. `quiet`: the sweep skips it for
+    now. `refusals` are its declined payments, oldest first.
+    """
+
+    id: str
+    account: Account
+    default_card: Card | None
+    plan: str
+    product: str
+    tenant: str
+    reseller: str | None
+    anchor: date
+    term_months: int
+    price_list: Prices
+    ended_on: date | None
+    active_users: int
+    active_users_as_of: datetime
+    held: bool
+    quiet: bool
+    periods: list[BilledPeriod]
+    open_changes: list[OpenChange]
+    refusals: list[PaymentRead]
+    pending_payments: list[PaymentRead]
+
+    @property
+    def account_id(self) -> str:
+        return self.account.id
+
+    @cached_property
+    def facts(self) -> Facts:
+        """What the domain rules need to know."""
+        owed = self.periods[-1].ordinal + 1
+        refused = [
+            row.settled_at for row in self.refusals if row.settled_at and row.automatic and row.quote.ordinal == owed
+        ]
+        return Facts(
+            plan=Plan(self.plan),
+            anchor=self.anchor,
+            months=self.term_months,
+            seats={row.ordinal: row.seats for row in self.periods},
+            reseller=self.reseller,
+            changes=tuple(Change(row.kind, row.seats, row.effective_ordinal) for row in self.open_changes),
+            ended_on=self.ended_on,
+            refused=len(refused),
+            refused_on=self.account.local(refused[-1]).date() if refused else None,
+            payment_pending=bool(self.pending_payments),
+            held=self.held,
+            challenge_open=any(row.challenged and row.automatic for row in self.pending_payments),
+            active_users=self.active_users,
+            active_users_as_of=self.active_users_as_of,
+        )

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import click
 from pydantic import AfterValidator, BaseModel, Field, PlainValidator, ValidationError, ValidationInfo, field_validator
-from sqlalchemy import select
 from stdnum.eu import vat
 from stdnum.fr import siren
 
 from .. import addresses, pasting
+from ..access import owners
 from ..accounts import billing_information
 from ..config import LOCALES
 from ..db import Model, db, new_id
@@ -50,7 +50,7 @@ def _issuer(value: object) -> models.Issuer:
 
 
 def _free(email: str) -> str:
-    if db.session.scalars(select(models.Owner.id).where(models.Owner.email == email.lower())).first():
+    if owners.account_of(owners.email_key(email.lower())) != owners.NO_ACCOUNT:
         raise ValueError("This is an owner's already: one address signs in to one account")
     return email.lower()
 
@@ -171,7 +171,7 @@ class Prices(Part):
 
 
 class Subscription(Part):
-    table = subscription_models.Subscription
+    table = subscription_models.SubscriptionRow
     plan: Annotated[Plan, Field(strict=False)]
     product: str
     tenant: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]

@@ -4,10 +4,10 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import delete, select
 
+from ..access import owners
 from ..access.sign_in import normalize_email
 from ..db import transaction
 from ..models.access import ProviderIdentity
-from ..models.accounts import Owner
 
 
 @click.command("unbind-owner")
@@ -16,8 +16,11 @@ from ..models.accounts import Owner
 def unbind_owner(email: str) -> None:
     """Forget who an owner is at the identity provider: who signs in next with this e-mail is bound."""
     with transaction() as session:
-        owner_id = session.scalars(select(Owner.id).where(Owner.email == normalize_email(email))).one_or_none()
-        if owner_id is None:
+        owner = owners.find_owner(normalize_email(email))
+        if owner is None:
             raise click.ClickException(f"There is no owner {email}. Nothing was changed.")
-        session.execute(delete(ProviderIdentity).where(ProviderIdentity.owner_id == owner_id))
+        mine = ProviderIdentity.account_id == owner.account_id, ProviderIdentity.owner_id == owner.id
+        for identity in session.scalars(select(ProviderIdentity).where(*mine)).all():
+            owners.forget_key(owners.subject_key(identity.issuer, identity.subject))
+        session.execute(delete(ProviderIdentity).where(*mine))
     click.echo(f"Whoever signs in next at the provider with the e-mail {email} is bound to this owner.")

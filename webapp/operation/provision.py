@@ -12,6 +12,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 from flask_babel import force_locale
 
+from ..access import owners
 from ..access.passwords import find_problem as password_fault
 from ..access.sign_in import hasher
 from ..db import new_id, transaction
@@ -19,7 +20,7 @@ from ..models.accounts import Account
 from ..models.subscriptions import PriceList
 from ..ports import ports
 from ..subscriptions import loading
-from ..subscriptions.opening import Terms, new_subscription
+from ..subscriptions.opening import Terms, add_subscription
 
 
 def add_account(document: object, passwords: list[str] | None = None) -> Account:
@@ -29,15 +30,17 @@ def add_account(document: object, passwords: list[str] | None = None) -> Account
     with transaction() as session:
         now = ports().clock.system_now()
         told = read(AccountFile, document, "$", now)
-        account: Account = told.organisation.row(issuer=told.issuer)
+        session.add(told.issuer)
+        session.flush()
+        account: Account = told.organisation.row(issuer_id=told.issuer.id)
         session.add(account)
         session.flush()
         for owner, password in zip_longest(told.owners, passwords or []):
-            session.add(owner.row(account_id=account.id, password_hash=_hash(password)))
+            owners.add_owner(owner.row(account_id=account.id, password_hash=_hash(password)))
         for one in told.subscriptions:
             terms = Terms(**one.model_dump(exclude={"periods_paid", "price_list"}), paid=one.periods_paid)
             prices = PriceList(id=new_id(), currency=one.price_list.currency, rows=one.price_list.tiers)
-            session.add(new_subscription(account, terms, prices, "external", now))
+            add_subscription(account.id, terms, prices, "external", now)
     return account
 
 
@@ -88,7 +91,7 @@ def add_owner_command(account: str, email: str, name: str, password: bool) -> No
         owner = read(Owner, {"email": email, "name": name}, "owner", ports().clock.system_now())
         if session.get(Account, account) is None:
             raise click.ClickException(f"There is no account {account}. Nothing was written.")
-        session.add(owner.row(account_id=account, password_hash=_hash(chosen)))
+        owners.add_owner(owner.row(account_id=account, password_hash=_hash(chosen)))
         loading.lock_all(account)  # who was not there yet is told of the next renewal, too
     click.echo(f"{owner.email} is an owner of {account}.")
 

@@ -8,24 +8,26 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import groupby
 from threading import Event
 from typing import Any, NamedTuple
 
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import ColumnElement, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Delete, Update, and_, delete, or_, select, tuple_, update
 from sqlalchemy.orm import InstrumentedAttribute
 
 from ..access import limits
-from ..db import Model, db, transaction
-from ..domain.access import RESET_LIFETIME, SESSION_LIFETIME
+from ..db import Across, across, db, transaction
+from ..domain.access import DRAFT_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
 from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Account
 from ..models.activity import Activity, Case
+from ..models.cards import CardSetup
+from ..models.drafts import Draft
 from ..models.mail import Message
-from ..models.purchases import CardSetup, Notification, Payment, Quote
-from ..models.subscriptions import Subscription
+from ..models.purchases import Notification, Payment, Quote
 from ..ports import ports
 from ..purchases.gateway_events import KEPT_FOR
 from . import health
@@ -37,10 +39,10 @@ DAILY = "1 per day"
 
 
 class Kind(NamedTuple):
-    """Rows that grow old: which, by their primary key."""
+    """Rows that grow old: which, by the last column of their primary key. Before it stands `account_id`, if any."""
 
     name: str
-    table: type[Model]
+    table: type[Any]
     key: InstrumentedAttribute[Any]
     old: ColumnElement[bool]
 
@@ -71,6 +73,7 @@ def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
     yield Kind("sessions", OwnerSession, OwnerSession.token_hash, over)
     over = PasswordReset.created_at <= now - RESET_LIFETIME
     yield Kind("reset links", PasswordReset, PasswordReset.token_hash, over)
+    yield Kind("drafts", Draft, Draft.id, Draft.kept_at <= now - DRAFT_LIFETIME)
     yield Kind("limits", RateLimit, RateLimit.key, RateLimit.ends_at <= now)
     yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - KEPT_FOR)
     yield Kind("card pages", CardSetup, CardSetup.reference, CardSetup.begun_at <= now - CARD_PAGES)
@@ -89,11 +92,11 @@ def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Ki
     def of(column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
         return column == account_id if account_id else column.is_not(None)
 
-    mine = select(Subscription.id).where(of(Subscription.account_id))
-    unpaid = ~select(Payment.key).where(Payment.quote_id == Quote.id).exists()
-    no_card_page = ~select(CardSetup.reference).where(CardSetup.quote_id == Quote.id).exists()
+    payment = Payment.account_id == Quote.account_id, Payment.quote_id == Quote.id
+    card_page = CardSetup.account_id == Quote.account_id, CardSetup.quote_id == Quote.id
+    unused = ~select(Payment.key).where(*payment).exists(), ~select(CardSetup.reference).where(*card_page).exists()
     expired = Quote.expires_at <= now - timedelta(days=keep["KEEP_QUOTES_DAYS"])
-    yield Kind("quotes", Quote, Quote.id, and_(expired, unpaid, no_card_page, Quote.subscription_id.in_(mine)))
+    yield Kind("quotes", Quote, Quote.id, and_(of(Quote.account_id), expired, *unused))
     sent = Message.sent_at <= now - timedelta(days=keep["KEEP_MAIL_DAYS"])
     settled = Message.delivery != "unsent"
     yield Kind("bodies of mails", Message, Message.id, and_(of(Message.account_id), sent, settled, _has_body()))
@@ -116,34 +119,43 @@ def _clocks() -> Iterator[tuple[str | None, datetime]]:
     if not current_app.config["SANDBOX"]:
         yield None, ports().clock.system_now()
         return
-    for account_id in db.session.scalars(select(Account.id).order_by(Account.id)).all():
+    for account_id in db.session.scalars(across(select(Account.id).order_by(Account.id), Across.PRUNE)).all():
         yield account_id, ports().clock.now(db.session.get_one(Account, account_id))
         db.session.rollback()
 
 
-def _in_batches(act: Callable[[Kind, list[Any]], None], kind: Kind, stop: Event | None) -> int:
-    """Rows that another process holds are passed over: the next run takes them."""
+def _in_batches(act: Callable[[Kind], Update | Delete], kind: Kind, stop: Event | None) -> int:
+    """Finds rows without a lock; then acts on those that are still old, account by account."""
     done, last = 0, None
+    key = tuple_(*_key(kind))
     while not (stop and stop.is_set()):
-        found = select(kind.key).where(kind.old).order_by(kind.key).limit(BATCH)
-        if last is not None:
-            found = found.where(kind.key > last)
-        with transaction() as session:
-            keys = list(session.scalars(found.with_for_update(skip_locked=True, of=kind.table)))
-            if not keys:
-                break
-            act(kind, keys)
-        done, last = done + len(keys), keys[-1]
+        found = across(select(*_key(kind)).where(kind.old).order_by(*_key(kind)).limit(BATCH), Across.PRUNE)
+        rows = db.session.execute(found if last is None else found.where(key > last)).all()
+        db.session.rollback()
+        if not rows:
+            break
+        for account, group in groupby(rows, key=lambda row: row[:-1]):
+            ids = [row[-1] for row in group]
+            mine = [column == value for column, value in zip(_key(kind), account, strict=False)]
+            with transaction() as session:
+                acted = act(kind).where(*mine, kind.key.in_(ids), kind.old).returning(kind.key)
+                done += len(session.scalars(acted).all())
+        last = tuple(rows[-1])
     return done
 
 
-def _delete(kind: Kind, keys: list[Any]) -> None:
-    db.session.execute(delete(kind.table).where(kind.key.in_(keys)))
+def _key(kind: Kind) -> list[InstrumentedAttribute[Any]]:
+    account: InstrumentedAttribute[Any] | None = getattr(kind.table, "account_id", None)
+    return [kind.key] if account is None else [account, kind.key]
 
 
-def _empty(kind: Kind, keys: list[Any]) -> None:
+def _delete(kind: Kind) -> Delete:
+    return delete(kind.table)
+
+
+def _empty(kind: Kind) -> Update:
     """The row stays: it says that something was told, so that it is told once."""
-    db.session.execute(update(kind.table).where(kind.key.in_(keys)).values(body="", html=""))
+    return update(kind.table).values(body="", html="")
 
 
 def _told(done: Counter[str]) -> str:

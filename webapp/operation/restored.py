@@ -112,7 +112,8 @@ def _check_numbers(found: Sequence[Capture], named: set[str]) -> None:
 
 
 def _tell_booked(capture: Capture) -> None:
-    number = db.session.scalars(select(Invoice.number).where(Invoice.payment_key == capture.key)).one_or_none()
+    this = Invoice.account_id == capture.metadata.get("account", ""), Invoice.payment_key == capture.key
+    number = db.session.scalars(select(Invoice.number).where(*this)).one_or_none()
     if number is not None:
         amount = format_amount(capture.money.amount, capture.money.currency)
         click.echo(f"Booked: payment {capture.key} of {amount}, invoice {number}.")

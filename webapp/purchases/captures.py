@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from ..db import db
@@ -37,31 +37,21 @@ class Purpose(NamedTuple):
     charged_at: datetime
 
 
-def metadata_of(session: Session, key: str) -> dict[str, str]:
+def metadata_of(session: Session, account_id: str, key: str) -> dict[str, str]:
     """What goes with the charge of a payment: enough to book the capture where the payment's row is lost."""
-    subscription_id, created_at, account_id, quote_id, kind, ordinal, seats = session.execute(
-        select(
-            Payment.subscription_id,
-            Payment.created_at,
-            Subscription.account_id,
-            Quote.id,
-            Quote.kind,
-            Quote.ordinal,
-            Quote.seats,
-        )
-        .join_from(Payment, Quote, Quote.id == Payment.quote_id)
-        .join(Subscription, Subscription.id == Payment.subscription_id)
-        .where(Payment.key == key)
-    ).one()
+    quoted = and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id)
+    columns = Payment.subscription_id, Payment.created_at, Quote.id, Quote.kind, Quote.ordinal, Quote.seats
+    query = select(*columns).join_from(Payment, Quote, quoted)
+    row = session.execute(query.where(Payment.account_id == account_id, Payment.key == key)).one()
     return {
         "key": key,
         "account": account_id,
-        "subscription": subscription_id,
-        "quote": quote_id,
-        "kind": kind,
-        "ordinal": str(ordinal),
-        "seats": str(seats),
-        "charged_at": created_at.isoformat(),
+        "subscription": row.subscription_id,
+        "quote": row.id,
+        "kind": row.kind,
+        "ordinal": str(row.ordinal),
+        "seats": str(row.seats),
+        "charged_at": row.created_at.isoformat(),
     }
 
 
@@ -77,13 +67,14 @@ def purpose(capture: Capture) -> Purpose:
 def explain(subscription: Subscription, capture: Capture) -> Quote:
     """The quote that the capture paid, by the price lists and the tax of today. Raises Unexplained."""
     paid = purpose(capture)
-    facts = subscription.facts()
+    facts = subscription.facts
     day = paid.charged_at.astimezone(ZoneInfo(subscription.account.zone)).date()
     check_bookable(facts, paid)
     for price_list_id, lines in _possible_lines(subscription, paid, day):
         billed = amounts((line["amount"] for line in lines), subscription.account.tax_terms)
         if (billed.total, subscription.price_list.currency) == capture.money:
-            return Quote(
+            quote = Quote(
+                account_id=subscription.account_id,
                 id=paid.quote,
                 subscription_id=subscription.id,
                 kind=paid.kind,
@@ -98,6 +89,8 @@ def explain(subscription: Subscription, capture: Capture) -> Quote:
                 created_at=paid.charged_at,
                 expires_at=paid.charged_at + QUOTE_LIFETIME,
             )
+            quote.subscription, quote.card, quote.payments = subscription, None, []
+            return quote
     raise Unexplained("The prices and the tax rate that are known here do not give this amount.")
 
 
@@ -158,14 +151,14 @@ def check_bookable(facts: Facts, paid: Purpose) -> None:
 
 def _possible_lines(subscription: Subscription, paid: Purpose, day: date) -> Iterator[tuple[str, list[Line]]]:
     """With their price list: those of an addition, or of a whole period, or of what was left of it after a lapse."""
-    facts = subscription.facts()
+    facts = subscription.facts
     if paid.kind == "addition":
         rows = periods_to_raise(subscription, paid.ordinal, paid.seats)
-        yield rows[0].price_list_id, addition_lines(subscription, rows, paid.seats, day)
+        yield rows[0].price_list.id, addition_lines(subscription, rows, paid.seats, day)
         return
     tiers, period = subscription.price_list.tiers, facts.period(paid.ordinal)
     if paid.ordinal == facts.last_paid + 1:
-        yield subscription.price_list_id, period_lines(tiers, paid.seats, facts.months)
+        yield subscription.price_list.id, period_lines(tiers, paid.seats, facts.months)
     if period.start <= day < period.end:
         monthly, days_left = monthly_cost(tiers, paid.seats), (period.end - day).days
-        yield subscription.price_list_id, [prorated_line(monthly, paid.seats, facts.months, period, days_left)]
+        yield subscription.price_list.id, [prorated_line(monthly, paid.seats, facts.months, period, days_left)]

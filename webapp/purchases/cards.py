@@ -6,16 +6,16 @@ Every change of the cards locks the account's row. So exactly one card is the de
 from datetime import date
 from typing import NamedTuple
 
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy import delete as delete_rows
-from sqlalchemy import or_, select
 
 from ..accounts import activity, billing_information
 from ..db import LOCK, NotFound, db, transaction
 from ..domain import subscription as rules
 from ..domain.refusals import CardInUse, DefaultCardKept
 from ..models.accounts import Account
-from ..models.purchases import Card, CardSetup, DefaultCard, Payment, Quote
-from ..models.subscriptions import Subscription
+from ..models.cards import Card, CardSetup, DefaultCard
+from ..models.purchases import Payment, Quote
 from ..ports import NewCard, ports
 from ..subscriptions import loading
 from . import detachments, wallet
@@ -52,7 +52,7 @@ def complete_card_setup(account_id: str, reference: str) -> EnteredCard:
     if _setup(account_id, reference) is None:
         raise NotFound(reference)
     db.session.rollback()
-    entered = ports().gateway.complete_card_setup(reference)
+    entered = ports().gateway.complete_card_setup(account_id, reference)
     with transaction():
         loading.lock_all(account_id)
         account = _locked_account(account_id)  # a second return waits here
@@ -75,24 +75,26 @@ def _save(account: Account, setup: CardSetup, entered: NewCard) -> detachments.D
         card.token, card.holder = entered.token, entered.holder
     activity.record(account.id, what, setup.completed_at, after=wallet.activity_values(card))
     if setup.quote_id is not None:
-        db.session.get_one(Quote, setup.quote_id).card_id = card.id
+        db.session.get_one(Quote, (account.id, setup.quote_id)).card_id = card.id
     return replaced
 
 
 def _entered_card(account_id: str, reference: str, entered: NewCard | None) -> EnteredCard:
     """The same for each return from the card page. A card that was deleted since then stays deleted."""
     setup = _setup(account_id, reference)
-    quote = db.session.get(Quote, setup.quote_id) if setup and setup.quote_id else None
-    card = db.session.scalars(select(Card).where(Card.token == entered.token)).one_or_none() if entered else None
+    quote = db.session.get(Quote, (account_id, setup.quote_id)) if setup and setup.quote_id else None
+    card = _card_with(account_id, entered.token) if entered else None
     if card is None or setup is None or setup.completed_at is None:
         return EnteredCard(None, quote)
     return EnteredCard(card, quote, was_saved=card.added_at < setup.completed_at)
 
 
+def _card_with(account_id: str, token: str) -> Card | None:
+    return db.session.scalars(select(Card).where(Card.account_id == account_id, Card.token == token)).one_or_none()
+
+
 def _setup(account_id: str, reference: str) -> CardSetup | None:
-    return db.session.scalars(
-        select(CardSetup).where(CardSetup.reference == reference, CardSetup.account_id == account_id)
-    ).one_or_none()
+    return db.session.get(CardSetup, (account_id, reference), populate_existing=True)
 
 
 class CardRow(NamedTuple):
@@ -107,7 +109,7 @@ class CardRow(NamedTuple):
 def list_cards(account_id: str) -> list[CardRow]:
     """The account's cards, the default first, and whether each is or will be expired."""
     today = ports().clock.now(billing_information.account_of(account_id)).date()
-    days = (rules.next_charge(subscription.facts()) for subscription in loading.load_all(account_id))
+    days = (rules.next_charge(subscription.facts) for subscription in loading.load_all(account_id))
     renewal = min((day for day in days if day is not None), default=None)
 
     def expires_before(card: Card) -> date | None:
@@ -121,7 +123,7 @@ def list_cards(account_id: str) -> list[CardRow]:
 
 def find_card(account_id: str, card_id: str) -> Card:
     """A card of this account. Raises NotFound."""
-    card = db.session.scalars(select(Card).where(Card.id == card_id, Card.account_id == account_id)).one_or_none()
+    card = db.session.get(Card, (account_id, card_id))
     if card is None:
         raise NotFound(card_id)
     return card
@@ -137,9 +139,8 @@ def check_deletion(card: Card) -> None:
     # The quote tells when the payment was begun with an older token of this card.
     charging = db.session.scalars(
         select(Payment.subscription_id)
-        .join(Payment.quote)
-        .join(Subscription, Subscription.id == Payment.subscription_id)
-        .where(Subscription.account_id == card.account_id, Payment.state == "pending")
+        .join(Quote, and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id))
+        .where(Payment.account_id == card.account_id, Payment.state == "pending")
         .where(or_(Payment.card_token == card.token, Quote.card_id == card.id))
     ).first()
     if charging is not None:
@@ -149,7 +150,7 @@ def check_deletion(card: Card) -> None:
 def _can_be_charged(account_id: str) -> bool:
     """Whether a subscription of this account can still be charged."""
     today = ports().clock.now(billing_information.account_of(account_id)).date()
-    return any(rules.can_be_charged(subscription.facts(), today) for subscription in loading.load_all(account_id))
+    return any(rules.can_be_charged(subscription.facts, today) for subscription in loading.load_all(account_id))
 
 
 def delete(account_id: str, card_id: str) -> str:
@@ -166,7 +167,9 @@ def delete(account_id: str, card_id: str) -> str:
         session.execute(
             delete_rows(DefaultCard).where(DefaultCard.account_id == account_id, DefaultCard.card_id == card.id)
         )
-        session.execute(delete_rows(Card).where(Card.id == card.id))
+        quoted = update(Quote).where(Quote.account_id == account_id, Quote.card_id == card.id)
+        session.execute(quoted.values(card_id=None))
+        session.execute(delete_rows(Card).where(Card.account_id == account_id, Card.id == card.id))
         detachment = detachments.store(account_id, token, now)
         activity.record(account_id, "card_deleted", now, before=wallet.activity_values(card))
     detachments.detach_now(detachment)

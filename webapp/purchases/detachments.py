@@ -10,16 +10,21 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, delete, select
 
-from ..db import db, transaction
+from ..db import Across, across, db, transaction
 from ..models.accounts import Account
-from ..models.purchases import CardDetachment, Payment
+from ..models.cards import CardDetachment
+from ..models.purchases import Payment
 from ..ports import OutcomeUnknown, ports
 from . import payments
 
 log = logging.getLogger(__name__)
 FIRST_WAIT = timedelta(minutes=1)  # before the second attempt; it doubles with each attempt
 LONGEST_WAIT = timedelta(days=1)
-CHARGING = select(Payment.key).where(Payment.state == "pending", Payment.card_token == CardDetachment.token)
+CHARGING = select(Payment.key).where(
+    Payment.account_id == CardDetachment.account_id,
+    Payment.state == "pending",
+    Payment.card_token == CardDetachment.token,
+)
 
 
 class DetachmentKey(NamedTuple):
@@ -91,8 +96,7 @@ def _report_if_long(key: DetachmentKey) -> None:
 def open_keys(account_id: str | None, limit: int) -> list[DetachmentKey]:
     """The detachments that are not done, those whose turn it is first."""
     query = select(CardDetachment.account_id, CardDetachment.token).order_by(CardDetachment.next_try_at).limit(limit)
-    if account_id is not None:
-        query = query.where(CardDetachment.account_id == account_id)
+    query = across(query, Across.SWEEP) if account_id is None else query.where(CardDetachment.account_id == account_id)
     keys = [DetachmentKey(*row) for row in db.session.execute(query)]
     db.session.rollback()
     return keys

@@ -6,12 +6,12 @@ So an event that is old, out of order or sent twice does no harm. If none arrive
 from contextlib import suppress
 from datetime import timedelta
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from ..db import db, transaction
-from ..models.purchases import CardSetup, Notification, Payment, Refund
-from ..models.subscriptions import Subscription
+from ..models.cards import CardSetup
+from ..models.purchases import Notification, Payment, Refund
 from ..ports import GatewayEvent, ports
 from . import cards, payments, refunds
 
@@ -25,7 +25,7 @@ def handle(event: GatewayEvent) -> None:
     """
     if db.session.get(Notification, event.id) is not None:
         return
-    HANDLERS[event.subject](event.key)
+    HANDLERS[event.subject](event.account_id, event.key)
     now = ports().clock.system_now()
     # A transaction of its own: if it is lost, or the event arrives twice at once, the gateway is just asked again.
     with suppress(IntegrityError), transaction() as session:
@@ -33,23 +33,21 @@ def handle(event: GatewayEvent) -> None:
         session.execute(delete(Notification).where(Notification.heard_at < now - KEPT_FOR))
 
 
-def _ask_for_payment(key: str) -> None:
-    query = select(Subscription.account_id, Subscription.id, Payment.quote_id)
-    query = query.join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
-    row = db.session.execute(query).one_or_none()
-    if row is not None:
-        payments.reconcile(*row)
+def _ask_for_payment(account_id: str, key: str) -> None:
+    payment = db.session.get(Payment, (account_id, key))
+    if payment is not None:
+        payments.reconcile(account_id, payment.subscription_id, payment.quote_id)
 
 
-def _ask_for_refund(key: str) -> None:
-    if db.session.get(Refund, key) is not None:
-        refunds.check(key)
+def _ask_for_refund(account_id: str, key: str) -> None:
+    if db.session.get(Refund, (account_id, key)) is not None:
+        refunds.check(account_id, key)
 
 
-def _ask_for_card(reference: str) -> None:
-    setup = db.session.get(CardSetup, reference)
+def _ask_for_card(account_id: str, reference: str) -> None:
+    setup = db.session.get(CardSetup, (account_id, reference))
     if setup is not None and setup.completed_at is None:
-        cards.complete_card_setup(setup.account_id, reference)
+        cards.complete_card_setup(account_id, reference)
 
 
 HANDLERS = {"payment": _ask_for_payment, "refund": _ask_for_refund, "card": _ask_for_card}

@@ -8,8 +8,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload
+from sqlalchemy import ColumnElement, update
 
 from ..accounts import activity
 from ..db import db, transaction
@@ -19,7 +18,7 @@ from ..invoices import issuing
 from ..mail import outbox
 from ..models.accounts import Account
 from ..models.purchases import Payment, Quote
-from ..models.subscriptions import PeriodRow, Subscription
+from ..models.subscriptions import PaymentRead, PeriodRow, Subscription
 from ..ports import (
     ActionRequired,
     ActiveUsers,
@@ -30,12 +29,12 @@ from ..ports import (
     OutcomeUnknown,
     ports,
 )
-from ..subscriptions.active_users import refresh_active_users
-from ..subscriptions.challenges import AUTHENTICATION_FAILED, close_challenge, write_decline
-from ..subscriptions.loading import load, lock_for_payment
+from ..subscriptions.active_users import refresh_active_users, store_count
+from ..subscriptions.challenges import AUTHENTICATION_FAILED, close_challenge, load_payment, write_decline
+from ..subscriptions.loading import load
 from ..subscriptions.service import close_change
 from . import captures, hold
-from .quotes import check_card, draft, load_quote, periods_to_raise
+from .quotes import check_card, draft, load_quote
 
 UNHEARD_OF_AFTER = timedelta(seconds=15)  # three time-outs: a charge that the gateway does not know by then is given up
 LONG_PENDING = timedelta(days=1)  # after this a person must look the payment up at the gateway
@@ -65,8 +64,8 @@ def pay(
     if begun.expired:
         with suppress(OutcomeUnknown):
             reconcile(account_id, subscription_id, quote_id)
-        return find_payment(begun.payment_key)
-    return charge(begun.payment_key, return_url)
+        return load_payment(account_id, begun.payment_key)
+    return charge(account_id, subscription_id, begun.payment_key, return_url)
 
 
 class Attempt(NamedTuple):
@@ -110,18 +109,21 @@ def _begin_attempt(
         return Attempt(payment.key, payment.state == "pending" and quote.expires_at <= now)
 
 
-def charge(key: str, return_url: str, counted: ActiveUsers | None = None) -> Payment:
+def charge(
+    account_id: str, subscription_id: str, key: str, return_url: str, counted: ActiveUsers | None = None
+) -> Payment:
     """Asks the gateway to charge a pending payment, while no transaction is open, and writes the outcome.
 
     `counted` is the latest answer of the tenant, if it was asked.
     """
-    payment = find_payment(key)
+    payment = load_payment(account_id, key)
     if payment.state == "pending":
         token, money, present = payment.card_token, payment.quote.money, not payment.automatic
         db.session.rollback()
         with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep asks for the outcome
-            settle(key, ports().gateway.charge(key, token, money, return_url, present), counted)
-    return find_payment(key)
+            outcome = ports().gateway.charge(account_id, key, token, money, return_url, present)
+            settle(account_id, subscription_id, key, outcome, counted)
+    return load_payment(account_id, key)
 
 
 def _earlier_payment(quote: Quote, attempt: int) -> Payment | None:
@@ -157,7 +159,8 @@ def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
     attempt = len(quote.payments) + 1
     quote.buyer = quote.subscription.account.buyer  # of the moment at which the tax was last compared
     card = quote.card  # None only in an automatic renewal, which is declined without asking the gateway
-    return Payment(
+    payment = Payment(
+        account_id=quote.account_id,
         key=key or f"{quote.id}.{attempt}",
         quote_id=quote.id,
         subscription_id=quote.subscription_id,
@@ -170,31 +173,31 @@ def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
         card_last4=card.last4 if card else "",
         created_at=now,
     )
+    payment.quote = quote
+    return payment
 
 
-def find_payment(key: str) -> Payment:
-    """A payment with its quote, freshly read."""
-    return db.session.scalars(
-        select(Payment)
-        .where(Payment.key == key)
-        .options(joinedload(Payment.quote))
-        .execution_options(populate_existing=True)
-    ).one()
-
-
-def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None, *, while_held: bool = False) -> None:
+def settle(
+    account_id: str,
+    subscription_id: str,
+    key: str,
+    outcome: Outcome,
+    counted: ActiveUsers | None = None,
+    *,
+    while_held: bool = False,
+) -> None:
     """Writes the gateway's outcome of a payment, with everything that follows from it.
 
     `counted` is the latest answer of the tenant, if it was asked. While payments are held, nothing is written, because
     the invoice would get a number that may be in use already; `while_held` is for the caller who has seen to that.
     """
     with transaction():
-        subscription = lock_for_payment(key)
+        subscription = load(account_id, subscription_id, lock=True)
         if hold.payments_held() and not while_held:
             return
-        payment = next((payment for payment in subscription.pending_payments if payment.key == key), None)
-        if payment is None:
+        if key not in (pending.key for pending in subscription.pending_payments):
             return  # another process has settled it
+        payment = load_payment(account_id, key)
         now = ports().clock.now(subscription.account)
         match outcome:
             case ActionRequired(url):
@@ -209,7 +212,7 @@ def settle(key: str, outcome: Outcome, counted: ActiveUsers | None = None, *, wh
                 if capture is not None and not captures.adopt(subscription, payment, capture):
                     return
                 if counted is not None:
-                    subscription.active_users, subscription.active_users_as_of = counted
+                    subscription = store_count(subscription, counted)
                 payment.state, payment.settled_at = "captured", now
                 take_effect(subscription, payment, now)
 
@@ -243,10 +246,11 @@ def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None
 def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
     """What follows from a captured payment: the period or its seats, the invoice, the mails and the activity."""
     quote = payment.quote
-    before = {"seats": subscription.facts().last_paid_seats}
+    before = {"seats": subscription.facts.last_paid_seats}
     if quote.kind == "addition":
-        for row in periods_to_raise(subscription, quote.ordinal, quote.seats):
-            row.seats = quote.seats
+        raised = update(PeriodRow).where(*_periods_of(subscription))
+        raised = raised.where(PeriodRow.ordinal >= quote.ordinal, PeriodRow.seats < quote.seats)
+        db.session.execute(raised.values(seats=quote.seats))
     else:
         _add_period(subscription, quote, now)
     invoice = issuing.issue_invoice(subscription, quote, payment, now)
@@ -257,10 +261,15 @@ def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> 
     activity.record(subscription.account_id, f"{quote.kind}_paid", now, before, after, subscription)
 
 
+def _periods_of(subscription: Subscription) -> tuple[ColumnElement[bool], ...]:
+    return PeriodRow.account_id == subscription.account_id, PeriodRow.subscription_id == subscription.id
+
+
 def _add_period(subscription: Subscription, quote: Quote, now: datetime) -> None:
     """An automatic renewal applies an open reduction; the owner's own renewal supersedes it."""
     db.session.add(
         PeriodRow(
+            account_id=subscription.account_id,
             subscription_id=subscription.id,
             ordinal=quote.ordinal,
             seats=quote.seats,
@@ -286,15 +295,15 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_hel
     key = payment.key
     quote_expired, unheard_of = now >= quote.expires_at, now >= payment.created_at + UNHEARD_OF_AFTER
     db.session.rollback()
-    outcome = ports().gateway.find(key)
+    outcome = ports().gateway.find(account_id, key)
     challenged = isinstance(outcome, ActionRequired)
     if (outcome is None and unheard_of) or (challenged and quote_expired):
-        outcome = ports().gateway.cancel(key)
+        outcome = ports().gateway.cancel(account_id, key)
     if outcome is not None:
-        settle(key, outcome, while_held=while_held)
+        settle(account_id, subscription_id, key, outcome, while_held=while_held)
 
 
-def moments_to_ask(payment: Payment) -> tuple[datetime, datetime]:
+def moments_to_ask(payment: PaymentRead) -> tuple[datetime, datetime]:
     """When `reconcile` gives up a pending payment: a charge that the gateway does not know, and a challenge."""
     return payment.created_at + UNHEARD_OF_AFTER, payment.quote.expires_at
 
@@ -310,7 +319,7 @@ def abandon(account_id: str, subscription_id: str, quote_id: str) -> None:
     if payment is not None and payment.challenged:
         key = payment.key
         db.session.rollback()
-        settle(key, ports().gateway.cancel(key))
+        settle(account_id, subscription_id, key, ports().gateway.cancel(account_id, key))
 
 
 def cancel_challenge(account_id: str, subscription_id: str) -> str | None:
@@ -321,12 +330,12 @@ def cancel_challenge(account_id: str, subscription_id: str) -> str | None:
     had answered the bank meanwhile: then that outcome is written. Raises NotFound and OutcomeUnknown.
     """
     subscription = load(account_id, subscription_id)
-    if not subscription.facts().challenge_open:
+    if not subscription.facts.challenge_open:
         return None
-    key: str = subscription.pending_payments[0].key
+    key = subscription.pending_payments[0].key
     db.session.rollback()
-    outcome = ports().gateway.cancel(key)
+    outcome = ports().gateway.cancel(account_id, key)
     if isinstance(outcome, Cancelled):
         return key
-    settle(key, outcome)
+    settle(account_id, subscription_id, key, outcome)
     return None

@@ -4,17 +4,16 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import select
-from sqlalchemy.orm import joinedload, selectinload
-from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy import Select, and_, select
 
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import Line, monthly_cost, period_lines, prorated_line
 from ..domain.refusals import CardExpired, CardMissing, NotMoreSeats
 from ..domain.subscription import challenge_deadline, check_addition, check_floor, renewal_target
 from ..domain.tax import amounts
-from ..models.purchases import Card, Quote
-from ..models.subscriptions import PeriodRow, Subscription
+from ..models.cards import Card
+from ..models.purchases import Payment, Quote
+from ..models.subscriptions import BilledPeriod, Subscription
 from ..ports import ports
 from ..subscriptions.active_users import refresh_active_users
 from ..subscriptions.loading import load
@@ -28,19 +27,24 @@ def load_quote(account_id: str, subscription_id: str, quote_id: str, *, lock: bo
     `lock` keeps others from changing the subscription.
     """
     subscription = load(account_id, subscription_id, lock=lock)
-    query = (
-        select(Quote)
-        .where(Quote.id == quote_id, Quote.subscription_id == subscription_id)
-        .options(joinedload(Quote.card), selectinload(Quote.payments))
-        .execution_options(populate_existing=True)
-    )
-    quote = db.session.scalars(query).one_or_none()
-    if quote is None:
+    rows = db.session.execute(_quote_query(account_id, quote_id)).all()
+    if not rows or rows[0].Quote.subscription_id != subscription_id:
         raise NotFound(quote_id)
-    set_committed_value(quote, "subscription", subscription)
+    quote: Quote = rows[0].Quote
+    quote.subscription, quote.card = subscription, rows[0].Card
+    quote.payments = [row.Payment for row in rows if row.Payment is not None]
     for payment in quote.payments:
-        set_committed_value(payment, "quote", quote)
+        payment.quote = quote
     return quote
+
+
+def _quote_query(account_id: str, quote_id: str) -> Select[Quote, Card, Payment]:
+    """A row for each attempt to pay it, and one without a payment if there was none."""
+    own_card = and_(Card.account_id == Quote.account_id, Card.id == Quote.card_id)
+    own_payment = and_(Payment.account_id == Quote.account_id, Payment.quote_id == Quote.id)
+    query = select(Quote, Card, Payment).outerjoin(Card, own_card).outerjoin(Payment, own_payment)
+    query = query.where(Quote.account_id == account_id, Quote.id == quote_id).order_by(Payment.attempt)
+    return query.execution_options(populate_existing=True)
 
 
 def quote_renewal(account_id: str, subscription_id: str, seats: int) -> str:
@@ -61,7 +65,7 @@ def quote_addition(account_id: str, subscription_id: str, seats: int) -> str:
 
 def _store_quote(account_id: str, subscription_id: str, kind: str, seats: int) -> str:
     subscription = load(account_id, subscription_id)
-    CHECKS[kind](subscription.facts(), ports().clock.now(subscription.account).date())
+    CHECKS[kind](subscription.facts, ports().clock.now(subscription.account).date())
     refresh_active_users(account_id, subscription_id, needed=kind == "renewal")  # an addition has no floor
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
@@ -77,7 +81,8 @@ def draft(subscription: Subscription, kind: str, seats: int, now: datetime, auto
     else:
         priced = _price_renewal(subscription, seats, now, automatic)
     totals = amounts((line["amount"] for line in priced.lines), subscription.account.tax_terms)
-    return Quote(
+    quote = Quote(
+        account_id=subscription.account_id,
         id=new_id(),
         subscription_id=subscription.id,
         kind=kind,
@@ -93,6 +98,8 @@ def draft(subscription: Subscription, kind: str, seats: int, now: datetime, auto
         created_at=now,
         expires_at=priced.expires_at,
     )
+    quote.subscription, quote.card, quote.payments = subscription, None, []
+    return quote
 
 
 class Priced(NamedTuple):
@@ -110,7 +117,7 @@ def _price_renewal(subscription: Subscription, seats: int, now: datetime, automa
     An automatic renewal keeps the confirmed seats, even if more users are active. Its quote expires when the owner can
     no longer confirm the payment.
     """
-    facts = subscription.facts()
+    facts = subscription.facts
     target = renewal_target(facts, now.date())
     if not automatic:
         check_floor(facts, seats)
@@ -119,7 +126,7 @@ def _price_renewal(subscription: Subscription, seats: int, now: datetime, automa
         monthly = monthly_cost(subscription.price_list.tiers, seats)
         lines = [prorated_line(monthly, seats, facts.months, target.period, target.days_left)]
     expires_at = _midnight(subscription, challenge_deadline(now.date())) if automatic else now + QUOTE_LIFETIME
-    return Priced(target.period.ordinal, subscription.price_list_id, lines, expires_at)
+    return Priced(target.period.ordinal, subscription.price_list.id, lines, expires_at)
 
 
 def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Priced:
@@ -128,7 +135,7 @@ def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Pr
     If the next period is paid already, it is raised too, for all its days. A period that has `seats` or more stays as
     it is. Each period is priced at its own price list. The quote expires at midnight, since the days left change then.
     """
-    facts, today = subscription.facts(), now.date()
+    facts, today = subscription.facts, now.date()
     check_addition(facts, today)
     current = facts.current(today)
     if seats <= facts.seats[current.ordinal]:
@@ -136,12 +143,12 @@ def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Pr
     rows = periods_to_raise(subscription, current.ordinal, seats)
     lines = addition_lines(subscription, rows, seats, today)
     midnight = _midnight(subscription, today + timedelta(days=1))
-    return Priced(current.ordinal, rows[0].price_list_id, lines, min(now + QUOTE_LIFETIME, midnight))
+    return Priced(current.ordinal, rows[0].price_list.id, lines, min(now + QUOTE_LIFETIME, midnight))
 
 
-def addition_lines(subscription: Subscription, rows: list[PeriodRow], seats: int, today: date) -> list[Line]:
+def addition_lines(subscription: Subscription, rows: list[BilledPeriod], seats: int, today: date) -> list[Line]:
     """The price of raising these periods to `seats` on that day, one line for each."""
-    facts, lines = subscription.facts(), []
+    facts, lines = subscription.facts, []
     for row in rows:
         tiers, period = row.price_list.tiers, facts.period(row.ordinal)
         monthly = monthly_cost(tiers, seats) - monthly_cost(tiers, row.seats)
@@ -155,7 +162,7 @@ def _midnight(subscription: Subscription, day: date) -> datetime:
     return datetime.combine(day, time(), ZoneInfo(subscription.account.zone))
 
 
-def periods_to_raise(subscription: Subscription, since: int, seats: int) -> list[PeriodRow]:
+def periods_to_raise(subscription: Subscription, since: int, seats: int) -> list[BilledPeriod]:
     """The paid periods, from ordinal `since` on, that have fewer than `seats`."""
     return [row for row in subscription.periods if row.ordinal >= since and row.seats < seats]
 
@@ -167,12 +174,12 @@ def choose_card(account_id: str, subscription_id: str, quote_id: str, card_id: s
     """Continue on the payment page (renew, step 6). Raises NotFound, CardMissing and CardExpired."""
     with transaction() as session:
         quote = load_quote(account_id, subscription_id, quote_id, lock=True)
-        card = session.scalars(select(Card).where(Card.id == card_id, Card.account_id == account_id)).one_or_none()
+        card = session.scalars(select(Card).where(Card.account_id == account_id, Card.id == card_id)).one_or_none()
         if card_id and card is None:
             raise NotFound(card_id)
-        check_card(card, ports().clock.now(quote.subscription.account))
+        card = check_card(card, ports().clock.now(quote.subscription.account))
         if quote.unrefused is None:
-            quote.card = card
+            quote.card_id = card.id
 
 
 def check_card(card: Card | None, now: datetime) -> Card:

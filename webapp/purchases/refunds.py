@@ -8,11 +8,12 @@ sweep asks again with the same key, so the money goes back only once.
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
 from ..accounts import activity
-from ..db import db, transaction
+from ..db import LOCK, Across, across, db, transaction
 from ..domain.money import Money
 from ..domain.tax import credited_tax
 from ..invoices import issuing
@@ -37,7 +38,7 @@ def credit(account_id: str, number: str, net: int | None = None, reason: str = "
 
     While a refund of this invoice is pending, this asks for its outcome and begins no other. Raises NotCredited.
     """
-    return request(_claim(account_id, number, net, reason))
+    return request(account_id, _claim(account_id, number, net, reason))
 
 
 def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
@@ -49,7 +50,9 @@ def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
         if hold.payments_held():
             raise NotCredited("Payments are paused, because a copy was restored: run `my-qlik-portal restored` first.")
         invoice = _creditable(account_id, number)
-        refunds = session.scalars(select(Refund).where(Refund.invoice_id == invoice.id)).all()
+        refunds = session.scalars(
+            select(Refund).where(Refund.account_id == account_id, Refund.invoice_id == invoice.id)
+        ).all()
         pending = next((refund for refund in refunds if refund.state == "pending"), None)
         if pending is not None and net in (None, pending.net):
             return pending.key
@@ -90,6 +93,7 @@ def _new_refund(invoice: Invoice, refunds: Sequence[Refund], net: int | None) ->
         raise NotCredited(f"{shown} before tax are left of the invoice {invoice.number}: give 1 to {left} cents.")
     tax = credited_tax(net, before, invoice.net, invoice.tax, invoice.snapshot["tax_rate"])
     return Refund(
+        account_id=invoice.account_id,
         key=f"{invoice.payment_key}.r{len(refunds) + 1}",
         payment_key=invoice.payment_key,
         invoice_id=invoice.id,
@@ -105,60 +109,62 @@ def format_amount(cents: int, currency: str) -> str:
     return f"{cents // 100:,}.{cents % 100:02d} {currency}"
 
 
-def find_refund(key: str) -> Refund:
-    return db.session.get_one(Refund, key, populate_existing=True)
+def find_refund(account_id: str, key: str) -> Refund:
+    return db.session.get_one(Refund, (account_id, key), populate_existing=True)
 
 
-def request(key: str) -> Refund:
+def request(account_id: str, key: str) -> Refund:
     """Asks the gateway to make a pending refund, while no transaction is open, and writes the outcome."""
-    refund = find_refund(key)
+    refund = find_refund(account_id, key)
     if refund.state == "pending":
-        invoice = db.session.get_one(Invoice, refund.invoice_id)
+        invoice = db.session.get_one(Invoice, (account_id, refund.invoice_id))
         payment_key, money = refund.payment_key, Money(refund.total, invoice.currency)
         db.session.rollback()
         with suppress(OutcomeUnknown):  # it stays pending
-            _settle(key, ports().gateway.refund(key, payment_key, money))
-    return find_refund(key)
+            _settle(account_id, key, ports().gateway.refund(account_id, key, payment_key, money))
+    return find_refund(account_id, key)
 
 
-def _settle(key: str, outcome: Refunded | Declined) -> None:
+def _settle(account_id: str, key: str, outcome: Refunded | Declined) -> None:
     with transaction() as session:
-        query = select(Invoice).join(Refund, Refund.invoice_id == Invoice.id).where(Refund.key == key)
-        query = query.with_for_update(of=Invoice, key_share=True).execution_options(populate_existing=True)
-        invoice, refund = session.scalars(query).one(), find_refund(key)
+        invoice_id = find_refund(account_id, key).invoice_id
+        invoice = session.get_one(Invoice, (account_id, invoice_id), with_for_update=LOCK, populate_existing=True)
+        refund = find_refund(account_id, key)
         if refund.state != "pending" or hold.payments_held():
             return  # another process has settled it, or no credit note may be numbered now
-        subscription = loading.load(invoice.account_id, invoice.subscription_id)
+        subscription = loading.load(account_id, invoice.subscription_id)
         account = subscription.account
         now = ports().clock.now(account)
         if isinstance(outcome, Declined):
             refund.state, refund.settled_at = "refused", now
             log.error("the gateway refused refund %s", key)
             return
-        note = issuing.issue_credit_note(account.issuer, invoice, refund, now)
+        note = issuing.issue_credit_note(account.issuer_id, invoice, refund, now)
         refund.state, refund.settled_at, refund.credit_note_id = "made", now, note.id
         session.add_all(outbox.credited(subscription, note, now))
         after = {"total": note.total, "currency": note.currency, "invoice": invoice.number, "credit_note": note.number}
         activity.record(account.id, "credit_note_issued", now, {}, after, subscription)
 
 
-def pending_keys(account_id: str | None, limit: int) -> list[str]:
+class PendingRefund(NamedTuple):
+    account_id: str
+    key: str
+
+
+def pending_keys(account_id: str | None, limit: int) -> list[PendingRefund]:
     """The keys of pending refunds, in random order, so that a stuck refund cannot block the others for ever."""
-    query = select(Refund.key).where(Refund.state == "pending").order_by(func.random()).limit(limit)
-    if account_id is not None:
-        query = query.join(Invoice, Invoice.id == Refund.invoice_id).where(Invoice.account_id == account_id)
-    keys = list(db.session.scalars(query))
+    query = select(Refund.account_id, Refund.key).where(Refund.state == "pending").order_by(func.random()).limit(limit)
+    query = across(query, Across.SWEEP) if account_id is None else query.where(Refund.account_id == account_id)
+    keys = [PendingRefund(*row) for row in db.session.execute(query)]
     db.session.rollback()
     return keys
 
 
-def check(key: str) -> str:
+def check(account_id: str, key: str) -> str:
     """Asks the gateway for a pending refund and returns its state. Logs an error if it is pending for LONG_PENDING."""
-    refund = request(key)
+    refund = request(account_id, key)
     if refund.state == "pending":
-        invoice = db.session.get_one(Invoice, refund.invoice_id)
-        account = db.session.get_one(Account, invoice.account_id)
-        waited = ports().clock.now(account) - refund.created_at
+        waited = ports().clock.now(db.session.get_one(Account, account_id)) - refund.created_at
         if waited >= payments.LONG_PENDING:
             log.error("refund %s has been pending for %s: look it up at the gateway", key, waited)
     return refund.state

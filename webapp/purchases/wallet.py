@@ -1,18 +1,20 @@
 """An account's cards and its default card, for use inside other transactions."""
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from ..db import db, new_id
 from ..models.accounts import Account
-from ..models.purchases import Card, DefaultCard
+from ..models.cards import Card, DefaultCard
 from ..ports import NewCard, ports
+
+_is_default = and_(DefaultCard.account_id == Card.account_id, DefaultCard.card_id == Card.id)
 
 
 def cards_of(account_id: str) -> list[tuple[Card, bool]]:
     """The account's cards, the default first; True marks the default card."""
     rows = db.session.execute(
         select(Card, DefaultCard.card_id.is_not(None))
-        .outerjoin(DefaultCard, DefaultCard.card_id == Card.id)
+        .outerjoin(DefaultCard, _is_default)
         .where(Card.account_id == account_id)
         .order_by(DefaultCard.card_id.is_(None), Card.added_at, Card.id)
     )
@@ -21,9 +23,8 @@ def cards_of(account_id: str) -> list[tuple[Card, bool]]:
 
 def default_card(account_id: str) -> Card | None:
     """The card that renewals are charged to. None if the account has no card."""
-    return db.session.scalars(
-        select(Card).join(DefaultCard, DefaultCard.card_id == Card.id).where(DefaultCard.account_id == account_id)
-    ).one_or_none()
+    query = select(Card).join(DefaultCard, _is_default).where(Card.account_id == account_id)
+    return db.session.scalars(query).one_or_none()
 
 
 def find_same_card(account_id: str, entered: NewCard) -> Card | None:

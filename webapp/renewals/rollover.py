@@ -10,7 +10,7 @@ from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import and_, func, insert, select
 
 from .. import urls
 from ..db import db, transaction
@@ -22,7 +22,7 @@ from ..models.purchases import Payment, Quote
 from ..models.restores import UnbookedCapture
 from ..models.subscriptions import PeriodRow, Quiet, Subscription
 from ..ports import ActiveUsers, OutcomeUnknown, ports
-from ..purchases import hold, payments, quotes, wallet
+from ..purchases import hold, payments, quotes
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
 
@@ -94,15 +94,15 @@ def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | str | 
     subscription = loading.load(*key, lock=True)
     if subscription.held or hold.payments_held():
         return None
-    facts, now = subscription.facts(), ports().clock.now(subscription.account)
+    facts, now = subscription.facts, ports().clock.now(subscription.account)
     next_due = due(facts, now.date())
     is_due = next_due is not None and next_due.day <= now.date()
     if not is_due:
         db.session.add_all(notices_to_write(subscription, now))
     if subscription.pending_payments:
-        return InFlight(subscription.pending_payments[0].quote_id)
+        return InFlight(subscription.pending_payments[0].quote.id)
     if next_due is None or not is_due:
-        write_quiet({subscription.id: next_due_day(facts, now.date())})
+        write_quiet(key, next_due_day(facts, now.date()))
         return None
     if next_due.event is Due.END:
         service.end_subscription(subscription, next_due.day, now)
@@ -115,25 +115,26 @@ def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | str | 
 
 
 def _external_period(subscription: Subscription) -> PeriodRow:
-    facts = subscription.facts()
+    facts = subscription.facts
     return PeriodRow(
+        account_id=subscription.account_id,
         subscription_id=subscription.id,
         ordinal=facts.next_unpaid,
         seats=projected_seats(facts),
-        price_list_id=subscription.price_list_id,
+        price_list_id=subscription.price_list.id,
         source="external",
     )
 
 
 def _claim(subscription: Subscription, now: datetime) -> Claim | str:
     """A pending payment of the due period with the default card. If that cannot be charged, it is declined at once."""
-    facts = subscription.facts()
+    facts = subscription.facts
     quote = quotes.draft(subscription, "renewal", projected_seats(facts), now, automatic=True)
-    quote.subscription, quote.payments = subscription, []
-    quote.card = wallet.default_card(subscription.account_id)
-    db.session.add(quote)
+    quote.card = subscription.default_card
+    quote.card_id = quote.card.id if quote.card else None
     payment = payments.claim(quote, now, _automatic_key(subscription, quote.ordinal))
-    payment.quote = quote
+    db.session.add(quote)
+    db.session.flush()  # the payment refers to it
     db.session.add(payment)
     db.session.flush()
     if quote.card is None or quote.card.expired(now.date()):
@@ -151,8 +152,9 @@ def _automatic_key(subscription: Subscription, ordinal: int) -> str:
     attempts = (
         select(func.count())
         .select_from(Payment)
-        .join(Quote, Quote.id == Payment.quote_id)
-        .where(Payment.subscription_id == subscription.id, Payment.attempt == 1)
+        .join(Quote, and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id))
+        .where(Payment.account_id == subscription.account_id, Payment.subscription_id == subscription.id)
+        .where(Payment.attempt == 1)
         .where(Quote.automatic, Quote.ordinal == ordinal)
     )
     unbooked = select(UnbookedCapture.key).where(
@@ -180,7 +182,7 @@ def _charge(key: SubscriptionKey, claim: Claim, ask_tenant: bool, tally: Tally) 
         counted = _count_active_users(claim.tenant)
         if counted is None:
             tally["uncounted"] += 1
-    return _outcome(payments.charge(claim.payment_key, return_url, counted))
+    return _outcome(payments.charge(*key, claim.payment_key, return_url, counted))
 
 
 def _count_active_users(tenant: str) -> ActiveUsers | None:
@@ -221,7 +223,7 @@ def _reconcile(key: SubscriptionKey, quote_id: str) -> str:
 
 def notices_to_write(subscription: Subscription, now: datetime) -> list[Message]:
     """The notices before a renewal that are due and not written yet. A late notice is still written."""
-    facts, today = subscription.facts(), now.date()
+    facts, today = subscription.facts, now.date()
     days_ahead = [notice.days_ahead for notice in notice_days(facts) if notice.day <= today < facts.paid_until]
     if not days_ahead:
         return []
@@ -233,7 +235,7 @@ def next_event(account_id: str) -> datetime | None:
     account = db.session.get_one(Account, account_id)
     now = ports().clock.now(account)
     subscriptions = loading.load_all(account_id)
-    days = [day for subscription in subscriptions for day in _event_days(subscription.facts(), now.date())]
+    days = [day for subscription in subscriptions for day in _event_days(subscription.facts, now.date())]
     midnights = [datetime.combine(day, time(), ZoneInfo(account.zone)) for day in days if day > now.date()]
     pending = [payment for subscription in subscriptions for payment in subscription.pending_payments]
     moments = [moment for payment in pending for moment in payments.moments_to_ask(payment) if moment > now]
@@ -251,8 +253,7 @@ def _event_days(facts: Facts, today: date) -> list[date]:
     return days if next_due is None else [next_due.day, *days]
 
 
-def write_quiet(days: dict[str, date | None]) -> None:
-    """Writes until when each of these subscriptions needs no check, in the open transaction. None writes nothing."""
-    rows = [{"subscription_id": subscription_id, "until": day} for subscription_id, day in days.items() if day]
-    if rows:
-        db.session.execute(insert(Quiet), rows)
+def write_quiet(key: SubscriptionKey, until: date | None) -> None:
+    """Writes until when the subscription needs no check, in the open transaction. None writes nothing."""
+    if until is not None:
+        db.session.execute(insert(Quiet).values(**key._asdict(), until=until))

@@ -1,35 +1,26 @@
 """The sweep: finds the subscriptions for which something is due and rolls each of them over."""
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from datetime import date, timedelta
-from typing import NamedTuple, TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar
 
 from flask import current_app
-from sqlalchemy import Select, delete, func, select
+from sqlalchemy import Select, func, select, tuple_
+from sqlalchemy.orm import InstrumentedAttribute
 
-from ..db import db, new_id, transaction
-from ..domain.subscription import due
+from ..db import Across, across, db, new_id
 from ..models.purchases import Payment
-from ..models.subscriptions import Quiet, Subscription
+from ..models.subscriptions import Quiet, SubscriptionRow
 from ..ports import ports
 from ..purchases import detachments, hold, refunds
-from ..subscriptions import loading
-from .rollover import (
-    PAYMENT_OUTCOMES,
-    SubscriptionKey,
-    Tally,
-    next_due_day,
-    notices_to_write,
-    roll_over,
-    write_quiet,
-)
+from .rollover import PAYMENT_OUTCOMES, SubscriptionKey, Tally, roll_over
 
 log = logging.getLogger(__name__)
 Key = TypeVar("Key")
-PAGE = 200  # subscriptions that are checked in one transaction
+PAGE = 200  # subscriptions that are looked up at once
 ASK_AGAIN = timedelta(seconds=20)  # how often a long sweep asks for the outcomes of pending payments
 SILENCES = 3  # unanswered requests in a row, after which the gateway or the tenants are taken to be down
 
@@ -41,7 +32,9 @@ def sweep(account_id: str | None = None) -> int:
 
 def count_to_check(account_id: str | None = None) -> int:
     """How many subscriptions a sweep will check."""
-    count = db.session.scalars(select(func.count()).select_from(_unquiet(account_id).subquery())).one()
+    query = _unquiet(account_id, func.count())
+    mine = SubscriptionRow.account_id == account_id
+    count = db.session.scalars(across(query, Across.SWEEP) if account_id is None else query.where(mine)).one()
     db.session.rollback()
     return count
 
@@ -56,19 +49,19 @@ def run(account_id: str | None = None, threads: int = 1) -> Iterator[Tally]:
         log.warning("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
         return
     db.session.rollback()
-    asked_at = None
     patience = Patience()
     yield from _until_silent(_check_refund, refunds.pending_keys(account_id, PAGE), "refund")
     yield from _until_silent(detachments.detach, detachments.open_keys(account_id, PAGE), "detachment")
     with _parallel_map(threads) as parallel_map:
+        for tally in parallel_map(Patience().roll_over, _keys_of_pending(account_id)):
+            yield tally + Tally(seen=1)
+        asked_at = ports().clock.system_now()
         for page in _pages(account_id):
-            now = ports().clock.system_now()
-            if asked_at is None or now - asked_at >= ASK_AGAIN:
+            for tally in parallel_map(patience.roll_over, page):
+                yield tally + Tally(seen=1)
+            if (now := ports().clock.system_now()) - asked_at >= ASK_AGAIN:
                 yield from parallel_map(Patience().roll_over, _keys_of_pending(account_id))
                 asked_at = now
-            yield Tally(seen=sum(not checked.is_due for checked in page))
-            for tally in parallel_map(patience.roll_over, [checked.key for checked in page if checked.is_due]):
-                yield tally + Tally(seen=1)
 
 
 @contextmanager
@@ -127,8 +120,8 @@ class Patience:
 REFUND_OUTCOMES = {"made": "refunded", "refused": "not refunded", "pending": "silent"}  # by the refund's state
 
 
-def _check_refund(key: str) -> str:
-    return REFUND_OUTCOMES[refunds.check(key)]
+def _check_refund(pending: refunds.PendingRefund) -> str:
+    return REFUND_OUTCOMES[refunds.check(*pending)]
 
 
 def _until_silent(ask: Callable[[Key], str | None], keys: list[Key], what: str) -> Iterator[Tally]:
@@ -152,70 +145,41 @@ def _until_silent(ask: Callable[[Key], str | None], keys: list[Key], what: str) 
 
 def _keys_of_pending(account_id: str | None) -> list[SubscriptionKey]:
     """Subscriptions with a pending payment, in random order, so that a stuck one cannot block the others for ever."""
-    query = _live(account_id).join(Payment).where(Payment.state == "pending").order_by(func.random())
-    rows = db.session.execute(query.with_only_columns(Subscription.account_id, Subscription.id)).all()
+    query = select(Payment.account_id, Payment.subscription_id).where(Payment.state == "pending")
+    return _keys(account_id, Payment.account_id, query.order_by(func.random()))
+
+
+def _keys(account_id: str | None, column: InstrumentedAttribute[str], query: Any) -> list[SubscriptionKey]:
+    """What is found is claimed later, by key: nothing is locked here."""
+    query = across(query, Across.SWEEP) if account_id is None else query.where(column == account_id)
+    keys = [SubscriptionKey(*row) for row in db.session.execute(query)]
     db.session.rollback()
-    return [SubscriptionKey(*row) for row in rows]
+    return keys
 
 
-def _live(account_id: str | None) -> Select[Subscription]:
-    query = select(Subscription).where(Subscription.ended_on.is_(None))
-    return query if account_id is None else query.where(Subscription.account_id == account_id)
-
-
-def _unquiet(account_id: str | None) -> Select[Subscription]:
+def _unquiet(account_id: str | None, *columns: Any) -> Select[Any]:
     """The subscriptions that need a check today (see Quiet)."""
-    day = ports().clock.latest_day(account_id)
-    quiet = select(Quiet).where(Quiet.subscription_id == Subscription.id, Quiet.until > day)
-    return _live(account_id).where(~quiet.exists())
+    quiet = select(Quiet).where(
+        Quiet.account_id == SubscriptionRow.account_id,
+        Quiet.subscription_id == SubscriptionRow.id,
+        Quiet.until > ports().clock.latest_day(account_id),
+    )
+    return select(*columns).select_from(SubscriptionRow).where(SubscriptionRow.ended_on.is_(None), ~quiet.exists())
 
 
-class Checked(NamedTuple):
-    key: SubscriptionKey
-    is_due: bool
+def _pages(account_id: str | None) -> Iterator[list[SubscriptionKey]]:
+    """The subscriptions that need a check, each once, page by page. Those with a pending payment are asked for apart.
 
-
-def _pages(account_id: str | None) -> Iterator[list[Checked]]:
-    """Checks each subscription that needs it, once, page by page.
-
-    It begins at a random id and wraps around, so machines that sweep at the same time mostly work on different pages.
+    It begins at a random account and wraps around, so machines that sweep at the same time mostly work on different
+    pages.
     """
-    start = new_id()
-    for bounds, last in ((Subscription.id > start, start), (Subscription.id <= start, "")):
-        query = _unquiet(account_id).where(bounds).order_by(Subscription.id).limit(PAGE)
-        while ids := db.session.scalars(query.where(Subscription.id > last).with_only_columns(Subscription.id)).all():
-            yield _check_page(ids)
-            last = ids[-1]
-        db.session.rollback()
-
-
-def _check_page(ids: Sequence[str]) -> list[Checked]:
-    """Whether each of these is due; writes until when the others are quiet. No row stays loaded."""
-    page, days = [], {}
-    query = select(Subscription).where(Subscription.id.in_(ids)).order_by(Subscription.id).options(*loading.LOADED)
-    with transaction() as session:
-        for subscription in session.scalars(query.with_for_update(of=Subscription, key_share=True)).all():
-            is_due, quiet_until = _check(subscription)
-            page.append(Checked(SubscriptionKey(subscription.account_id, subscription.id), is_due))
-            days[subscription.id] = quiet_until
-        session.expunge_all()
-        session.execute(delete(Quiet).where(Quiet.subscription_id.in_(days)))
-        write_quiet(days)
-    return page
-
-
-def _check(subscription: Subscription) -> tuple[bool, date | None]:
-    """Whether something is due, and if not, until which day it is quiet.
-
-    With a pending payment nothing is due: `run` asks for its outcome separately.
-    """
-    try:
-        facts, now = subscription.facts(), ports().clock.now(subscription.account)
-        if facts.payment_pending:
-            return False, None
-        next_due = due(facts, now.date())
-        if (next_due is not None and next_due.day <= now.date()) or notices_to_write(subscription, now):
-            return True, None
-        return False, next_due_day(facts, now.date())
-    except Exception:
-        return True, None  # rolling it over fails the same way, and reports it
+    column, key = SubscriptionRow.account_id, tuple_(SubscriptionRow.account_id, SubscriptionRow.id)
+    mine = Payment.account_id == column, Payment.subscription_id == SubscriptionRow.id
+    pending = select(Payment).where(*mine, Payment.state == "pending")
+    start = (new_id(), "")
+    for bounds, last in ((key > start, start), (key <= start, ("", ""))):
+        query = _unquiet(account_id, column, SubscriptionRow.id).where(bounds, ~pending.exists())
+        query = query.order_by(column, SubscriptionRow.id)
+        while page := _keys(account_id, column, query.where(key > last).limit(PAGE)):
+            yield page
+            last = (page[-1].account_id, page[-1].subscription_id)

@@ -5,7 +5,7 @@ from datetime import date, datetime
 from sqlalchemy import func, select
 
 from ..adapters.clock import EASTERNMOST, in_zone, machine_now
-from ..db import db, transaction
+from ..db import Across, across, db, transaction
 from ..models.accounts import Account
 from .tables import SandboxAccount
 
@@ -20,9 +20,9 @@ class SandboxClock:
 
     def latest_day(self, account_id: str | None) -> date:
         query = select(func.max(SandboxAccount.set_to), func.min(SandboxAccount.set_at))
-        set_to, set_at = db.session.execute(
-            query if account_id is None else query.where(SandboxAccount.account_id == account_id)
-        ).one()
+        mine = SandboxAccount.account_id == account_id
+        query = across(query, Across.SANDBOX) if account_id is None else query.where(mine)
+        set_to, set_at = db.session.execute(query).one()
         now = machine_now()
         return ((set_to or now) + (now - (set_at or now)) + EASTERNMOST).date()
 

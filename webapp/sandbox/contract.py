@@ -110,7 +110,7 @@ def set_users(account: str) -> ResponseReturnValue:
         raise BadRequest(gettext("Active users are a whole number, for example active=9."))
     tenant = load_all(account)[0].tenant
     with transaction() as session:
-        session.add(SandboxHeadcount(tenant=tenant, account_id=account, active=int(active), since=now))
+        session.add(SandboxHeadcount(tenant=tenant, customer=account, active=int(active), since=now))
     if directory:
         _set_directory(account, directory)
     return _done(account, active=int(active), seen_at=(now + rules.ACTIVE_USERS_LAG).isoformat(timespec="seconds"))

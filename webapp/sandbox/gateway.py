@@ -12,8 +12,6 @@ from sqlalchemy.orm import Session
 from ..adapters.clock import machine_now
 from ..db import db, new_id
 from ..domain.money import Money
-from ..models.purchases import Payment
-from ..models.subscriptions import Subscription
 from ..ports import (
     ActionRequired,
     Cancelled,
@@ -72,14 +70,14 @@ class SandboxGateway:
         portal = urlsplit(return_url)
         return f"{self.origin or f'{portal.scheme}://{portal.netloc}'}/sandbox/gateway/{path}"
 
-    def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
+    def begin_card_setup(self, account_id: str, return_url: str, locale: str) -> CardSetup:
         reference = new_id()
         back = f"{return_url}?{urlencode({'reference': reference})}"
         with gateway_transaction(reference) as session:
-            session.add(SandboxSetup(reference=reference, customer=customer, return_url=back, locale=locale))
+            session.add(SandboxSetup(reference=reference, customer=account_id, return_url=back, locale=locale))
         return CardSetup(reference, self._page(f"cards/{reference}", return_url))
 
-    def complete_card_setup(self, reference: str) -> NewCard | None:
+    def complete_card_setup(self, _account_id: str, reference: str) -> NewCard | None:
         with Session(db.engine) as session:
             setup = session.get_one(SandboxSetup, reference)
             card = setup.card_token and session.get(SandboxCard, setup.card_token)
@@ -93,9 +91,11 @@ class SandboxGateway:
                 raise OutcomeUnknown("down")
             card.behaviour = "detached"
 
-    def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
+    def charge(
+        self, account_id: str, key: str, card_token: str, money: Money, return_url: str, present: bool
+    ) -> Outcome:
         with gateway_transaction(key) as session:
-            _raise_if_down(session, key)
+            _raise_if_down(session, account_id)
             charge = session.get(SandboxCharge, key)
             fault = None
             if charge is None:
@@ -111,7 +111,7 @@ class SandboxGateway:
                     amount=money.amount,
                     currency=money.currency,
                     return_url=return_url,
-                    purpose=metadata_of(session, key),
+                    purpose=metadata_of(session, account_id, key),
                     **_outcome_columns(fault, card.behaviour),
                 )
                 session.add(charge)
@@ -122,15 +122,15 @@ class SandboxGateway:
             raise OutcomeUnknown(fault)
         return outcome
 
-    def find(self, key: str) -> Outcome | None:
+    def find(self, account_id: str, key: str) -> Outcome | None:
         with Session(db.engine) as session:
-            _raise_if_down(session, key)
+            _raise_if_down(session, account_id)
             charge = session.get(SandboxCharge, key)
             return self._outcome(session, charge) if charge else None
 
-    def cancel(self, key: str) -> Outcome:
+    def cancel(self, account_id: str, key: str) -> Outcome:
         with gateway_transaction(key) as session:
-            _raise_if_down(session, key)
+            _raise_if_down(session, account_id)
             charge = session.get(SandboxCharge, key)
             if charge is None:
                 charge = SandboxCharge(
@@ -147,9 +147,9 @@ class SandboxGateway:
                 charge.state = "cancelled"
             return self._outcome(session, charge)
 
-    def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
+    def refund(self, account_id: str, key: str, payment_key: str, money: Money) -> Refunded | Declined:
         with gateway_transaction(payment_key) as session:
-            _raise_if_down(session, payment_key)
+            _raise_if_down(session, account_id)
             charge = session.get_one(SandboxCharge, payment_key)
             refund, fault = session.get(SandboxRefund, key), None
             if refund is None:
@@ -219,14 +219,10 @@ def _take_next_fault(session: Session, customer: str, ignored: str | None = None
     return fault
 
 
-def _raise_if_down(session: Session, key: str) -> None:
-    """Raises OutcomeUnknown if testers switched the gateway off for the account of this payment."""
-    next_fault = (
-        select(SandboxAccount.next_charge)
-        .join(Subscription, Subscription.account_id == SandboxAccount.account_id)
-        .join(Payment, Payment.subscription_id == Subscription.id)
-    )
-    if session.scalars(next_fault.where(Payment.key == key)).one_or_none() == "down":
+def _raise_if_down(session: Session, account_id: str) -> None:
+    """Raises OutcomeUnknown if testers switched the gateway off for this account."""
+    next_fault = select(SandboxAccount.next_charge).where(SandboxAccount.account_id == account_id)
+    if session.scalars(next_fault).one_or_none() == "down":
         raise OutcomeUnknown("down")
 
 

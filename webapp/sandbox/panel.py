@@ -5,7 +5,7 @@ from flask.typing import ResponseReturnValue
 from sqlalchemy import select
 
 from ..access.identity import public
-from ..db import NotFound, db
+from ..db import Across, NotFound, across, db
 from ..domain import subscription as rules
 from ..invoices import documents
 from ..models.accounts import Owner
@@ -36,7 +36,8 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
     """The panel with one account, by default the newest. Raises NotFound."""
     g.frames = "'self'"  # a frame shows the HTML of each mail
     query = select(SandboxAccount, Owner.email).join(Owner, Owner.account_id == SandboxAccount.account_id)
-    accounts = db.session.execute(query.order_by(SandboxAccount.set_at.desc()).limit(ACCOUNTS_LISTED)).all()
+    newest = query.order_by(SandboxAccount.set_at.desc()).limit(ACCOUNTS_LISTED)
+    accounts = db.session.execute(across(newest, Across.SANDBOX)).all()
     if account_id is None and accounts:
         account_id = accounts[0][0].account_id
     account = find_account(account_id) if account_id else None
@@ -57,13 +58,20 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
     ), status
 
 
+def _find_message(message_id: str) -> Message:
+    """The panel's addresses name only the mail. Raises NotFound."""
+    query = select(Message).where(Message.id == message_id)
+    message = db.session.scalars(across(query, Across.SANDBOX)).one_or_none()
+    if message is None:
+        raise NotFound(message_id)
+    return message
+
+
 @blueprint.get("/messages/<message_id>")
 @public
 def message(message_id: str) -> ResponseReturnValue:
     """The HTML of a mail, for the panel's frame. It may run no script and load nothing."""
-    message = db.session.get(Message, message_id)
-    if message is None:
-        raise NotFound(message_id)
+    message = _find_message(message_id)
     response = Response(message.html, content_type="text/html; charset=utf-8")
     response.headers["Content-Security-Policy"] = MAIL_POLICY
     response.headers["X-Frame-Options"] = "SAMEORIGIN"
@@ -74,10 +82,10 @@ def message(message_id: str) -> ResponseReturnValue:
 @public
 def attachment(message_id: str) -> ResponseReturnValue:
     """The PDF that is attached to a mail."""
-    message = db.session.get(Message, message_id)
-    if message is None or message.attached_id is None:
+    message = _find_message(message_id)
+    if message.attached_id is None:
         raise NotFound(message_id)
-    invoice = db.session.get_one(Invoice, message.attached_id)
+    invoice = db.session.get_one(Invoice, (message.account_id, message.attached_id))
     disposition = f'attachment; filename="{documents.filename(invoice)}"'
     body = b"" if request.method == "HEAD" else documents.pdf_of(invoice)
     return Response(body, content_type="application/pdf", headers={"Content-Disposition": disposition})

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
+from ..access import owners
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
 from ..db import db, new_id, transaction
@@ -19,13 +20,15 @@ from ..domain.subscription import Plan
 from ..domain.tax import amounts
 from ..invoices import issuing
 from ..models.accounts import Account, Issuer, Owner
+from ..models.cards import Card
 from ..models.mail import Message
-from ..models.purchases import Card, Payment, Quote
-from ..models.subscriptions import PeriodRow, PriceList, Subscription
+from ..models.purchases import Payment, Quote
+from ..models.subscriptions import BilledPeriod, PriceList, Subscription
 from ..purchases import quotes, wallet
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
-from ..subscriptions.opening import Terms, new_subscription
+from ..subscriptions.loading import load
+from ..subscriptions.opening import Terms, add_subscription
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 
@@ -120,7 +123,10 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
     now = (now if now.tzinfo else now.replace(tzinfo=ZoneInfo(zone))).astimezone(ZoneInfo(zone))
     password_hash = hasher.hash(password)
     with transaction() as session:
-        account = _account(name, zone)
+        issuer = _issuer()
+        session.add(issuer)
+        session.flush()
+        account = _account(name, zone, issuer.id)
         session.add(account)
         session.flush()
         session.add(
@@ -128,10 +134,9 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
                 account_id=account.id, scenario=scenario, password=password, set_to=now, set_at=machine_now()
             )
         )
-        session.add(
+        owners.add_owner(
             Owner(account_id=account.id, name="Camille Martin", email=email, password_hash=password_hash, locale=None)
         )
-        session.flush()
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         cards = [_card(account, card, expiry) for card in definition.cards]
         made = [_subscription(account, setup, name, now) for setup in definition.subscriptions]
@@ -145,8 +150,8 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
     return Made(account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
 
 
-def _account(name: str, zone: str) -> Account:
-    issuer = Issuer(
+def _issuer() -> Issuer:
+    return Issuer(
         id=new_id(),
         legal_name="My Qlik Démonstration SAS",
         street="12 rue de la Facture",
@@ -160,9 +165,12 @@ def _account(name: str, zone: str) -> Account:
         share_capital=5_000_000,
         register="Paris",
     )
+
+
+def _account(name: str, zone: str, issuer_id: str) -> Account:
     return Account(
         id=new_id(),
-        issuer=issuer,
+        issuer_id=issuer_id,
         legal_name="Ateliers Beaumont SARL",
         street="8 quai des Analyses",
         postal_code="69002",
@@ -208,16 +216,14 @@ def _subscription(account: Account, setup: SubscriptionSetup, name: str, now: da
     paid = current + setup.ahead + (0 if setup.unpaid else 1)
     prices = PriceList(id=new_id(), currency="EUR", rows=TIERS)
     tenant = f"{setup.plan.value}-{name}.example.test"
-    db.session.add(prices)
     terms = Terms(
         setup.plan, setup.product, tenant, setup.reseller, anchor, setup.term_months, setup.seats, setup.active, paid
     )
     source = "paid" if setup.plan is Plan.BUSINESS and not setup.reseller else "external"
-    subscription = new_subscription(account, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
-    db.session.add(subscription)
+    subscription_id = add_subscription(account.id, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
-    db.session.add(SandboxHeadcount(tenant=tenant, account_id=account.id, active=setup.active, since=long_ago))
-    db.session.flush()
+    db.session.add(SandboxHeadcount(tenant=tenant, customer=account.id, active=setup.active, since=long_ago))
+    subscription = load(account.id, subscription_id)
     for attempt in range(len(rules.ATTEMPT_DAYS) if setup.lapsed else 0):
         _declined_attempt(subscription, attempt, now.tzinfo)
     return subscription
@@ -225,14 +231,15 @@ def _subscription(account: Account, setup: SubscriptionSetup, name: str, now: da
 
 def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:
     """Adds a past automatic attempt to pay the unpaid period, which the bank declined."""
-    facts = subscription.facts()
+    facts = subscription.facts
     day = facts.paid_until + timedelta(days=rules.ATTEMPT_DAYS[attempt])
     at = datetime.combine(day, time(), zone)
     quote = _quote(subscription, facts.next_unpaid, facts.last_paid_seats)
-    quote.id, quote.automatic, quote.price_list_id = new_id(), True, subscription.price_list_id
+    quote.id, quote.automatic, quote.price_list_id = new_id(), True, subscription.price_list.id
     quote.created_at, quote.expires_at = at, at + quotes.QUOTE_LIFETIME
     card = db.session.scalars(select(Card).where(Card.account_id == subscription.account_id)).one()
     payment = Payment(
+        account_id=subscription.account_id,
         key=f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{quote.ordinal}-{attempt + 1}",
         quote_id=quote.id,
         subscription_id=subscription.id,
@@ -255,7 +262,7 @@ def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | N
 def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> None:
     """Issues the invoices of the paid periods in date order, each on the first day of its period."""
     periods = [
-        (subscription.facts().boundary(row.ordinal), subscription, row)
+        (subscription.facts.boundary(row.ordinal), subscription, row)
         for subscription in subscriptions
         for row in subscription.periods
     ]
@@ -263,8 +270,8 @@ def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> No
         _past_invoice(subscription, row, now)
 
 
-def _past_invoice(subscription: Subscription, row: PeriodRow, now: datetime) -> None:
-    day = min(subscription.facts().period(row.ordinal).start, now.date())
+def _past_invoice(subscription: Subscription, row: BilledPeriod, now: datetime) -> None:
+    day = min(subscription.facts.period(row.ordinal).start, now.date())
     issued = datetime.combine(day, time(9), now.tzinfo)
     issuing.issue_invoice(subscription, _quote(subscription, row.ordinal, row.seats), None, issued)
 
@@ -274,6 +281,7 @@ def _quote(subscription: Subscription, ordinal: int, seats: int) -> Quote:
     lines = period_lines(subscription.price_list.tiers, seats, subscription.term_months)
     billed = amounts((line["amount"] for line in lines), subscription.account.tax_terms)
     return Quote(
+        account_id=subscription.account_id,
         subscription_id=subscription.id,
         kind="renewal",
         ordinal=ordinal,

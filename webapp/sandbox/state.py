@@ -61,12 +61,8 @@ def _invoice_state(invoice: Invoice) -> dict[str, object]:
 
 
 def _payment_states(account_id: str) -> list[dict[str, object]]:
-    payments = db.session.scalars(
-        select(Payment)
-        .join(Subscription, Subscription.id == Payment.subscription_id)
-        .where(Subscription.account_id == account_id)
-        .order_by(Payment.created_at, Payment.key)
-    )
+    query = select(Payment).where(Payment.account_id == account_id).order_by(Payment.created_at, Payment.key)
+    payments = db.session.scalars(query)
     return [{"key": payment.key, "state": payment.state, "amount": payment.amount} for payment in payments]
 
 
@@ -101,12 +97,9 @@ def _message_state(message: Message, zone: ZoneInfo) -> dict[str, object]:
 
 
 def _subscription_state(subscription: Subscription, today: date) -> dict[str, object]:
-    facts, tile = subscription.facts(), summary.summary(subscription)
-    changes = db.session.scalars(
-        select(ChangeRow)
-        .where(ChangeRow.subscription_id == subscription.id)
-        .order_by(ChangeRow.requested_at, ChangeRow.id)
-    )
+    facts, tile = subscription.facts, summary.summary(subscription)
+    mine = ChangeRow.account_id == subscription.account_id, ChangeRow.subscription_id == subscription.id
+    changes = db.session.scalars(select(ChangeRow).where(*mine).order_by(ChangeRow.requested_at, ChangeRow.id))
     return {
         "id": subscription.id,
         "plan": subscription.plan,

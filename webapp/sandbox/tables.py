@@ -1,4 +1,8 @@
-"""The tables of the sandbox's gateway, tenant directory and clock. The portal's own code does not read them."""
+"""The tables of the sandbox's gateway, tenant directory and clock. The portal's own code does not read them.
+
+All but SandboxAccount stand for services outside of the portal, so they are not the account's: `customer` is what such
+a service calls an account.
+"""
 
 from datetime import datetime
 
@@ -6,7 +10,7 @@ from sqlalchemy import JSON, CheckConstraint, ForeignKey, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from ..models.columns import Cents, Id, PaymentKey, RefundKey, one_of
+from ..models.columns import Cents, Id, PaymentKey, RefundKey, account_key, one_of
 
 
 class SandboxAccount(Model):
@@ -16,7 +20,7 @@ class SandboxAccount(Model):
     """
 
     __tablename__ = "sandbox_account"
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"), primary_key=True)
+    account_id: Mapped[str] = account_key()
     scenario: Mapped[str] = mapped_column(String(40))
     password: Mapped[str] = mapped_column(String(100))
     set_to: Mapped[datetime] = mapped_column(Instant)
@@ -32,7 +36,7 @@ class SandboxHeadcount(Model):
     __table_args__ = (CheckConstraint("active >= 0", name="active"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     tenant: Mapped[str] = mapped_column(String(253), index=True)
-    account_id: Mapped[str] = mapped_column(ForeignKey("account.id"))
+    customer: Mapped[str] = mapped_column(Id)
     active: Mapped[int]
     since: Mapped[datetime] = mapped_column(Instant)
 

@@ -19,8 +19,8 @@ class SandboxDirectory:
             .where(SandboxHeadcount.tenant == tenant)
             .order_by(SandboxHeadcount.since.desc(), SandboxHeadcount.id.desc())
         ).all()
-        if not rows or db.session.get_one(SandboxAccount, rows[0].account_id).directory_down:
+        if not rows or db.session.get_one(SandboxAccount, rows[0].customer).directory_down:
             raise DirectoryUnavailable(f"{tenant} does not answer")
-        as_of = self.clock.now(db.session.get_one(Account, rows[0].account_id)) - rules.ACTIVE_USERS_LAG
+        as_of = self.clock.now(db.session.get_one(Account, rows[0].customer)) - rules.ACTIVE_USERS_LAG
         headcount = next((row for row in rows if row.since <= as_of), rows[-1])
         return ActiveUsers(headcount.active, as_of)

@@ -40,8 +40,6 @@ def remove(tenant: str) -> ResponseReturnValue:
     with transaction() as session:
         last = _headcount(tenant)
         if last.active > 0:
-            since = ports().clock.now(session.get_one(Account, last.account_id))
-            session.add(
-                SandboxHeadcount(tenant=tenant, account_id=last.account_id, active=last.active - 1, since=since)
-            )
+            since = ports().clock.now(session.get_one(Account, last.customer))
+            session.add(SandboxHeadcount(tenant=tenant, customer=last.customer, active=last.active - 1, since=since))
     return redirect(url_for("sandbox_tenant.users", tenant=tenant), 303)

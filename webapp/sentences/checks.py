@@ -12,7 +12,7 @@ from ..domain.checks import Check, Point, Remedy, Verdict
 from ..domain.subscription import ChangeKind
 from ..domain.tax import Treatment
 from ..formats import ngettext
-from ..models.purchases import Payment
+from ..models.subscriptions import PaymentRead
 from ..subscriptions.summary import Summary
 from ..urls import step_url, undo_url, users_url
 
@@ -57,7 +57,7 @@ def verdict_sentence(checks: Sequence[Check]) -> str:
     return gettext("Yes, as things stand everything is in order.")
 
 
-def payment_sentence(tile: Summary, pending: Payment) -> tuple[str, Link]:
+def payment_sentence(tile: Summary, pending: PaymentRead) -> tuple[str, Link]:
     """What a payment in progress waits for, and where the owner follows or confirms it."""
     if pending.challenged:
         deadline = formats.last_minute(tile.subscription.account.local(pending.quote.expires_at))

@@ -11,8 +11,8 @@ from ..domain.subscription import ChangeKind
 from ..domain.timeline import Kind, Planned
 from ..formats import ngettext
 from ..models.activity import Activity
+from ..models.cards import Card
 from ..models.invoices import Invoice
-from ..models.purchases import Card
 from ..subscriptions.outlook import PastEvent, Timeline
 from ..subscriptions.summary import Summary
 from .amounts import with_vat

@@ -1,12 +1,13 @@
 """The active users of a tenant. The tenant is asked outside transactions; the rules compare the stored answer."""
 
 import logging
+from dataclasses import replace
 
 from sqlalchemy import update
 
 from ..db import db, transaction
 from ..domain.refusals import ActiveUsersUnknown
-from ..models.subscriptions import Subscription
+from ..models.subscriptions import Subscription, SubscriptionRow
 from ..ports import ActiveUsers, DirectoryUnavailable, ports
 from .loading import load
 
@@ -40,9 +41,17 @@ def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool 
             return
         known = load(account_id, subscription_id)
         raise ActiveUsersUnknown(known.active_users, known.active_users_as_of)
-    with transaction() as session:
-        session.execute(
-            update(Subscription)
-            .where(Subscription.id == subscription_id)
-            .values(active_users=counted.active, active_users_as_of=counted.as_of)
-        )
+    with transaction():
+        _store(account_id, subscription_id, counted)
+
+
+def store_count(subscription: Subscription, counted: ActiveUsers) -> Subscription:
+    """Stores the answer of a tenant in the open transaction. Returns the subscription as it is then."""
+    _store(subscription.account_id, subscription.id, counted)
+    return replace(subscription, active_users=counted.active, active_users_as_of=counted.as_of)
+
+
+def _store(account_id: str, subscription_id: str, counted: ActiveUsers) -> None:
+    this = SubscriptionRow.account_id == account_id, SubscriptionRow.id == subscription_id
+    values = {"active_users": counted.active, "active_users_as_of": counted.as_of}
+    db.session.execute(update(SubscriptionRow).where(*this).values(**values))

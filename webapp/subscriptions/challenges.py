@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
+from sqlalchemy import and_, select
+
 from ..accounts import activity
 from ..db import db
 from ..domain.refusals import PaymentPending
-from ..models.purchases import Payment
+from ..models.purchases import Payment, Quote
 from ..models.subscriptions import Subscription
 
 AUTHENTICATION_FAILED = "authentication_failed"
@@ -25,14 +27,24 @@ def write_decline(subscription: Subscription, payment: Payment, code: str, now: 
     activity.record(subscription.account_id, "payment_refused", now, {}, after, subscription)
 
 
+def load_payment(account_id: str, key: str) -> Payment:
+    """A payment with its quote, freshly read."""
+    of_payment = and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id)
+    query = select(Payment, Quote).join(Quote, of_payment)
+    query = query.where(Payment.account_id == account_id, Payment.key == key)
+    payment, quote = db.session.execute(query.execution_options(populate_existing=True)).one()
+    payment.quote = quote
+    return payment
+
+
 def close_challenge(subscription: Subscription, given_up: str | None, now: datetime) -> None:
     """Declines the pending challenge that was cancelled at the gateway, in the open transaction.
 
     `given_up` is the key of its payment. It counts as an attempt, so the sweep does not charge again on the same day.
     No mail is sent, since the owner is at the page that replaces it. Raises PaymentPending for another payment.
     """
-    for payment in subscription.pending_payments:
-        if payment.key != given_up:
+    for pending in subscription.pending_payments:
+        if pending.key != given_up:
             raise PaymentPending
-        write_decline(subscription, payment, AUTHENTICATION_FAILED, now)
+        write_decline(subscription, load_payment(subscription.account_id, pending.key), AUTHENTICATION_FAILED, now)
     db.session.flush()  # before another payment is added: only one can be pending

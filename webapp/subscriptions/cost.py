@@ -2,12 +2,12 @@
 
 from typing import NamedTuple
 
-from sqlalchemy import Integer, and_, bindparam, func, select
+from sqlalchemy import BindParameter, Integer, and_, bindparam, func, select
 
 from ..db import NotFound, db
 from ..domain.pricing import Tier, TierLine, breakdown, marginal_cost, monthly_cost, parse_tiers
 from ..domain.subscription import Plan, check_plan
-from ..models.subscriptions import PeriodRow, PriceList, Subscription
+from ..models.subscriptions import PeriodRow, PriceList, SubscriptionRow
 
 
 class PaidPeriod(NamedTuple):
@@ -39,11 +39,19 @@ class Cost(NamedTuple):
 
 
 # One query over plain columns: this page is asked for most, and loading ORM objects would take longer.
-_subscription, _price_list, _period = Subscription.__table__, PriceList.__table__, PeriodRow.__table__
+_subscription, _price_list, _period = SubscriptionRow.__table__, PriceList.__table__, PeriodRow.__table__
 _paid_price_list = PriceList.__table__.alias("paid")
-_last_paid = select(func.max(_period.c.ordinal)).where(_period.c.subscription_id == bindparam("subscription_id"))
+_account_id: BindParameter[str] = bindparam("account_id")
+_subscription_id: BindParameter[str] = bindparam("subscription_id")
+_last_paid = select(func.max(_period.c.ordinal)).where(
+    _period.c.account_id == _account_id, _period.c.subscription_id == _subscription_id
+)
 _compared_ordinal = func.coalesce(bindparam("ordinal", type_=Integer), _last_paid.scalar_subquery())
-_compared_period = and_(_period.c.subscription_id == _subscription.c.id, _period.c.ordinal == _compared_ordinal)
+_compared_period = and_(
+    _period.c.account_id == _subscription.c.account_id,
+    _period.c.subscription_id == _subscription.c.id,
+    _period.c.ordinal == _compared_ordinal,
+)
 _cost_inputs = (
     select(
         _price_list.c.tiers,
@@ -58,10 +66,7 @@ _cost_inputs = (
     .join_from(_subscription, _price_list, _subscription.c.price_list_id == _price_list.c.id)
     .outerjoin(_period, _compared_period)
     .outerjoin(_paid_price_list, _paid_price_list.c.id == _period.c.price_list_id)
-    .where(
-        _subscription.c.id == bindparam("subscription_id"),
-        _subscription.c.account_id == bindparam("account_id"),
-    )
+    .where(_subscription.c.account_id == _account_id, _subscription.c.id == _subscription_id)
 )
 
 

@@ -1,61 +1,211 @@
-"""Loads subscriptions with everything that `Subscription.facts()` reads, with or without a lock."""
+"""Reads subscriptions with all that rules, pages and mails need: one statement by account, with or without a lock."""
 
+import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
 
-from sqlalchemy import Select, delete, select
-from sqlalchemy.orm import joinedload, selectinload
-
-from ..db import NotFound, db
-from ..models.accounts import Account
-from ..models.purchases import Payment
-from ..models.subscriptions import PeriodRow, Quiet, Subscription
-
-
-def lock_all(account_id: str) -> None:
-    """Locks all subscriptions of the account. To avoid deadlocks, call it before locking the account itself."""
-    query = select(Subscription.id).where(Subscription.account_id == account_id).order_by(Subscription.id)
-    locked = db.session.scalars(query.with_for_update(key_share=True)).all()
-    db.session.execute(delete(Quiet).where(Quiet.subscription_id.in_(locked)))
-
-
-# What `facts()` reads. Collections are loaded after the lock, so they are as fresh as the lock.
-LOADED = (
-    joinedload(Subscription.account).joinedload(Account.issuer),
-    joinedload(Subscription.price_list),
-    selectinload(Subscription.periods).joinedload(PeriodRow.price_list),
-    selectinload(Subscription.refusals).joinedload(Payment.quote),
-    selectinload(Subscription.open_changes),
-    selectinload(Subscription.pending_payments).joinedload(Payment.quote),
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    FromClause,
+    Row,
+    ScalarSelect,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    select,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import GenericFunction
+
+from ..db import NotFound, db, locks_rows
+from ..domain.subscription import ChangeKind
+from ..models.accounts import Account
+from ..models.cards import Card, DefaultCard
+from ..models.purchases import Payment, Quote
+from ..models.restores import UnbookedCapture
+from ..models.subscriptions import (
+    BilledPeriod,
+    ChangeRow,
+    OpenChange,
+    PaymentRead,
+    PeriodRow,
+    PriceList,
+    Prices,
+    Quiet,
+    QuoteRead,
+    Subscription,
+    SubscriptionRow,
+)
+
+
+class rows_as_json(GenericFunction[Any]):  # noqa: N801  it is written like the functions of SQL
+    """The rows of a subquery as one JSON array of arrays, in no order. Instants are texts without a zone, in UTC."""
+
+    type = JSON()
+    inherit_cache = True
+
+
+@compiles(rows_as_json, "sqlite")
+def _rows_as_json_sqlite(element: rows_as_json, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_group_array(json_array({compiler.process(element.clauses, **options)}))"
+
+
+@compiles(rows_as_json, "postgresql")
+def _rows_as_json_postgresql(element: rows_as_json, compiler: SQLCompiler, **options: Any) -> str:
+    return f"coalesce(json_agg(json_build_array({compiler.process(element.clauses, **options)})), '[]'::json)"
+
+
+_subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
+_default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
+_payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
+_quiet, _unbooked = Quiet.__table__, UnbookedCapture.__table__
+
+
+def _own(table: FromClause) -> ColumnElement[bool]:
+    """The rows of this table that belong to the subscription."""
+    mine = table.c.account_id == _subscription.c.account_id
+    return and_(mine, table.c.subscription_id == _subscription.c.id)
+
+
+def _periods() -> ScalarSelect[Any]:
+    c = _period.c
+    return select(rows_as_json(c.ordinal, c.seats, c.source, c.price_list_id)).where(_own(_period)).scalar_subquery()
+
+
+def _price_lists() -> ScalarSelect[Any]:
+    """Those of the next period and of the paid ones."""
+    used = select(_period.c.price_list_id).where(_own(_period)).correlate(_subscription)
+    c = _price_list.c
+    wanted = (c.id == _subscription.c.price_list_id) | c.id.in_(used)
+    return select(rows_as_json(c.id, c.currency, c.tiers)).where(wanted).correlate(_subscription).scalar_subquery()
+
+
+def _open_changes() -> ScalarSelect[Any]:
+    c = _change.c
+    columns = rows_as_json(c.id, c.kind, c.seats, c.effective_ordinal, c.requested_at)
+    return select(columns).where(_own(_change), c.closed_at.is_(None)).scalar_subquery()
+
+
+def _unpaid() -> ScalarSelect[Any]:
+    """The pending and the declined payments, each with its quote."""
+    p, q = _payment.c, _quote.c
+    columns = (
+        *(q.id, q.kind, q.ordinal, q.automatic, q.tax_rate, q.expires_at),
+        *(p.key, p.attempt, p.state, p.amount, p.currency, p.card_token, p.action_url, p.created_at, p.settled_at),
+    )
+    with_quote = _payment.join(_quote, and_(q.account_id == p.account_id, q.id == p.quote_id))
+    mine = _own(_payment), p.state.in_(("pending", "declined"))
+    return select(rows_as_json(*columns)).select_from(with_quote).where(*mine).scalar_subquery()
+
+
+_chosen_card = and_(_default.c.account_id == _card.c.account_id, _default.c.card_id == _card.c.id)
+_subscriptions = (
+    select(
+        _subscription,
+        *(column.label(f"of_account_{column.name}") for column in _account.c),
+        *(column.label(f"of_card_{column.name}") for column in _card.c),
+        exists().where(_own(_unbooked), _unbooked.c.released_at.is_(None)).label("held"),
+        exists().where(_own(_quiet)).label("quiet"),
+        _periods().label("periods"),
+        _price_lists().label("price_lists"),
+        _open_changes().label("open_changes"),
+        _unpaid().label("unpaid"),
+    )
+    .select_from(_subscription)
+    .join(_account, _account.c.id == _subscription.c.account_id)
+    .outerjoin(_default, _default.c.account_id == _subscription.c.account_id)
+    .outerjoin(_card, _chosen_card)
+    .where(_subscription.c.account_id == bindparam("account_id"))
+)
+_one = _subscriptions.where(_subscription.c.id == bindparam("subscription_id"))
+_all = _subscriptions.order_by(_subscription.c.plan, _subscription.c.id)
+_ACCOUNT = [(column.name, f"of_account_{column.name}") for column in _account.c]
+_CARD = [(column.name, f"of_card_{column.name}") for column in _card.c]
+_PLAIN = ("id", "plan", "product", "tenant", "reseller", "anchor", "term_months", "ended_on", "active_users")
 
 
 def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscription:
     """A subscription of this account. `lock` keeps others from changing it. Raises NotFound."""
-    query = select(Subscription).where(Subscription.id == subscription_id, Subscription.account_id == account_id)
-    return _load_locked(query) if lock else _load_one(query)
+    if lock:
+        return _load_locked(account_id, subscription_id)
+    row = db.session.execute(_one, {"account_id": account_id, "subscription_id": subscription_id}).one_or_none()
+    if row is None:
+        raise NotFound(subscription_id)
+    return _subscription_of(row)
 
 
-def lock_for_payment(key: str) -> Subscription:
-    """Locks and loads the subscription of the payment with this key. Raises NotFound."""
-    query = select(Subscription).join(Payment, Payment.subscription_id == Subscription.id).where(Payment.key == key)
-    return _load_locked(query)
-
-
-def _load_locked(query: Select[Subscription]) -> Subscription:
-    query = query.with_for_update(of=Subscription, key_share=True).execution_options(populate_existing=True)
-    subscription = _load_one(query)
-    db.session.execute(delete(Quiet).where(Quiet.subscription_id == subscription.id))
-    return subscription
-
-
-def _load_one(query: Select[Subscription]) -> Subscription:
-    subscription = db.session.scalars(query.options(*LOADED)).one_or_none()
-    if subscription is None:
-        raise NotFound
+def _load_locked(account_id: str, subscription_id: str) -> Subscription:
+    """It is read by a statement of its own, after the lock was granted: so it is as fresh as the lock."""
+    this = SubscriptionRow.account_id == account_id, SubscriptionRow.id == subscription_id
+    if locks_rows():
+        db.session.execute(select(SubscriptionRow.id).where(*this).with_for_update(key_share=True))
+    subscription = load(account_id, subscription_id)
+    if subscription.quiet:
+        db.session.execute(
+            delete(Quiet).where(Quiet.account_id == account_id, Quiet.subscription_id == subscription_id)
+        )
     return subscription
 
 
 def load_all(account_id: str) -> Sequence[Subscription]:
     """All subscriptions of this account, without a lock."""
-    query = select(Subscription).where(Subscription.account_id == account_id).options(*LOADED)
-    return db.session.scalars(query.order_by(Subscription.plan, Subscription.id)).all()
+    return [_subscription_of(row) for row in db.session.execute(_all, {"account_id": account_id})]
+
+
+def lock_all(account_id: str) -> None:
+    """Locks all subscriptions of the account. To avoid deadlocks, call it before locking the account itself."""
+    if locks_rows():
+        query = select(SubscriptionRow.id).where(SubscriptionRow.account_id == account_id).order_by(SubscriptionRow.id)
+        db.session.execute(query.with_for_update(key_share=True))
+    db.session.execute(delete(Quiet).where(Quiet.account_id == account_id))
+
+
+def _subscription_of(row: Row[Any]) -> Subscription:
+    values = row._mapping
+    price_lists = {id_: Prices(id_, currency, _array(tiers)) for id_, currency, tiers in values["price_lists"]}
+    periods = [
+        BilledPeriod(ordinal, seats, source, price_lists[price_list])
+        for ordinal, seats, source, price_list in sorted(values["periods"])
+    ]
+    payments = [_payment_of(values["id"], columns) for columns in values["unpaid"]]
+    declined = [payment for payment in payments if payment.settled_at is not None]
+    return Subscription(
+        **{name: values[name] for name in _PLAIN},
+        account=Account(**{name: values[label] for name, label in _ACCOUNT}),
+        default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
+        price_list=price_lists[values["price_list_id"]],
+        active_users_as_of=values["active_users_as_of"],
+        held=bool(values["held"]),
+        quiet=bool(values["quiet"]),
+        periods=periods,
+        open_changes=sorted(
+            (
+                OpenChange(change, values["id"], ChangeKind(kind), seats, ordinal, _instant(requested_at))
+                for change, kind, seats, ordinal, requested_at in values["open_changes"]
+            ),
+            key=lambda change: change.requested_at,
+        ),
+        refusals=sorted(declined, key=lambda payment: (payment.settled_at, payment.key)),
+        pending_payments=[payment for payment in payments if payment.settled_at is None],
+    )
+
+
+def _payment_of(subscription_id: str, columns: list[Any]) -> PaymentRead:
+    quote_id, kind, ordinal, automatic, tax_rate, expires_at = columns[:6]
+    key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:]
+    quote = QuoteRead(quote_id, subscription_id, kind, ordinal, bool(automatic), tax_rate, _instant(expires_at))
+    instants = _instant(created_at), _instant(settled_at) if settled_at else None
+    return PaymentRead(key, quote, attempt, state, amount, currency, card_token, action_url, *instants)
+
+
+def _array(inner: Any) -> Any:
+    """An array within an array: for SQLite it is a text."""
+    return json.loads(inner) if isinstance(inner, str) else inner
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)

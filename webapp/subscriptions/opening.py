@@ -3,10 +3,11 @@
 from datetime import date, datetime
 from typing import NamedTuple
 
-from ..db import new_id
+from ..db import db, new_id
 from ..domain.subscription import Plan
-from ..models.accounts import Account
-from ..models.subscriptions import PeriodRow, PriceList, Subscription
+from ..models.subscriptions import PeriodRow, PriceList, SubscriptionRow
+
+_SAME = ("product", "tenant", "reseller", "anchor", "term_months", "active_users")  # in Terms and in the table
 
 
 class Terms(NamedTuple):
@@ -23,24 +24,32 @@ class Terms(NamedTuple):
     paid: int
 
 
-def new_subscription(
-    account: Account, terms: Terms, prices: PriceList, source: str, counted_at: datetime
-) -> Subscription:
-    """The rows of a new subscription; `source` is who billed its periods: "paid" here, "external" elsewhere."""
-    rows = [
-        PeriodRow(ordinal=ordinal, seats=terms.seats, price_list_id=prices.id, source=source)
-        for ordinal in range(terms.paid)
-    ]
-    told = terms._asdict() | {"plan": terms.plan.value}
-    del told["seats"], told["paid"]
-    return Subscription(
+def add_subscription(account_id: str, terms: Terms, prices: PriceList, source: str, counted_at: datetime) -> str:
+    """Adds a subscription with its price list to the open transaction. Returns its id.
+
+    `source` is who billed its periods: "paid" here, "external" elsewhere.
+    """
+    row = SubscriptionRow(
+        account_id=account_id,
         id=new_id(),
-        account=account,
-        price_list=prices,
+        plan=terms.plan.value,
+        price_list_id=prices.id,
         active_users_as_of=counted_at,
-        periods=rows,
-        open_changes=[],
-        pending_payments=[],
-        refusals=[],
-        **told,
+        **{name: getattr(terms, name) for name in _SAME},
+    )
+    # One after the other, since the tables refer to one another.
+    for rows in ([prices], [row], [_period(row, ordinal, terms.seats, source) for ordinal in range(terms.paid)]):
+        db.session.add_all(rows)
+        db.session.flush()
+    return row.id
+
+
+def _period(row: SubscriptionRow, ordinal: int, seats: int, source: str) -> PeriodRow:
+    return PeriodRow(
+        account_id=row.account_id,
+        subscription_id=row.id,
+        ordinal=ordinal,
+        seats=seats,
+        price_list_id=row.price_list_id,
+        source=source,
     )

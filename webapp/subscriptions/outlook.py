@@ -12,9 +12,9 @@ from ..domain.timeline import MOST, Planned, planned
 from ..invoices import listing
 from ..mail import outbox
 from ..models.activity import Activity
+from ..models.cards import Card
 from ..models.invoices import Invoice
-from ..models.purchases import Card
-from ..models.subscriptions import PeriodRow, Subscription
+from ..models.subscriptions import BilledPeriod, Subscription
 
 # The checks that a tile shows. It shows the state of the others in other words already.
 SHOWN_ON_TILES = frozenset({Point.CARD, Point.EXPIRY, Point.REFUSAL, Point.SEATS, Point.TAX})
@@ -41,7 +41,7 @@ class PastEvent(NamedTuple):
     day: date
     invoice: Invoice | None = None
     activity: Activity | None = None
-    period: PeriodRow | None = None
+    period: BilledPeriod | None = None
     notice: int | None = None
 
 
@@ -59,10 +59,10 @@ class Timeline(NamedTuple):
 
 def timeline(subscription: Subscription, today: date, card: Card | None) -> Timeline:
     """The timeline of a subscription. `card` is the account's default card."""
-    facts = subscription.facts()
+    facts = subscription.facts
     zone = ZoneInfo(subscription.account.zone)
     activities = account_activity.newest_of_subscription(subscription.account_id, subscription.id, MOST)
-    invoices = listing.newest_of_subscription(subscription.id, MOST)
+    invoices = listing.newest_of_subscription(subscription.account_id, subscription.id, MOST)
     notices = outbox.before_renewals(subscription, MOST)
     external_periods = [row for row in subscription.periods if row.source != "paid"]
     events = [

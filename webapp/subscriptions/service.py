@@ -8,7 +8,7 @@ cents.
 from datetime import date, datetime
 from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from ..accounts import activity
 from ..db import NotFound, db, new_id, transaction
@@ -24,7 +24,7 @@ from ..domain.subscription import (
     projected_seats,
 )
 from ..mail import outbox
-from ..models.subscriptions import ChangeRow, Subscription
+from ..models.subscriptions import ChangeRow, Subscription, SubscriptionRow
 from ..ports import ports
 from .active_users import refresh_active_users
 from .challenges import close_challenge
@@ -34,9 +34,9 @@ from .loading import load
 def check_reduce(account_id: str, subscription_id: str, seats: int) -> Change:
     """Continue on the stepper (reduce, step 5): the change that Confirm would write. Raises Refusal."""
     subscription = load(account_id, subscription_id)
-    check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
+    check_reduction(subscription.facts, ports().clock.now(subscription.account).date())
     refresh_active_users(account_id, subscription_id)
-    facts = load(account_id, subscription_id).facts()
+    facts = load(account_id, subscription_id).facts
     check_fewer(facts, seats)
     return Change(ChangeKind.REDUCTION, seats, facts.next_unpaid)
 
@@ -56,7 +56,7 @@ class ReductionPreview(NamedTuple):
 
 def preview_reduction(subscription: Subscription, seats: int) -> ReductionPreview:
     """Compares with renewing the last paid seats. Raises the refusals of a reduction."""
-    facts, tiers = subscription.facts(), subscription.price_list.tiers
+    facts, tiers = subscription.facts, subscription.price_list.tiers
     check_reduction(facts, ports().clock.now(subscription.account).date())
     check_fewer(facts, seats)
     before, cost = facts.last_paid_seats, monthly_cost(tiers, seats) * facts.months
@@ -72,7 +72,7 @@ def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
     check_reduce(account_id, subscription_id, seats)
     with transaction():
         subscription = load(account_id, subscription_id, lock=True)
-        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        facts, now = subscription.facts, ports().clock.now(subscription.account)
         check_reduction(facts, now.date())
         check_fewer(facts, seats)
         if projected_seats(facts) != seats:  # otherwise this reduction is open already
@@ -82,7 +82,7 @@ def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
 
 def _request_reduction(subscription: Subscription, seats: int, now: datetime) -> None:
     """Writes the change, its mails and its activity in the open transaction."""
-    facts = subscription.facts()
+    facts = subscription.facts
     change = _new_change(subscription, ChangeKind.REDUCTION, seats, now)
     db.session.add_all(outbox.change_requested(subscription, change, now))
     close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
@@ -93,11 +93,12 @@ def _request_reduction(subscription: Subscription, seats: int, now: datetime) ->
 
 def _new_change(subscription: Subscription, kind: ChangeKind, seats: int | None, now: datetime) -> ChangeRow:
     return ChangeRow(
+        account_id=subscription.account_id,
         id=new_id(),
         subscription_id=subscription.id,
         kind=kind,
         seats=seats,
-        effective_ordinal=subscription.facts().next_unpaid,
+        effective_ordinal=subscription.facts.next_unpaid,
         requested_at=now,
     )
 
@@ -110,7 +111,7 @@ def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -
     """
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
-        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        facts, now = subscription.facts, ports().clock.now(subscription.account)
         before = check_cancellation(facts, now.date())
         close_challenge(subscription, given_up, now)
         if before is Status.PAST_DUE:
@@ -126,10 +127,8 @@ def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -
 
 def load_change(account_id: str, subscription_id: str, change_id: str) -> ChangeRow:
     """A change of this subscription, open or closed. Raises NotFound."""
-    load(account_id, subscription_id)
-    change = db.session.scalars(
-        select(ChangeRow).where(ChangeRow.id == change_id, ChangeRow.subscription_id == subscription_id)
-    ).one_or_none()
+    this = ChangeRow.account_id == account_id, ChangeRow.subscription_id == subscription_id, ChangeRow.id == change_id
+    change = db.session.scalars(select(ChangeRow).where(*this)).one_or_none()
     if change is None:
         raise NotFound(change_id)
     return change
@@ -143,7 +142,7 @@ def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscript
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
         change = load_change(account_id, subscription_id, change_id)
-        facts, now = subscription.facts(), ports().clock.now(subscription.account)
+        facts, now = subscription.facts, ports().clock.now(subscription.account)
         check_withdrawal(subscription, change, now.date())
         if change.closed_at is None:
             session.add_all(outbox.change_undone(subscription, change, now))
@@ -158,7 +157,7 @@ def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date)
 
     A withdrawn change is accepted again, unless another change of its kind is open: then the page was out of date.
     """
-    facts = subscription.facts()
+    facts = subscription.facts
     if facts.held:
         raise SubscriptionHeld
     if facts.payment_pending:
@@ -171,10 +170,10 @@ def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date)
 
 def close_change(subscription: Subscription, kind: ChangeKind, closed_as: str, now: datetime) -> None:
     """Closes the open change of a kind, if there is one. The caller holds the transaction."""
-    for row in subscription.open_changes:
-        if row.kind == kind:
-            row.closed_at, row.closed_as = now, closed_as
-    db.session.flush()
+    if subscription.facts.change(kind):
+        mine = ChangeRow.account_id == subscription.account_id, ChangeRow.subscription_id == subscription.id
+        this = update(ChangeRow).where(*mine, ChangeRow.kind == kind, ChangeRow.closed_at.is_(None))
+        db.session.execute(this.values(closed_at=now, closed_as=closed_as))
 
 
 def end_subscription(subscription: Subscription, day: date, now: datetime) -> None:
@@ -182,7 +181,8 @@ def end_subscription(subscription: Subscription, day: date, now: datetime) -> No
 
     `day` is the first day without the subscription.
     """
-    subscription.ended_on = day
+    this = SubscriptionRow.account_id == subscription.account_id, SubscriptionRow.id == subscription.id
+    db.session.execute(update(SubscriptionRow).where(*this).values(ended_on=day))
     close_change(subscription, ChangeKind.CANCELLATION, "applied", now)
     close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
     activity.record(subscription.account_id, "ended", now, {}, {"end": day.isoformat()}, subscription)

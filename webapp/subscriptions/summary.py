@@ -20,10 +20,9 @@ from ..domain.subscription import (
     status,
 )
 from ..domain.tax import amounts
-from ..models.purchases import Card, Payment
-from ..models.subscriptions import ChangeRow, Subscription
+from ..models.cards import Card
+from ..models.subscriptions import OpenChange, PaymentRead, Subscription
 from ..ports import ports
-from ..purchases import wallet
 from . import outlook
 
 COMMANDS = {"renew": renewal_target, "add": check_addition, "reduce": check_reduction, "cancel": check_cancellation}
@@ -48,10 +47,10 @@ class Summary(NamedTuple):
     self_service: bool
     may: frozenset[str]  # the names in COMMANDS that are allowed today
     last_paid_seats: int
-    changes: list[ChangeRow]
+    changes: list[OpenChange]
     lapse_end: date | None
     ended_on: date | None
-    pending: Payment | None
+    pending: PaymentRead | None
     card: Card | None
     checks: list[Check]  # « Will my renewal succeed? »
 
@@ -63,9 +62,9 @@ class Summary(NamedTuple):
 
 def summary(subscription: Subscription) -> Summary:
     """The summary as of today, by the account's clock."""
-    facts = subscription.facts()
+    facts = subscription.facts
     today = ports().clock.now(subscription.account).date()
-    current, card = facts.current(today), wallet.default_card(subscription.account_id)
+    current, card = facts.current(today), subscription.default_card
     return Summary(
         subscription=subscription,
         status=status(facts, today),
@@ -90,5 +89,5 @@ def summary(subscription: Subscription) -> Summary:
 
 def renewal_total(subscription: Subscription) -> Money:
     """What the next unpaid period will cost, with tax."""
-    net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts())) * subscription.term_months
+    net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts)) * subscription.term_months
     return Money(amounts([net], subscription.account.tax_terms).total, subscription.price_list.currency)

@@ -24,7 +24,7 @@ CODES: dict[str, Callable[[str], object]] = {  # stored as codes, shown in words
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    rows = activity.newest(me().account_id, request.args.get("before", type=int), PAGE_SIZE + 1)
+    rows = activity.newest(me().account_id, request.args.get("before"), PAGE_SIZE + 1)
     return render_template(
         "activity/page.html",
         rows=[(row, ACTIVITIES.get(row.what, row.what), _facts(row)) for row in rows[:PAGE_SIZE]],

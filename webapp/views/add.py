@@ -28,7 +28,7 @@ def choose_seats(subscription_id: str) -> ResponseReturnValue:
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts, today = subscription.facts(), ports().clock.now(subscription.account).date()
+    facts, today = subscription.facts, ports().clock.now(subscription.account).date()
     check_addition(facts, today)
     current = facts.current(today)
     seats, left = facts.seats[current.ordinal], (current.end - today).days

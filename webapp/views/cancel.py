@@ -32,7 +32,7 @@ def cancel(subscription_id: str) -> ResponseReturnValue:
 
 def _confirmation(subscription_id: str, form: ConfirmForm | None = None, status: int = 200) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts = subscription.facts()
+    facts = subscription.facts
     at_once = check_cancellation(facts, ports().clock.now(subscription.account).date()) is Status.PAST_DUE
     ends_on = facts.paid_until
     return confirmation("cancel", subscription, form, status, ends_on=ends_on, at_once=at_once)

@@ -6,7 +6,7 @@ from flask_babel import gettext
 
 from ..access.identity import me
 from ..domain import refusals
-from ..models.purchases import Card
+from ..models.cards import Card
 from ..purchases import cards
 from ..sentences.refusals import explain
 

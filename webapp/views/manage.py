@@ -15,7 +15,7 @@ blueprint.context_processor(lambda: {"section": "subscriptions"})
 @blueprint.get("")
 def menu(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    check_self_service(subscription.facts())
+    check_self_service(subscription.facts)
     template = "manage/_dialog.html" if wants_fragment() else "confirmation/page.html"
     tile = summary.summary(subscription)
     response = make_response(render_template(template, tile=tile, dialog="manage/_dialog.html"))

@@ -158,8 +158,8 @@ def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     if payment.state == "pending":
         is_long = payments.waiting_time(payment, quote.subscription.account) >= payments.LONG_PENDING
         return render_template("purchase/pending.html", quote=quote, payment=payment, long=is_long)
-    invoice = listing.invoice_of_payment(payment.key)
-    period = quote.subscription.facts().period(quote.ordinal)
+    invoice = listing.invoice_of_payment(me().account_id, payment.key)
+    period = quote.subscription.facts.period(quote.ordinal)
     return render_template("purchase/receipt.html", quote=quote, payment=payment, invoice=invoice, period=period)
 
 
@@ -190,7 +190,7 @@ def _overview_page(
     quote: Quote, status: int = 200, changes: dict[str, tuple[object, object]] | None = None
 ) -> ResponseReturnValue:
     """The overview. `changes` are the values of the quote that differ from what was shown before: old and new."""
-    facts = quote.subscription.facts()
+    facts = quote.subscription.facts
     return render_template(
         "purchase/overview.html",
         quote=quote,

@@ -55,7 +55,7 @@ def reduce(subscription_id: str) -> ResponseReturnValue:
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts = subscription.facts()
+    facts = subscription.facts
     check_reduction(facts, ports().clock.now(subscription.account).date())
     return steppers.page("reduce", subscription, facts.period(facts.next_unpaid), projected_seats(facts), form, status)
 
@@ -66,7 +66,7 @@ def _confirmation(
     """The confirmation: the seats before and after, the day, the cost and the saving."""
     subscription, seats = loading.load(me().account_id, subscription_id), parse_seats(text)
     if seats is None:  # the stepper shows what is wrong with it
-        check_reduction(subscription.facts(), ports().clock.now(subscription.account).date())
+        check_reduction(subscription.facts, ports().clock.now(subscription.account).date())
         return redirect(url_for("reduce.stepper", subscription_id=subscription_id, seats=text), 303)
     reduction = service.preview_reduction(subscription, seats)
     return confirmation("reduce", subscription, form, status, seats=seats, reduction=reduction)

@@ -28,7 +28,7 @@ def choose_seats(subscription_id: str) -> ResponseReturnValue:
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts = subscription.facts()
+    facts = subscription.facts
     target = renewal_target(facts, ports().clock.now(subscription.account).date())
     return steppers.page(
         "renew", subscription, target.period, projected_seats(facts), form, status, days_left=target.days_left

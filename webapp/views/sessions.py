@@ -18,7 +18,7 @@ blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 def page() -> ResponseReturnValue:
     return render_template(
         "sessions/page.html",
-        sessions=sessions.list_live(me().owner_id),
+        sessions=sessions.list_live(me().account_id, me().owner_id),
         own=me().session_id,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=local_passwords.are_on(),
@@ -41,19 +41,19 @@ def left() -> ResponseReturnValue:
 @blueprint.post("/stay")
 def stay() -> ResponseReturnValue:
     """« Rester connecté »."""
-    sessions.extend(me().session_id, ports().clock.system_now())
+    sessions.extend(me().account_id, me().session_id, ports().clock.system_now())
     return "", 204
 
 
 @blueprint.post("/<session_id>/end")
 def end(session_id: str) -> ResponseReturnValue:
-    sessions.revoke(me().owner_id, session_id)
+    sessions.revoke(me().account_id, me().owner_id, session_id)
     flash(gettext("The session is ended: that browser has to sign in again."))
     return redirect(url_for("sessions.page"), 303)
 
 
 @blueprint.post("/end-others")
 def end_others() -> ResponseReturnValue:
-    sessions.revoke_others(me().owner_id, me().session_id)
+    sessions.revoke_others(me().account_id, me().owner_id, me().session_id)
     flash(gettext("Every other session is ended."))
     return redirect(url_for("sessions.page"), 303)

@@ -80,7 +80,7 @@ def page(
     The cost is compared with the current one: for an addition, that of the period it adds to; otherwise that of the
     last paid period. `context` is passed to the template.
     """
-    facts, now = subscription.facts(), ports().clock.now(subscription.account)
+    facts, now = subscription.facts, ports().clock.now(subscription.account)
     compared = min(period.ordinal, facts.last_paid)
     counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""

@@ -31,7 +31,7 @@ def index() -> ResponseReturnValue:
 @blueprint.get("/subscriptions/<subscription_id>")
 def page(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts, tile = subscription.facts(), summary.summary(subscription)
+    facts, tile = subscription.facts, summary.summary(subscription)
     today = ports().clock.now(subscription.account).date()
     return render_template(
         "subscriptions/page.html",

@@ -5,11 +5,10 @@ from typing import NamedTuple
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ...db import db
+from ...db import Across, across, db
 from ...domain.money import Money
 from ...models.accounts import Account
 from ...models.purchases import Payment
-from ...models.subscriptions import Subscription
 from ...purchases.captures import metadata_of
 from .tables import StripeCustomer
 
@@ -22,25 +21,21 @@ class StoredPayment(NamedTuple):
     metadata: dict[str, str]
 
 
-def load_payment(key: str) -> StoredPayment:
+def load_payment(account_id: str, key: str) -> StoredPayment:
     """Reads a payment over a connection of its own, which is returned before Stripe is asked."""
-    query = (
-        select(StripeCustomer.customer, Payment.amount, Payment.currency)
-        .select_from(Payment)
-        .join(Subscription, Subscription.id == Payment.subscription_id)
-        .outerjoin(StripeCustomer, StripeCustomer.account_id == Subscription.account_id)
-        .where(Payment.key == key)
-    )
+    query = select(Payment.amount, Payment.currency).where(Payment.account_id == account_id, Payment.key == key)
     with Session(db.engine) as session:
-        customer, amount, currency = session.execute(query).one()
-        return StoredPayment(customer, Money(amount, currency), metadata_of(session, key))
+        stored = session.get(StripeCustomer, account_id)
+        amount, currency = session.execute(query).one()
+        metadata = metadata_of(session, account_id, key)
+        return StoredPayment(stored.customer if stored else None, Money(amount, currency), metadata)
 
 
 def account_of(customer: str) -> str:
     """The account whose customer it is; "" if there is none."""
+    query = select(StripeCustomer.account_id).where(StripeCustomer.customer == customer)
     with Session(db.engine) as session:
-        query = select(StripeCustomer.account_id).where(StripeCustomer.customer == customer)
-        return session.scalars(query).one_or_none() or ""
+        return session.scalars(across(query, Across.CUSTOMER)).first() or ""
 
 
 def remember_customer(account_id: str, customer: str) -> None:

@@ -62,24 +62,25 @@ class StripeGateway:
         client = stripe.StripeClient(key, base_addresses={"api": url}, http_client=http, max_network_retries=retries)
         self.api = client.v1
 
-    def begin_card_setup(self, customer: str, return_url: str, locale: str) -> CardSetup:
+    def begin_card_setup(self, account_id: str, return_url: str, locale: str) -> CardSetup:
         reference = new_id()
         back = f"{return_url}?{urlencode({'reference': reference})}"  # also used when the owner cancels there
         with errors_as_unknown_outcome("the card page"):
             page = self.api.checkout.sessions.create(
                 {
                     "mode": "setup",
-                    "customer": self.customer_of(customer),
+                    "customer": self.customer_of(account_id),
                     "allowed_payment_method_types": ["card"],
                     "locale": locale,
                     "success_url": back,
                     "cancel_url": back,
                     "client_reference_id": reference,
+                    "metadata": {"account": account_id},
                 },
                 {"idempotency_key": reference},
             )
         with Session(db.engine) as session:
-            session.add(StripeSetup(reference=reference, session=page.id))
+            session.add(StripeSetup(account_id=account_id, reference=reference, session=page.id))
             session.commit()
         return CardSetup(reference, page.url or "")
 
@@ -102,9 +103,9 @@ class StripeGateway:
                 session.rollback()
             return session.get_one(StripeCustomer, account_id).customer
 
-    def complete_card_setup(self, reference: str) -> NewCard | None:
+    def complete_card_setup(self, account_id: str, reference: str) -> NewCard | None:
         with Session(db.engine) as session:
-            visit = session.get_one(StripeSetup, reference).session
+            visit = session.get_one(StripeSetup, (account_id, reference)).session
         with errors_as_unknown_outcome("a visit to the card page"):
             page = self.api.checkout.sessions.retrieve(visit, {"expand": ["setup_intent.payment_method"]})
         setup = page.to_dict().get("setup_intent") or {}
@@ -130,10 +131,12 @@ class StripeGateway:
         owner = self.api.payment_methods.retrieve(card_token).customer
         return owner.id if isinstance(owner, stripe.Customer) else owner
 
-    def charge(self, key: str, card_token: str, money: Money, return_url: str, present: bool) -> Outcome:
+    def charge(
+        self, account_id: str, key: str, card_token: str, money: Money, return_url: str, present: bool
+    ) -> Outcome:
         if refusal := unsupported_currency(money):
             return refusal
-        customer, _, metadata = load_payment(key)
+        customer, _, metadata = load_payment(account_id, key)
         if customer is None:
             log.error("payment %s: its account has no customer at Stripe, so its card is another gateway's", key)
             return Declined("card_declined")
@@ -150,16 +153,16 @@ class StripeGateway:
             raise OutcomeUnknown(key)
         return outcome
 
-    def find(self, key: str) -> Outcome | None:
-        customer = load_payment(key).customer
+    def find(self, account_id: str, key: str) -> Outcome | None:
+        customer = load_payment(account_id, key).customer
         if customer is None:
             return None
         with errors_as_unknown_outcome(f"what became of payment {key}"):
             intent = self._find_intent(key, customer)
         return outcome_of(intent) if intent else None
 
-    def cancel(self, key: str) -> Outcome:
-        customer, money, metadata = load_payment(key)
+    def cancel(self, account_id: str, key: str) -> Outcome:
+        customer, money, metadata = load_payment(account_id, key)
         if customer is None or unsupported_currency(money):
             return Cancelled()  # `charge` never creates an intent in this case
         with errors_as_unknown_outcome(f"the cancellation of payment {key}"):
@@ -180,8 +183,8 @@ class StripeGateway:
             raise OutcomeUnknown(key)
         return outcome
 
-    def refund(self, key: str, payment_key: str, money: Money) -> Refunded | Declined:
-        customer = load_payment(payment_key).customer
+    def refund(self, account_id: str, key: str, payment_key: str, money: Money) -> Refunded | Declined:
+        customer = load_payment(account_id, payment_key).customer
         with errors_as_unknown_outcome(f"refund {key}"):
             paid = self._find_intent(payment_key, customer) if customer else None
             if paid is None or paid["status"] != "succeeded":
@@ -190,8 +193,9 @@ class StripeGateway:
             refunds = self.api.refunds.list({"payment_intent": paid["id"], "limit": PAGE_SIZE}).auto_paging_iter()
             refund = next((refund for refund in refunds if has_key(refund.to_dict(), key)), None)
             try:
+                metadata = {"key": key, "account": account_id}
                 refund = refund or self.api.refunds.create(
-                    {"payment_intent": paid["id"], "amount": money.amount, "metadata": {"key": key}},
+                    {"payment_intent": paid["id"], "amount": money.amount, "metadata": metadata},
                     {"idempotency_key": key},
                 )
             except stripe.InvalidRequestError as fault:
@@ -235,10 +239,11 @@ class StripeGateway:
             event = json.loads(body)
             subject = TOPICS.get(event["type"])
             about = event["data"]["object"]
-            named = about.get("client_reference_id") if subject == "card" else (about.get("metadata") or {}).get("key")
+            said = about.get("metadata") or {}
+            named = about.get("client_reference_id") if subject == "card" else said.get("key")
+            account, customer = said.get("account"), about.get("customer")
             if not isinstance(event["id"], str):
                 raise TypeError
-            return GatewayEvent(event["id"], subject, named) if subject and isinstance(named, str) else None
         except (
             stripe.SignatureVerificationError,
             ValueError,
@@ -248,6 +253,11 @@ class StripeGateway:
             RecursionError,
         ) as fault:
             raise ForgedEvent(type(fault).__name__) from None
+        if subject is None or not isinstance(named, str):
+            return None
+        if not isinstance(account, str):  # of an intent or a card page of versions up to 0.7
+            account = account_of(customer) if isinstance(customer, str) else ""
+        return GatewayEvent(event["id"], subject, account, named) if account else None
 
     def _find_intent(self, key: str, customer: str) -> Intent | None:
         """The intent with the portal's key. It reads the customer's list, because Stripe's search lags."""

@@ -8,7 +8,8 @@ from ...domain.money import Money
 from ...domain.pricing import monthly_cost
 from ...formats import card_name, last_day, last_minute, money, ngettext, number
 from ...formats import day as on
-from ...models.purchases import Card, Payment
+from ...models.cards import Card
+from ...models.purchases import Payment
 from ...models.subscriptions import Subscription
 from ...sentences.amounts import amount_label, with_vat
 from ...sentences.declines import decline
