@@ -159,7 +159,9 @@ def test_a_sign_in_clears_what_is_over(app: Flask, business: Made) -> None:
     now = ports().clock.system_now()
     with transaction() as session:
         for long_ago, key in ((timedelta(hours=1), "old"), (timedelta(minutes=1), "new")):
-            session.add(PasswordReset(token_hash=key, owner_id=None, created_at=now - long_ago))
+            session.add(
+                PasswordReset(account_id=business.account, token_hash=key, owner_id=None, created_at=now - long_ago)
+            )
             session.add(RateLimit(key=key, hits=1, ends_at=now + timedelta(minutes=30) - long_ago))
     signed_in(app, business)
     left = dump(counts=True)

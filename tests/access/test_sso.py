@@ -20,9 +20,10 @@ from e2e.portal import free_port
 from tests.servers.provider import OTHER_KEY, Provider, provider_of_our_own
 from tests.support.faces import provider as configured
 from tests.support.world import dump, signed_in, subscription
+from webapp.access import owners
 from webapp.access import provider as identity_provider
 from webapp.db import db, transaction
-from webapp.models.access import OwnerSession
+from webapp.models.access import OwnerSession, SignInKey
 from webapp.models.accounts import Owner
 from webapp.sandbox.scenarios import Made
 
@@ -329,6 +330,7 @@ def test_an_email_that_only_looks_like_an_owners_signs_nobody_in(
     """The kelvin sign in lower case is the letter k, but the mailbox is another person's."""
     with transaction() as session:
         session.execute(update(Owner).values(email="frank@example.test"))
+        session.execute(update(SignInKey).values(key_hash=owners.email_key("frank@example.test")))
     provider.claims = {"email": "fran\u212a@example.test"}
     client, answer = come_back(app, provider)
     assert answer.status_code == 403

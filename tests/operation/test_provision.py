@@ -48,7 +48,7 @@ def test_the_example_makes_an_account_that_can_be_used(app: Flask, tmp_path: Pat
     with transaction() as session:  # the clock and the directory of these tests
         now = datetime.now(UTC)
         session.add(SandboxAccount(account_id=account.id, scenario="", password="", set_to=now, set_at=now))
-        session.add(SandboxHeadcount(tenant=made.tenant, account_id=account.id, active=3, since=now))
+        session.add(SandboxHeadcount(tenant=made.tenant, customer=account.id, active=3, since=now))
     facts = loading.load(account.id, made.id).facts
     assert facts.seats == {0: 12}
     assert facts.period(0).start == date.fromisoformat(document["subscriptions"][0]["anchor"])

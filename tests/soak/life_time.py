@@ -34,7 +34,7 @@ class Time(LifeBase):
     def set_active_users(self, active: int) -> None:
         tenant = loading.load(self.account, self.subscription).tenant
         with transaction() as session:
-            session.add(SandboxHeadcount(tenant=tenant, account_id=self.account, active=active, since=self.model.now))
+            session.add(SandboxHeadcount(tenant=tenant, customer=self.account, active=active, since=self.model.now))
         self.model.crowd.append((self.model.now, active))
         self.tally["set active users", "done"] += 1
 

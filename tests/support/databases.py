@@ -1,4 +1,6 @@
-"""The databases of the tests: SQLite, or with DATABASE=postgresql a PostgreSQL server for this run."""
+"""The databases of the tests: SQLite; with DATABASE=postgresql a PostgreSQL server for this run; with DATABASE=citus a
+Citus cluster that runs already (see citus.py).
+"""
 
 import os
 import shutil
@@ -13,9 +15,11 @@ from unittest.mock import patch
 
 import psycopg
 
+from tests.support import citus
 from webapp.db import Base
 
-POSTGRESQL = os.environ.get("DATABASE") == "postgresql"
+CITUS = os.environ.get("DATABASE") == "citus"
+POSTGRESQL = CITUS or os.environ.get("DATABASE") == "postgresql"
 _numbers = count(1)
 
 
@@ -53,7 +57,7 @@ def program(name: str, *arguments: str) -> None:
 
 def hurry() -> None:
     """Turns off fsync: a test's data need not survive a crash."""
-    if POSTGRESQL:
+    if POSTGRESQL and not CITUS:
         _execute(postgresql(), "ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
 
 
@@ -84,15 +88,18 @@ def fresh_database(folder: Path) -> Iterator[str]:
     if not POSTGRESQL:
         yield f"sqlite:///{folder / 'portal.sqlite3'}"
         return
-    url = new_postgresql()
+    url = citus.new_database() if CITUS else new_postgresql()
     try:
         yield url
     finally:
-        drop_postgresql(url)
+        (citus.drop_database if CITUS else drop_postgresql)(url)
 
 
 def begin_anew(url: str, like: str) -> None:
     """Resets the database at `url` to the freshly migrated one at `like`. Nothing may be connected to it."""
+    if CITUS:
+        citus.empty(url)
+        return
     if POSTGRESQL:  # copying a database is slow there
         rows = (f'DELETE FROM "{table.name}"' for table in Base.metadata.sorted_tables)
         _execute(url, "SET session_replication_role = replica", *rows)  # foreign keys are not checked
@@ -111,8 +118,8 @@ def copied(url: str, folder: Path) -> Iterator[str]:
         begin_anew(copy, url)
         yield copy
         return
-    copied_url = new_postgresql(database_name(url))
+    copied_url = citus.distributed_database() if CITUS else new_postgresql(database_name(url))
     try:
         yield copied_url
     finally:
-        drop_postgresql(copied_url)
+        (citus.drop_database if CITUS else drop_postgresql)(copied_url)

@@ -244,7 +244,7 @@ def _come_in(owner: Owner) -> None:
     owner.show("/sessions/end-others", {})
     for email in ("", owner.made.email):
         owner.show("/password/forgotten", {"email": email})
-    link = owner.matched(r"/password/reset/([\w-]+)", state(owner.app, owner.made)["messages"][-1]["text"])
+    link = owner.matched(r"/password/reset/([\w.-]+)", state(owner.app, owner.made)["messages"][-1]["text"])
     owner.show(f"/password/reset/{link}")
     owner.show("/password/reset", {"new": "x"})
     owner.show("/password/reset", dict(good))

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ..db import Across, NotFound, across, db, transaction
 from ..domain import access
 from ..formats import ngettext
-from ..models.access import OwnerSession, PasswordReset
+from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Owner
 from ..models.drafts import Draft
 from ..ports import ports
@@ -43,7 +43,8 @@ SYSTEMS = (
 
 
 def forget_expired(session: Session, account_id: str, now: datetime) -> None:
-    """Deletes the account's expired sessions, password links and drafts, in the open transaction.
+    """Deletes the account's expired sessions, password links and drafts, and all expired rate limits, in the open
+    transaction.
 
     Rows that another process is deleting are skipped. `prune` finds those of accounts where nobody signs in.
     """
@@ -56,6 +57,8 @@ def forget_expired(session: Session, account_id: str, now: datetime) -> None:
         mine = table.account_id == account_id
         old = select(key).where(mine, is_expired).with_for_update(skip_locked=True)
         session.execute(delete(table).where(mine, key.in_(old)))
+    over = select(RateLimit.key).where(RateLimit.ends_at <= now).with_for_update(skip_locked=True)
+    session.execute(delete(RateLimit).where(RateLimit.key.in_(over)))
 
 
 def new_token(account_id: str) -> str:

@@ -15,13 +15,12 @@ from threading import Event
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import select
 
+from ..access import owners
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from ..db import db
 from ..invoices import listing
 from ..mail import delivery
-from ..models.accounts import Owner
 from ..ports import ports
 from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
@@ -40,7 +39,7 @@ def demo() -> None:
     if not current_app.config["SANDBOX"]:
         raise click.ClickException("The demo account has a published password: it exists in the sandbox only.")
     health.check_database()
-    if db.session.scalars(select(Owner.id).where(Owner.email == DEMO_EMAIL)).one_or_none() is None:
+    if owners.find_owner(DEMO_EMAIL) is None:
         db.session.rollback()
         scenarios.make("both", email=DEMO_EMAIL, password=DEMO_PASSWORD)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BindParameter,
     ColumnElement,
     FromClause,
     Row,
@@ -77,11 +78,17 @@ def _periods() -> ScalarSelect[Any]:
 
 
 def _price_lists() -> ScalarSelect[Any]:
-    """Those of the next period and of the paid ones."""
-    used = select(_period.c.price_list_id).where(_own(_period)).correlate(_subscription)
+    """Those of the next periods and of the paid ones, of all subscriptions of the account.
+
+    Citus refuses a subquery that is correlated where it reads a table that every machine has.
+    """
+    account_id: BindParameter[str] = bindparam("account_id")
+    next_ones = _subscription.alias("next_ones")
+    used = select(next_ones.c.price_list_id).where(next_ones.c.account_id == account_id)
+    used_by_periods = select(_period.c.price_list_id).where(_period.c.account_id == account_id)
     c = _price_list.c
-    wanted = (c.id == _subscription.c.price_list_id) | c.id.in_(used)
-    return select(rows_as_json(c.id, c.currency, c.tiers)).where(wanted).correlate(_subscription).scalar_subquery()
+    wanted = c.id.in_(used) | c.id.in_(used_by_periods)
+    return select(rows_as_json(c.id, c.currency, c.tiers)).where(wanted).correlate(None).scalar_subquery()
 
 
 def _open_changes() -> ScalarSelect[Any]:

@@ -5,7 +5,6 @@ A payment is a PaymentIntent. One call creates it and a second one confirms it, 
 answer from Stripe is not clear, the outcome is unknown; it is never taken for a decline.
 """
 
-import json
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,7 +25,6 @@ from ...ports import (
     Capture,
     CardSetup,
     Declined,
-    ForgedEvent,
     GatewayEvent,
     GatewaySilent,
     NewCard,
@@ -34,17 +32,17 @@ from ...ports import (
     OutcomeUnknown,
     Refunded,
 )
+from . import events
 from .customers import account_of, load_payment, remember_customer
 from .intents import Intent, brand_name, capture_of, has_key, money_of, outcome_of
 from .tables import StripeCustomer, StripeSetup
-from .words import OTHER_UNITS, REFUND_REFUSALS, TOPICS, decline_code
+from .words import OTHER_UNITS, REFUND_REFUSALS, decline_code
 
 log = logging.getLogger(__name__)
 logging.getLogger("stripe").setLevel(logging.WARNING)  # at lower levels the SDK logs what it sends and receives
 stripe.enable_telemetry = False
 TIMEOUT = (3.0, 5.0)  # seconds to connect, and to wait for an answer
 RETRIES = 1  # by the SDK, with the same idempotency key; after that, the sweep asks again
-SIGNATURE_AGE_MAX = 300  # seconds; an older event is refused
 PAGE_SIZE = 100
 
 
@@ -234,30 +232,7 @@ class StripeGateway:
         return None
 
     def read_event(self, body: bytes, signature: str) -> GatewayEvent | None:
-        try:
-            stripe.WebhookSignature.verify_header(body, signature, self.webhook_secret, SIGNATURE_AGE_MAX)
-            event = json.loads(body)
-            subject = TOPICS.get(event["type"])
-            about = event["data"]["object"]
-            said = about.get("metadata") or {}
-            named = about.get("client_reference_id") if subject == "card" else said.get("key")
-            account, customer = said.get("account"), about.get("customer")
-            if not isinstance(event["id"], str):
-                raise TypeError
-        except (
-            stripe.SignatureVerificationError,
-            ValueError,
-            LookupError,
-            TypeError,
-            AttributeError,
-            RecursionError,
-        ) as fault:
-            raise ForgedEvent(type(fault).__name__) from None
-        if subject is None or not isinstance(named, str):
-            return None
-        if not isinstance(account, str):  # of an intent or a card page of versions up to 0.7
-            account = account_of(customer) if isinstance(customer, str) else ""
-        return GatewayEvent(event["id"], subject, account, named) if account else None
+        return events.read_event(body, signature, self.webhook_secret)
 
     def _find_intent(self, key: str, customer: str) -> Intent | None:
         """The intent with the portal's key. It reads the customer's list, because Stripe's search lags."""

@@ -1,0 +1,73 @@
+"""Databases on a Citus cluster: CITUS_URL is a superuser's address of the coordinator, CITUS_WORKERS names the workers.
+
+CITUS_URL=postgresql://postgres@127.0.0.1:5432/postgres CITUS_WORKERS="127.0.0.1:5433 127.0.0.1:5434"
+"""
+
+import os
+from itertools import count
+from urllib.parse import SplitResult, urlsplit
+
+import psycopg
+
+from webapp import create_app
+from webapp.db import Base, db
+from webapp.operation.distribution import distribute
+
+_numbers = count(1)
+
+
+def coordinator() -> SplitResult:
+    return urlsplit(os.environ["CITUS_URL"])
+
+
+def _nodes() -> list[SplitResult]:
+    """The coordinator first."""
+    first = coordinator()
+    user = first.netloc.rpartition("@")[0]
+    workers = os.environ["CITUS_WORKERS"].split()
+    return [first, *(first._replace(netloc=f"{user}@{worker}" if user else worker) for worker in workers)]
+
+
+def _execute(node: SplitResult, name: str, *statements: str) -> None:
+    with psycopg.connect(node._replace(path=f"/{name}").geturl(), autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement.encode())
+
+
+def new_database() -> str:
+    """An empty database on every machine of the cluster; returns its address."""
+    name = f"portal_{os.getpid()}_{next(_numbers)}"
+    nodes = _nodes()
+    for node in nodes:
+        _execute(node, node.path[1:], f"CREATE DATABASE {name}")
+        _execute(node, name, "CREATE EXTENSION citus")
+    _execute(nodes[0], name, f"SELECT citus_set_coordinator_host('{nodes[0].hostname}', {nodes[0].port})")
+    for worker in nodes[1:]:
+        _execute(nodes[0], name, f"SELECT citus_add_node('{worker.hostname}', {worker.port})")
+    return nodes[0]._replace(path=f"/{name}").geturl()
+
+
+def drop_database(url: str) -> None:
+    name = urlsplit(url).path[1:]
+    for node in _nodes():
+        _execute(node, node.path[1:], f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def distributed_database() -> str:
+    """A freshly migrated database, distributed as the command does it."""
+    from flask_migrate import upgrade
+
+    url = new_database()
+    with create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True}).app_context():
+        upgrade()
+        with db.engine.begin() as connection:
+            distribute(connection)
+        db.engine.dispose()
+    return url
+
+
+def empty(url: str) -> None:
+    """Deletes every row."""
+    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
+    node = urlsplit(url.replace("+psycopg", ""))
+    _execute(node, node.path[1:], f"TRUNCATE {tables}")

@@ -1,0 +1,62 @@
+"""`grant`: lets a role of PostgreSQL run the portal, and change nothing that must never change.
+
+The role that runs `db upgrade` owns the tables: only it prunes, restores and distributes. Issued invoices, their
+documents and the activity are written once: the database itself refuses to change or delete them for the running role.
+"""
+
+import re
+
+import click
+from flask.cli import with_appcontext
+from sqlalchemy import Connection, text
+
+from ..db import Base, db
+from . import health
+
+# Tables whose rows are written once, and the columns of them that do change: what was credited of an invoice.
+WRITTEN_ONCE = {"invoice": ("credited", "status"), "invoice_document": (), "activity": (), "spent_number": ()}
+ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
+
+
+def grant(connection: Connection, role: str) -> None:
+    """Gives the role what the running portal needs, and takes the rest, in the open transaction."""
+    connection.execute(text(f'GRANT USAGE ON SCHEMA public TO "{role}"'))
+    connection.execute(text(f'GRANT SELECT ON TABLE alembic_version TO "{role}"'))
+    for name in Base.metadata.tables:
+        connection.execute(text(f'REVOKE ALL ON TABLE "{name}" FROM "{role}"'))
+        changes = WRITTEN_ONCE.get(name)
+        rights = "SELECT, INSERT, UPDATE, DELETE" if changes is None else "SELECT, INSERT"
+        connection.execute(text(f'GRANT {rights} ON TABLE "{name}" TO "{role}"'))
+        if changes:
+            columns = ", ".join(changes)
+            connection.execute(text(f'GRANT UPDATE ({columns}) ON TABLE "{name}" TO "{role}"'))
+    connection.execute(text(f'GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO "{role}"'))
+
+
+def fault(role: str) -> str | None:
+    """Why nothing can be granted to this role, and what to do."""
+    if db.engine.dialect.name != "postgresql":
+        return "SQLite has no roles: whoever can write its file can change everything."
+    if not ROLE.fullmatch(role):
+        return "The name of a role has letters, digits and underscores only."
+    with db.engine.connect() as connection:
+        row = connection.execute(text("SELECT rolsuper FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
+        owner = connection.execute(text("SELECT current_user")).scalar()
+    if row is None:
+        return f"There is no role {role}: make it first, with CREATE ROLE {role} LOGIN PASSWORD '…'."
+    if row.rolsuper or role == owner:
+        return f"The role {role} owns the tables or is a superuser, so nothing can be kept from it: name another one."
+    return None
+
+
+@click.command("grant")
+@click.argument("role")
+@with_appcontext
+def grant_command(role: str) -> None:
+    """Let a role of PostgreSQL run the portal. It cannot change issued invoices, their documents or the activity."""
+    health.check_database()
+    if (sentence := fault(role)) is not None:
+        raise click.ClickException(sentence)
+    with db.engine.begin() as connection:
+        grant(connection, role)
+    click.echo(f"{role} may run the portal, and cannot change {', '.join(sorted(WRITTEN_ONCE))}.")
