@@ -55,7 +55,9 @@ def check(statement: Any, reason: Across | None) -> None:
 def unnamed_tables(statement: Any) -> set[str]:
     """The owned tables of a statement for which neither it says `account_id = …` nor a join with one where it does."""
     owned = owned_tables()
-    used, named, joined = set(), set(), []
+    used: set[Any] = set()
+    named: set[str] = set()
+    joined: list[set[str]] = []
     for element in visitors.iterate(statement):
         if isinstance(element, TableClause | Alias):
             used.add(element)
