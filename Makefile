@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql lint types fmt messages record matrix bench mutate soak soak-kills soak-invoices wheel clean
+.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql on-citus lint types fmt messages record matrix bench mutate soak soak-kills soak-invoices wheel clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -30,8 +30,13 @@ test: $(VENV)/.test $(CATALOGS)
 	@$(MAKE) --no-print-directory -j5 lint types on-sqlite on-sqlite-beside in-browsers on-postgresql
 
 test-all: TESTS := slow or not slow
-test-all: lint types on-sqlite on-sqlite-beside in-browsers
+test-all: lint types on-sqlite on-sqlite-beside in-browsers on-citus
 	@DATABASE=postgresql $(PYTHON) -m pytest
+
+# The tests marked `service` on a Citus cluster that runs already (see docs/develop.md).
+on-citus: $(VENV)/.test $(CATALOGS)
+	@if [ -z "$$CITUS_URL" ]; then echo "Skipped: CITUS_URL does not name a Citus cluster."; \
+	else DATABASE=citus $(PYTHON) -m pytest -m "service and not slow" -p no:cacheprovider tests; fi
 
 # The folders whose tests wait most run in a process of their own.
 BESIDE := tests/invoices tests/mail tests/operation tests/renewals tests/soak

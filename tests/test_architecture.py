@@ -122,7 +122,10 @@ def test_only_the_clock_reads_time() -> None:
 
 
 def test_only_stripes_adapter_imports_stripe() -> None:
-    assert {name for name, path in MODULES.items() if "stripe" in imports(path)} == {"webapp.adapters.stripe.gateway"}
+    assert {name for name, path in MODULES.items() if "stripe" in imports(path)} == {
+        "webapp.adapters.stripe.events",
+        "webapp.adapters.stripe.gateway",
+    }
 
 
 SOURCES = [

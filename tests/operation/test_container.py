@@ -40,8 +40,23 @@ def test_the_portal_starts_on_a_migrated_database() -> None:
     for name in ("portal", "roll-over"):
         assert services[name]["depends_on"] == {"migrate": {"condition": "service_completed_successfully"}}
     assert services["migrate"]["depends_on"] == {"database": {"condition": "service_healthy"}}
-    assert services["migrate"]["command"] == ["db", "upgrade"]
+    assert services["migrate"]["command"] == ["my-qlik-portal db upgrade && my-qlik-portal grant portal_running"]
     assert services["roll-over"]["command"] == ["roll-over", "--every", "30"]
+
+
+def test_the_portal_runs_as_a_role_that_owns_nothing() -> None:
+    services = COMPOSE["services"]
+    urls = {name: service.get("environment", {}).get("DATABASE_URL", "") for name, service in services.items()}
+    owners = {name for name, url in urls.items() if "//portal:" in url}
+    assert owners == {"migrate"}
+    for name in ("portal", "roll-over", "send-mail"):
+        assert urls[name].startswith("postgresql://portal_running:")
+    assert "CREATE ROLE portal_running LOGIN" in COMPOSE["configs"]["running_role"]["content"]
+    assert {name for name, service in services.items() if service.get("profiles") == ["citus"]} == {
+        "citus-coordinator",
+        "citus-worker-1",
+        "citus-worker-2",
+    }
 
 
 def test_the_image_is_pinned_runs_as_nobody_and_tells_its_health() -> None:

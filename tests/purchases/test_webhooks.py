@@ -66,6 +66,20 @@ def test_a_payment_is_settled_though_the_browser_never_comes_back(
     assert (owner.payments(), owner.renewals()) == ([state], int(said))
 
 
+def test_one_of_an_older_version_is_found_through_its_customer(
+    stripe_app: Flask, owner: Owner, stripe: Stripe, challenged: Shape
+) -> None:
+    """Intents of versions up to 0.7 name no account, and whoever is nobody's customer is ignored."""
+    event = confirmed(stripe, challenged)
+    del event["data"]["object"]["metadata"]["account"]
+    stranger = json.loads(json.dumps(event))
+    stranger["id"], stranger["data"]["object"]["customer"] = "evt_stranger", "cus_stranger"
+    assert tell(stripe_app, stranger) == 200
+    assert owner.payments() == ["pending"]
+    assert tell(stripe_app, event) == 200
+    assert (owner.payments(), owner.renewals()) == (["captured"], 1)
+
+
 def test_one_that_lies_changes_nothing(stripe_app: Flask, stripe: Stripe, challenged: Shape, owner: Owner) -> None:
     """The signature is right, but Stripe's API says otherwise."""
     lie = stripe.event("payment_intent.succeeded", challenged | {"status": "succeeded", "amount_received": 48_960})

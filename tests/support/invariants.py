@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any, NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from webapp.db import db
 from webapp.domain.money import divide_half_up
@@ -67,13 +67,13 @@ def read(account: str) -> Rows:
         q.total,
         q.tax_rate,
         q.tax_treatment,
-    ).join_from(Payment.__table__, Quote.__table__, p.quote_id == q.id)
+    ).join_from(Payment.__table__, Quote.__table__, and_(p.account_id == q.account_id, p.quote_id == q.id))
     documents = sorted(_all(Invoice, account_id=account), key=lambda row: row.number)
     return Rows(
         subscription,
         _all(PeriodRow, **here),
         _all(ChangeRow, **here),
-        list(db.session.execute(paid.where(p.subscription_id == subscription.id))),
+        list(db.session.execute(paid.where(p.account_id == account, p.subscription_id == subscription.id))),
         [row for row in documents if row.kind == "invoice"],
         [row for row in documents if row.kind == "credit_note"],
         [row for document in documents for row in _all(Refund, invoice_id=document.id)],

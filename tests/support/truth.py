@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from tests.support import invariants
 from tests.support.world import state
@@ -54,8 +54,11 @@ def check(made: Made, nothing_pending: bool = False) -> None:
     invariants.check_quiet(made.account)
     attempts = db.session.execute(
         select(Payment, Quote)
-        .join(Quote, Quote.id == Payment.quote_id)
-        .join(SubscriptionRow, SubscriptionRow.id == Quote.subscription_id)
+        .join(Quote, and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id))
+        .join(
+            SubscriptionRow,
+            and_(SubscriptionRow.account_id == Quote.account_id, SubscriptionRow.id == Quote.subscription_id),
+        )
         .where(SubscriptionRow.account_id == made.account)
     ).all()
     invoices = db.session.scalars(select(Invoice).where(Invoice.account_id == made.account)).all()
