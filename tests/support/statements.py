@@ -17,6 +17,7 @@ from sqlalchemy.sql.selectable import Alias, Select, TableClause
 from webapp.db import Across, Base
 
 PORTAL = str(Path(__file__).resolve().parent.parent.parent / "webapp")
+_checked: set[Any] = set()
 WRITES_ACROSS = {Across.RESTORE}
 
 
@@ -36,8 +37,14 @@ def watch() -> None:
 
 
 def _check(_connection: Any, statement: Any, _multiparams: Any, _params: Any, options: Any) -> None:
-    if isinstance(statement, Select | Insert | Update | Delete) and _sent_by_the_portal():
-        check(statement, options.get("across"))
+    if isinstance(statement, Select | Insert | Update | Delete):
+        reason = options.get("across")
+        key = statement._generate_cache_key()  # the same for statements that differ in their values only
+        known = None if key is None else (key.key, reason)
+        if known not in _checked and _sent_by_the_portal():
+            check(statement, reason)
+            if known is not None:
+                _checked.add(known)
 
 
 def check(statement: Any, reason: Across | None) -> None:
