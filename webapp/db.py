@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Executable, MetaData, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Executable, MetaData, event, insert
 from sqlalchemy.exc import ArgumentError, DataError
-from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm import DeclarativeBase, Session, make_transient_to_detached
 from sqlalchemy.types import TypeDecorator
 
 from .config import Misconfigured
@@ -105,6 +105,27 @@ def transaction() -> Iterator[Session]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+def insert_rows(*rows: Base) -> None:
+    """Writes new rows of one table, in the open transaction, by one statement and without the session's bookkeeping.
+
+    The session does not see later changes of these objects, unless it is told to `follow` them.
+    """
+    if not rows:
+        return
+    attributes = rows[0].__mapper__.column_attrs
+    given = [vars(row) for row in rows]
+    columns = {part.columns[0].name: part.key for part in attributes if any(part.key in values for values in given)}
+    values = [{name: row.get(key) for name, key in columns.items()} for row in given]
+    db.session.execute(insert(rows[0].__mapper__.local_table), values)  # type: ignore[arg-type]
+
+
+def follow(*rows: Base) -> None:
+    """From now on, the session writes what is changed of these rows, which another transaction has inserted."""
+    for row in rows:
+        make_transient_to_detached(row)
+        db.session.add(row)
 
 
 def locks_rows() -> bool:
