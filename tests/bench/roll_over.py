@@ -173,7 +173,9 @@ def _insert(connection: psycopg.Connection[Any], table: str, row: dict[str, Any]
 
 
 def main() -> None:
-    print("Roll-over on PostgreSQL, in so many processes, and a bare loop of SQL in one: subscriptions a second, ratio, ")
+    print(
+        "Roll-over on PostgreSQL, in so many processes, and a bare loop of SQL in one: subscriptions a second, ratio, "
+    )
     print("peak memory of a process", flush=True)
     peaks = []
     for size, processes in [(size, processes) for size in SIZES for processes in (1, 2)]:

@@ -2,13 +2,14 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Insert, case, func, select
+from sqlalchemy import Executable, Insert, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db import Across, across, db, locks_rows, new_id
+from ..db import Across, across, db, locks_rows, new_id, table_of
 from ..models.accounts import Account, Issuer
 from ..models.invoices import Invoice, InvoiceCounter, SpentNumber, Status
 from ..models.purchases import Payment, Quote, Refund
@@ -183,18 +184,23 @@ def _count(issuer: Issuer, day: date, numbers: int) -> tuple[int, date]:
 
     The first invoice of a year creates the counter.
     """
-    new = (postgresql if locks_rows() else sqlite).insert(InvoiceCounter)
-    counter, later = InvoiceCounter.__table__.c, new.excluded.last_issued_on
     values = {"issuer_id": issuer.id, "year": day.year, "last_number": numbers, "last_issued_on": day}
-    counted: Insert = new.values(values).on_conflict_do_update(
+    row = db.session.execute(_counting(locks_rows()), values).one()
+    return row.last_number, row.last_issued_on
+
+
+@cache
+def _counting(on_postgresql: bool) -> Executable:
+    new = (postgresql if on_postgresql else sqlite).insert(table_of(InvoiceCounter))
+    counter, later = new.table.c, new.excluded.last_issued_on
+    counted: Insert = new.on_conflict_do_update(
         index_elements=[counter.issuer_id, counter.year],
         set_={
-            "last_number": counter.last_number + numbers,
+            "last_number": counter.last_number + new.excluded.last_number,
             "last_issued_on": case((later > counter.last_issued_on, later), else_=counter.last_issued_on),
         },
     )
-    row = db.session.execute(counted.returning(counter.last_number, counter.last_issued_on)).one()
-    return row.last_number, row.last_issued_on
+    return counted.returning(counter.last_number, counter.last_issued_on)
 
 
 def _format_number(issuer: Issuer, year: int, number: int) -> str:

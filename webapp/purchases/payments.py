@@ -11,7 +11,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, update
 
 from ..accounts import activity
-from ..db import db, insert_rows, transaction
+from ..db import db, insert_rows, transaction, update_row
 from ..domain.refusals import QuoteMoved
 from ..domain.subscription import ChangeKind
 from ..invoices import issuing
@@ -222,7 +222,7 @@ def write_outcome(subscription: Subscription, payment: Payment, outcome: Outcome
             _cancel(subscription, payment, now)
         case Captured(capture):
             if capture is None or captures.adopt(subscription, payment, capture):
-                payment.state, payment.settled_at = "captured", now
+                update_row(payment, state="captured", settled_at=now)
                 take_effect(subscription, payment, now)
 
 
@@ -233,7 +233,7 @@ def _require_action(subscription: Subscription, payment: Payment, url: str, now:
     """The payment stays pending until the owner has authenticated; for an automatic one a mail asks for that, once."""
     if payment.automatic and payment.action_url is None:
         insert_rows(*outbox.confirm(subscription, payment, now))
-    payment.action_url = url
+    update_row(payment, action_url=url)
 
 
 def decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
@@ -245,7 +245,7 @@ def decline(subscription: Subscription, payment: Payment, code: str, now: dateti
 
 def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None:
     """The charge was not made. The owner gets a mail if a page said that the outcome was unknown."""
-    payment.state, payment.settled_at = "cancelled", now
+    update_row(payment, state="cancelled", settled_at=now)
     after = {"total": payment.amount, "currency": payment.currency}
     activity.record(subscription.account_id, "payment_not_made", now, {}, after, subscription)
     if payment.action_url is None and not payment.automatic:

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import insert
 
 from .. import urls
-from ..db import db, follow, insert_rows, transaction
+from ..db import db, insert_rows, transaction
 from ..domain.subscription import ChangeKind, Due, Facts, NextDue, due, notice_days, projected_seats
 from ..mail import outbox
 from ..models.accounts import Account
@@ -155,7 +155,6 @@ def _claim(subscription: Subscription, now: datetime) -> Claim | str:
     insert_rows(quote)
     insert_rows(payment)
     if quote.card is None or quote.card.expired(now.date()):
-        follow(payment)
         code = "no_card" if quote.card is None else "expired_card"
         payments.decline(subscription, payment, code, now)
         return PAYMENT_OUTCOMES["declined"]
@@ -202,7 +201,6 @@ def _settle(key: SubscriptionKey, payment: Payment, outcome: Outcome, counted: A
         now = ports().clock.now(subscription.account)
         if counted is not None:
             subscription = active_users.store_count(subscription, counted)
-        follow(payment, payment.quote)
         payments.write_outcome(subscription, payment, outcome, now)
         if payment.state != "captured":
             return _step(payment)

@@ -143,6 +143,11 @@ _subscriptions = (
     .where(_subscription.c.account_id == bindparam("account_id"))
 )
 _one = _subscriptions.where(_subscription.c.id == bindparam("subscription_id"))
+_lock = (
+    select(_subscription.c.id)
+    .where(_subscription.c.account_id == bindparam("account_id"), _subscription.c.id == bindparam("subscription_id"))
+    .with_for_update(key_share=True)
+)
 _all = _subscriptions.order_by(_subscription.c.plan, _subscription.c.id)
 _ACCOUNT = [(column.name, f"of_account_{column.name}") for column in _account.c]
 _CARD = [(column.name, f"of_card_{column.name}") for column in _card.c]
@@ -161,9 +166,8 @@ def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscr
 
 def _load_locked(account_id: str, subscription_id: str) -> Subscription:
     """It is read by a statement of its own, after the lock was granted: so it is as fresh as the lock."""
-    this = SubscriptionRow.account_id == account_id, SubscriptionRow.id == subscription_id
     if locks_rows():
-        db.session.execute(select(SubscriptionRow.id).where(*this).with_for_update(key_share=True))
+        db.session.execute(_lock, {"account_id": account_id, "subscription_id": subscription_id})
     subscription = load(account_id, subscription_id)
     if subscription.quiet:
         db.session.execute(
