@@ -17,6 +17,12 @@ class SignedIn(NamedTuple):
     account_name: str
     session_id: str
 
+    @property
+    def initials(self) -> str:
+        """Of the first and the last part of the name, at most two letters."""
+        parts = self.name.split()
+        return "".join(part[0] for part in dict.fromkeys((parts[0], parts[-1]))).upper() if parts else ""
+
 
 def public(view: View) -> View:
     """Marks a view that needs no sign-in."""

@@ -14,6 +14,7 @@ from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, CASE_SUBJECTS
 from .billing_info import LANGUAGES
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
+blueprint.context_processor(lambda: {"section": "activity"})
 PAGE_SIZE = 50
 CODES: dict[str, Callable[[str], object]] = {  # stored as codes, shown in words
     "subject": lambda code: CASE_SUBJECTS.get(code, code),

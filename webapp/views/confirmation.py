@@ -34,17 +34,17 @@ def confirmation(
 
 
 def done(subscription: Subscription, sentence: str) -> ResponseReturnValue:
-    """The answer after a change. If the tile is on the current page, it is replaced and the dialog is closed.
+    """The answer after a change. In the list of subscriptions, the tile is replaced and the dialog is closed.
 
-    Else the owner is redirected to the list of subscriptions, which shows `sentence`.
+    Else the owner is redirected to that list or, from there, to the subscription's own page, which shows `sentence`.
     """
     home, page = url_for("subscriptions.index"), url_for("subscriptions.page", subscription_id=subscription.id)
-    if wants_fragment() and current_page().path in (home, page):
+    if wants_fragment() and current_page().path == home:
         tile = summary.summary(subscription)
         response = make_response(render_template("subscriptions/_done.html", tile=tile, sentence=sentence))
         response.headers["HX-Close-Dialog"] = "true"
         return response
     flash(sentence)
     if wants_fragment():
-        return Response(headers={"HX-Redirect": home})
+        return Response(headers={"HX-Redirect": page if current_page().path == page else home})
     return redirect(home, 303)

@@ -17,6 +17,7 @@ from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
+blueprint.context_processor(lambda: {"section": "contact"})
 JOINERS = "\u200c\u200d"  # join letters or emoji; they cannot hide text
 
 

@@ -166,12 +166,14 @@ def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> ResponseReturnValue:
     """The cards to choose from. `refused` is what to show as an error, by default why the last attempt failed."""
     cards = wallet.cards_of(me().account_id)
+    failed = "" if refused else _why_last_attempt_failed(quote)
     return render_template(
         "purchase/payment.html",
         quote=quote,
         cards=cards,
         selected=quote.card_id or next((card.id for card, is_default in cards if is_default), None),
-        refused=refused or _why_last_attempt_failed(quote),
+        refused=refused or failed,
+        refused_token=quote.payments[-1].card_token if failed else None,
         today=ports().clock.now(quote.subscription.account).date(),
     ), status
 

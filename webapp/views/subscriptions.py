@@ -36,6 +36,7 @@ def page(subscription_id: str) -> ResponseReturnValue:
     return render_template(
         "subscriptions/page.html",
         tile=tile,
+        today=today,
         checks=[check_sentence(check, tile) for check in tile.checks],
         verdict=verdict_sentence(tile.checks),
         timeline=timeline_sentences(outlook.timeline(subscription, today, tile.card), tile),
