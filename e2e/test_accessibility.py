@@ -55,7 +55,7 @@ def test_every_page_on_every_screen(begin: Begin, locale: str, width: int, schem
         walk.page.goto(walk.sandbox.url + address)
         broken += page_faults(walk.page)
         broken += [f"{address}: moves" for _ in range(walk.page.evaluate("document.getAnimations().length"))]
-    walk.button("Sign out").click()
+    walk.account_menu(walk["Sign out"]).click()
     broken += page_faults(walk.page)
     assert broken == []
 

@@ -118,7 +118,7 @@ def test_the_other_language_keeps_what_was_typed(begin: Begin, scripts: bool) ->
     page = walk.page
     page.goto(f"{walk.sandbox.url}/contact")
     page.get_by_role("textbox").fill(MESSAGE)
-    page.get_by_role("button", name="English").click()
+    walk.account_menu("English").click()
     expect(page.get_by_role("textbox")).to_have_value(MESSAGE)
     page.get_by_role("button", name="Discard it").click()
     expect(page.get_by_role("textbox")).to_have_value("")
@@ -133,5 +133,5 @@ def test_the_other_language_keeps_the_number_of_seats(begin: Begin) -> None:
     walk = begin("business")
     walk.page.goto(walk.address("/renew"))
     walk.labelled("seats").fill("27")
-    walk.page.get_by_role("button", name="English").click()
+    walk.account_menu("English").click()
     expect(walk.page.get_by_label("Number of paid users")).to_have_value("27")

@@ -20,7 +20,7 @@ def test_back_and_reload_show_whole_pages(begin: Begin) -> None:
 def test_the_language_switch_stays_on_the_page(begin: Begin) -> None:
     walk = begin("business")
     walk.page.goto(walk.address("/renew"))
-    walk.page.get_by_role("button", name="English").click()
+    walk.account_menu("English").click()
     expect(walk.page.get_by_label("Number of paid users")).to_be_visible()
-    walk.page.get_by_role("button", name="Français").click()
+    walk.account_menu("Français").click()
     expect(walk.page.get_by_label("Nombre d’utilisateurs payants")).to_be_visible()

@@ -15,7 +15,7 @@ NEW_PASSWORD = "quatre mots bien longs"
 def test_a_new_password_is_set_by_the_link_in_the_mail(begin: Begin, scripts: bool) -> None:
     walk = begin("business", scripts=scripts)
     page = walk.page
-    walk.button("Sign out").click()
+    walk.account_menu(walk["Sign out"]).click()
     page.get_by_role("link", name="Mot de passe oublié").click()
     inspect_screen(walk, "Mot de passe oublié")
     walk.labelled("E-mail").fill(walk.account["email"])

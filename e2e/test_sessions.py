@@ -14,7 +14,7 @@ def test_a_session_elsewhere_is_listed_and_closed(begin: Begin, scripts: bool) -
     elsewhere.account = walk.account
     elsewhere.page.context.clear_cookies()
     elsewhere.sign_in()
-    walk.page.get_by_role("link", name="Sessions").click()
+    walk.account_menu("Connexion et sessions").click()
     listed = walk.page.get_by_role("region", name="Vos sessions ouvertes").get_by_role("listitem")
     expect(listed).to_have_count(2)
     inspect_screen(walk, "Connexion et sessions")

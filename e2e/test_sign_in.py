@@ -69,12 +69,12 @@ def sign_in_at_provider(walk: Walk) -> None:
 def test_an_owner_signs_in_and_out_at_the_provider(begin: Begin, portal: Sandbox, provider: int, scripts: bool) -> None:
     walk = begin("business", portal=portal, scripts=scripts)
     walk.page.context.route(re.compile("^https://"), lambda route: route.fulfill(body=""))  # the provider's style sheet
-    walk.button("Sign out").click()
+    walk.account_menu(walk["Sign out"]).click()
     expect(walk.page).to_have_url(re.compile("/sign-in$"))  # a session with a password does not end at the provider
     confirm_email(provider, walk.account["email"])
     sign_in_at_provider(walk)
     expect(walk.page).to_have_url(f"{portal.url}/billing")
-    walk.button("Sign out").click()
+    walk.account_menu(walk["Sign out"]).click()
     expect(walk.page).to_have_url(re.compile(f":{provider}/"))
     walk.page.get_by_role("button", name="End session").click()
     expect(walk.page).to_have_url(re.compile(f"^{portal.url}/sign-in"))
@@ -88,7 +88,7 @@ def test_an_owner_signs_in_and_out_at_the_provider(begin: Begin, portal: Sandbox
 def test_sign_out_leaves_nothing_behind(begin: Begin) -> None:
     walk = begin("business")
     walk.page.goto(walk.address("/renew"))
-    walk.button("Sign out").click()
+    walk.account_menu(walk["Sign out"]).click()
     expect(walk.message()).to_contain_text("Vous êtes déconnecté.")
     assert walk.page.evaluate("localStorage.length + sessionStorage.length") == 0
     walk.page.go_back()

@@ -68,6 +68,11 @@ def day(value: date | str) -> str:
     return format_date(value, "d MMMM y", locale=_regional()).replace(" ", "\u00a0")
 
 
+def month(value: date) -> str:
+    """janv. 2027"""
+    return format_date(value, "MMM y", locale=_regional()).replace(" ", "\u00a0")
+
+
 def last_day(end: date | str) -> str:
     """The last day of a period whose `end` is exclusive."""
     if isinstance(end, str):
@@ -144,6 +149,7 @@ FILTERS = {
     "percent": percent,
     "day": day,
     "last_day": last_day,
+    "month": month,
     "clock_time": clock_time,
     "last_minute": last_minute,
     "period": period,

@@ -64,6 +64,11 @@ class Walk:
     def button(self, name: str) -> Locator:
         return self.page.get_by_role("button", name=self[name], exact=True)
 
+    def account_menu(self, item: str) -> Locator:
+        """Opens the account's menu. Returns one of its items, by its words."""
+        self.page.get_by_role("banner").locator("summary").click()
+        return self.page.get_by_role("banner").get_by_text(item, exact=True)
+
     def labelled(self, name: str) -> Locator:
         return self.page.get_by_label(self[name])
 

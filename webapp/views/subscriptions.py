@@ -6,10 +6,13 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
+from ..domain.subscription import Status
+from ..invoices import spending
 from ..ports import ports
 from ..sentences.checks import check_sentence, payment_sentence, verdict_sentence
 from ..sentences.timeline import timeline_sentences
-from ..subscriptions import loading, outlook, summary
+from ..subscriptions import loading, outlook, spend, summary
+from . import spend_picture
 
 blueprint = Blueprint("subscriptions", __name__)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
@@ -25,7 +28,21 @@ def home() -> ResponseReturnValue:
 @blueprint.get("/subscriptions")
 def index() -> ResponseReturnValue:
     tiles = [summary.summary(subscription) for subscription in loading.load_all(me().account_id)]
-    return render_template("subscriptions/index.html", tiles=tiles)
+    return render_template("subscriptions/index.html", tiles=tiles, **(_at_a_glance(tiles) if len(tiles) > 1 else {}))
+
+
+def _at_a_glance(tiles: list[summary.Summary]) -> dict[str, object]:
+    """What the strip above several tiles shows."""
+    account = tiles[0].subscription.account
+    today = ports().clock.now(account).date()
+    charged = [tile for tile in tiles if tile.self_service and tile.status == Status.ACTIVE]
+    return {
+        "today": today,
+        "next": min(charged, key=lambda tile: tile.renews_on, default=None),
+        "running": [tile for tile in tiles if tile.status != Status.ENDED],
+        "spent": sum(spending.spent_by_day(account.id, today.replace(month=1, day=1)).values()),
+        "to_do": [tile for tile in tiles if tile.status in (Status.PAST_DUE, Status.LAPSED) or tile.trouble],
+    }
 
 
 @blueprint.get("/subscriptions/<subscription_id>")
@@ -37,6 +54,8 @@ def page(subscription_id: str) -> ResponseReturnValue:
         "subscriptions/page.html",
         tile=tile,
         today=today,
+        columns=spend_picture.columns(spend.spend_by_month(tile, today)),
+        this_month=today.replace(day=1),
         checks=[check_sentence(check, tile) for check in tile.checks],
         verdict=verdict_sentence(tile.checks),
         timeline=timeline_sentences(outlook.timeline(subscription, today, tile.card), tile),

@@ -1,0 +1,43 @@
+"""The spend of a subscription by month: paid in the last twelve, expected in the next three."""
+
+from collections import Counter
+from datetime import date
+from typing import NamedTuple
+
+from ..domain.periods import boundary
+from ..domain.subscription import Facts, Status
+from ..invoices import spending
+from .summary import Summary
+
+MONTHS_PAID, MONTHS_EXPECTED = 12, 3  # the current month is the last of those paid
+
+
+class Month(NamedTuple):
+    """Cents with tax. `first` is its first day."""
+
+    first: date
+    paid: int
+    expected: int
+
+
+def spend_by_month(tile: Summary, today: date) -> list[Month]:
+    first = date(today.year, today.month, 1)
+    months = [boundary(first, 1, n) for n in range(1 - MONTHS_PAID, MONTHS_EXPECTED + 1)]
+    paid, expected = Counter[date](), Counter[date]()
+    subscription = tile.subscription
+    for day, cents in spending.spent_by_day(subscription.account_id, months[0], subscription.id).items():
+        paid[day.replace(day=1)] += cents
+    for day in _charge_days(tile, subscription.facts, today, boundary(months[-1], 1, 1)):
+        expected[day.replace(day=1)] += tile.next_total.amount
+    return [Month(month, paid[month], expected[month]) for month in months]
+
+
+def _charge_days(tile: Summary, facts: Facts, today: date, end: date) -> list[date]:
+    """The days before `end` on which the subscription will be charged, as things stand."""
+    if not tile.self_service or tile.status not in (Status.ACTIVE, Status.PAST_DUE):
+        return []
+    days, ordinal = [], facts.next_unpaid
+    while (day := facts.boundary(ordinal)) < end:
+        days.append(max(day, today))
+        ordinal += 1
+    return days
