@@ -39,7 +39,9 @@ from .ports import (
     TenantDirectory,
 )
 from .sentences import amounts, declines
+from .templating import LanguageEnvironment
 from .views import errors, webhooks
+from .words import language
 
 __all__ = ["create_app", "models"]
 
@@ -50,6 +52,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     """The application. `settings` override those of the environment."""
     private_files.begin()
     app = Flask(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
+    app.jinja_environment = LanguageEnvironment
     app.config.from_mapping(config.DEFAULTS)
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings or {})
@@ -151,7 +154,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(formats.FILTERS, decline=declines.decline)
     app.jinja_env.globals.update(
-        language=formats.language,
+        language=language,
         ngettext=formats.ngettext,
         card_name=formats.card_name,
         line_words=wording.line_words,

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext, refresh
+from flask_babel import refresh
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from wtforms import Field, StringField
@@ -17,6 +17,7 @@ from ..access.identity import public
 from ..adapters.clock import machine_now
 from ..db import db, new_id
 from ..views.forms import PortalForm
+from ..words import gettext, lazy_gettext
 from .gateway import TEST_CARDS, gateway_transaction
 from .tables import SandboxCard, SandboxCharge, SandboxSetup
 

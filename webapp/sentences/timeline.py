@@ -4,7 +4,6 @@ from datetime import date
 from typing import NamedTuple
 
 from flask import url_for
-from flask_babel import gettext
 
 from .. import formats
 from ..domain.subscription import ChangeKind
@@ -15,6 +14,7 @@ from ..models.cards import Card
 from ..models.invoices import Invoice
 from ..subscriptions.outlook import PastEvent, Timeline
 from ..subscriptions.summary import Summary
+from ..words import gettext
 from .amounts import with_vat
 from .checks import Link, payment_sentence, undo_link
 from .declines import decline

@@ -14,9 +14,7 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
-from .. import formats
 from ..access import limits
 from ..access.identity import me
 from ..accounts import billing_information
@@ -25,6 +23,7 @@ from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
 from ..urls import public_url, step_url
+from ..words import gettext, language
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -46,7 +45,7 @@ def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
     limits.count("card", me().account_id)
     return_url = public_url("billing.card_return")
-    return redirect(cards.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
+    return redirect(cards.begin_card_setup(me().account_id, None, return_url, language()), 303)
 
 
 @blueprint.get("/cards/return")

@@ -2,13 +2,13 @@
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from ..access.identity import me
 from ..domain.subscription import Status, check_cancellation
 from ..ports import ports
 from ..purchases import payments
 from ..subscriptions import loading, service
+from ..words import gettext
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")

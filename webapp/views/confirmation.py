@@ -2,13 +2,13 @@
 
 from flask import Response, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import lazy_gettext
 from wtforms import BooleanField
 from wtforms.validators import InputRequired
 
 from ..models.subscriptions import Subscription
 from ..subscriptions import summary
 from ..urls import current_page
+from ..words import lazy_gettext
 from .forms import PortalForm
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 

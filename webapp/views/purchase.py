@@ -4,9 +4,7 @@ from contextlib import suppress
 
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
-from .. import formats
 from ..access import limits
 from ..access.identity import me
 from ..domain import refusals
@@ -19,6 +17,7 @@ from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
 from ..urls import public_url, step_url
+from ..words import gettext, language
 from .errors import refused
 
 blueprint = Blueprint(
@@ -65,7 +64,7 @@ def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     limits.count("card", me().account_id)
     quote = _load_quote(subscription_id, quote_id)
     return_url = public_url("billing.card_return")
-    return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
+    return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, language()), 303)
 
 
 @blueprint.get("/overview")

@@ -2,7 +2,6 @@
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from .. import pasting
 from ..access.identity import me
@@ -11,6 +10,7 @@ from ..domain.seats import parse_seats
 from ..domain.subscription import check_reduction, projected_seats
 from ..ports import ports
 from ..subscriptions import loading, service
+from ..words import gettext
 from . import stepper as steppers
 from .confirmation import ConfirmForm, confirmation, done
 from .forms import SeatsForm

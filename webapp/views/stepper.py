@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import formats, pasting
+from .. import pasting
 from ..access.identity import me
 from ..domain import subscription as rules
 from ..domain.periods import Period
@@ -18,6 +18,7 @@ from ..ports import ports
 from ..sentences.refusals import at_least, enter_fewer, enter_more, explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
+from ..words import language
 from . import tier_picture
 from .forms import SeatsForm, asked_seats, parse_ordinal, seats_sentence
 from .fragments import FRAGMENT_HEADERS
@@ -29,7 +30,7 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
     pinned = procedure == "add"
     cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, pinned=pinned)
-    text = _rendered(formats.language(), procedure, cost if seats else None, seats)
+    text = _rendered(language(), procedure, cost if seats else None, seats)
     response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
     return response

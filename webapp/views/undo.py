@@ -2,11 +2,11 @@
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from ..access.identity import me
 from ..ports import ports
 from ..subscriptions import loading, service
+from ..words import gettext
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("undo", __name__, url_prefix="/subscriptions/<subscription_id>")
