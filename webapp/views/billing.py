@@ -17,11 +17,11 @@ from flask.typing import ResponseReturnValue
 
 from ..access import limits
 from ..access.identity import me
-from ..accounts import billing_information
 from ..invoices import documents, listing
 from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
+from ..purchases.overview import overview
 from ..urls import public_url, step_url
 from ..words import gettext, language
 from .fragments import FRAGMENT_HEADERS, wants_fragment
@@ -32,12 +32,7 @@ blueprint.context_processor(lambda: {"section": "billing"})
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    return render_template(
-        "billing/page.html",
-        account=billing_information.account_of(me().account_id),
-        cards=cards.list_cards(me().account_id),
-        invoices=listing.newest_invoices(me().account_id, 3),
-    )
+    return render_template("billing/page.html", **overview(me().account_id)._asdict())
 
 
 @blueprint.post("/cards/new")

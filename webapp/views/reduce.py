@@ -55,9 +55,10 @@ def reduce(subscription_id: str) -> ResponseReturnValue:
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts = subscription.facts
-    check_reduction(facts, ports().clock.now(subscription.account).date())
-    return steppers.page("reduce", subscription, facts.period(facts.next_unpaid), projected_seats(facts), form, status)
+    facts, today = subscription.facts, ports().clock.now(subscription.account).date()
+    check_reduction(facts, today)
+    period, seats = facts.period(facts.next_unpaid), projected_seats(facts)
+    return steppers.page("reduce", subscription, today, period, seats, form, status)
 
 
 def _confirmation(

@@ -1,6 +1,7 @@
 """The stepper that renew, add and reduce share: the number of paid users, with its cost beside it."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -70,6 +71,7 @@ def _fault(procedure: str, cost: costs.Cost, seats: int) -> str:
 def page(
     procedure: str,
     subscription: Subscription,
+    today: date,
     period: Period,
     start: int,
     form: SeatsForm | None = None,
@@ -81,12 +83,12 @@ def page(
     The cost is compared with the current one: for an addition, that of the period it adds to; otherwise that of the
     last paid period. `context` is passed to the template.
     """
-    facts, now = subscription.facts, ports().clock.now(subscription.account)
+    facts = subscription.facts
     compared = min(period.ordinal, facts.last_paid)
     counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
-    cost = costs.cost(me().account_id, subscription.id, seats or 1, compared, pinned=procedure == "add")
+    cost = costs.cost_of(subscription, seats or 1, compared, pinned=procedure == "add")
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
@@ -100,10 +102,10 @@ def page(
         rows_height=tier_picture.rows_height(cost),
         at_least=at_least,
         compared=compared,
-        is_today=compared == facts.ordinal_on(now.date()),
+        is_today=compared == facts.ordinal_on(today),
         counted=counted,
         wait=rules.ACTIVE_USERS_LAG,
-        counted_today=counted.date() == now.date(),
+        counted_today=counted.date() == today,
         **_parts(procedure, cost if seats else None, seats),
         **context,
     ), status

@@ -6,7 +6,6 @@ from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
-from ..ports import ports
 from ..sentences.checks import check_sentence, payment_sentence, verdict_sentence
 from ..sentences.timeline import timeline_sentences
 from ..subscriptions import loading, outlook, summary
@@ -32,13 +31,12 @@ def index() -> ResponseReturnValue:
 def page(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
     facts, tile = subscription.facts, summary.summary(subscription)
-    today = ports().clock.now(subscription.account).date()
     return render_template(
         "subscriptions/page.html",
         tile=tile,
         checks=[check_sentence(check, tile) for check in tile.checks],
         verdict=verdict_sentence(tile.checks),
-        timeline=timeline_sentences(outlook.timeline(subscription, today, tile.card), tile),
+        timeline=timeline_sentences(outlook.timeline(subscription, tile.today, tile.card), tile),
         periods=[(facts.period(ordinal), seats) for ordinal, seats in sorted(facts.seats.items(), reverse=True)],
         as_of=subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone)),
     )
