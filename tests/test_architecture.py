@@ -33,7 +33,7 @@ ORDER = (
     "purchases",
     "accounts.cases",
     "renewals",
-    "assets headers templating",
+    "assets headers templating portal",
     "views",
     "adapters",
     "sandbox",

@@ -29,6 +29,7 @@ from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
 from .operation import health, logs
+from .portal import Portal
 from .ports import (
     Clock,
     DirectoryUnavailable,
@@ -39,7 +40,6 @@ from .ports import (
     TenantDirectory,
 )
 from .sentences import amounts, declines
-from .templating import LanguageEnvironment
 from .views import errors, webhooks
 from .words import language
 
@@ -51,8 +51,7 @@ csrf = CSRFProtect()
 def create_app(settings: dict[str, Any] | None = None) -> Flask:
     """The application. `settings` override those of the environment."""
     private_files.begin()
-    app = Flask(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
-    app.jinja_environment = LanguageEnvironment
+    app = Portal(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
     app.config.from_mapping(config.DEFAULTS)
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings or {})

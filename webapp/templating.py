@@ -3,8 +3,10 @@
 What depends on the language, such as the filters for dates and amounts, is bound then, too.
 """
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from flask import has_request_context
 from flask.templating import Environment
 from jinja2 import Template, nodes
 from jinja2.visitor import NodeTransformer
@@ -40,27 +42,44 @@ class LanguageEnvironment(Environment):
             self.by_language[chosen] = environment
         return environment
 
+    def constant(self) -> dict[str, Any]:
+        """Functions that always return the same for the same arguments. Mails have no links to paths."""
+        names = ("language", "static_url", "url_for") if has_request_context() else ()
+        return {name: self.globals[name] for name in names}
+
     def _generate(self, source: nodes.Template, name: Any, filename: Any, defer_init: bool = False) -> str:
         escapes = self.autoescape(name) if callable(self.autoescape) else self.autoescape
-        return super()._generate(Translator(escapes).visit(source), name, filename, defer_init)
+        return super()._generate(Translator(escapes, self.constant()).visit(source), name, filename, defer_init)
 
 
 class Translator(NodeTransformer):
-    """Replaces `_('…')` by the translated sentence, and `_('… %(n)s', n=x)` by its formatting."""
+    """Replaces `_('…')` by the translated sentence, `_('… %(n)s', n=x)` by its formatting, and addresses that all pages
+    share by themselves.
+    """
 
-    def __init__(self, escapes: bool) -> None:
+    def __init__(self, escapes: bool, constant: Mapping[str, Callable[..., Any]]) -> None:
         self.text: type[str] = Markup if escapes else str
+        self.constant = constant
 
     def visit_Call(self, node: nodes.Call) -> nodes.Expr:  # noqa: N802  Jinja names it
         self.generic_visit(node)
-        if not (isinstance(node.node, nodes.Name) and node.node.name == "_"):
+        name = node.node.name if isinstance(node.node, nodes.Name) else ""
+        if name in self.constant:
+            return self._called(node, self.constant[name])
+        if name != "_":
             return node
-        sentence = node.args[0]
-        translated = self.text(catalogue().ugettext(sentence.as_const()))
+        translated = self.text(catalogue().ugettext(node.args[0].as_const()))
         if not node.kwargs:
             return nodes.Const(translated % {}, lineno=node.lineno)
         variables = [nodes.Pair(nodes.Const(given.key), given.value) for given in node.kwargs]
         return nodes.Mod(nodes.Const(translated), nodes.Dict(variables), lineno=node.lineno)
+
+    def _called(self, node: nodes.Call, function: Callable[..., Any]) -> nodes.Expr:
+        """Its result, if all arguments are written out."""
+        if not all(isinstance(part, nodes.Const) for part in (*node.args, *(given.value for given in node.kwargs))):
+            return node
+        arguments = [part.as_const() for part in node.args]
+        return nodes.Const(function(*arguments, **{given.key: given.value.as_const() for given in node.kwargs}))
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
         """Jinja would join constants to a text that is escaped again."""
