@@ -76,7 +76,8 @@ class Translator(NodeTransformer):
 
     def _called(self, node: nodes.Call, function: Callable[..., Any]) -> nodes.Expr:
         """Its result, if all arguments are written out."""
-        if not all(isinstance(part, nodes.Const) for part in (*node.args, *(given.value for given in node.kwargs))):
+        parts = [*node.args, *(given.value for given in node.kwargs)]
+        if node.dyn_args or node.dyn_kwargs or not all(isinstance(part, nodes.Const) for part in parts):
             return node
         arguments = [part.as_const() for part in node.args]
         return nodes.Const(function(*arguments, **{given.key: given.value.as_const() for given in node.kwargs}))

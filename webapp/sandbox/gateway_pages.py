@@ -113,7 +113,7 @@ def card_page(reference: str) -> ResponseReturnValue:
 @public
 def enter_card(reference: str) -> ResponseReturnValue:
     """Saves the card and returns to the portal. A second submission saves no second card."""
-    limits.count("card", "number", reference)
+    limits.count(("card", "number", reference))
     form = CardForm()
     with gateway_transaction(reference) as session:
         setup = _load_setup(session, reference)

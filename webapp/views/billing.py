@@ -15,7 +15,6 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from ..access import limits
 from ..access.identity import me
 from ..invoices import documents, listing
 from ..invoices import year_archive as archives
@@ -38,7 +37,6 @@ def page() -> ResponseReturnValue:
 @blueprint.post("/cards/new")
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
-    limits.count("card", me().account_id)
     return_url = public_url("billing.card_return")
     return redirect(cards.begin_card_setup(me().account_id, None, return_url, language()), 303)
 

@@ -50,7 +50,8 @@ def reduce(subscription_id: str) -> ResponseReturnValue:
     form = ConfirmForm()
     if parse_seats(seats) is None or not form.validate():
         return _confirmation(subscription_id, seats, form, 422)
-    return done(service.reduce(me().account_id, subscription_id, int(seats)), gettext("The reduction is requested."))
+    service.reduce(me().account_id, subscription_id, int(seats))
+    return done(subscription_id, gettext("The reduction is requested."))
 
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
