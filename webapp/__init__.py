@@ -29,6 +29,7 @@ from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
 from .operation import health, logs
+from .portal import Portal
 from .ports import (
     Clock,
     DirectoryUnavailable,
@@ -40,6 +41,7 @@ from .ports import (
 )
 from .sentences import amounts, declines
 from .views import errors, webhooks
+from .words import language
 
 __all__ = ["create_app", "models"]
 
@@ -49,7 +51,7 @@ csrf = CSRFProtect()
 def create_app(settings: dict[str, Any] | None = None) -> Flask:
     """The application. `settings` override those of the environment."""
     private_files.begin()
-    app = Flask(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
+    app = Portal(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
     app.config.from_mapping(config.DEFAULTS)
     app.config.from_mapping(config.from_environment())
     app.config.from_mapping(settings or {})
@@ -151,7 +153,7 @@ def _prepare_templates(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.filters.update(formats.FILTERS, decline=declines.decline)
     app.jinja_env.globals.update(
-        language=formats.language,
+        language=language,
         ngettext=formats.ngettext,
         card_name=formats.card_name,
         line_words=wording.line_words,

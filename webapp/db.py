@@ -186,4 +186,5 @@ def _prepare_sqlite(engine: Engine, lock_seconds: float) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("immediate")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        begun: Any = connection.connection.driver_connection  # not through SQLAlchemy, as each request does this
+        begun.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")

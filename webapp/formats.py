@@ -1,44 +1,66 @@
-"""Formats money, numbers and dates in the reader's language. Amounts are in cents; the end of a period is exclusive."""
+"""Formats money, numbers and dates in the reader's language. Amounts are in cents; the end of a period is exclusive.
 
+What was formatted is remembered: pages show the same dates and amounts again and again. Templates have these functions
+bound to their language (see `in_language`); elsewhere the current one is looked up.
+"""
+
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from functools import lru_cache
+from functools import lru_cache, partial
 from math import ceil
+from typing import Any
 from unicodedata import normalize
 
-import flask_babel
 from babel.dates import format_date, format_time
 from babel.numbers import format_currency, format_decimal
-from flask_babel import get_locale, gettext
+from flask_babel import get_locale
+
+from .words import catalogue, gettext, language
+
+Functions = dict[str, Callable[..., Any]]
+REMEMBERED = 4096
+REGIONS = {"fr": "fr_FR", "en": "en_GB"}  # English is British, because the portal bills in Europe
 
 
-@lru_cache(maxsize=4096)
-def _money(cents: int, currency: str, locale: str) -> str:
-    return format_currency(Decimal(cents).scaleb(-2), currency, locale=locale)
+@lru_cache(REMEMBERED)
+def _money(language: str, cents: int, currency: str = "EUR") -> str:
+    return format_currency(Decimal(cents).scaleb(-2), currency, locale=REGIONS[language])
 
 
-@lru_cache(maxsize=4096)
-def _number(value: int, locale: str) -> str:
-    return format_decimal(value, locale=locale)
+@lru_cache(REMEMBERED)
+def _number(language: str, value: int) -> str:
+    return format_decimal(value, locale=REGIONS[language])
 
 
-def language() -> str:
-    """The language of the current page or mail, "fr" or "en"."""
-    locale = get_locale()
-    return locale.language if locale else "fr"
+@lru_cache(REMEMBERED)
+def _day(language: str, value: date | str) -> str:
+    value = date.fromisoformat(value) if isinstance(value, str) else value
+    return format_date(value, "d MMMM y", locale=REGIONS[language]).replace(" ", "\u00a0")
 
 
-def _regional() -> str:
-    """The locale for dates and numbers. English is British, because the portal bills in Europe."""
-    return "en_GB" if language() == "en" else "fr_FR"
+@lru_cache(REMEMBERED)
+def _last_day(language: str, end: date | str) -> str:
+    end = date.fromisoformat(end) if isinstance(end, str) else end
+    return _day(language, end - timedelta(days=1))
+
+
+@lru_cache(REMEMBERED)
+def _period(language: str, value: tuple[int, date, date]) -> str:
+    return f"{_day(language, value[1])} – {_last_day(language, value[2])}"
+
+
+@lru_cache(REMEMBERED)
+def _month(language: str, value: date) -> str:
+    return format_date(value, "MMM y", locale=REGIONS[language]).replace(" ", "\u00a0")
 
 
 def money(cents: int, currency: str = "EUR") -> str:
-    return _money(cents, currency, _regional())
+    return _money(language(), cents, currency)
 
 
 def number(value: int) -> str:
-    return _number(value, _regional())
+    return _number(language(), value)
 
 
 def _signed(value: int, printed: str) -> str:
@@ -57,32 +79,28 @@ def number_change(value: int) -> str:
 
 def percent(basis_points: int) -> str:
     """20 % for 2000."""
-    value = format_decimal(Decimal(basis_points).scaleb(-2), locale=_regional())
+    value = format_decimal(Decimal(basis_points).scaleb(-2), locale=REGIONS[language()])
     return f"{value}\u00a0%" if language() == "fr" else f"{value}%"
 
 
 def day(value: date | str) -> str:
     """15 février 2027, with no-break spaces. `value` may be an ISO 8601 date."""
-    if isinstance(value, str):
-        value = date.fromisoformat(value)
-    return format_date(value, "d MMMM y", locale=_regional()).replace(" ", "\u00a0")
+    return _day(language(), value)
 
 
 def month(value: date) -> str:
     """janv. 2027"""
-    return format_date(value, "MMM y", locale=_regional()).replace(" ", "\u00a0")
+    return _month(language(), value)
 
 
 def last_day(end: date | str) -> str:
     """The last day of a period whose `end` is exclusive."""
-    if isinstance(end, str):
-        end = date.fromisoformat(end)
-    return day(end - timedelta(days=1))
+    return _last_day(language(), end)
 
 
 def period(value: tuple[int, date, date]) -> str:
     """15 janvier 2027 – 14 février 2027. `value` is (ordinal, start, exclusive end)."""
-    return f"{day(value[1])} – {last_day(value[2])}"
+    return _period(language(), value)
 
 
 # Territories in CLDR that are not countries of ISO 3166-1.
@@ -105,7 +123,7 @@ def countries() -> dict[str, str]:
 
 def clock_time(value: datetime) -> str:
     """09:03, in the time zone of `value`."""
-    return format_time(value, "HH:mm", locale=_regional())
+    return format_time(value, "HH:mm", locale=REGIONS[language()])
 
 
 def last_minute(end: datetime) -> str:
@@ -120,8 +138,8 @@ def minutes_and_seconds(seconds: int) -> tuple[int, str]:
 
 
 def ngettext(singular: str, plural: str, count: int, **variables: object) -> str:
-    """Like flask_babel's, with `%(n)s` as the count, formatted in the reader's language."""
-    return str(flask_babel.ngettext(singular, plural, count, n=number(count), **variables))
+    """The sentence for the count, which is `%(n)s`, formatted in the reader's language."""
+    return str(catalogue().ungettext(singular, plural, count)) % {"n": number(count), **variables}
 
 
 # Running text has numbers up to ten in words; « une » because minutes are feminine. Babel knows no such names.
@@ -135,12 +153,30 @@ def minutes(duration: timedelta) -> str:
     """A time to wait, in words and rounded up: « deux minutes », « 30 minutes »."""
     count, words = ceil(duration / timedelta(minutes=1)), WORDS[language()]
     printed = words[count] if count < len(words) else number(count)
-    return str(flask_babel.ngettext("%(n)s minute", "%(n)s minutes", count, n=printed))
+    return ngettext("%(n)s minute", "%(n)s minutes", count, n=printed)
 
 
 def card_name(brand: str, last4: str) -> str:
     """The name of a card, such as Visa •••• 4242, with a no-break space before the digits."""
     return f"{brand} ••••\u00a0{last4}"
+
+
+def in_language(language: str) -> tuple[Functions, Functions]:
+    """The filters and functions of templates that are asked for most, without looking for the language."""
+    sentences, number = catalogue(), partial(_number, language)
+
+    def ngettext(singular: str, plural: str, count: int, **variables: object) -> str:
+        return str(sentences.ungettext(singular, plural, count)) % {"n": number(count), **variables}
+
+    filters: Functions = {
+        "money": partial(_money, language),
+        "number": number,
+        "day": partial(_day, language),
+        "last_day": partial(_last_day, language),
+        "period": partial(_period, language),
+        "month": partial(_month, language),
+    }
+    return filters, {"ngettext": ngettext, "language": lambda: language}
 
 
 FILTERS = {

@@ -21,9 +21,11 @@ def init(app: Flask) -> None:
 
 def _add(response: Response) -> Response:
     """A view may have set a header already: the sandbox gateway's pages have a policy of their own."""
-    response.headers.setdefault("Content-Security-Policy", _policy())
-    for name, value in HEADERS.items():
-        response.headers.setdefault(name, value)
+    headers = response.headers
+    set_already = {name.lower() for name, _ in headers}
+    for name, value in (("Content-Security-Policy", _policy()), *HEADERS.items()):
+        if name.lower() not in set_already:
+            headers.add(name, value)
     if current_app.config["PUBLIC_URL"].startswith("https:"):
         response.headers.setdefault("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
     if request.endpoint != "static" or response.status_code >= 400:  # an error page names the owner

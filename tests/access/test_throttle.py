@@ -163,7 +163,7 @@ def test_counts_at_once_are_all_counted(app: Flask) -> None:
     def guess(_n: int) -> bool:
         with app.test_request_context():
             try:
-                limits.count("guess", "somebody")
+                limits.count(("guess", "somebody"))
             except TooManyRequests:
                 return False
             return True
@@ -178,11 +178,11 @@ def test_counts_at_once_are_all_counted(app: Flask) -> None:
 def test_a_window_begins_anew_when_it_is_over(app: Flask) -> None:
     with app.test_request_context():
         for _ in range(5):
-            limits.count("guess", "somebody")
+            limits.count(("guess", "somebody"))
         with pytest.raises(TooManyRequests):
-            limits.count("guess", "somebody")
+            limits.count(("guess", "somebody"))
         pass_time(timedelta(minutes=5))
-        limits.count("guess", "somebody")
+        limits.count(("guess", "somebody"))
     assert db.session.scalars(select(RateLimit.hits)).one() == 1
 
 

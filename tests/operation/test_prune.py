@@ -54,7 +54,7 @@ def hear(_app: Flask, _made: Made) -> None:
 
 def count_a_form(app: Flask, made: Made) -> None:
     with app.test_request_context():
-        limits.count("post", "contact.send", made.account)
+        limits.count(("post", "contact.send", made.account))
 
 
 def ask_for_link(app: Flask, made: Made) -> None:

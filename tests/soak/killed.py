@@ -82,15 +82,18 @@ def reconcile(_app: Flask, made: Made, quote: str) -> None:
 
 
 def reduce(_app: Flask, made: Made, _given: object) -> object:
-    return bool(service.reduce(made.account, subscription(made), 7))
+    service.reduce(made.account, subscription(made), 7)
+    return True
 
 
 def cancel(_app: Flask, made: Made, _given: object) -> object:
-    return bool(service.cancel(made.account, subscription(made)))
+    service.cancel(made.account, subscription(made))
+    return True
 
 
 def undo(_app: Flask, made: Made, change_id: str) -> object:
-    return bool(service.withdraw(made.account, subscription(made), change_id))
+    service.withdraw(made.account, subscription(made), change_id)
+    return True
 
 
 def delete_second(_app: Flask, made: Made, _given: object) -> object:

@@ -34,9 +34,9 @@ class Requests(LifeBase):
             if done and not for_good:
                 self.withdraw(0)
 
-    def cancelled(self) -> object:
+    def cancelled(self) -> None:
         given_up = payments.cancel_challenge(self.account, self.subscription)
-        return service.cancel(self.account, self.subscription, given_up)
+        service.cancel(self.account, self.subscription, given_up)
 
     def change(self, command: str, model: Callable[[], Change | None], portal: Callable[..., Any]) -> bool:
         change, _ = self.both(command, model, portal)

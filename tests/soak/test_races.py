@@ -144,7 +144,8 @@ pay_the_other = partial(pay, which=1)
 
 
 def reduce(_app: Flask, made: Made, _given: object, seats: int = 7) -> object:
-    return bool(service.reduce(made.account, subscription(made), seats))
+    service.reduce(made.account, subscription(made), seats)
+    return True
 
 
 reduce_otherwise = partial(reduce, seats=9)
@@ -152,11 +153,13 @@ reduce_otherwise = partial(reduce, seats=9)
 
 def cancel(_app: Flask, made: Made, _given: object) -> object:
     given_up = payments.cancel_challenge(made.account, subscription(made))
-    return bool(service.cancel(made.account, subscription(made), given_up))
+    service.cancel(made.account, subscription(made), given_up)
+    return True
 
 
 def undo(_app: Flask, made: Made, change: str) -> object:
-    return bool(service.withdraw(made.account, subscription(made), change))
+    service.withdraw(made.account, subscription(made), change)
+    return True
 
 
 def roll_over(_app: Flask, made: Made, _given: object) -> object:

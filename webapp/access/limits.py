@@ -22,6 +22,7 @@ from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests
 
 from ..config import signing_keys
@@ -57,10 +58,7 @@ DEVICE, DEVICE_AGE, DEVICE_OWNERS_MAX = "device", 365 * 24 * 3600, 5
 
 
 class PortalStorage(Storage):
-    """The storage of the library `limits`, in the table of RateLimit.
-
-    A window begins with its first hit. A hit is one statement in a transaction of its own.
-    """
+    """The storage of the library `limits`, in the table of RateLimit. A window begins with its first hit."""
 
     STORAGE_SCHEME = ["portal"]  # noqa: RUF012  the base class declares it so
 
@@ -69,19 +67,8 @@ class PortalStorage(Storage):
         return SQLAlchemyError
 
     def incr(self, key: str, expiry: int, amount: int = 1) -> int:
-        now = ports().clock.system_now()
-        is_over = RateLimit.ends_at <= now
-        dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-        insertion = dialect.insert(RateLimit).values(key=key, hits=amount, ends_at=now + timedelta(seconds=expiry))
-        counted = insertion.on_conflict_do_update(
-            index_elements=["key"],
-            set_={
-                "hits": case((is_over, insertion.excluded.hits), else_=RateLimit.hits + insertion.excluded.hits),
-                "ends_at": case((is_over, insertion.excluded.ends_at), else_=RateLimit.ends_at),
-            },
-        )
         with transaction() as session:
-            return int(session.execute(counted.returning(RateLimit.hits)).scalar_one())
+            return _hit(session, key, expiry, amount)
 
     def get(self, key: str) -> int:
         is_live = RateLimit.ends_at > ports().clock.system_now()
@@ -107,14 +94,37 @@ class PortalStorage(Storage):
 _limiter = FixedWindowRateLimiter(PortalStorage())
 
 
-def count(name: str, *subject: str) -> None:
-    """Counts one hit of the limit `name` for a subject, such as an e-mail and a client address.
+def _hit(session: Session, key: str, seconds: int, amount: int = 1) -> int:
+    """Counts a hit in one statement, in the open transaction. Returns the hits in its window."""
+    now = ports().clock.system_now()
+    is_over = RateLimit.ends_at <= now
+    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
+    insertion = dialect.insert(RateLimit).values(key=key, hits=amount, ends_at=now + timedelta(seconds=seconds))
+    counted = insertion.on_conflict_do_update(
+        index_elements=["key"],
+        set_={
+            "hits": case((is_over, insertion.excluded.hits), else_=RateLimit.hits + insertion.excluded.hits),
+            "ends_at": case((is_over, insertion.excluded.ends_at), else_=RateLimit.ends_at),
+        },
+    )
+    return int(session.execute(counted.returning(RateLimit.hits)).scalar_one())
 
-    Raises TooManyRequests, with the seconds to wait, if there are more hits than the limit allows.
+
+def count(*hits: tuple[str, ...]) -> None:
+    """Counts one hit of each limit, in one transaction. A hit names the limit and then its subject, such as an e-mail
+    and a client address. After a limit that refuses, the others are not counted.
+
+    Raises TooManyRequests, with the seconds to wait, if there are more hits than a limit allows.
     """
-    limit, key = _limit(name), _keyed_hash(*subject)
-    if not _limiter.hit(limit, name, key):
-        ends_at = datetime.fromtimestamp(_limiter.get_window_stats(limit, name, key).reset_time, UTC)
+    refused = None
+    with transaction() as session:
+        for name, *subject in hits:
+            limit, key = _limit(name), _keyed_hash(*subject)
+            if _hit(session, limit.key_for(name, key), limit.get_expiry()) > limit.amount:
+                refused = limit, name, key
+                break
+    if refused:
+        ends_at = datetime.fromtimestamp(_limiter.get_window_stats(*refused).reset_time, UTC)
         wait = (ends_at - ports().clock.system_now()).total_seconds()
         raise TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
@@ -143,8 +153,7 @@ def count_guess(email: str) -> Counted:
         counted: Counted = [("guess_known", email, device)]
     else:  # the widest limit last: a hit that a narrow limit refuses does not use up the shared ones
         counted = [("guess", email, address), ("address", address), ("account", email)]
-    for name, *subject in counted:
-        count(name, *subject)
+    count(*counted)
     return counted
 
 

@@ -84,8 +84,7 @@ def request_reset(email: str) -> None:
     whether the e-mail is known. Raises TooManyRequests after too many links.
     """
     email, now = sign_in.normalize_email(email), ports().clock.system_now()
-    limits.count("reset_address", limits.client_address())
-    limits.count("reset", email)
+    limits.count(("reset_address", limits.client_address()), ("reset", email))
     with transaction() as session:
         owner = owners.find_owner(email)
         account_id, owner_id = (owner.account_id, owner.id) if owner else (new_id(), None)

@@ -1,6 +1,6 @@
 """Every form has a limit: by the member who sends it and by the account, or by a stranger's address.
 
-A view that costs more, such as one that begins a payment, counts itself by a narrower limit of `limits` besides.
+A form that costs more, such as one that begins a payment, has a narrower limit besides.
 """
 
 from flask import Flask, g, request
@@ -9,6 +9,7 @@ from . import limits
 
 # Stripe repeats itself as often as it likes, and proves who it is; the sandbox's routes are for testers' programs.
 UNCOUNTED = frozenset({"webhooks", "sandbox", "sandbox_gateway", "sandbox_tenant"})
+COSTLY = {"purchase.pay": "pay", "purchase.new_card": "card", "billing.add_card": "card"}
 # Guesses are counted by e-mail, address and browser, so that nobody at the same address keeps an owner out.
 COUNTED_BY_ITSELF = "sign_in.submit"
 
@@ -23,7 +24,9 @@ def _count() -> None:
     if request.method != "POST" or kind in ("", COUNTED_BY_ITSELF) or request.blueprint in UNCOUNTED:
         return
     if g.owner is None:
-        limits.count("post_stranger", kind, limits.client_address())
+        limits.count(("post_stranger", kind, limits.client_address()))
         return
-    limits.count("post_member", kind, g.owner.owner_id)
-    limits.count("post", kind, g.owner.account_id)
+    hits: list[tuple[str, ...]] = [("post_member", kind, g.owner.owner_id), ("post", kind, g.owner.account_id)]
+    if kind in COSTLY:
+        hits.append((COSTLY[kind], g.owner.account_id))
+    limits.count(*hits)

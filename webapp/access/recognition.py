@@ -1,7 +1,6 @@
 """Before each request: find the signed-in owner by the session token, or redirect to the sign-in page."""
 
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
-from flask_babel import gettext
 from flask_wtf.csrf import validate_csrf
 from sqlalchemy import and_, bindparam, exists, select
 from wtforms.validators import ValidationError
@@ -13,6 +12,7 @@ from ..models.accounts import Account, Owner
 from ..models.restores import RestoreHold
 from ..ports import ports
 from ..urls import referring_page, with_seats
+from ..words import gettext
 from . import drafts, sessions
 from .identity import SignedIn
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from flask import current_app, request, session
-from flask_babel import get_locale, gettext
+from flask_babel import get_locale
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,7 @@ from ..models.access import OwnerSession, PasswordReset, RateLimit
 from ..models.accounts import Owner
 from ..models.drafts import Draft
 from ..ports import ports
+from ..words import gettext
 
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
 # The first text that a User-Agent contains gives the name. Versions are not stored, so few browsers can be told apart.

@@ -38,7 +38,7 @@ def sign_in(email: str, password: str) -> bool:
     if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
         return False
     limits.uncount(counted)
-    limits.count("sign_in", email)
+    limits.count(("sign_in", email))
     if not sessions.begin(account_id, owner_id, password_hash=known_hash):
         return False
     limits.remember_device(email)

@@ -19,7 +19,6 @@ from ..ports import ports
 
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _written = count()  # tells apart two records of one process within a microsecond
-SHOWN_ELSEWHERE = ("renewal_paid", "addition_paid", "credit_note_issued", "case_opened")
 
 
 def record(
@@ -62,10 +61,3 @@ def last_changes(account_id: str, what: str, names: Collection[str]) -> dict[str
     """For each name, the newest record of this kind that changed its value."""
     query = select(Activity).where(Activity.account_id == account_id, Activity.what == what).order_by(Activity.id)
     return {name: row for row in db.session.scalars(query) for name in names if name in row.after}
-
-
-def newest_of_subscription(account_id: str, subscription_id: str, limit: int) -> Sequence[Activity]:
-    """The activity of one subscription, newest first, without what its invoices and credit notes already show."""
-    query = select(Activity).where(Activity.account_id == account_id, Activity.subscription_id == subscription_id)
-    query = query.where(Activity.what.not_in(SHOWN_ELSEWHERE)).order_by(Activity.id.desc()).limit(limit)
-    return db.session.scalars(query).all()

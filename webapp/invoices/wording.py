@@ -4,13 +4,12 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from flask_babel import gettext, lazy_gettext
-
 from .. import formats
 from ..domain.pricing import Line
 from ..domain.tax import Treatment
 from ..formats import ngettext
 from ..sentences.amounts import total_label
+from ..words import gettext, lazy_gettext
 from .bill import Bill
 from .facturx import UNTAXED, Words
 

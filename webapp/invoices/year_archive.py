@@ -16,14 +16,14 @@ from decimal import Decimal
 from typing import IO, NamedTuple
 from zipfile import ZipFile, ZipInfo
 
-from flask_babel import gettext
 from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from werkzeug.wsgi import FileWrapper
 
-from .. import formats, guard, leases
+from .. import guard, leases
 from ..db import NotFound, db
 from ..models.invoices import Invoice, InvoiceDocument
 from ..models.subscriptions import SubscriptionRow
+from ..words import gettext, language
 from . import documents
 
 log = logging.getLogger(__name__)
@@ -199,7 +199,7 @@ class _Journal:
         ours = select(SubscriptionRow.id, SubscriptionRow.tenant).where(SubscriptionRow.account_id == account_id)
         self.tenants = {row.id: row.tenant for row in db.session.execute(ours)}
         self.file = io.StringIO(newline="")
-        self.french = formats.language() == "fr"
+        self.french = language() == "fr"
         self.kinds = {"invoice": gettext("Invoice"), "credit_note": gettext("Credit note")}
         self.writer = csv.writer(self.file, delimiter=";" if self.french else ",")
         self.writer.writerow(

@@ -9,7 +9,7 @@ from datetime import date, datetime
 from functools import partial
 
 from flask_babel import force_locale, gettext
-from sqlalchemy import or_, select
+from sqlalchemy import select
 
 from ..access.identity import SignedIn
 from ..db import db, new_id
@@ -50,20 +50,6 @@ def _is_written(subscription: Subscription, about: str) -> bool:
     """Whether a mail with this `about` was written to any owner."""
     messages = select(Message.id).where(Message.account_id == subscription.account_id)  # uses the index
     return db.session.scalars(messages.where(Message.about.startswith(f"{about}/")).limit(1)).first() is not None
-
-
-def before_renewals(subscription: Subscription, limit: int) -> list[tuple[datetime, int]]:
-    """The mails that announced a renewal, newest first: when each was written, and for how many days before it.
-
-    0 days stands for the mail that the card will have expired by then. A mail to several owners counts once.
-    """
-    messages = select(Message.about, Message.sent_at).where(Message.account_id == subscription.account_id)
-    about = or_(*(Message.about.startswith(f"{what}/{subscription.id}/") for what in ("renewal", "card_expires")))
-    announcements = {}
-    for row in db.session.execute(messages.where(about).order_by(Message.sent_at.desc()).limit(limit)):
-        what, _subscription, ordinal, which, _owner = row.about.split("/")
-        announcements[what, ordinal, which] = (row.sent_at, int(which) if what == "renewal" else 0)
-    return list(announcements.values())
 
 
 def before_renewal(subscription: Subscription, ahead: int, total: Money, now: datetime) -> list[Message]:

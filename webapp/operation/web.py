@@ -28,8 +28,11 @@ def main(host: str, port: str, threads: str, ready: str) -> None:
     """`ready`: a descriptor that is closed once the process accepts requests."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    front = Front(create_app({"WORKER_THREADS": int(threads)}), int(threads))
-    asyncio.run(_serve(front, host, int(port), int(ready)))
+    serve(Front(create_app({"WORKER_THREADS": int(threads)}), int(threads)), host, int(port), int(ready))
+
+
+def serve(front: Front, host: str, port: int, ready: int) -> None:
+    asyncio.run(_serve(front, host, port, ready))
 
 
 async def _serve(front: Front, host: str, port: int, ready: int) -> None:

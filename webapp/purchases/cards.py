@@ -3,7 +3,6 @@
 Every change of the cards locks the account's row. So exactly one card is the default while the account has cards.
 """
 
-from datetime import date
 from typing import NamedTuple
 
 from sqlalchemy import and_, or_, select, update
@@ -95,30 +94,6 @@ def _card_with(account_id: str, token: str) -> Card | None:
 
 def _setup(account_id: str, reference: str) -> CardSetup | None:
     return db.session.get(CardSetup, (account_id, reference), populate_existing=True)
-
-
-class CardRow(NamedTuple):
-    """A card as the page lists it. `expires_before` is the day of the next renewal, if the card expires before it."""
-
-    card: Card
-    is_default: bool
-    expired: bool
-    expires_before: date | None
-
-
-def list_cards(account_id: str) -> list[CardRow]:
-    """The account's cards, the default first, and whether each is or will be expired."""
-    today = ports().clock.now(billing_information.account_of(account_id)).date()
-    days = (rules.next_charge(subscription.facts) for subscription in loading.load_all(account_id))
-    renewal = min((day for day in days if day is not None), default=None)
-
-    def expires_before(card: Card) -> date | None:
-        return renewal if renewal is not None and card.expired(renewal) else None
-
-    return [
-        CardRow(card, is_default, card.expired(today), expires_before(card))
-        for card, is_default in wallet.cards_of(account_id)
-    ]
 
 
 def find_card(account_id: str, card_id: str) -> Card:

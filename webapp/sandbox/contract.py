@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from flask import jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from ..access.identity import public
 from ..db import NotFound, transaction
@@ -19,6 +18,7 @@ from ..ports import ports
 from ..renewals import rollover, sweep
 from ..subscriptions.loading import load_all
 from ..views.errors import error_page
+from ..words import gettext
 from . import scenarios
 from .clock import set_clock
 from .fields import BadRequest, check_year, field, find_account, parse_duration, parse_instant

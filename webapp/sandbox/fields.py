@@ -4,10 +4,10 @@ import re
 from datetime import datetime, timedelta
 
 from flask import request
-from flask_babel import gettext
 
 from ..db import NotFound, db
 from ..models.accounts import Account
+from ..words import gettext
 from .tables import SandboxAccount
 
 FIRST_YEAR, LAST_YEAR = 2000, 9000

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, g, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext, refresh
+from flask_babel import refresh
 from flask_wtf import FlaskForm
 from sqlalchemy.orm import Session
 from wtforms import Field, StringField
@@ -17,6 +17,7 @@ from ..access.identity import public
 from ..adapters.clock import machine_now
 from ..db import db, new_id
 from ..views.forms import PortalForm
+from ..words import gettext, lazy_gettext
 from .gateway import TEST_CARDS, gateway_transaction
 from .tables import SandboxCard, SandboxCharge, SandboxSetup
 
@@ -112,7 +113,7 @@ def card_page(reference: str) -> ResponseReturnValue:
 @public
 def enter_card(reference: str) -> ResponseReturnValue:
     """Saves the card and returns to the portal. A second submission saves no second card."""
-    limits.count("card", "number", reference)
+    limits.count(("card", "number", reference))
     form = CardForm()
     with gateway_transaction(reference) as session:
         setup = _load_setup(session, reference)

@@ -3,7 +3,7 @@
 `rate` is the VAT rate of the quote, the invoice or the account, in basis points. It is 0 where no VAT is charged.
 """
 
-from flask_babel import gettext
+from ..words import gettext
 
 
 def vat_included(rate: int) -> str:

@@ -5,7 +5,6 @@ from datetime import date
 from typing import NamedTuple
 
 from flask import url_for
-from flask_babel import gettext, lazy_gettext
 
 from .. import formats
 from ..domain.checks import Check, Point, Remedy, Verdict
@@ -15,6 +14,7 @@ from ..formats import ngettext
 from ..models.subscriptions import PaymentRead
 from ..subscriptions.summary import Summary
 from ..urls import step_url, undo_url, users_url
+from ..words import gettext, lazy_gettext
 
 VERDICTS = {
     Verdict.OK: lazy_gettext("In order"),

@@ -1,6 +1,6 @@
 """Why a bank declined a payment, in words."""
 
-from flask_babel import lazy_gettext
+from ..words import lazy_gettext
 
 DECLINES = {
     "card_declined": lazy_gettext("The bank declined the card."),

@@ -2,10 +2,9 @@
 
 from zoneinfo import ZoneInfo
 
-from flask_babel import gettext
-
 from .. import formats
 from ..models.activity import Activity
+from ..words import gettext
 
 
 def changed_meanwhile() -> str:

@@ -1,6 +1,6 @@
 """Labels of case subjects and of recorded activity."""
 
-from flask_babel import lazy_gettext
+from ..words import lazy_gettext
 
 CASE_SUBJECTS = {
     "renewal": lazy_gettext("Renewal"),

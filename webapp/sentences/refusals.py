@@ -4,7 +4,6 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from flask import url_for
-from flask_babel import gettext, lazy_gettext
 
 from .. import formats
 from ..domain import refusals as rules
@@ -13,6 +12,7 @@ from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKe
 from ..formats import ngettext
 from ..models.subscriptions import Subscription
 from ..urls import step_url
+from ..words import gettext, lazy_gettext
 
 
 class Explained(NamedTuple):

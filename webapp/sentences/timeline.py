@@ -4,17 +4,16 @@ from datetime import date
 from typing import NamedTuple
 
 from flask import url_for
-from flask_babel import gettext
 
 from .. import formats
 from ..domain.subscription import ChangeKind
 from ..domain.timeline import Kind, Planned
 from ..formats import ngettext
-from ..models.activity import Activity
 from ..models.cards import Card
-from ..models.invoices import Invoice
+from ..subscriptions.history import Document, Done
 from ..subscriptions.outlook import PastEvent, Timeline
 from ..subscriptions.summary import Summary
+from ..words import gettext
 from .amounts import with_vat
 from .checks import Link, payment_sentence, undo_link
 from .declines import decline
@@ -117,8 +116,8 @@ def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
 
 def _past(happened: PastEvent, tile: Summary) -> Event:
     day = happened.day
-    if happened.invoice:
-        return _document(day, happened.invoice, tile)
+    if happened.document:
+        return _document(day, happened.document, tile)
     if happened.notice == 0:
         return Event(day, gettext("Mail: the card expires before the renewal"))
     if happened.notice:
@@ -126,15 +125,15 @@ def _past(happened: PastEvent, tile: Summary) -> Event:
     if happened.period:
         seats = happened.period.seats
         return Event(day, ngettext("A period begins: %(n)s seat", "A period begins: %(n)s seats", seats))
-    if happened.activity:
-        return _done(day, happened.activity, tile)
+    if happened.done:
+        return _done(day, happened.done, tile)
     raise ValueError(f"nothing happened on {day}")
 
 
-def _document(day: date, invoice: Invoice, tile: Summary) -> Event:
+def _document(day: date, document: Document, tile: Summary) -> Event:
     """An invoice or a credit note was issued."""
-    snapshot = invoice.snapshot
-    if invoice.kind == "credit_note":
+    snapshot = document.snapshot
+    if document.kind == "credit_note":
         what = gettext("Credit note")
     elif snapshot["kind"] == "addition":
         what = gettext("Seats added")
@@ -145,12 +144,12 @@ def _document(day: date, invoice: Invoice, tile: Summary) -> Event:
     return Event(
         day,
         _told(what, ngettext("%(n)s seat", "%(n)s seats", snapshot["seats"])),
-        (_charged(invoice.total, invoice.currency, snapshot["tax_rate"], name),),
-        Link(invoice.number, url_for("billing.invoice", invoice_id=invoice.id)),
+        (_charged(document.total, document.currency, snapshot["tax_rate"], name),),
+        Link(document.number, url_for("billing.invoice", invoice_id=document.id)),
     )
 
 
-def _done(day: date, row: Activity, tile: Summary) -> Event:
+def _done(day: date, row: Done, tile: Summary) -> Event:
     """Something that a person or the portal did."""
     sentence = str(ACTIVITIES.get(row.what, row.what))
     before, after = row.before.get("seats"), row.after.get("seats")

@@ -51,6 +51,18 @@ def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool 
         _store(account_id, subscription_id, counted)
 
 
+def current_count(subscription: Subscription) -> ActiveUsers:
+    """Asks the tenant of a subscription, before the transaction that compares and stores the answer.
+
+    Raises ActiveUsersUnknown if it does not answer.
+    """
+    db.session.rollback()
+    counted = ask_tenant(subscription.tenant)
+    if counted is None:
+        raise ActiveUsersUnknown(subscription.active_users, subscription.active_users_as_of)
+    return counted
+
+
 def store_count(subscription: Subscription, counted: ActiveUsers) -> Subscription:
     """Stores the answer of a tenant in the open transaction. Returns the subscription as it is then."""
     _store(subscription.account_id, subscription.id, counted)

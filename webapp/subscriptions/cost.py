@@ -7,7 +7,7 @@ from sqlalchemy import BindParameter, Integer, and_, bindparam, func, select
 from ..db import NotFound, db
 from ..domain.pricing import Tier, TierLine, breakdown, marginal_cost, monthly_cost, parse_tiers
 from ..domain.subscription import Plan, check_plan
-from ..models.subscriptions import PeriodRow, PriceList, SubscriptionRow
+from ..models.subscriptions import PeriodRow, PriceList, Subscription, SubscriptionRow
 
 
 class PaidPeriod(NamedTuple):
@@ -83,15 +83,24 @@ def cost(
     if row is None:
         raise NotFound(subscription_id)
     check_plan(Plan(row.plan), row.reseller)
-    tiers = parse_tiers(row.paid_tiers if pinned and row.paid_tiers else row.tiers)
+    paid = parse_tiers(row.paid_tiers) if row.seats else None
+    before = PaidPeriod(row.seats, monthly_cost(paid, row.seats)) if paid else None
+    tiers = paid if pinned and paid else parse_tiers(row.tiers)
+    return _cost(tiers, seats, row.term_months, row.currency, row.active_users, before)
+
+
+def cost_of(subscription: Subscription, seats: int, ordinal: int, *, pinned: bool = False) -> Cost:
+    """The same, of a subscription that is loaded already."""
+    period = next((row for row in subscription.periods if row.ordinal == ordinal), None)
+    before = PaidPeriod(period.seats, monthly_cost(period.price_list.tiers, period.seats)) if period else None
+    prices = period.price_list if pinned and period else subscription.price_list
+    months, active_users = subscription.term_months, subscription.active_users
+    return _cost(prices.tiers, seats, months, subscription.price_list.currency, active_users, before)
+
+
+def _cost(
+    tiers: tuple[Tier, ...], seats: int, months: int, currency: str, active_users: int, before: PaidPeriod | None
+) -> Cost:
     lines = tuple(breakdown(tiers, seats))
-    return Cost(
-        tiers=tiers,
-        lines=lines,
-        monthly=sum(line.amount for line in lines),
-        months=row.term_months,
-        currency=row.currency,
-        active_users=row.active_users,
-        more=marginal_cost(tiers, seats),
-        before=PaidPeriod(row.seats, monthly_cost(parse_tiers(row.paid_tiers), row.seats)) if row.seats else None,
-    )
+    monthly = sum(line.amount for line in lines)
+    return Cost(tiers, lines, monthly, months, currency, active_users, marginal_cost(tiers, seats), before)

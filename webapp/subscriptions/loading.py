@@ -1,12 +1,9 @@
 """Reads subscriptions with all that rules, pages and mails need: one statement by account, with or without a lock."""
 
-import json
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     BindParameter,
     ColumnElement,
     FromClause,
@@ -18,12 +15,10 @@ from sqlalchemy import (
     exists,
     select,
 )
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.functions import GenericFunction
 
 from ..db import NotFound, db, locks_rows
 from ..domain.subscription import ChangeKind
+from ..json_rows import inner, instant, rows_as_json
 from ..models.accounts import Account, Owner
 from ..models.cards import Card, DefaultCard
 from ..models.purchases import Payment, Quote
@@ -42,24 +37,6 @@ from ..models.subscriptions import (
     Subscription,
     SubscriptionRow,
 )
-
-
-class rows_as_json(GenericFunction[Any]):  # noqa: N801  it is written like the functions of SQL
-    """The rows of a subquery as one JSON array of arrays, in no order. Instants are texts without a zone, in UTC."""
-
-    type = JSON()
-    inherit_cache = True
-
-
-@compiles(rows_as_json, "sqlite")
-def _rows_as_json_sqlite(element: rows_as_json, compiler: SQLCompiler, **options: Any) -> str:
-    return f"json_group_array(json_array({compiler.process(element.clauses, **options)}))"
-
-
-@compiles(rows_as_json, "postgresql")
-def _rows_as_json_postgresql(element: rows_as_json, compiler: SQLCompiler, **options: Any) -> str:
-    return f"coalesce(json_agg(json_build_array({compiler.process(element.clauses, **options)})), '[]'::json)"
-
 
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
@@ -191,7 +168,7 @@ def lock_all(account_id: str) -> None:
 
 def _subscription_of(row: Row[Any]) -> Subscription:
     values = row._mapping
-    price_lists = {id_: Prices(id_, currency, _array(tiers)) for id_, currency, tiers in values["price_lists"]}
+    price_lists = {id_: Prices(id_, currency, inner(tiers)) for id_, currency, tiers in values["price_lists"]}
     periods = [
         BilledPeriod(ordinal, seats, source, price_lists[price_list])
         for ordinal, seats, source, price_list in sorted(values["periods"])
@@ -210,7 +187,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         periods=periods,
         open_changes=sorted(
             (
-                OpenChange(change, values["id"], ChangeKind(kind), seats, ordinal, _instant(requested_at))
+                OpenChange(change, values["id"], ChangeKind(kind), seats, ordinal, instant(requested_at))
                 for change, kind, seats, ordinal, requested_at in values["open_changes"]
             ),
             key=lambda change: change.requested_at,
@@ -222,15 +199,6 @@ def _subscription_of(row: Row[Any]) -> Subscription:
 def _payment_of(subscription_id: str, columns: list[Any]) -> PaymentRead:
     quote_id, kind, ordinal, automatic, tax_rate, expires_at = columns[:6]
     key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:]
-    quote = QuoteRead(quote_id, subscription_id, kind, ordinal, bool(automatic), tax_rate, _instant(expires_at))
-    instants = _instant(created_at), _instant(settled_at) if settled_at else None
+    quote = QuoteRead(quote_id, subscription_id, kind, ordinal, bool(automatic), tax_rate, instant(expires_at))
+    instants = instant(created_at), instant(settled_at) if settled_at else None
     return PaymentRead(key, quote, attempt, state, amount, currency, card_token, action_url, *instants)
-
-
-def _array(inner: Any) -> Any:
-    """An array within an array: for SQLite it is a text."""
-    return json.loads(inner) if isinstance(inner, str) else inner
-
-
-def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text).replace(tzinfo=UTC)

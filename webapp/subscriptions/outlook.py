@@ -4,17 +4,13 @@ from datetime import date
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from ..accounts import activity as account_activity
 from ..accounts import billing_information
 from ..domain.checks import CardFacts, Check, Point, renewal_checks
 from ..domain.subscription import Facts, retries
 from ..domain.timeline import MOST, Planned, planned
-from ..invoices import listing
-from ..mail import outbox
-from ..models.activity import Activity
 from ..models.cards import Card
-from ..models.invoices import Invoice
 from ..models.subscriptions import BilledPeriod, Subscription
+from .history import Document, Done, history
 
 # The checks that a tile shows. It shows the state of the others in other words already.
 SHOWN_ON_TILES = frozenset({Point.CARD, Point.EXPIRY, Point.REFUSAL, Point.SEATS, Point.TAX})
@@ -34,13 +30,13 @@ def _was_declined(subscription: Subscription, facts: Facts, card: Card) -> bool:
 
 
 class PastEvent(NamedTuple):
-    """Exactly one of these is set: an issued document, an activity, the begin of a period that someone else bills, or
+    """Exactly one of these is set: an issued document, what was done, the begin of a period that someone else bills, or
     a notice that was mailed so many days before a renewal (0: the notice that the card will have expired).
     """
 
     day: date
-    invoice: Invoice | None = None
-    activity: Activity | None = None
+    document: Document | None = None
+    done: Done | None = None
     period: BilledPeriod | None = None
     notice: int | None = None
 
@@ -61,14 +57,12 @@ def timeline(subscription: Subscription, today: date, card: Card | None) -> Time
     """The timeline of a subscription. `card` is the account's default card."""
     facts = subscription.facts
     zone = ZoneInfo(subscription.account.zone)
-    activities = account_activity.newest_of_subscription(subscription.account_id, subscription.id, MOST)
-    invoices = listing.newest_of_subscription(subscription.account_id, subscription.id, MOST)
-    notices = outbox.before_renewals(subscription, MOST)
+    documents, done, notices = history(subscription.account_id, subscription.id, MOST)
     external_periods = [row for row in subscription.periods if row.source != "paid"]
     events = [
-        *(PastEvent(row.at.astimezone(zone).date(), activity=row) for row in activities),
-        *(PastEvent(invoice.issued_on, invoice=invoice) for invoice in invoices),
-        *(PastEvent(at.astimezone(zone).date(), notice=days_ahead) for at, days_ahead in notices),
+        *(PastEvent(row.at.astimezone(zone).date(), done=row) for row in done),
+        *(PastEvent(document.issued_on, document=document) for document in documents),
+        *(PastEvent(at.astimezone(zone).date(), notice=days) for at, days in notices),
         *(PastEvent(facts.boundary(row.ordinal), period=row) for row in external_periods),
     ]
     past = (event for event in events if event.day <= today)

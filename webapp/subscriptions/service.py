@@ -13,7 +13,7 @@ from sqlalchemy import select, update
 from ..accounts import activity
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import monthly_cost
-from ..domain.refusals import ChangeClosed, PaymentPending, SubscriptionHeld
+from ..domain.refusals import ChangeClosed, PaymentPending, Refusal, SubscriptionHeld
 from ..domain.subscription import (
     Change,
     ChangeKind,
@@ -26,7 +26,7 @@ from ..domain.subscription import (
 from ..mail import outbox
 from ..models.subscriptions import ChangeRow, Subscription, SubscriptionRow
 from ..ports import ports
-from .active_users import refresh_active_users
+from .active_users import current_count, store_count
 from .challenges import close_challenge
 from .loading import load
 
@@ -35,8 +35,9 @@ def check_reduce(account_id: str, subscription_id: str, seats: int) -> Change:
     """Continue on the stepper (reduce, step 5): the change that Confirm would write. Raises Refusal."""
     subscription = load(account_id, subscription_id)
     check_reduction(subscription.facts, ports().clock.now(subscription.account).date())
-    refresh_active_users(account_id, subscription_id)
-    facts = load(account_id, subscription_id).facts
+    counted = current_count(subscription)
+    with transaction():
+        facts = store_count(subscription, counted).facts
     check_fewer(facts, seats)
     return Change(ChangeKind.REDUCTION, seats, facts.next_unpaid)
 
@@ -64,25 +65,33 @@ def preview_reduction(subscription: Subscription, seats: int) -> ReductionPrevie
     return ReductionPreview(before, facts.paid_until, cost, saved, subscription.price_list.currency)
 
 
-def reduce(account_id: str, subscription_id: str, seats: int) -> Subscription:
+def reduce(account_id: str, subscription_id: str, seats: int) -> None:
     """Confirm (reduce, step 6): fewer seats from the next unpaid period on. Raises Refusal.
 
-    An open reduction is superseded. Sending the same request twice has one effect.
+    An open reduction is superseded. Sending the same request twice has one effect. After a refusal, too, the new count
+    of active users stays.
     """
-    check_reduce(account_id, subscription_id, seats)
+    subscription = load(account_id, subscription_id)
+    check_reduction(subscription.facts, ports().clock.now(subscription.account).date())
+    counted, refusal = current_count(subscription), None
     with transaction():
-        subscription = load(account_id, subscription_id, lock=True)
-        facts, now = subscription.facts, ports().clock.now(subscription.account)
-        check_reduction(facts, now.date())
-        check_fewer(facts, seats)
-        if projected_seats(facts) != seats:  # otherwise this reduction is open already
+        subscription = store_count(load(account_id, subscription_id, lock=True), counted)
+        now = ports().clock.now(subscription.account)
+        try:
             _request_reduction(subscription, seats, now)
-    return load(account_id, subscription_id)
+        except Refusal as refused:
+            refusal = refused
+    if refusal:
+        raise refusal
 
 
 def _request_reduction(subscription: Subscription, seats: int, now: datetime) -> None:
-    """Writes the change, its mails and its activity in the open transaction."""
+    """Writes the change, its mails and its activity in the open transaction, unless this reduction is open already."""
     facts = subscription.facts
+    check_reduction(facts, now.date())
+    check_fewer(facts, seats)
+    if projected_seats(facts) == seats:
+        return
     change = _new_change(subscription, ChangeKind.REDUCTION, seats, now)
     db.session.add_all(outbox.change_requested(subscription, change, now))
     close_change(subscription, ChangeKind.REDUCTION, "superseded", now)
@@ -103,7 +112,7 @@ def _new_change(subscription: Subscription, kind: ChangeKind, seats: int | None,
     )
 
 
-def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -> Subscription:
+def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -> None:
     """Confirm (cancel, step 4): the subscription ends when what is paid ends. Raises Refusal.
 
     A past due subscription ends at once. `given_up` is the key of the challenge that was cancelled at the gateway for
@@ -122,7 +131,6 @@ def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -
             session.add_all([change, *outbox.change_requested(subscription, change, now)])
             after = {"end": facts.paid_until.isoformat()}
             activity.record(account_id, "cancellation_requested", now, {}, after, subscription)
-    return load(account_id, subscription_id)
 
 
 def load_change(account_id: str, subscription_id: str, change_id: str) -> ChangeRow:
@@ -134,10 +142,10 @@ def load_change(account_id: str, subscription_id: str, change_id: str) -> Change
     return change
 
 
-def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscription:
+def withdraw(account_id: str, subscription_id: str, change_id: str) -> str:
     """Undo request: withdraws an open change before its effective day. Doing it twice has one effect.
 
-    Raises ChangeClosed and PaymentPending.
+    Returns the kind of the change. Raises ChangeClosed and PaymentPending.
     """
     with transaction() as session:
         subscription = load(account_id, subscription_id, lock=True)
@@ -149,7 +157,7 @@ def withdraw(account_id: str, subscription_id: str, change_id: str) -> Subscript
             change.closed_at, change.closed_as = now, "withdrawn"
             before, after = {"seats": change.seats}, {"seats": facts.last_paid_seats}
             activity.record(account_id, f"{change.kind}_undone", now, before, after, subscription)
-    return load(account_id, subscription_id)
+        return change.kind
 
 
 def check_withdrawal(subscription: Subscription, change: ChangeRow, today: date) -> None:

@@ -20,24 +20,25 @@ class Month(NamedTuple):
     expected: int
 
 
-def spend_by_month(tile: Summary, today: date) -> list[Month]:
+def spend_by_month(tile: Summary) -> list[Month]:
+    today = tile.today
     first = date(today.year, today.month, 1)
     months = [boundary(first, 1, n) for n in range(1 - MONTHS_PAID, MONTHS_EXPECTED + 1)]
     paid, expected = Counter[date](), Counter[date]()
     subscription = tile.subscription
     for day, cents in spending.spent_by_day(subscription.account_id, months[0], subscription.id).items():
         paid[day.replace(day=1)] += cents
-    for day in _charge_days(tile, subscription.facts, today, boundary(months[-1], 1, 1)):
+    for day in _charge_days(tile, subscription.facts, boundary(months[-1], 1, 1)):
         expected[day.replace(day=1)] += tile.next_total.amount
     return [Month(month, paid[month], expected[month]) for month in months]
 
 
-def _charge_days(tile: Summary, facts: Facts, today: date, end: date) -> list[date]:
+def _charge_days(tile: Summary, facts: Facts, end: date) -> list[date]:
     """The days before `end` on which the subscription will be charged, as things stand."""
     if not tile.self_service or tile.status not in (Status.ACTIVE, Status.PAST_DUE):
         return []
     days, ordinal = [], facts.next_unpaid
     while (day := facts.boundary(ordinal)) < end:
-        days.append(max(day, today))
+        days.append(max(day, tile.today))
         ordinal += 1
     return days

@@ -36,6 +36,7 @@ class Summary(NamedTuple):
     """
 
     subscription: Subscription
+    today: date
     status: Status
     period: Period
     seats: int
@@ -67,6 +68,7 @@ def summary(subscription: Subscription) -> Summary:
     current, card = facts.current(today), subscription.default_card
     return Summary(
         subscription=subscription,
+        today=today,
         status=status(facts, today),
         period=current,
         seats=facts.seats[current.ordinal],

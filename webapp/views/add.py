@@ -32,4 +32,6 @@ def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200
     check_addition(facts, today)
     current = facts.current(today)
     seats, left = facts.seats[current.ordinal], (current.end - today).days
-    return steppers.page("add", subscription, current, seats + 1, form, status, today_seats=seats, days_left=left)
+    return steppers.page(
+        "add", subscription, today, current, seats + 1, form, status, today_seats=seats, days_left=left
+    )

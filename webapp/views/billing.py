@@ -14,17 +14,15 @@ from flask import (
     url_for,
 )
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
-from .. import formats
-from ..access import limits
 from ..access.identity import me
-from ..accounts import billing_information
 from ..invoices import documents, listing
 from ..invoices import year_archive as archives
 from ..models.invoices import Invoice
 from ..purchases import cards
+from ..purchases.overview import overview
 from ..urls import public_url, step_url
+from ..words import gettext, language
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -33,20 +31,14 @@ blueprint.context_processor(lambda: {"section": "billing"})
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    return render_template(
-        "billing/page.html",
-        account=billing_information.account_of(me().account_id),
-        cards=cards.list_cards(me().account_id),
-        invoices=listing.newest_invoices(me().account_id, 3),
-    )
+    return render_template("billing/page.html", **overview(me().account_id)._asdict())
 
 
 @blueprint.post("/cards/new")
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
-    limits.count("card", me().account_id)
     return_url = public_url("billing.card_return")
-    return redirect(cards.begin_card_setup(me().account_id, None, return_url, formats.language()), 303)
+    return redirect(cards.begin_card_setup(me().account_id, None, return_url, language()), 303)
 
 
 @blueprint.get("/cards/return")

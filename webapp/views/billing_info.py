@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import LazyString, gettext, lazy_gettext
+from flask_babel import LazyString
 from pydantic import TypeAdapter, ValidationError
 from wtforms import Field, HiddenField, SelectField, StringField, TextAreaField
 from wtforms.validators import StopValidation
@@ -20,6 +20,7 @@ from ..addresses import WrongAddress
 from ..formats import ngettext
 from ..invoices import documents
 from ..sentences import edits
+from ..words import gettext, lazy_gettext
 from .drafts import restored
 from .forms import PortalForm, printable
 

@@ -2,13 +2,13 @@
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from ..access.identity import me
 from ..domain.subscription import Status, check_cancellation
 from ..ports import ports
 from ..purchases import payments
 from ..subscriptions import loading, service
+from ..words import gettext
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")
@@ -26,8 +26,8 @@ def cancel(subscription_id: str) -> ResponseReturnValue:
     if not form.validate():
         return _confirmation(subscription_id, form, 422)
     given_up = payments.cancel_challenge(me().account_id, subscription_id)
-    cancelled = service.cancel(me().account_id, subscription_id, given_up)
-    return done(cancelled, gettext("The cancellation is requested."))
+    service.cancel(me().account_id, subscription_id, given_up)
+    return done(subscription_id, gettext("The cancellation is requested."))
 
 
 def _confirmation(subscription_id: str, form: ConfirmForm | None = None, status: int = 200) -> ResponseReturnValue:

@@ -2,13 +2,13 @@
 
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from ..access.identity import me
 from ..domain import refusals
 from ..models.cards import Card
 from ..purchases import cards
 from ..sentences.refusals import explain
+from ..words import gettext
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
 blueprint.context_processor(lambda: {"section": "billing"})

@@ -2,13 +2,14 @@
 
 from flask import Response, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import lazy_gettext
 from wtforms import BooleanField
 from wtforms.validators import InputRequired
 
+from ..access.identity import me
 from ..models.subscriptions import Subscription
-from ..subscriptions import summary
+from ..subscriptions import loading, summary
 from ..urls import current_page
+from ..words import lazy_gettext
 from .forms import PortalForm
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
@@ -33,14 +34,14 @@ def confirmation(
     return response
 
 
-def done(subscription: Subscription, sentence: str) -> ResponseReturnValue:
+def done(subscription_id: str, sentence: str) -> ResponseReturnValue:
     """The answer after a change. In the list of subscriptions, the tile is replaced and the dialog is closed.
 
     Else the owner is redirected to that list or, from there, to the subscription's own page, which shows `sentence`.
     """
-    home, page = url_for("subscriptions.index"), url_for("subscriptions.page", subscription_id=subscription.id)
+    home, page = url_for("subscriptions.index"), url_for("subscriptions.page", subscription_id=subscription_id)
     if wants_fragment() and current_page().path == home:
-        tile = summary.summary(subscription)
+        tile = summary.summary(loading.load(me().account_id, subscription_id))
         response = make_response(render_template("subscriptions/_done.html", tile=tile, sentence=sentence))
         response.headers["HX-Close-Dialog"] = "true"
         return response

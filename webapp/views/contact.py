@@ -2,7 +2,7 @@
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import LazyString, gettext, lazy_gettext
+from flask_babel import LazyString
 from wtforms import Field, SelectField, TextAreaField
 from wtforms.validators import StopValidation
 
@@ -13,6 +13,7 @@ from ..accounts import billing_information, cases
 from ..formats import number
 from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions import loading
+from ..words import gettext, lazy_gettext
 from .drafts import restored
 from .forms import PortalForm, printable
 

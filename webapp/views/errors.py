@@ -8,7 +8,6 @@ from typing import Any
 
 from flask import Flask, Response, make_response, render_template, request, url_for
 from flask.globals import request_ctx
-from flask_babel import gettext
 from werkzeug.exceptions import HTTPException
 
 from .. import database_faults, guard, leases
@@ -21,6 +20,7 @@ from ..ports import OutcomeUnknown
 from ..sentences.refusals import Explained, explain
 from ..subscriptions import loading
 from ..urls import referring_page
+from ..words import gettext
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = 10  # seconds, where nobody knows better

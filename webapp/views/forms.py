@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 from flask import request
-from flask_babel import gettext, lazy_gettext
 from flask_wtf import FlaskForm
 from wtforms import Field, StringField
 from wtforms.validators import StopValidation
@@ -14,6 +13,7 @@ from .. import pasting
 from ..domain import seats as seat_rules
 from ..formats import number
 from ..sentences.refusals import Explained
+from ..words import gettext, lazy_gettext
 
 ORDINAL = re.compile(r"[0-9]{1,6}", re.ASCII)  # small enough for any database to compare
 

@@ -4,10 +4,7 @@ from contextlib import suppress
 
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
-from .. import formats
-from ..access import limits
 from ..access.identity import me
 from ..domain import refusals
 from ..domain.refusals import BelowActiveUsers
@@ -19,6 +16,7 @@ from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
 from ..urls import public_url, step_url
+from ..words import gettext, language
 from .errors import refused
 
 blueprint = Blueprint(
@@ -62,10 +60,9 @@ def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 @blueprint.post("/payment/new-card")
 def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: redirects to the gateway's card page."""
-    limits.count("card", me().account_id)
     quote = _load_quote(subscription_id, quote_id)
     return_url = public_url("billing.card_return")
-    return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, formats.language()), 303)
+    return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, language()), 303)
 
 
 @blueprint.get("/overview")
@@ -81,7 +78,6 @@ def overview(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 @blueprint.post("/pay")
 def pay(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Payer ». A click that is sent twice has the same number of the attempt, and pays once."""
-    limits.count("pay", me().account_id)
     quote = _load_quote(subscription_id, quote_id)
     attempt = _asked_attempt(quote)
     return_url, card_id = step_url("authenticated", quote, external=True), request.form.get("card")

@@ -2,7 +2,6 @@
 
 from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from .. import pasting
 from ..access.identity import me
@@ -11,6 +10,7 @@ from ..domain.seats import parse_seats
 from ..domain.subscription import check_reduction, projected_seats
 from ..ports import ports
 from ..subscriptions import loading, service
+from ..words import gettext
 from . import stepper as steppers
 from .confirmation import ConfirmForm, confirmation, done
 from .forms import SeatsForm
@@ -50,14 +50,16 @@ def reduce(subscription_id: str) -> ResponseReturnValue:
     form = ConfirmForm()
     if parse_seats(seats) is None or not form.validate():
         return _confirmation(subscription_id, seats, form, 422)
-    return done(service.reduce(me().account_id, subscription_id, int(seats)), gettext("The reduction is requested."))
+    service.reduce(me().account_id, subscription_id, int(seats))
+    return done(subscription_id, gettext("The reduction is requested."))
 
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts = subscription.facts
-    check_reduction(facts, ports().clock.now(subscription.account).date())
-    return steppers.page("reduce", subscription, facts.period(facts.next_unpaid), projected_seats(facts), form, status)
+    facts, today = subscription.facts, ports().clock.now(subscription.account).date()
+    check_reduction(facts, today)
+    period, seats = facts.period(facts.next_unpaid), projected_seats(facts)
+    return steppers.page("reduce", subscription, today, period, seats, form, status)
 
 
 def _confirmation(

@@ -28,8 +28,6 @@ def choose_seats(subscription_id: str) -> ResponseReturnValue:
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
-    facts = subscription.facts
-    target = renewal_target(facts, ports().clock.now(subscription.account).date())
-    return steppers.page(
-        "renew", subscription, target.period, projected_seats(facts), form, status, days_left=target.days_left
-    )
+    facts, today = subscription.facts, ports().clock.now(subscription.account).date()
+    target, seats = renewal_target(facts, today), projected_seats(facts)
+    return steppers.page("renew", subscription, today, target.period, seats, form, status, days_left=target.days_left)

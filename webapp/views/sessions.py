@@ -4,12 +4,12 @@ from zoneinfo import ZoneInfo
 
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from ..access import identity, local_passwords, sessions
 from ..access.identity import me
 from ..accounts import billing_information
 from ..ports import ports
+from ..words import gettext
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
 

@@ -2,13 +2,13 @@
 
 from flask import Blueprint, abort, current_app, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext, lazy_gettext
 from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from .. import pasting, urls
 from ..access import identity, local_passwords, provider, sessions, sign_in
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
+from ..words import gettext, lazy_gettext
 from .forms import PortalForm
 
 blueprint = Blueprint("sign_in", __name__)

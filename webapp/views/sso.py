@@ -2,10 +2,10 @@
 
 from flask import Blueprint, abort, current_app, redirect, render_template, request
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from .. import urls
 from ..access import identity, provider, sign_in
+from ..words import gettext
 
 blueprint = Blueprint("sso", __name__, url_prefix="/sign-in/provider")
 STATUSES = {  # by reason of provider.SignInRefused; or an outcome of sign_in.sign_in_as

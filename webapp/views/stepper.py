@@ -1,13 +1,14 @@
 """The stepper that renew, add and reduce share: the number of paid users, with its cost beside it."""
 
 from collections.abc import Callable
+from datetime import date
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from flask import make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
-from .. import formats, pasting
+from .. import pasting
 from ..access.identity import me
 from ..domain import subscription as rules
 from ..domain.periods import Period
@@ -18,6 +19,7 @@ from ..ports import ports
 from ..sentences.refusals import at_least, enter_fewer, enter_more, explain
 from ..subscriptions import cost as costs
 from ..subscriptions import loading
+from ..words import language
 from . import tier_picture
 from .forms import SeatsForm, asked_seats, parse_ordinal, seats_sentence
 from .fragments import FRAGMENT_HEADERS
@@ -29,7 +31,7 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
     pinned = procedure == "add"
     cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, pinned=pinned)
-    text = _rendered(formats.language(), procedure, cost if seats else None, seats)
+    text = _rendered(language(), procedure, cost if seats else None, seats)
     response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
     return response
@@ -69,6 +71,7 @@ def _fault(procedure: str, cost: costs.Cost, seats: int) -> str:
 def page(
     procedure: str,
     subscription: Subscription,
+    today: date,
     period: Period,
     start: int,
     form: SeatsForm | None = None,
@@ -80,12 +83,12 @@ def page(
     The cost is compared with the current one: for an addition, that of the period it adds to; otherwise that of the
     last paid period. `context` is passed to the template.
     """
-    facts, now = subscription.facts, ports().clock.now(subscription.account)
+    facts = subscription.facts
     compared = min(period.ordinal, facts.last_paid)
     counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
-    cost = costs.cost(me().account_id, subscription.id, seats or 1, compared, pinned=procedure == "add")
+    cost = costs.cost_of(subscription, seats or 1, compared, pinned=procedure == "add")
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
@@ -99,10 +102,10 @@ def page(
         rows_height=tier_picture.rows_height(cost),
         at_least=at_least,
         compared=compared,
-        is_today=compared == facts.ordinal_on(now.date()),
+        is_today=compared == facts.ordinal_on(today),
         counted=counted,
         wait=rules.ACTIVE_USERS_LAG,
-        counted_today=counted.date() == now.date(),
+        counted_today=counted.date() == today,
         **_parts(procedure, cost if seats else None, seats),
         **context,
     ), status

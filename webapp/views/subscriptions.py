@@ -8,7 +8,6 @@ from flask.typing import ResponseReturnValue
 from ..access.identity import me
 from ..domain.subscription import Status
 from ..invoices import spending
-from ..ports import ports
 from ..sentences.checks import check_sentence, payment_sentence, verdict_sentence
 from ..sentences.timeline import timeline_sentences
 from ..subscriptions import loading, outlook, spend, summary
@@ -33,14 +32,13 @@ def index() -> ResponseReturnValue:
 
 def _at_a_glance(tiles: list[summary.Summary]) -> dict[str, object]:
     """What the strip above several tiles shows."""
-    account = tiles[0].subscription.account
-    today = ports().clock.now(account).date()
+    account_id, today = me().account_id, tiles[0].today
     charged = [tile for tile in tiles if tile.self_service and tile.status == Status.ACTIVE]
     return {
         "today": today,
         "next": min(charged, key=lambda tile: tile.renews_on, default=None),
         "running": [tile for tile in tiles if tile.status != Status.ENDED],
-        "spent": sum(spending.spent_by_day(account.id, today.replace(month=1, day=1)).values()),
+        "spent": sum(spending.spent_by_day(account_id, today.replace(month=1, day=1)).values()),
         "to_do": [tile for tile in tiles if tile.status in (Status.PAST_DUE, Status.LAPSED) or tile.trouble],
     }
 
@@ -49,16 +47,14 @@ def _at_a_glance(tiles: list[summary.Summary]) -> dict[str, object]:
 def page(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
     facts, tile = subscription.facts, summary.summary(subscription)
-    today = ports().clock.now(subscription.account).date()
     return render_template(
         "subscriptions/page.html",
         tile=tile,
-        today=today,
-        columns=spend_picture.columns(spend.spend_by_month(tile, today)),
-        this_month=today.replace(day=1),
+        columns=spend_picture.columns(spend.spend_by_month(tile)),
+        this_month=tile.today.replace(day=1),
         checks=[check_sentence(check, tile) for check in tile.checks],
         verdict=verdict_sentence(tile.checks),
-        timeline=timeline_sentences(outlook.timeline(subscription, today, tile.card), tile),
+        timeline=timeline_sentences(outlook.timeline(subscription, tile.today, tile.card), tile),
         periods=[(facts.period(ordinal), seats) for ordinal, seats in sorted(facts.seats.items(), reverse=True)],
         as_of=subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone)),
     )

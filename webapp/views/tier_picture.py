@@ -3,10 +3,9 @@
 from itertools import zip_longest
 from typing import NamedTuple
 
-from flask_babel import gettext
-
 from .. import formats
 from ..subscriptions.cost import Cost
+from ..words import gettext
 
 WIDTH = 288  # of the picture, in units of its own
 GROUND = 62  # where columns stand, from the top

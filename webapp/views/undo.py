@@ -2,11 +2,11 @@
 
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
-from flask_babel import gettext
 
 from ..access.identity import me
 from ..ports import ports
 from ..subscriptions import loading, service
+from ..words import gettext
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("undo", __name__, url_prefix="/subscriptions/<subscription_id>")
@@ -25,13 +25,12 @@ def undo(subscription_id: str, procedure: str, change_id: str) -> ResponseReturn
     form = ConfirmForm()
     if not form.validate():
         return _confirmation(subscription_id, change_id, form, 422)
-    subscription = service.withdraw(me().account_id, subscription_id, change_id)
-    kind = service.load_change(me().account_id, subscription_id, change_id).kind
+    kind = service.withdraw(me().account_id, subscription_id, change_id)
     sentences = {
         "reduction": gettext("The reduction is undone."),
         "cancellation": gettext("The cancellation is undone."),
     }
-    return done(subscription, sentences[kind])
+    return done(subscription_id, sentences[kind])
 
 
 def _confirmation(

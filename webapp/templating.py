@@ -1,0 +1,90 @@
+"""Templates, compiled once for each language: their sentences are parts of the compiled page.
+
+What depends on the language, such as the filters for dates and amounts, is bound then, too.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from flask import has_request_context
+from flask.templating import Environment
+from jinja2 import Template, nodes
+from jinja2.visitor import NodeTransformer
+from markupsafe import Markup
+
+from . import formats
+from .words import catalogue, language
+
+
+class LanguageEnvironment(Environment):
+    """Leads to an environment of the current language. `own` is set in those, by the first template they load."""
+
+    own = False
+    by_language: dict[str, "LanguageEnvironment"]
+
+    def __init__(self, app: Any, **options: Any) -> None:
+        super().__init__(app, **options)
+        self.by_language = {}
+
+    def _load_template(self, name: str, globals: Any) -> Template:  # noqa: A002  Jinja names it
+        if self.own:
+            return super()._load_template(name, globals)
+        return self._of(language())._load_template(name, globals)
+
+    def _of(self, chosen: str) -> "LanguageEnvironment":
+        environment = self.by_language.get(chosen)
+        if environment is None:
+            environment = self.overlay()
+            environment.own = True
+            filters, functions = formats.in_language(chosen)
+            environment.filters = {**self.filters, **filters}
+            environment.globals = {**self.globals, **functions}
+            self.by_language[chosen] = environment
+        return environment
+
+    def constant(self) -> dict[str, Any]:
+        """Functions that always return the same for the same arguments. Mails have no links to paths."""
+        names = ("language", "static_url", "url_for") if has_request_context() else ()
+        return {name: self.globals[name] for name in names}
+
+    def _generate(self, source: nodes.Template, name: Any, filename: Any, defer_init: bool = False) -> str:
+        escapes = self.autoescape(name) if callable(self.autoescape) else self.autoescape
+        return super()._generate(Translator(escapes, self.constant()).visit(source), name, filename, defer_init)
+
+
+class Translator(NodeTransformer):
+    """Replaces `_('…')` by the translated sentence, `_('… %(n)s', n=x)` by its formatting, and addresses that all pages
+    share by themselves.
+    """
+
+    def __init__(self, escapes: bool, constant: Mapping[str, Callable[..., Any]]) -> None:
+        self.text: type[str] = Markup if escapes else str
+        self.constant = constant
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Expr:  # noqa: N802  Jinja names it
+        self.generic_visit(node)
+        name = node.node.name if isinstance(node.node, nodes.Name) else ""
+        if name in self.constant:
+            return self._called(node, self.constant[name])
+        if name != "_":
+            return node
+        translated = self.text(catalogue().ugettext(node.args[0].as_const()))
+        if not node.kwargs:
+            return nodes.Const(translated % {}, lineno=node.lineno)
+        variables = [nodes.Pair(nodes.Const(given.key), given.value) for given in node.kwargs]
+        return nodes.Mod(nodes.Const(translated), nodes.Dict(variables), lineno=node.lineno)
+
+    def _called(self, node: nodes.Call, function: Callable[..., Any]) -> nodes.Expr:
+        """Its result, if all arguments are written out."""
+        parts = [*node.args, *(given.value for given in node.kwargs)]
+        if node.dyn_args or node.dyn_kwargs or not all(isinstance(part, nodes.Const) for part in parts):
+            return node
+        arguments = [part.as_const() for part in node.args]
+        return nodes.Const(function(*arguments, **{given.key: given.value.as_const() for given in node.kwargs}))
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
+        """Jinja would join constants to a text that is escaped again."""
+        self.generic_visit(node)
+        if all(isinstance(part, nodes.Const) for part in node.nodes):
+            return nodes.Const(self.text().join(part.value for part in node.nodes), lineno=node.lineno)  # type: ignore[attr-defined]
+        return node
