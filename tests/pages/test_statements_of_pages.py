@@ -16,7 +16,7 @@ PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
         ("/accessibility", 1),  # who is signed in
         ("RENEW?seats=14", 2),  # and the prices
         ("/subscriptions", 3),  # and the subscriptions, and the clock
-        ("SUBSCRIPTION", 4),  # and what happened
+        ("SUBSCRIPTION", 5),  # and what happened
         ("RENEW", 3),
         ("/billing", 4),  # and the account with its cards and newest invoices
         ("/billing/invoices", 2),

@@ -8,32 +8,22 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, update
-
-from ..accounts import activity
-from ..db import db, insert_rows, transaction, update_row
+from ..db import db, transaction
 from ..domain.refusals import QuoteMoved
-from ..domain.subscription import ChangeKind
-from ..invoices import issuing
-from ..mail import outbox
-from ..models.accounts import Account, Issuer
-from ..models.invoices import Invoice
+from ..models.accounts import Account
 from ..models.purchases import Payment, Quote
-from ..models.subscriptions import PaymentRead, PeriodRow, Subscription
+from ..models.subscriptions import PaymentRead, Subscription
 from ..ports import (
     ActionRequired,
     Cancelled,
-    Captured,
-    Declined,
     Outcome,
     OutcomeUnknown,
     ports,
 )
 from ..subscriptions.active_users import refresh_active_users
-from ..subscriptions.challenges import AUTHENTICATION_FAILED, close_challenge, load_payment, write_decline
+from ..subscriptions.challenges import close_challenge, load_payment
 from ..subscriptions.loading import load
-from ..subscriptions.service import close_change
-from . import captures, hold
+from . import hold, outcomes
 from .quotes import check_card, draft, load_quote
 
 UNHEARD_OF_AFTER = timedelta(seconds=15)  # three time-outs: a charge that the gateway does not know by then is given up
@@ -201,106 +191,12 @@ def settle(
         subscription = load(account_id, subscription_id, lock=True)
         if is_open(subscription, key) and (while_held or not subscription.paused):
             now = ports().clock.now(subscription.account)
-            write_outcome(subscription, load_payment(account_id, key), outcome, now)
+            outcomes.write_outcome(subscription, load_payment(account_id, key), outcome, now)
 
 
 def is_open(subscription: Subscription, key: str) -> bool:
     """Whether the payment waits for its outcome. If not, another process has settled it."""
     return any(payment.key == key for payment in subscription.pending_payments)
-
-
-def write_outcome(subscription: Subscription, payment: Payment, outcome: Outcome, now: datetime) -> None:
-    """Writes the outcome of an open payment, in the open transaction, which must hold the subscription's lock."""
-    match outcome:
-        case ActionRequired(url):
-            _require_action(subscription, payment, url, now)
-        case Declined(code):
-            decline(subscription, payment, code, now)
-        case Cancelled() if payment.automatic and payment.challenged:
-            decline(subscription, payment, AUTHENTICATION_FAILED, now)  # so that the next attempt is another day
-        case Cancelled():
-            _cancel(subscription, payment, now)
-        case Captured(capture):
-            if capture is None or captures.adopt(subscription, payment, capture):
-                update_row(payment, state="captured", settled_at=now)
-                take_effect(subscription, payment, now)
-
-
-# Each of these writes one outcome in the open transaction.
-
-
-def _require_action(subscription: Subscription, payment: Payment, url: str, now: datetime) -> None:
-    """The payment stays pending until the owner has authenticated; for an automatic one a mail asks for that, once."""
-    if payment.automatic and payment.action_url is None:
-        insert_rows(*outbox.confirm(subscription, payment, now))
-    update_row(payment, action_url=url)
-
-
-def decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
-    """The owner gets a mail if the payment was automatic, since nobody saw the page."""
-    write_decline(subscription, payment, code, now)
-    if payment.automatic:
-        insert_rows(*outbox.refused(subscription, payment, now))
-
-
-def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None:
-    """The charge was not made. The owner gets a mail if a page said that the outcome was unknown."""
-    update_row(payment, state="cancelled", settled_at=now)
-    after = {"total": payment.amount, "currency": payment.currency}
-    activity.record(subscription.account_id, "payment_not_made", now, {}, after, subscription)
-    if payment.action_url is None and not payment.automatic:
-        insert_rows(*outbox.not_made(subscription, payment, now))
-
-
-def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
-    """What follows from a captured payment: the period or its seats, the invoice, the mails and the activity."""
-    quote = payment.quote
-    before = {"seats": subscription.facts.last_paid_seats}
-    if quote.kind == "addition":
-        raised = update(PeriodRow).where(*_periods_of(subscription))
-        raised = raised.where(PeriodRow.ordinal >= quote.ordinal, PeriodRow.seats < quote.seats)
-        db.session.execute(raised.values(seats=quote.seats))
-    else:
-        _add_period(subscription, quote, now)
-    if quote.automatic and subscription.active_users > quote.seats:
-        insert_rows(*outbox.over_seats(subscription, payment, quote.seats, now))
-    invoice = _issue_with_receipts(subscription, payment, now)
-    after = {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number}
-    activity.record(subscription.account_id, f"{quote.kind}_paid", now, before, after, subscription)
-
-
-def _issue_with_receipts(subscription: Subscription, payment: Payment, now: datetime) -> Invoice:
-    """The mails are written before the invoice gets its number, since other renewals wait from then on."""
-    issuer = db.session.get_one(Issuer, subscription.account.issuer_id)
-    invoice = issuing.draft_invoice(issuer, subscription, payment.quote, payment, now)
-    drafted_on, mails = invoice.issued_on, outbox.receipts(subscription, invoice, now)
-    invoice.number, invoice.issued_on = issuing.next_number(issuer, now)
-    if invoice.issued_on == drafted_on:
-        mails = outbox.numbered(mails, issuing.NUMBER_TO_COME, invoice.number)
-    else:
-        mails = outbox.receipts(subscription, invoice, now)
-    insert_rows(invoice)
-    insert_rows(*mails)
-    return invoice
-
-
-def _periods_of(subscription: Subscription) -> tuple[ColumnElement[bool], ...]:
-    return PeriodRow.account_id == subscription.account_id, PeriodRow.subscription_id == subscription.id
-
-
-def _add_period(subscription: Subscription, quote: Quote, now: datetime) -> None:
-    """An automatic renewal applies an open reduction; the owner's own renewal supersedes it."""
-    insert_rows(
-        PeriodRow(
-            account_id=subscription.account_id,
-            subscription_id=subscription.id,
-            ordinal=quote.ordinal,
-            seats=quote.seats,
-            price_list_id=quote.price_list_id,
-            source="paid",
-        )
-    )
-    close_change(subscription, ChangeKind.REDUCTION, "applied" if quote.automatic else "superseded", now)
 
 
 def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_held: bool = False) -> None:

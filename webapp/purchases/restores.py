@@ -17,7 +17,7 @@ from ..models.restores import RestoreHold, UnbookedCapture
 from ..models.subscriptions import Subscription
 from ..ports import Capture, OutcomeUnknown, ports
 from ..subscriptions import loading
-from . import captures, payments
+from . import captures, outcomes, payments
 
 CLOCKS_DIFFER = timedelta(days=1)  # generous: the gateway's time and this machine's are compared
 LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
@@ -146,7 +146,7 @@ def _book(subscription: Subscription, capture: Capture) -> None:
     payment.quote = quote
     session.add(payment)
     session.flush()
-    payments.take_effect(subscription, payment, ports().clock.now(subscription.account))
+    outcomes.take_effect(subscription, payment, ports().clock.now(subscription.account))
 
 
 def _stored_quote(subscription: Subscription, capture: Capture, paid: captures.Purpose) -> Quote | None:

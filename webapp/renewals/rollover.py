@@ -22,7 +22,7 @@ from ..models.mail import Message
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import BilledPeriod, PeriodRow, Quiet, Subscription
 from ..ports import ActiveUsers, Outcome, OutcomeUnknown, ports
-from ..purchases import payments, quotes
+from ..purchases import outcomes, payments, quotes
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
 from ..subscriptions.challenges import load_payment
@@ -156,7 +156,7 @@ def _claim(subscription: Subscription, now: datetime) -> Claim | str:
     insert_rows(payment)
     if quote.card is None or quote.card.expired(now.date()):
         code = "no_card" if quote.card is None else "expired_card"
-        payments.decline(subscription, payment, code, now)
+        outcomes.decline(subscription, payment, code, now)
         return PAYMENT_OUTCOMES["declined"]
     return Claim(payment, subscription.tenant)
 
@@ -201,7 +201,7 @@ def _settle(key: SubscriptionKey, payment: Payment, outcome: Outcome, counted: A
         now = ports().clock.now(subscription.account)
         if counted is not None:
             subscription = active_users.store_count(subscription, counted)
-        payments.write_outcome(subscription, payment, outcome, now)
+        outcomes.write_outcome(subscription, payment, outcome, now)
         if payment.state != "captured":
             return _step(payment)
         subscription = _renewed(subscription, payment.quote)

@@ -51,6 +51,7 @@ def page(subscription_id: str) -> ResponseReturnValue:
         "subscriptions/page.html",
         tile=tile,
         columns=spend_picture.columns(spend.spend_by_month(tile)),
+        months_paid=spend.MONTHS_PAID,
         this_month=tile.today.replace(day=1),
         checks=[check_sentence(check, tile) for check in tile.checks],
         verdict=verdict_sentence(tile.checks),
