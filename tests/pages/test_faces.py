@@ -32,7 +32,8 @@ DATA = re.compile(
     r"[\w.+-]+@[\w.-]+|[\w-]+\.example\.test|\b[A-Z]+-[\w-]*\d[\w-]*|\bC-\w{8}\b|\b[A-Z]{2}\d{11}\b|\(FR\)|"
     r"My Qlik Démonstration SAS|Ateliers Beaumont SARL|8 quai des Analyses|12 rue de la Facture|\d{5} (Paris|Lyon)|"
     r"Qlik Sense (Business|Enterprise SaaS)|My Qlik|"
-    r"\bCM\b|Camille Martin|Sophie Laurent|Nordlys Data|SIREN|Visa|Mastercard|English|Français|EUR|Bonjour, une question\."
+    r"\bCM\b|Camille Martin|Sophie Laurent|"
+    r"Nordlys Data|SIREN|Visa|Mastercard|English|Français|EUR|Bonjour, une question\."
 )
 WRONG = {
     "fr": r" [:;?!»%€]|« |\w['‘]\w|[^\s\d/:][:;?!»](\s|$)|[^\s]«\w|\d{4},\d\d|\d[.]\d\d\s€|[€$]\s?\d|“|”|\.\.\.",
