@@ -21,7 +21,7 @@ from ..models.accounts import Account
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import BilledPeriod, PeriodRow, Quiet, Subscription
-from ..ports import ActiveUsers, Outcome, OutcomeUnknown, ports
+from ..ports import ActiveUsers, Captured, Outcome, OutcomeUnknown, ports
 from ..purchases import outcomes, payments, quotes
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
@@ -199,7 +199,7 @@ def _settle(key: SubscriptionKey, payment: Payment, outcome: Outcome, counted: A
         if not payments.is_open(subscription, payment.key) or subscription.paused:
             return _step(load_payment(key.account_id, payment.key))
         now = ports().clock.now(subscription.account)
-        if counted is not None:
+        if counted is not None and isinstance(outcome, Captured):
             subscription = active_users.store_count(subscription, counted)
         outcomes.write_outcome(subscription, payment, outcome, now)
         if payment.state != "captured":
