@@ -113,8 +113,8 @@ class Payments(State):
             net = whole - before if net is None else net
             if not 0 < net <= whole - before:
                 raise Refused("NotCredited")
-            rate = half_up(tax * 100, whole)
-            taxed = half_up((before + net) * rate, 100) - sum(credit.tax for credit in ours)
+            rate = half_up(tax * 1000, whole)  # per mille, as 8.5 % is a rate, too
+            taxed = half_up((before + net) * rate, 1000) - sum(credit.tax for credit in ours)
             waiting = Credit(invoice, net, taxed)
             self.credits.append(waiting)
         elif net not in (None, waiting.net):

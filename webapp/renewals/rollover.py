@@ -25,7 +25,6 @@ from ..ports import ActiveUsers, Captured, Outcome, OutcomeUnknown, ports
 from ..purchases import outcomes, payments, quotes
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
-from ..subscriptions.challenges import load_payment
 
 log = logging.getLogger(__name__)
 Tally = Counter[str]  # how often each outcome occurred, how many subscriptions were "seen", and how many "uncounted"
@@ -196,8 +195,10 @@ def _settle(key: SubscriptionKey, payment: Payment, outcome: Outcome, counted: A
     """Writes the outcome of a claimed payment, and what can be known ahead if nothing more is due."""
     with transaction():
         subscription = loading.load(*key, lock=True)
-        if not payments.is_open(subscription, payment.key) or subscription.paused:
-            return _step(load_payment(key.account_id, payment.key))
+        if subscription.paused:
+            return Step("silent", False)
+        if not payments.is_open(subscription, payment.key):
+            return Step(None, True)  # another process has settled it
         now = ports().clock.now(subscription.account)
         if counted is not None and isinstance(outcome, Captured):
             subscription = active_users.store_count(subscription, counted)
