@@ -55,6 +55,8 @@ class Instant(TypeDecorator[datetime]):
 
 
 LOCK = {"key_share": True}  # others cannot change the locked row, but can still insert rows that refer to it
+# For DDL on several tables of a Citus cluster in one transaction. PostgreSQL without Citus ignores it.
+SEQUENTIAL = "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"
 Unstorable = DataError  # PostgreSQL cannot store the value: it contains a NUL, or is too long
 
 
