@@ -141,7 +141,9 @@ def _engine_options(config: Mapping[str, Any]) -> dict[str, Any]:
     url = config["SQLALCHEMY_DATABASE_URI"]
     if url.startswith("postgresql"):
         arguments: dict[str, Any] = {"connect_timeout": 5}
-        if "options=" not in url:
+        if config["DATABASE_POOLER"]:  # it passes no options on, and each transaction may use another connection
+            arguments["prepare_threshold"] = None
+        elif "options=" not in url:
             arguments["options"] = f"-c lock_timeout={round(config['LOCK_SECONDS'] * 1000)}"
         options |= {"pool_pre_ping": True, "connect_args": arguments}
     return options
