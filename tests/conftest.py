@@ -89,7 +89,7 @@ def shared_stripe(migrated: str, stripe_running: Stripe, tmp_path_factory: pytes
         "QLIK_API_KEY": "unused",
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(webapp, "tenant_directory", lambda _config, clock: SandboxDirectory(clock))
+        patch.setattr(webapp, "tenant_directory", lambda _config, clock: SandboxDirectory())
         with running(migrated, tmp_path_factory.mktemp("stripe"), **settings) as app:
             yield app
 

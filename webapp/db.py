@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Executable, MetaData, event
+from sqlalchemy import Connection, DateTime, Dialect, Engine, Executable, MetaData, Table, event, insert, update
 from sqlalchemy.exc import ArgumentError, DataError
 from sqlalchemy.orm import DeclarativeBase, Session
+from sqlalchemy.orm.attributes import set_committed_value
 from sqlalchemy.types import TypeDecorator
 
 from .config import Misconfigured
@@ -107,6 +108,33 @@ def transaction() -> Iterator[Session]:
     except BaseException:
         db.session.rollback()
         raise
+
+
+def insert_rows(*rows: Base) -> None:
+    """Writes new rows of one table, in the open transaction, by one statement and without the session's bookkeeping.
+
+    The session does not see later changes of these objects: see `update_row`.
+    """
+    if not rows:
+        return
+    given = [vars(row) for row in rows]
+    names = {part.key: part.columns[0].name for part in rows[0].__mapper__.column_attrs}
+    used = [name for name in names if any(name in values for values in given)]
+    values = [{names[name]: row.get(name) for name in used} for row in given]
+    db.session.execute(insert(table_of(type(rows[0]))), values)
+
+
+def update_row(row: Base, **values: Any) -> None:
+    """Writes these values of a row, in the open transaction, by one statement, and sets them on the object."""
+    table = table_of(type(row))
+    this = (column == getattr(row, column.key) for column in table.primary_key)
+    db.session.execute(update(table).where(*this).values(values))
+    for name, value in values.items():
+        set_committed_value(row, name, value)
+
+
+def table_of(model: type[Base]) -> Table:
+    return Base.metadata.tables[model.__tablename__]
 
 
 def locks_rows() -> bool:

@@ -1,13 +1,16 @@
 """The sweep over many subscriptions: in pages, on several threads, with a silent gateway, and its report."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from unittest.mock import patch
 
 import pytest
 from flask import Flask, current_app
 from sqlalchemy import func, select, update
 
+from e2e.portal import environment
 from tests.support.mails import kinds
 from tests.support.world import post, signed_in, statements, subscription
 from webapp.db import db, transaction
@@ -17,8 +20,8 @@ from webapp.models.purchases import Payment
 from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.ports import NewCard
 from webapp.purchases import cards, wallet
-from webapp.renewals import sweep
-from webapp.renewals.rollover import Tally
+from webapp.renewals import processes, sweep
+from webapp.renewals.rollover import SubscriptionKey, Tally, roll_over
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxAccount
@@ -71,6 +74,30 @@ def test_every_subscription_is_seen_once_whatever_the_pages(
     assert run(threads) == Tally(seen=7, renewed=7)
     assert renewals() == 7
     assert run(threads) == Tally()
+
+
+def test_several_processes_renew_each_subscription_once(
+    due: list[Made], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    address = db.engine.url.render_as_string(hide_password=False)
+    for name, value in environment(tmp_path, DATABASE_URL=address).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(processes, "WORTH_A_PROCESS", 3)
+    done = sum(processes.run(threads=1, processes=2, to_check=7), Tally())
+    assert (done["renewed"], done["failed"], renewals()) == (7, 0, 7)
+    assert run() == Tally()
+
+
+def test_a_renewal_takes_few_statements_and_the_counter_of_the_invoices_is_locked_last(business: Made) -> None:
+    pass_time(MONTH)
+    with statements() as asked:
+        assert roll_over(SubscriptionKey(business.account, subscription(business))) == Tally(renewed=1)
+    of_the_portal = [asked for asked in asked if "sandbox" not in asked and "advisory" not in asked]
+    locks = 2 if db.engine.dialect.name == "postgresql" else 0  # SQLite has one writer
+    counted = next(number for number, statement in enumerate(of_the_portal) if "invoice_counter" in statement)
+    written = [re.match(r"INSERT INTO (\w+)", statement) for statement in of_the_portal[counted:]]
+    assert [found and found[1] for found in written] == ["invoice_counter", "invoice", "message", "activity", "quiet"]
+    assert len(of_the_portal) == 14 + locks
 
 
 def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Made]) -> None:

@@ -223,14 +223,16 @@ def test_a_tenant_that_is_slow_or_away_is_not_waited_for(
     tenant: Tenant, ask: Ask, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(qlik_cloud, "ANSWER_SECONDS", 0.2)
-    over = threading.Event()
+    asked, over = threading.Event(), threading.Event()
 
     def slow(_tenant: Tenant) -> Answer:
+        asked.set()
         over.wait(10)
         return Answer()
 
     tenant.instead = [slow]
     assert refused(ask()) == f"{TENANT} did not answer (ReadTimeout)"
+    assert asked.wait(10)  # else the first request would get the answer of the second
     over.set()
     tenant.instead = [Answer(drips=True)]
     assert "too slowly" in refused(ask())

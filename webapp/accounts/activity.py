@@ -12,7 +12,7 @@ from typing import Any
 from flask import g, has_request_context
 from sqlalchemy import select
 
-from ..db import db
+from ..db import db, insert_rows
 from ..models.activity import Activity
 from ..models.subscriptions import Subscription
 from ..ports import ports
@@ -30,9 +30,9 @@ def record(
     after: Mapping[str, Any] | None = None,
     subscription: Subscription | None = None,
 ) -> None:
-    """Adds a row to the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`."""
+    """Writes a row, in the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`."""
     owner = g.get("owner") if has_request_context() else None
-    db.session.add(
+    insert_rows(
         Activity(
             account_id=account_id,
             id=_ordered_id(),

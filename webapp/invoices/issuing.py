@@ -2,19 +2,21 @@
 
 from collections.abc import Iterable
 from datetime import date, datetime
+from functools import cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Insert, case, func, select
+from sqlalchemy import Executable, Insert, case, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db import Across, across, db, locks_rows, new_id
+from ..db import Across, across, db, locks_rows, new_id, table_of
 from ..models.accounts import Account, Issuer
 from ..models.invoices import Invoice, InvoiceCounter, SpentNumber, Status
 from ..models.purchases import Payment, Quote, Refund
 from ..models.subscriptions import Subscription
 from .bill import LATE_PAYMENT, credit_line, spans_of
 
+NUMBER_TO_COME = "number-to-come"  # in drafts
 FIRST_YEAR = 2000  # before any invoice of the portal
 PARTY_COLUMNS = ("legal_name", "street", "postal_code", "city", "country", "siren", "vat_number")
 ISSUER_COLUMNS = (*PARTY_COLUMNS, "legal_form", "share_capital", "register")
@@ -22,13 +24,19 @@ BUYER_COLUMNS = (*PARTY_COLUMNS, "purchase_order")
 
 
 def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | None, now: datetime) -> Invoice:
-    """Adds the invoice of a paid quote to the open transaction. A period from before the portal has no payment.
+    """Adds the invoice of a paid quote to the open transaction. A period from before the portal has no payment."""
+    issuer = db.session.get_one(Issuer, subscription.account.issuer_id)
+    invoice = draft_invoice(issuer, subscription, quote, payment, now)
+    invoice.number, invoice.issued_on = next_number(issuer, now)
+    db.session.add(invoice)
+    return invoice
 
-    For each issuer and year, numbers have no gaps and follow the dates (CGI annexe II, art. 242 nonies A).
-    """
+
+def draft_invoice(
+    issuer: Issuer, subscription: Subscription, quote: Quote, payment: Payment | None, now: datetime
+) -> Invoice:
+    """The invoice of a paid quote, with NUMBER_TO_COME in place of its number. It is not stored."""
     account, facts = subscription.account, subscription.facts
-    issuer = db.session.get_one(Issuer, account.issuer_id)
-    number, issued_on = _next_number(issuer, now)
     spans = spans_of(quote.lines, facts, quote.ordinal)
     buyer = quote.buyer or account.buyer
     snapshot: dict[str, Any] = {
@@ -49,14 +57,14 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         "card": {"brand": payment.card_brand, "last4": payment.card_last4} if payment else None,
         "paid_on": _paid_at(payment, now).astimezone(ZoneInfo(account.zone)).date().isoformat(),
     }
-    invoice = Invoice(
+    return Invoice(
         id=new_id(),
-        issuer_id=account.issuer_id,
+        issuer_id=issuer.id,
         account_id=account.id,
         subscription_id=subscription.id,
         payment_key=payment.key if payment else None,
-        number=number,
-        issued_on=issued_on,
+        number=NUMBER_TO_COME,
+        issued_on=now.date(),
         currency=quote.currency,
         net=quote.net,
         tax=quote.tax,
@@ -64,8 +72,6 @@ def issue_invoice(subscription: Subscription, quote: Quote, payment: Payment | N
         snapshot=snapshot,
         purchase_order=buyer["purchase_order"],
     )
-    db.session.add(invoice)
-    return invoice
 
 
 def issue_credit_note(issuer_id: str, invoice: Invoice, refund: Refund, now: datetime) -> Invoice:
@@ -73,7 +79,7 @@ def issue_credit_note(issuer_id: str, invoice: Invoice, refund: Refund, now: dat
 
     It repeats the snapshot of the invoice. If only a part is refunded, one line says so.
     """
-    number, issued_on = _next_number(db.session.get_one(Issuer, issuer_id), now)
+    number, issued_on = next_number(db.session.get_one(Issuer, issuer_id), now)
     whole = refund.net == invoice.net
     snapshot = invoice.snapshot | {
         "lines": invoice.snapshot["lines"] if whole else [credit_line(refund.net, invoice.snapshot["seats"])],
@@ -162,10 +168,12 @@ def _columns(row: Issuer | Account, names: Iterable[str]) -> dict[str, Any]:
     return {name: getattr(row, name) for name in names}
 
 
-def _next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
+def next_number(issuer: Issuer, now: datetime) -> tuple[str, date]:
     """The next number and the date to print.
 
-    The counter stays locked until the commit: no two invoices get the same number, and a rollback leaves no gap.
+    For each issuer and year, numbers have no gaps and follow the dates (CGI annexe II, art. 242 nonies A). The counter
+    stays locked until the commit: no two invoices get the same number, and a rollback leaves no gap. So callers do as
+    little as possible between this and their commit: all renewals of the issuer wait for it.
     """
     number, issued_on = _count(issuer, now.date(), 1)
     return _format_number(issuer, now.year, number), issued_on
@@ -176,18 +184,23 @@ def _count(issuer: Issuer, day: date, numbers: int) -> tuple[int, date]:
 
     The first invoice of a year creates the counter.
     """
-    new = (postgresql if locks_rows() else sqlite).insert(InvoiceCounter)
-    counter, later = InvoiceCounter.__table__.c, new.excluded.last_issued_on
     values = {"issuer_id": issuer.id, "year": day.year, "last_number": numbers, "last_issued_on": day}
-    counted: Insert = new.values(values).on_conflict_do_update(
+    row = db.session.execute(_counting(locks_rows()), values).one()
+    return row.last_number, row.last_issued_on
+
+
+@cache
+def _counting(on_postgresql: bool) -> Executable:
+    new = (postgresql if on_postgresql else sqlite).insert(table_of(InvoiceCounter))
+    counter, later = new.table.c, new.excluded.last_issued_on
+    counted: Insert = new.on_conflict_do_update(
         index_elements=[counter.issuer_id, counter.year],
         set_={
-            "last_number": counter.last_number + numbers,
+            "last_number": counter.last_number + new.excluded.last_number,
             "last_issued_on": case((later > counter.last_issued_on, later), else_=counter.last_issued_on),
         },
     )
-    row = db.session.execute(counted.returning(counter.last_number, counter.last_issued_on)).one()
-    return row.last_number, row.last_issued_on
+    return counted.returning(counter.last_number, counter.last_issued_on)
 
 
 def _format_number(issuer: Issuer, year: int, number: int) -> str:

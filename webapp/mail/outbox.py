@@ -31,7 +31,7 @@ def _to_owners(
 ) -> list[Message]:
     """One mail to each owner of the account, in that owner's language. `about` identifies what the mail reports."""
     account, messages = subscription.account, []
-    for owner in db.session.scalars(select(Owner).where(Owner.account_id == account.id).order_by(Owner.id)).all():
+    for owner in subscription.owners:
         with force_locale(owner.locale or account.document_locale):
             written = layout.write(words(), owner.name, layout.footer(account))
         messages.append(
@@ -91,6 +91,15 @@ def receipts(subscription: Subscription, invoice: Invoice, now: datetime) -> lis
     """A payment was made: the receipt to the owners, and the invoice to the billing e-mails."""
     words = partial(purchases.receipt, subscription, invoice)
     return _with_document(subscription, invoice, now, _to_owners(subscription, f"receipt/{invoice.id}", now, words))
+
+
+def numbered(messages: list[Message], draft_number: str, number: str) -> list[Message]:
+    """These mails about the draft of an invoice, with its number."""
+    for message in messages:
+        message.subject = message.subject.replace(draft_number, number)
+        message.body = message.body.replace(draft_number, number)
+        message.html = message.html.replace(draft_number, number)
+    return messages
 
 
 def credited(subscription: Subscription, note: Invoice, now: datetime) -> list[Message]:

@@ -144,6 +144,15 @@ class OpenChange(NamedTuple):
     requested_at: datetime
 
 
+class Reader(NamedTuple):
+    """An owner, as someone to whom mails are written. `locale` is None until the owner has chosen a language."""
+
+    id: str
+    name: str
+    email: str
+    locale: str | None
+
+
 class QuoteRead(NamedTuple):
     """Of the quote of a payment: what pages and rules ask."""
 
@@ -157,7 +166,7 @@ class QuoteRead(NamedTuple):
 
 
 class PaymentRead(NamedTuple):
-    """A pending or declined payment, as it was read. Amounts in cents."""
+    """A pending, declined or cancelled payment, as it was read. Amounts in cents."""
 
     key: str
     quote: QuoteRead
@@ -185,8 +194,9 @@ class PaymentRead(NamedTuple):
 class Subscription:
     """A subscription and all that its rules, pages and mails need, as it was when it was read.
 
-    `held`: a capture of it could not be booked, and no operator has released it yet. `quiet`: the sweep skips it for
-    now. `refusals` are its declined payments, oldest first.
+    `paused`: payments of all accounts are, while a restored copy is checked. `held`: a capture of this one could not be
+    booked, and no operator has released it yet. `unbooked_keys`: of all its captures that were not booked. `quiet`: the
+    sweep skips it for now. `unpaid`: its payments that are pending, declined or cancelled.
     """
 
     id: str
@@ -202,16 +212,28 @@ class Subscription:
     ended_on: date | None
     active_users: int
     active_users_as_of: datetime
+    paused: bool
     held: bool
+    unbooked_keys: frozenset[str]
     quiet: bool
+    owners: list[Reader]
     periods: list[BilledPeriod]
     open_changes: list[OpenChange]
-    refusals: list[PaymentRead]
-    pending_payments: list[PaymentRead]
+    unpaid: list[PaymentRead]
 
     @property
     def account_id(self) -> str:
         return self.account.id
+
+    @property
+    def pending_payments(self) -> list[PaymentRead]:
+        return [payment for payment in self.unpaid if payment.state == "pending"]
+
+    @property
+    def refusals(self) -> list[PaymentRead]:
+        """The declined payments, oldest first."""
+        declined = [payment for payment in self.unpaid if payment.state == "declined"]
+        return sorted(declined, key=lambda payment: (payment.settled_at, payment.key))
 
     @cached_property
     def facts(self) -> Facts:

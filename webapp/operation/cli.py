@@ -24,6 +24,7 @@ from ..mail import delivery
 from ..ports import ports
 from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
+from ..renewals.processes import run as sweep_all
 from . import health, jobs, prune
 from .supervision import orphaned
 
@@ -48,11 +49,12 @@ def demo() -> None:
 @click.option("--account", help="Only this account.")
 @click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
 @click.option("--threads", envvar="ROLL_OVER_THREADS", default=4, show_default=True, type=click.IntRange(1, 64))
+@click.option("--processes", envvar="ROLL_OVER_PROCESSES", default=2, show_default=True, type=click.IntRange(1, 64))
 @with_appcontext
-def roll_over(account: str | None, every: int | None, threads: int) -> None:
+def roll_over(account: str | None, every: int | None, threads: int, processes: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
     with _stop_event() as stop:
-        failed = _repeat(partial(_sweep_with_progress, account, threads, stop, every), every, stop)
+        failed = _repeat(partial(_sweep_with_progress, account, threads, stop, every, processes), every, stop)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
@@ -95,7 +97,7 @@ def _wait(seconds: float, stop: Event, over: Callable[[], bool]) -> None:
         stop.wait(min(left, 1.0))
 
 
-def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: int | None) -> int:
+def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: int | None, processes: int = 1) -> int:
     """Runs one sweep, with a progress bar on a terminal and a summary. Returns how many subscriptions failed."""
     quiet, started_at = bool(every), ports().clock.system_now()
     total, done, began = sweep.count_to_check(account), rollover.Tally(), time.monotonic()
@@ -105,7 +107,7 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
 
     options = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
     with click.progressbar(length=total, show_pos=True, item_show_func=rate, **options) as bar:  # type: ignore[arg-type]
-        for outcomes in sweep.run(account, threads):
+        for outcomes in sweep.run(account, threads) if account else sweep_all(threads, processes, total):
             done.update(outcomes)
             bar.update(outcomes["seen"], done)
             if stop.is_set():

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
-from ..db import db
+from ..db import db, update_row
 from ..domain.pricing import Line, monthly_cost, period_lines, prorated_line
 from ..domain.subscription import ChangeKind, Facts
 from ..domain.tax import amounts
@@ -124,11 +124,11 @@ def adopt(subscription: Subscription, payment: Payment, capture: Capture) -> boo
     except Unexplained as fault:
         hold(subscription.account_id, subscription.id, capture, str(fault))
         return False
-    for name in ("seats", "price_list_id", "lines", "net", "tax", "total", "tax_treatment", "tax_rate"):
-        setattr(quote, name, getattr(captured, name))
-    payment.amount = quote.total
+    names = ("seats", "price_list_id", "lines", "net", "tax", "total", "tax_treatment", "tax_rate")
+    update_row(quote, **{name: getattr(captured, name) for name in names})
+    update_row(payment, amount=quote.total)
     if capture.card_last4:
-        payment.card_brand, payment.card_last4 = capture.card_brand, capture.card_last4
+        update_row(payment, card_brand=capture.card_brand, card_last4=capture.card_last4)
     return True
 
 

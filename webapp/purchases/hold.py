@@ -13,7 +13,7 @@ def payments_held() -> bool:
 
 def check(subscription: Subscription) -> None:
     """In the transaction that begins a payment. Raises PaymentsHeld, SubscriptionHeld."""
-    if payments_held():
+    if subscription.paused:
         raise PaymentsHeld
     if subscription.held:
         raise SubscriptionHeld

@@ -11,17 +11,17 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, update
 
 from ..accounts import activity
-from ..db import db, transaction
+from ..db import db, insert_rows, transaction, update_row
 from ..domain.refusals import QuoteMoved
 from ..domain.subscription import ChangeKind
 from ..invoices import issuing
 from ..mail import outbox
-from ..models.accounts import Account
+from ..models.accounts import Account, Issuer
+from ..models.invoices import Invoice
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import PaymentRead, PeriodRow, Subscription
 from ..ports import (
     ActionRequired,
-    ActiveUsers,
     Cancelled,
     Captured,
     Declined,
@@ -29,7 +29,7 @@ from ..ports import (
     OutcomeUnknown,
     ports,
 )
-from ..subscriptions.active_users import refresh_active_users, store_count
+from ..subscriptions.active_users import refresh_active_users
 from ..subscriptions.challenges import AUTHENTICATION_FAILED, close_challenge, load_payment, write_decline
 from ..subscriptions.loading import load
 from ..subscriptions.service import close_change
@@ -109,21 +109,25 @@ def _begin_attempt(
         return Attempt(payment.key, payment.state == "pending" and quote.expires_at <= now)
 
 
-def charge(
-    account_id: str, subscription_id: str, key: str, return_url: str, counted: ActiveUsers | None = None
-) -> Payment:
-    """Asks the gateway to charge a pending payment, while no transaction is open, and writes the outcome.
-
-    `counted` is the latest answer of the tenant, if it was asked.
-    """
+def charge(account_id: str, subscription_id: str, key: str, return_url: str) -> Payment:
+    """Asks the gateway to charge a pending payment, and writes the outcome."""
     payment = load_payment(account_id, key)
-    if payment.state == "pending":
-        token, money, present = payment.card_token, payment.quote.money, not payment.automatic
-        db.session.rollback()
-        with suppress(OutcomeUnknown):  # it stays pending: the page says so, and the sweep asks for the outcome
-            outcome = ports().gateway.charge(account_id, key, token, money, return_url, present)
-            settle(account_id, subscription_id, key, outcome, counted)
+    if payment.state == "pending" and (outcome := ask_gateway(payment, return_url)) is not None:
+        settle(account_id, subscription_id, key, outcome)
     return load_payment(account_id, key)
+
+
+def ask_gateway(payment: Payment, return_url: str) -> Outcome | None:
+    """Asks the gateway to charge a pending payment, while no transaction is open.
+
+    None: the outcome is not known. The payment stays pending: its page says so, and the sweep asks for the outcome.
+    """
+    account_id, key, token = payment.account_id, payment.key, payment.card_token
+    money, present = payment.quote.money, not payment.automatic
+    db.session.rollback()
+    with suppress(OutcomeUnknown):
+        return ports().gateway.charge(account_id, key, token, money, return_url, present)
+    return None
 
 
 def _earlier_payment(quote: Quote, attempt: int) -> Payment | None:
@@ -171,7 +175,10 @@ def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
         card_token=card.token if card else "",
         card_brand=card.brand if card else "",
         card_last4=card.last4 if card else "",
+        decline_code=None,
+        action_url=None,
         created_at=now,
+        settled_at=None,
     )
     payment.quote = quote
     return payment
@@ -182,38 +189,40 @@ def settle(
     subscription_id: str,
     key: str,
     outcome: Outcome,
-    counted: ActiveUsers | None = None,
     *,
     while_held: bool = False,
 ) -> None:
     """Writes the gateway's outcome of a payment, with everything that follows from it.
 
-    `counted` is the latest answer of the tenant, if it was asked. While payments are held, nothing is written, because
-    the invoice would get a number that may be in use already; `while_held` is for the caller who has seen to that.
+    While payments are held, nothing is written, because the invoice would get a number that may be in use already;
+    `while_held` is for the caller who has seen to that.
     """
     with transaction():
         subscription = load(account_id, subscription_id, lock=True)
-        if hold.payments_held() and not while_held:
-            return
-        if key not in (pending.key for pending in subscription.pending_payments):
-            return  # another process has settled it
-        payment = load_payment(account_id, key)
-        now = ports().clock.now(subscription.account)
-        match outcome:
-            case ActionRequired(url):
-                _require_action(subscription, payment, url, now)
-            case Declined(code):
-                decline(subscription, payment, code, now)
-            case Cancelled() if payment.automatic and payment.challenged:
-                decline(subscription, payment, AUTHENTICATION_FAILED, now)  # so that the next attempt is another day
-            case Cancelled():
-                _cancel(subscription, payment, now)
-            case Captured(capture):
-                if capture is not None and not captures.adopt(subscription, payment, capture):
-                    return
-                if counted is not None:
-                    subscription = store_count(subscription, counted)
-                payment.state, payment.settled_at = "captured", now
+        if is_open(subscription, key) and (while_held or not subscription.paused):
+            now = ports().clock.now(subscription.account)
+            write_outcome(subscription, load_payment(account_id, key), outcome, now)
+
+
+def is_open(subscription: Subscription, key: str) -> bool:
+    """Whether the payment waits for its outcome. If not, another process has settled it."""
+    return any(payment.key == key for payment in subscription.pending_payments)
+
+
+def write_outcome(subscription: Subscription, payment: Payment, outcome: Outcome, now: datetime) -> None:
+    """Writes the outcome of an open payment, in the open transaction, which must hold the subscription's lock."""
+    match outcome:
+        case ActionRequired(url):
+            _require_action(subscription, payment, url, now)
+        case Declined(code):
+            decline(subscription, payment, code, now)
+        case Cancelled() if payment.automatic and payment.challenged:
+            decline(subscription, payment, AUTHENTICATION_FAILED, now)  # so that the next attempt is another day
+        case Cancelled():
+            _cancel(subscription, payment, now)
+        case Captured(capture):
+            if capture is None or captures.adopt(subscription, payment, capture):
+                update_row(payment, state="captured", settled_at=now)
                 take_effect(subscription, payment, now)
 
 
@@ -223,24 +232,24 @@ def settle(
 def _require_action(subscription: Subscription, payment: Payment, url: str, now: datetime) -> None:
     """The payment stays pending until the owner has authenticated; for an automatic one a mail asks for that, once."""
     if payment.automatic and payment.action_url is None:
-        db.session.add_all(outbox.confirm(subscription, payment, now))
-    payment.action_url = url
+        insert_rows(*outbox.confirm(subscription, payment, now))
+    update_row(payment, action_url=url)
 
 
 def decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
     """The owner gets a mail if the payment was automatic, since nobody saw the page."""
     write_decline(subscription, payment, code, now)
     if payment.automatic:
-        db.session.add_all(outbox.refused(subscription, payment, now))
+        insert_rows(*outbox.refused(subscription, payment, now))
 
 
 def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None:
     """The charge was not made. The owner gets a mail if a page said that the outcome was unknown."""
-    payment.state, payment.settled_at = "cancelled", now
+    update_row(payment, state="cancelled", settled_at=now)
     after = {"total": payment.amount, "currency": payment.currency}
     activity.record(subscription.account_id, "payment_not_made", now, {}, after, subscription)
     if payment.action_url is None and not payment.automatic:
-        db.session.add_all(outbox.not_made(subscription, payment, now))
+        insert_rows(*outbox.not_made(subscription, payment, now))
 
 
 def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> None:
@@ -253,12 +262,26 @@ def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> 
         db.session.execute(raised.values(seats=quote.seats))
     else:
         _add_period(subscription, quote, now)
-    invoice = issuing.issue_invoice(subscription, quote, payment, now)
-    db.session.add_all(outbox.receipts(subscription, invoice, now))
     if quote.automatic and subscription.active_users > quote.seats:
-        db.session.add_all(outbox.over_seats(subscription, payment, quote.seats, now))
+        insert_rows(*outbox.over_seats(subscription, payment, quote.seats, now))
+    invoice = _issue_with_receipts(subscription, payment, now)
     after = {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number}
     activity.record(subscription.account_id, f"{quote.kind}_paid", now, before, after, subscription)
+
+
+def _issue_with_receipts(subscription: Subscription, payment: Payment, now: datetime) -> Invoice:
+    """The mails are written before the invoice gets its number, since other renewals wait from then on."""
+    issuer = db.session.get_one(Issuer, subscription.account.issuer_id)
+    invoice = issuing.draft_invoice(issuer, subscription, payment.quote, payment, now)
+    drafted_on, mails = invoice.issued_on, outbox.receipts(subscription, invoice, now)
+    invoice.number, invoice.issued_on = issuing.next_number(issuer, now)
+    if invoice.issued_on == drafted_on:
+        mails = outbox.numbered(mails, issuing.NUMBER_TO_COME, invoice.number)
+    else:
+        mails = outbox.receipts(subscription, invoice, now)
+    insert_rows(invoice)
+    insert_rows(*mails)
+    return invoice
 
 
 def _periods_of(subscription: Subscription) -> tuple[ColumnElement[bool], ...]:
@@ -267,7 +290,7 @@ def _periods_of(subscription: Subscription) -> tuple[ColumnElement[bool], ...]:
 
 def _add_period(subscription: Subscription, quote: Quote, now: datetime) -> None:
     """An automatic renewal applies an open reduction; the owner's own renewal supersedes it."""
-    db.session.add(
+    insert_rows(
         PeriodRow(
             account_id=subscription.account_id,
             subscription_id=subscription.id,

@@ -6,25 +6,26 @@ committed pending payment, and the next sweep asks for its outcome.
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from datetime import date, datetime, time
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, func, insert, select
+from sqlalchemy import insert
 
 from .. import urls
-from ..db import db, transaction
-from ..domain.subscription import Due, Facts, due, notice_days, projected_seats
+from ..db import db, insert_rows, transaction
+from ..domain.subscription import ChangeKind, Due, Facts, NextDue, due, notice_days, projected_seats
 from ..mail import outbox
 from ..models.accounts import Account
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
-from ..models.restores import UnbookedCapture
-from ..models.subscriptions import PeriodRow, Quiet, Subscription
-from ..ports import ActiveUsers, OutcomeUnknown, ports
-from ..purchases import hold, payments, quotes
+from ..models.subscriptions import BilledPeriod, PeriodRow, Quiet, Subscription
+from ..ports import ActiveUsers, Outcome, OutcomeUnknown, ports
+from ..purchases import payments, quotes
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import active_users, loading, service, summary
+from ..subscriptions.challenges import load_payment
 
 log = logging.getLogger(__name__)
 Tally = Counter[str]  # how often each outcome occurred, how many subscriptions were "seen", and how many "uncounted"
@@ -51,9 +52,15 @@ class SubscriptionKey(NamedTuple):
 class Claim(NamedTuple):
     """A committed pending payment, which the gateway is to charge."""
 
-    payment_key: str
-    quote_id: str
+    payment: Payment
     tenant: str
+
+
+class Step(NamedTuple):
+    """What was done, if anything, and whether more may be due."""
+
+    outcome: str | None
+    go_on: bool
 
 
 class InFlight(NamedTuple):
@@ -69,49 +76,61 @@ def roll_over(key: SubscriptionKey, ask_gateway: bool = True, ask_tenant: bool =
     few seats relies on the last known active users.
     """
     tally = Tally()
-    while (outcome := _do_next(key, ask_gateway, ask_tenant, tally)) is not None:
-        tally[outcome] += 1
-        if outcome in ("waiting", "silent"):
-            break
-    return tally
+    while True:
+        outcome, go_on = _do_next(key, ask_gateway, ask_tenant, tally)
+        if outcome is not None:
+            tally[outcome] += 1
+        if not go_on:
+            return tally
 
 
-def _do_next(key: SubscriptionKey, ask_gateway: bool, ask_tenant: bool, tally: Tally) -> str | None:
-    """Does the next thing that is due. Returns its outcome, or None if nothing was done."""
+def _do_next(key: SubscriptionKey, ask_gateway: bool, ask_tenant: bool, tally: Tally) -> Step:
     with transaction():
         begun = _begin(key, ask_gateway)
     match begun:
         case InFlight(quote_id):
-            return _reconcile(key, quote_id) if ask_gateway else None
+            return _reconcile(key, quote_id) if ask_gateway else Step(None, False)
         case Claim():
             return _charge(key, begun, ask_tenant, tally)
         case outcome:
-            return outcome
+            return Step(outcome, outcome is not None)
 
 
 def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | str | None:
     """Writes what is due, in the open transaction: the outcome, or what to ask the gateway after the commit."""
     subscription = loading.load(*key, lock=True)
-    if subscription.held or hold.payments_held():
+    if subscription.held or subscription.paused:
         return None
-    facts, now = subscription.facts, ports().clock.now(subscription.account)
-    next_due = due(facts, now.date())
-    is_due = next_due is not None and next_due.day <= now.date()
-    if not is_due:
-        db.session.add_all(notices_to_write(subscription, now))
+    now = ports().clock.now(subscription.account)
+    next_due = _due_now(subscription, now)
+    if next_due is None:
+        _write_ahead(subscription, now)
     if subscription.pending_payments:
         return InFlight(subscription.pending_payments[0].quote.id)
-    if next_due is None or not is_due:
-        write_quiet(key, next_due_day(facts, now.date()))
+    if next_due is None:
         return None
     if next_due.event is Due.END:
         service.end_subscription(subscription, next_due.day, now)
-        db.session.add_all(outbox.ended(subscription, next_due.day, now))
+        insert_rows(*outbox.ended(subscription, next_due.day, now))
         return "ended"
     if next_due.event is Due.EXTERNAL:
-        db.session.add(_external_period(subscription))
+        insert_rows(_external_period(subscription))
         return "external"
     return _claim(subscription, now) if ask_gateway else None
+
+
+def _due_now(subscription: Subscription, now: datetime) -> NextDue | None:
+    next_due = due(subscription.facts, now.date())
+    return next_due if next_due is not None and next_due.day <= now.date() else None
+
+
+def _write_ahead(subscription: Subscription, now: datetime) -> None:
+    """Where nothing is due: the notices, and until when the subscription needs no check, in the open transaction."""
+    insert_rows(*notices_to_write(subscription, now))
+    if not subscription.pending_payments:
+        write_quiet(
+            SubscriptionKey(subscription.account_id, subscription.id), next_due_day(subscription.facts, now.date())
+        )
 
 
 def _external_period(subscription: Subscription) -> PeriodRow:
@@ -133,15 +152,13 @@ def _claim(subscription: Subscription, now: datetime) -> Claim | str:
     quote.card = subscription.default_card
     quote.card_id = quote.card.id if quote.card else None
     payment = payments.claim(quote, now, _automatic_key(subscription, quote.ordinal))
-    db.session.add(quote)
-    db.session.flush()  # the payment refers to it
-    db.session.add(payment)
-    db.session.flush()
+    insert_rows(quote)
+    insert_rows(payment)
     if quote.card is None or quote.card.expired(now.date()):
         code = "no_card" if quote.card is None else "expired_card"
         payments.decline(subscription, payment, code, now)
         return PAYMENT_OUTCOMES["declined"]
-    return Claim(payment.key, quote.id, subscription.tenant)
+    return Claim(payment, subscription.tenant)
 
 
 def _automatic_key(subscription: Subscription, ordinal: int) -> str:
@@ -149,32 +166,21 @@ def _automatic_key(subscription: Subscription, ordinal: int) -> str:
 
     The key of a capture that an operator settled by hand is not used again.
     """
-    attempts = (
-        select(func.count())
-        .select_from(Payment)
-        .join(Quote, and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id))
-        .where(Payment.account_id == subscription.account_id, Payment.subscription_id == subscription.id)
-        .where(Payment.attempt == 1)
-        .where(Quote.automatic, Quote.ordinal == ordinal)
-    )
-    unbooked = select(UnbookedCapture.key).where(
-        UnbookedCapture.account_id == subscription.account_id,
-        UnbookedCapture.subscription_id == subscription.id,
-    )
     stem = f"{AUTOMATIC}{subscription.account_id}-{subscription.id}-{ordinal}"
-    used = set(db.session.scalars(unbooked))
-    attempt = db.session.scalars(attempts).one() + 1
-    while f"{stem}-{attempt}" in used:
+    attempts = [payment for payment in subscription.unpaid if payment.automatic and payment.quote.ordinal == ordinal]
+    attempt = len(attempts) + 1
+    while f"{stem}-{attempt}" in subscription.unbooked_keys:
         attempt += 1
     return f"{stem}-{attempt}"
 
 
-def _charge(key: SubscriptionKey, claim: Claim, ask_tenant: bool, tally: Tally) -> str:
+def _charge(key: SubscriptionKey, claim: Claim, ask_tenant: bool, tally: Tally) -> Step:
     """Charges a claimed payment. The bank may ask the owner to authenticate, who then returns to `return_url`."""
+    payment = claim.payment
     return_url = urls.public_url(
         "purchase.authenticated",
         subscription_id=key.subscription_id,
-        quote_id=claim.quote_id,
+        quote_id=payment.quote_id,
         procedure="renew",
     )
     counted = None
@@ -182,7 +188,38 @@ def _charge(key: SubscriptionKey, claim: Claim, ask_tenant: bool, tally: Tally) 
         counted = _count_active_users(claim.tenant)
         if counted is None:
             tally["uncounted"] += 1
-    return _outcome(payments.charge(*key, claim.payment_key, return_url, counted))
+    outcome = payments.ask_gateway(payment, return_url)
+    return Step("silent", False) if outcome is None else _settle(key, payment, outcome, counted)
+
+
+def _settle(key: SubscriptionKey, payment: Payment, outcome: Outcome, counted: ActiveUsers | None) -> Step:
+    """Writes the outcome of a claimed payment, and what can be known ahead if nothing more is due."""
+    with transaction():
+        subscription = loading.load(*key, lock=True)
+        if not payments.is_open(subscription, payment.key) or subscription.paused:
+            return _step(load_payment(key.account_id, payment.key))
+        now = ports().clock.now(subscription.account)
+        if counted is not None:
+            subscription = active_users.store_count(subscription, counted)
+        payments.write_outcome(subscription, payment, outcome, now)
+        if payment.state != "captured":
+            return _step(payment)
+        subscription = _renewed(subscription, payment.quote)
+        if _due_now(subscription, now) is not None:
+            return _step(payment)
+        _write_ahead(subscription, now)
+        return Step(PAYMENT_OUTCOMES["captured"], False)
+
+
+def _renewed(subscription: Subscription, quote: Quote) -> Subscription:
+    """The subscription as it is after the automatic renewal by this quote."""
+    period = BilledPeriod(quote.ordinal, quote.seats, "paid", subscription.price_list)
+    return replace(
+        subscription,
+        periods=[*subscription.periods, period],
+        open_changes=[change for change in subscription.open_changes if change.kind != ChangeKind.REDUCTION],
+        unpaid=[payment for payment in subscription.unpaid if payment.state != "pending"],
+    )
 
 
 def _count_active_users(tenant: str) -> ActiveUsers | None:
@@ -199,13 +236,13 @@ def _count_active_users(tenant: str) -> ActiveUsers | None:
         db.session.rollback()
 
 
-def _outcome(payment: Payment) -> str:
+def _step(payment: Payment) -> Step:
     if payment.state == "pending":
-        return "waiting" if payment.action_url else "silent"
-    return PAYMENT_OUTCOMES[payment.state]
+        return Step("waiting" if payment.action_url else "silent", False)
+    return Step(PAYMENT_OUTCOMES[payment.state], True)
 
 
-def _reconcile(key: SubscriptionKey, quote_id: str) -> str:
+def _reconcile(key: SubscriptionKey, quote_id: str) -> Step:
     """The outcome of a pending payment, after asking the gateway."""
     try:
         payments.reconcile(*key, quote_id)
@@ -214,11 +251,11 @@ def _reconcile(key: SubscriptionKey, quote_id: str) -> str:
         silent = True
     payment = quotes.load_quote(*key, quote_id).payments[-1]
     if payment.state != "pending":
-        return _outcome(payment)
+        return _step(payment)
     waited = payments.waiting_time(payment, loading.load(*key).account)
     if waited >= payments.LONG_PENDING and not payment.challenged:
         log.error("payment %s has been pending for %s: look it up at the gateway", payment.key, waited)
-    return "silent" if silent else "waiting"
+    return Step("silent" if silent else "waiting", False)
 
 
 def notices_to_write(subscription: Subscription, now: datetime) -> list[Message]:

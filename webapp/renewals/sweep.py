@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from flask import current_app
 from sqlalchemy import Select, func, select, tuple_
@@ -39,7 +39,22 @@ def count_to_check(account_id: str | None = None) -> int:
     return count
 
 
-def run(account_id: str | None = None, threads: int = 1) -> Iterator[Tally]:
+class Part(NamedTuple):
+    """Of a sweep that several processes share: after which account it begins. One of them `leads`."""
+
+    begins: str
+    leads: bool
+
+
+def parts(count: int) -> list[Part]:
+    """They begin equally far from each other, at random: so machines that sweep at the same time mostly do not meet."""
+    start = new_id()
+    size = 16 ** len(start)
+    begins = [(int(start, 16) + number * size // count) % size for number in range(count)]
+    return [Part(f"{begin:0{len(start)}x}", not number) for number, begin in enumerate(begins)]
+
+
+def run(account_id: str | None = None, threads: int = 1, part: Part | None = None) -> Iterator[Tally]:
     """Sweeps, and yields a tally after each step. It holds one page of subscriptions in memory.
 
     Pending payments come first, and again in a long sweep, so they are settled within a minute of the gateway's
@@ -50,16 +65,18 @@ def run(account_id: str | None = None, threads: int = 1) -> Iterator[Tally]:
         return
     db.session.rollback()
     patience = Patience()
-    yield from _until_silent(_check_refund, refunds.pending_keys(account_id, PAGE), "refund")
-    yield from _until_silent(detachments.detach, detachments.open_keys(account_id, PAGE), "detachment")
+    part = part or parts(1)[0]
+    if part.leads:
+        yield from _until_silent(_check_refund, refunds.pending_keys(account_id, PAGE), "refund")
+        yield from _until_silent(detachments.detach, detachments.open_keys(account_id, PAGE), "detachment")
     with _parallel_map(threads) as parallel_map:
-        for tally in parallel_map(Patience().roll_over, _keys_of_pending(account_id)):
+        for tally in parallel_map(Patience().roll_over, _keys_of_pending(account_id) if part.leads else []):
             yield tally + Tally(seen=1)
         asked_at = ports().clock.system_now()
-        for page in _pages(account_id):
+        for page in _pages(account_id, part.begins):
             for tally in parallel_map(patience.roll_over, page):
                 yield tally + Tally(seen=1)
-            if (now := ports().clock.system_now()) - asked_at >= ASK_AGAIN:
+            if part.leads and (now := ports().clock.system_now()) - asked_at >= ASK_AGAIN:
                 yield from parallel_map(Patience().roll_over, _keys_of_pending(account_id))
                 asked_at = now
 
@@ -167,16 +184,15 @@ def _unquiet(account_id: str | None, *columns: Any) -> Select[Any]:
     return select(*columns).select_from(SubscriptionRow).where(SubscriptionRow.ended_on.is_(None), ~quiet.exists())
 
 
-def _pages(account_id: str | None) -> Iterator[list[SubscriptionKey]]:
+def _pages(account_id: str | None, begins: str) -> Iterator[list[SubscriptionKey]]:
     """The subscriptions that need a check, each once, page by page. Those with a pending payment are asked for apart.
 
-    It begins at a random account and wraps around, so machines that sweep at the same time mostly work on different
-    pages.
+    It begins after the account `begins` and wraps around.
     """
     column, key = SubscriptionRow.account_id, tuple_(SubscriptionRow.account_id, SubscriptionRow.id)
     mine = Payment.account_id == column, Payment.subscription_id == SubscriptionRow.id
     pending = select(Payment).where(*mine, Payment.state == "pending")
-    start = (new_id(), "")
+    start = (begins, "")
     for bounds, last in ((key > start, start), (key <= start, ("", ""))):
         query = _unquiet(account_id, column, SubscriptionRow.id).where(bounds, ~pending.exists())
         query = query.order_by(column, SubscriptionRow.id)

@@ -15,7 +15,7 @@ from .tenant import SandboxDirectory
 
 def adapters(app: Flask) -> Ports:
     clock = SandboxClock()
-    return Ports(SandboxGateway(app.config["GATEWAY_ORIGIN"]), SandboxDirectory(clock), clock)
+    return Ports(SandboxGateway(app.config["GATEWAY_ORIGIN"]), SandboxDirectory(), clock)
 
 
 def register(app: Flask, csrf: CSRFProtect) -> None:

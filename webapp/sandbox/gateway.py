@@ -95,12 +95,15 @@ class SandboxGateway:
         self, account_id: str, key: str, card_token: str, money: Money, return_url: str, present: bool
     ) -> Outcome:
         with gateway_transaction(key) as session:
-            _raise_if_down(session, account_id)
-            charge = session.get(SandboxCharge, key)
+            asked = select(SandboxCard, SandboxCharge, SandboxAccount.next_charge).select_from(SandboxCard)
+            asked = asked.where(SandboxCard.token == card_token).outerjoin(SandboxCharge, SandboxCharge.key == key)
+            asked = asked.outerjoin(SandboxAccount, SandboxAccount.account_id == account_id)
+            card, charge, armed = session.execute(asked).one()
+            if armed == "down":
+                raise OutcomeUnknown(armed)
             fault = None
             if charge is None:
-                card = session.get_one(SandboxCard, card_token)
-                fault = _take_next_fault(session, card.customer)
+                fault = _take_next_fault(session, card.customer) if armed else None
                 if fault in ("timeout", "error"):
                     session.commit()
                     raise OutcomeUnknown(fault)

@@ -1,26 +1,27 @@
 """The tenant's user directory. Its count of active users is as late as owners are asked to wait."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from ..db import db
 from ..domain import subscription as rules
-from ..models.accounts import Account
-from ..ports import ActiveUsers, Clock, DirectoryUnavailable
-from .tables import SandboxAccount, SandboxHeadcount
+from ..ports import ActiveUsers, DirectoryUnavailable
+from .clock import read_clock
+from .tables import SandboxHeadcount
+
+_headcount = SandboxHeadcount.__table__.c
+_headcounts = (
+    select(_headcount.customer, _headcount.active, _headcount.since)
+    .where(_headcount.tenant == bindparam("tenant"))
+    .order_by(_headcount.since.desc(), _headcount.id.desc())
+)
 
 
 class SandboxDirectory:
-    def __init__(self, clock: Clock) -> None:
-        self.clock = clock
-
     def active_users(self, tenant: str) -> ActiveUsers:
-        rows = db.session.scalars(
-            select(SandboxHeadcount)
-            .where(SandboxHeadcount.tenant == tenant)
-            .order_by(SandboxHeadcount.since.desc(), SandboxHeadcount.id.desc())
-        ).all()
-        if not rows or db.session.get_one(SandboxAccount, rows[0].customer).directory_down:
+        rows = db.session.execute(_headcounts, {"tenant": tenant}).all()
+        clock = read_clock(rows[0].customer) if rows else None
+        if clock is None or clock.directory_down:
             raise DirectoryUnavailable(f"{tenant} does not answer")
-        as_of = self.clock.now(db.session.get_one(Account, rows[0].customer)) - rules.ACTIVE_USERS_LAG
+        as_of = clock.now - rules.ACTIVE_USERS_LAG
         headcount = next((row for row in rows if row.since <= as_of), rows[-1])
         return ActiveUsers(headcount.active, as_of)

@@ -3,15 +3,21 @@
 import logging
 from dataclasses import replace
 
-from sqlalchemy import update
+from sqlalchemy import bindparam, update
 
-from ..db import db, transaction
+from ..db import db, table_of, transaction
 from ..domain.refusals import ActiveUsersUnknown
 from ..models.subscriptions import Subscription, SubscriptionRow
 from ..ports import ActiveUsers, DirectoryUnavailable, ports
 from .loading import load
 
 log = logging.getLogger(__name__)
+_subscription = table_of(SubscriptionRow)
+_count = (
+    update(_subscription)
+    .where(_subscription.c.account_id == bindparam("of_account"), _subscription.c.id == bindparam("of_subscription"))
+    .values(active_users=bindparam("active_users"), active_users_as_of=bindparam("active_users_as_of"))
+)
 
 
 def count_active_users(account_id: str, subscription_id: str) -> ActiveUsers | None:
@@ -52,6 +58,5 @@ def store_count(subscription: Subscription, counted: ActiveUsers) -> Subscriptio
 
 
 def _store(account_id: str, subscription_id: str, counted: ActiveUsers) -> None:
-    this = SubscriptionRow.account_id == account_id, SubscriptionRow.id == subscription_id
-    values = {"active_users": counted.active, "active_users_as_of": counted.as_of}
-    db.session.execute(update(SubscriptionRow).where(*this).values(**values))
+    of_whom = {"of_account": account_id, "of_subscription": subscription_id}
+    db.session.execute(_count, {"active_users": counted.active, "active_users_as_of": counted.as_of, **of_whom})

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import and_, select
 
 from ..accounts import activity
-from ..db import db
+from ..db import db, update_row
 from ..domain.refusals import PaymentPending
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import Subscription
@@ -15,7 +15,7 @@ AUTHENTICATION_FAILED = "authentication_failed"
 
 def write_decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
     """Writes that a payment was declined, in the open transaction."""
-    payment.state, payment.decline_code, payment.settled_at = "declined", code, now
+    update_row(payment, state="declined", decline_code=code, settled_at=now)
     card = f"{payment.card_brand} {payment.card_last4}".strip()
     after = {
         "total": payment.amount,
@@ -47,4 +47,3 @@ def close_challenge(subscription: Subscription, given_up: str | None, now: datet
         if pending.key != given_up:
             raise PaymentPending
         write_decline(subscription, load_payment(subscription.account_id, pending.key), AUTHENTICATION_FAILED, now)
-    db.session.flush()  # before another payment is added: only one can be pending

@@ -24,10 +24,10 @@ from sqlalchemy.sql.functions import GenericFunction
 
 from ..db import NotFound, db, locks_rows
 from ..domain.subscription import ChangeKind
-from ..models.accounts import Account
+from ..models.accounts import Account, Owner
 from ..models.cards import Card, DefaultCard
 from ..models.purchases import Payment, Quote
-from ..models.restores import UnbookedCapture
+from ..models.restores import RestoreHold, UnbookedCapture
 from ..models.subscriptions import (
     BilledPeriod,
     ChangeRow,
@@ -38,6 +38,7 @@ from ..models.subscriptions import (
     Prices,
     Quiet,
     QuoteRead,
+    Reader,
     Subscription,
     SubscriptionRow,
 )
@@ -63,7 +64,7 @@ def _rows_as_json_postgresql(element: rows_as_json, compiler: SQLCompiler, **opt
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
 _payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
-_quiet, _unbooked = Quiet.__table__, UnbookedCapture.__table__
+_quiet, _unbooked, _hold, _owner = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Owner.__table__
 
 
 def _own(table: FromClause) -> ColumnElement[bool]:
@@ -97,15 +98,26 @@ def _open_changes() -> ScalarSelect[Any]:
     return select(columns).where(_own(_change), c.closed_at.is_(None)).scalar_subquery()
 
 
+def _owners() -> ScalarSelect[Any]:
+    c = _owner.c
+    mine = c.account_id == _subscription.c.account_id
+    return select(rows_as_json(c.id, c.name, c.email, c.locale)).where(mine).scalar_subquery()
+
+
+def _unbooked_captures() -> ScalarSelect[Any]:
+    c = _unbooked.c
+    return select(rows_as_json(c.key, c.released_at)).where(_own(_unbooked)).scalar_subquery()
+
+
 def _unpaid() -> ScalarSelect[Any]:
-    """The pending and the declined payments, each with its quote."""
+    """The payments that were not captured, each with its quote."""
     p, q = _payment.c, _quote.c
     columns = (
         *(q.id, q.kind, q.ordinal, q.automatic, q.tax_rate, q.expires_at),
         *(p.key, p.attempt, p.state, p.amount, p.currency, p.card_token, p.action_url, p.created_at, p.settled_at),
     )
     with_quote = _payment.join(_quote, and_(q.account_id == p.account_id, q.id == p.quote_id))
-    mine = _own(_payment), p.state.in_(("pending", "declined"))
+    mine = _own(_payment), p.state != "captured"
     return select(rows_as_json(*columns)).select_from(with_quote).where(*mine).scalar_subquery()
 
 
@@ -115,8 +127,10 @@ _subscriptions = (
         _subscription,
         *(column.label(f"of_account_{column.name}") for column in _account.c),
         *(column.label(f"of_card_{column.name}") for column in _card.c),
-        exists().where(_own(_unbooked), _unbooked.c.released_at.is_(None)).label("held"),
+        select(exists(select(_hold.c.id))).correlate(None).scalar_subquery().label("paused"),
         exists().where(_own(_quiet)).label("quiet"),
+        _owners().label("owners"),
+        _unbooked_captures().label("unbooked_captures"),
         _periods().label("periods"),
         _price_lists().label("price_lists"),
         _open_changes().label("open_changes"),
@@ -129,6 +143,11 @@ _subscriptions = (
     .where(_subscription.c.account_id == bindparam("account_id"))
 )
 _one = _subscriptions.where(_subscription.c.id == bindparam("subscription_id"))
+_lock = (
+    select(_subscription.c.id)
+    .where(_subscription.c.account_id == bindparam("account_id"), _subscription.c.id == bindparam("subscription_id"))
+    .with_for_update(key_share=True)
+)
 _all = _subscriptions.order_by(_subscription.c.plan, _subscription.c.id)
 _ACCOUNT = [(column.name, f"of_account_{column.name}") for column in _account.c]
 _CARD = [(column.name, f"of_card_{column.name}") for column in _card.c]
@@ -147,9 +166,8 @@ def load(account_id: str, subscription_id: str, *, lock: bool = False) -> Subscr
 
 def _load_locked(account_id: str, subscription_id: str) -> Subscription:
     """It is read by a statement of its own, after the lock was granted: so it is as fresh as the lock."""
-    this = SubscriptionRow.account_id == account_id, SubscriptionRow.id == subscription_id
     if locks_rows():
-        db.session.execute(select(SubscriptionRow.id).where(*this).with_for_update(key_share=True))
+        db.session.execute(_lock, {"account_id": account_id, "subscription_id": subscription_id})
     subscription = load(account_id, subscription_id)
     if subscription.quiet:
         db.session.execute(
@@ -178,16 +196,17 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         BilledPeriod(ordinal, seats, source, price_lists[price_list])
         for ordinal, seats, source, price_list in sorted(values["periods"])
     ]
-    payments = [_payment_of(values["id"], columns) for columns in values["unpaid"]]
-    declined = [payment for payment in payments if payment.settled_at is not None]
     return Subscription(
         **{name: values[name] for name in _PLAIN},
         account=Account(**{name: values[label] for name, label in _ACCOUNT}),
         default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
         price_list=price_lists[values["price_list_id"]],
         active_users_as_of=values["active_users_as_of"],
-        held=bool(values["held"]),
+        paused=bool(values["paused"]),
+        held=any(released_at is None for _key, released_at in values["unbooked_captures"]),
+        unbooked_keys=frozenset(key for key, _released_at in values["unbooked_captures"]),
         quiet=bool(values["quiet"]),
+        owners=[Reader(*columns) for columns in sorted(values["owners"], key=lambda columns: columns[0])],
         periods=periods,
         open_changes=sorted(
             (
@@ -196,8 +215,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
             ),
             key=lambda change: change.requested_at,
         ),
-        refusals=sorted(declined, key=lambda payment: (payment.settled_at, payment.key)),
-        pending_payments=[payment for payment in payments if payment.settled_at is None],
+        unpaid=[_payment_of(values["id"], columns) for columns in values["unpaid"]],
     )
 
 
