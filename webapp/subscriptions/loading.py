@@ -100,7 +100,7 @@ def _open_changes() -> ScalarSelect[Any]:
 
 def _owners() -> ScalarSelect[Any]:
     c = _owner.c
-    mine = c.account_id == _subscription.c.account_id
+    mine = c.account_id == bindparam("account_id")
     return select(rows_as_json(c.id, c.name, c.email, c.locale)).where(mine).scalar_subquery()
 
 
