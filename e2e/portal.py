@@ -18,7 +18,7 @@ from urllib.request import Request, urlopen
 
 from flask_migrate import upgrade
 
-from tests.support.databases import fresh_database
+from tests.support.databases import CITUS, fresh_database
 from webapp import create_app
 from webapp.db import db
 
@@ -63,6 +63,8 @@ def prepare(env: dict[str, str]) -> None:
         app = create_app()
     with app.app_context():
         upgrade()
+        if CITUS:
+            app.test_cli_runner().invoke(args=["distribute"], catch_exceptions=False)
         done = app.test_cli_runner().invoke(args=["demo"])
         db.session.remove()
         db.engine.dispose()
@@ -100,7 +102,7 @@ class Sandbox:
         self.url, self.instance, self.env = url, instance, env
 
     def wait(self, server: "subprocess.Popen[bytes]") -> None:
-        for _ in range(400):
+        for _ in range(1200):
             if server.poll() is not None:
                 raise RuntimeError((self.instance / "server.log").read_text())
             try:

@@ -143,6 +143,7 @@ def from_environment() -> dict[str, Any]:
         "SECRET_KEY": secret_key,
         "SECRET_KEY_FALLBACKS": _secret("SECRET_KEY_FALLBACKS").replace(",", " ").split(),
         "SQLALCHEMY_DATABASE_URI": _secret("DATABASE_URL") or f"sqlite:///{instance / 'portal.sqlite3'}",
+        "DATABASE_POOLER": env.get("DATABASE_POOLER", "0") == "1",
         "TRUSTED_HOSTS": _trusted_hosts(env.get("TRUSTED_HOSTS", ""), env.get("HOST", "127.0.0.1")),
         "PUBLIC_URL": public_url,
         "USER_ADMINISTRATION_URL": env.get(

@@ -56,6 +56,8 @@ class Instant(TypeDecorator[datetime]):
 
 
 LOCK = {"key_share": True}  # others cannot change the locked row, but can still insert rows that refer to it
+# For DDL on several tables of a Citus cluster in one transaction. PostgreSQL without Citus ignores it.
+SEQUENTIAL = "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"
 Unstorable = DataError  # PostgreSQL cannot store the value: it contains a NUL, or is too long
 
 
@@ -167,7 +169,9 @@ def _engine_options(config: Mapping[str, Any]) -> dict[str, Any]:
     url = config["SQLALCHEMY_DATABASE_URI"]
     if url.startswith("postgresql"):
         arguments: dict[str, Any] = {"connect_timeout": 5}
-        if "options=" not in url:
+        if config["DATABASE_POOLER"]:  # it passes no options on, and each transaction may use another connection
+            arguments["prepare_threshold"] = None
+        elif "options=" not in url:
             arguments["options"] = f"-c lock_timeout={round(config['LOCK_SECONDS'] * 1000)}"
         options |= {"pool_pre_ping": True, "connect_args": arguments}
     return options

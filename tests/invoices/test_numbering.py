@@ -44,7 +44,7 @@ def issue(made: Made, number: int, fate: str) -> str:
         if fate == "killed":
             with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
                 pid = session.scalar(text("SELECT pg_backend_pid()"))
-                other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+                other.execute(text("SELECT pg_terminate_backend(CAST(:pid AS integer))"), {"pid": pid})
         return issued.number
 
 

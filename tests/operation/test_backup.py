@@ -9,7 +9,7 @@ from flask import Flask
 from sqlalchemy import select
 
 from tests.support import invariants
-from tests.support.databases import POSTGRESQL
+from tests.support.databases import CITUS, POSTGRESQL
 from tests.support.restoring import back_up, restored_alone
 from tests.support.world import pay, quoted
 from webapp.db import db
@@ -23,6 +23,7 @@ pytestmark = pytest.mark.service
 OWNERS, BEFORE = 8, 3
 
 
+@pytest.mark.skipif(CITUS, reason="a dump of a cluster is of one moment only while the portal is stopped")
 def test_a_copy_taken_while_payments_go_on_is_sound_and_holds_what_was_acknowledged(app: Flask, tmp_path: Path) -> None:
     made = [scenarios.make("business") for _ in range(OWNERS)]
     quotes = [quoted(app, account) for account in made]

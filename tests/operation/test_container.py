@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped]
 
+from webapp.operation.distribution import too_old
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "compose.yaml").read_text())
 DOCKERFILE = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
@@ -47,16 +49,19 @@ def test_the_portal_starts_on_a_migrated_database() -> None:
 def test_the_portal_runs_as_a_role_that_owns_nothing() -> None:
     services = COMPOSE["services"]
     urls = {name: service.get("environment", {}).get("DATABASE_URL", "") for name, service in services.items()}
-    owners = {name for name, url in urls.items() if "//portal:" in url}
-    assert owners == {"migrate"}
+    assert {name for name, url in urls.items() if "//portal_owner:" in url} == {"migrate"}
+    assert not any("//portal:" in url for url in urls.values()), "nothing runs as the superuser"
     for name in ("portal", "roll-over", "send-mail"):
         assert urls[name].startswith("postgresql://portal_running:")
-    assert "CREATE ROLE portal_running LOGIN" in COMPOSE["configs"]["running_role"]["content"]
-    assert {name for name, service in services.items() if service.get("profiles") == ["citus"]} == {
-        "citus-coordinator",
-        "citus-worker-1",
-        "citus-worker-2",
-    }
+    for role in ("portal_owner", "portal_running"):
+        assert f"CREATE ROLE {role} LOGIN PASSWORD" in COMPOSE["configs"]["roles"]["content"]
+
+
+def test_there_is_a_cluster_to_try_whose_version_can_grant() -> None:
+    cluster = {name: service for name, service in COMPOSE["services"].items() if service.get("profiles") == ["citus"]}
+    assert set(cluster) == {"citus-coordinator", "citus-worker-1", "citus-worker-2"}
+    for service in cluster.values():
+        assert too_old(service["image"].rpartition(":")[2]) is None
 
 
 def test_the_image_is_pinned_runs_as_nobody_and_tells_its_health() -> None:

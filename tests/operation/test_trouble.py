@@ -131,7 +131,7 @@ def test_a_row_that_is_held_too_long_is_told_as_such(impatient: Flask, owner: tu
     client, made = owner
     url = impatient.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")
     with psycopg.connect(url) as other:
-        other.execute("SELECT * FROM subscription FOR UPDATE")
+        other.execute("SELECT * FROM subscription WHERE account_id = %s FOR UPDATE", (made.account,))
         answer = client.post(f"/subscriptions/{subscription(made)}/renew", data={"seats": "14"})
         assert (answer.status_code, TITLES[database_faults.LOCKED][0] in words(answer.text)) == (503, True)
         other.rollback()

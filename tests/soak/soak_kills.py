@@ -1,6 +1,7 @@
 """`make soak-kills KILLS=1000`: kills processes at random moments and reports the outcomes; status 1 after a fault.
 
-A run uses one database: PostgreSQL with DATABASE=postgresql, otherwise SQLite. SEED repeats a run.
+A run uses one database: PostgreSQL with DATABASE=postgresql, a cluster with DATABASE=citus (tests/support/citus.py),
+otherwise SQLite. SEED repeats a run.
 """
 
 import os
@@ -17,6 +18,7 @@ from tests.soak.killed import Killing
 from tests.support import databases
 from webapp import create_app
 from webapp.db import db
+from webapp.operation.distribution import distribute
 
 LOT = 100  # kills on a database before a fresh one
 
@@ -29,6 +31,9 @@ def main(kills: int, seed: int) -> int:
             app = create_app({"SQLALCHEMY_DATABASE_URI": url, "SANDBOX": True, "WTF_CSRF_ENABLED": False})
             with app.app_context():
                 upgrade()
+                if databases.CITUS:
+                    with db.engine.begin() as connection:
+                        distribute(connection)
                 killing = Killing(app, seed + lot)
                 moments = sum(map(len, killing.moments.values()))
                 for name, at in islice(killing.draws(), min(LOT, kills - lot)):
@@ -42,7 +47,7 @@ def main(kills: int, seed: int) -> int:
                         outcomes[f"killed after {death.steps} steps" if death.killed else "survived"] += 1
                 db.session.remove()
                 db.engine.dispose()
-    on = "PostgreSQL" if databases.POSTGRESQL else "SQLite"
+    on = "Citus" if databases.CITUS else "PostgreSQL" if databases.POSTGRESQL else "SQLite"
     print(
         f"{on}: {kills} kills at {moments} moments of {len(killing.moments)} stories, {time.monotonic() - since:.0f} s"
     )

@@ -10,10 +10,30 @@ from urllib.parse import SplitResult, urlsplit
 import psycopg
 
 from webapp import create_app
-from webapp.db import Base, db
+from webapp.db import db
 from webapp.operation.distribution import distribute
 
 _numbers = count(1)
+ALONE = "SET citus.enable_ddl_propagation = off"  # what follows is for this machine only
+MAKE_ROLE = """
+    DO $$ BEGIN
+    IF NOT EXISTS (SELECT 1 FROM pg_roles WHERE rolname = '{0}') THEN CREATE ROLE {0} LOGIN; END IF;
+    END $$
+"""
+EMPTY_SHARDS = (
+    "SET citus.override_table_visibility = off",
+    "SET citus.enable_manual_changes_to_shards = on",
+    "SET session_replication_role = replica",  # foreign keys are not checked
+    """
+    DO $$ DECLARE shard text; filled boolean; BEGIN
+    FOR shard IN SELECT oid::regclass::text FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
+        AND relname <> 'alembic_version' AND oid NOT IN (SELECT logicalrelid FROM pg_dist_partition)
+    LOOP
+        EXECUTE 'SELECT EXISTS (SELECT 1 FROM ' || shard || ')' INTO filled;
+        IF filled THEN EXECUTE 'DELETE FROM ' || shard; END IF;
+    END LOOP; END $$
+    """,
+)
 
 
 def coordinator() -> SplitResult:
@@ -34,17 +54,33 @@ def _execute(node: SplitResult, name: str, *statements: str) -> None:
             connection.execute(statement.encode())
 
 
-def new_database() -> str:
-    """An empty database on every machine of the cluster; returns its address."""
+def new_database(owner: str = "") -> str:
+    """An empty database on every machine of the cluster, of that role; returns its address."""
     name = f"portal_{os.getpid()}_{next(_numbers)}"
     nodes = _nodes()
     for node in nodes:
         _execute(node, node.path[1:], f"CREATE DATABASE {name}")
         _execute(node, name, "CREATE EXTENSION citus")
+    _execute(nodes[0], name, f"ALTER DATABASE {name} SET citus.shard_count = 4")
     _execute(nodes[0], name, f"SELECT citus_set_coordinator_host('{nodes[0].hostname}', {nodes[0].port})")
     for worker in nodes[1:]:
+        _execute(worker, name, f"ALTER DATABASE {name} SET lock_timeout = '10s'")  # in operation it is set on the role
         _execute(nodes[0], name, f"SELECT citus_add_node('{worker.hostname}', {worker.port})")
+    for node in nodes if owner else ():
+        _execute(node, name, ALONE, MAKE_ROLE.format(owner), f"ALTER DATABASE {name} OWNER TO {owner}")
     return nodes[0]._replace(path=f"/{name}").geturl()
+
+
+def on_workers(name: str, statement: str) -> None:
+    for worker in _nodes()[1:]:
+        _execute(worker, name, ALONE, statement)
+
+
+def plain_database() -> str:
+    """An empty database on the coordinator alone, without the extension."""
+    name, first = f"portal_{os.getpid()}_{next(_numbers)}", coordinator()
+    _execute(first, first.path[1:], f"CREATE DATABASE {name}")
+    return first._replace(path=f"/{name}").geturl()
 
 
 def drop_database(url: str) -> None:
@@ -67,7 +103,7 @@ def distributed_database() -> str:
 
 
 def empty(url: str) -> None:
-    """Deletes every row."""
-    tables = ", ".join(f'"{table.name}"' for table in Base.metadata.sorted_tables)
-    node = urlsplit(url.replace("+psycopg", ""))
-    _execute(node, node.path[1:], f"TRUNCATE {tables}")
+    """Deletes every row, on each machine from the shards that it has: TRUNCATE of distributed tables takes seconds."""
+    name = urlsplit(url.replace("+psycopg", "")).path[1:]
+    for node in _nodes():
+        _execute(node, name, *EMPTY_SHARDS)

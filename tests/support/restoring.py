@@ -18,8 +18,9 @@ from webapp.models.subscriptions import PeriodRow
 from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCharge
 
+from . import citus
 from .application import Browser
-from .databases import POSTGRESQL, drop_postgresql, new_postgresql, server
+from .databases import CITUS, POSTGRESQL, drop_postgresql, new_postgresql, server
 from .moments import watched
 from .world import subscription
 
@@ -42,7 +43,7 @@ CHARGES = ("before charge", "after charge")  # the claim is committed; the money
 def back_up(app: Flask, file: Path) -> None:
     if POSTGRESQL:
         url = app.config["SQLALCHEMY_DATABASE_URI"].replace("+psycopg", "")
-        subprocess.run([server().bin_path / "pg_dump", "--format=custom", f"--file={file}", url], check=True)
+        subprocess.run([_program("pg_dump"), "--format=custom", f"--file={file}", url], check=True)
     else:
         done = app.test_cli_runner().invoke(args=["backup", str(file)])
         assert done.exit_code == 0, done.output
@@ -63,9 +64,10 @@ def restored(app: Flask, file: Path) -> Iterator[Flask]:
 @contextmanager
 def restored_alone(file: Path, **config: Any) -> Iterator[Flask]:
     """A portal with that configuration on what was restored, the sandbox's world included."""
-    url = new_postgresql() if POSTGRESQL else f"sqlite:///{file}"
+    new, drop = (citus.plain_database, citus.drop_database) if CITUS else (new_postgresql, drop_postgresql)
+    url = new() if POSTGRESQL else f"sqlite:///{file}"
     if POSTGRESQL:
-        command = [server().bin_path / "pg_restore", "--exit-on-error", "--no-owner", f"--dbname={url}", file]
+        command = [_program("pg_restore"), "--exit-on-error", "--no-owner", f"--dbname={url}", file]
         subprocess.run([str(part).replace("+psycopg", "") for part in command], check=True)
     try:
         with (elsewhere := create_app({"SQLALCHEMY_DATABASE_URI": url, **config})).app_context():
@@ -74,7 +76,12 @@ def restored_alone(file: Path, **config: Any) -> Iterator[Flask]:
             db.engine.dispose()
     finally:
         if POSTGRESQL:
-            drop_postgresql(url)
+            drop(url)
+
+
+def _program(name: str) -> Path:
+    """Of a cluster's dumps, those in PATH, which are of its own version."""
+    return Path(name) if CITUS else Path(server().bin_path) / name
 
 
 def _sandbox_tables() -> list[Any]:

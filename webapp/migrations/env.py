@@ -6,9 +6,9 @@ from typing import Any
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from webapp.db import Instant
+from webapp.db import SEQUENTIAL, Instant
 
 database = current_app.extensions["migrate"].db
 
@@ -45,4 +45,6 @@ with database.engine.connect() as connection, unbound(connection):
         compare_type=True,
     )
     with context.begin_transaction():
+        if connection.dialect.name == "postgresql":
+            connection.execute(text(SEQUENTIAL))
         context.run_migrations()

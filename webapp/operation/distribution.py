@@ -4,6 +4,7 @@ What each table becomes follows from its key. A table whose primary key begins w
 the account. EVERYONES tables that others refer to are copied to every machine; the rest stay on the coordinator.
 """
 
+import re
 from enum import StrEnum
 
 import click
@@ -12,18 +13,22 @@ from sqlalchemy import Connection, Table, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.schema import AddConstraint, DropConstraint
 
-from ..db import Base, db
+from ..db import SEQUENTIAL, Base, db
 from . import health
 
 ACCOUNT = "account"
-# Tables of everyone that statements about one account join or refer to.
-COPIED = ("issuer", "price_list", "restore_hold", "kept_default")
+# Tables of everyone that statements about one account refer to or read: `restore_hold` before each request.
+COPIED = ("issuer", "price_list", "restore_hold")
+OLDEST = (13, 1)  # of Citus: older ones do not carry rights on columns to the workers (see grants.py)
 
 
 class Place(StrEnum):
     DISTRIBUTED = "distributed by account"
     REFERENCE = "copied to every machine"
     LOCAL = "on the coordinator"
+
+
+KINDS = {Place.DISTRIBUTED: "distributed", Place.REFERENCE: "reference", Place.LOCAL: "local"}  # as Citus says
 
 
 def place_of(table: Table) -> Place:
@@ -47,12 +52,12 @@ def distribute(connection: Connection) -> dict[str, bool]:
 
     The foreign keys between these tables are dropped first and added at the end, so that the order does not matter.
     """
-    known = connection.execute(text("SELECT table_name::text FROM citus_tables"))
-    done = {name.strip('"') for name in known.scalars()}
-    missing = {name: place for name, place in places().items() if name not in done}
+    known = connection.execute(text("SELECT table_name::text, citus_table_type FROM citus_tables"))
+    done = {name.strip('"'): kind for name, kind in known}
+    missing = {name: place for name, place in places().items() if done.get(name) != KINDS[place]}
     if not missing:
         return dict.fromkeys(places(), False)
-    connection.execute(text("SET LOCAL citus.multi_shard_modify_mode = 'sequential'"))
+    connection.execute(text(SEQUENTIAL))
     references = [
         key
         for name in places()
@@ -62,11 +67,7 @@ def distribute(connection: Connection) -> dict[str, bool]:
     for key in references:
         connection.execute(DropConstraint(key))
     for name, place in missing.items():
-        values = {"table": f'"{name}"'}
-        if place is Place.DISTRIBUTED:
-            first = name == ACCOUNT
-            values |= {"column": "id" if first else "account_id", "beside": "none" if first else ACCOUNT}
-        connection.execute(text(_statement(place)), values)
+        _move(connection, name, place)
     for name, place in missing.items():
         if place is not Place.LOCAL:
             connection.execute(
@@ -75,6 +76,22 @@ def distribute(connection: Connection) -> dict[str, bool]:
     for key in sorted(references, key=lambda key: str(key.name)):
         connection.execute(AddConstraint(key))
     return {name: name in missing for name in places()}
+
+
+def place_new(connection: Connection, name: str, place: Place) -> None:
+    """For migrations: gives a new table its place where the others have theirs. Add its references afterwards."""
+    if citus_version(connection) is not None:
+        distributed = text("SELECT 1 FROM citus_tables WHERE table_name = to_regclass(:account)")
+        if connection.execute(distributed, {"account": ACCOUNT}).first() is not None:
+            _move(connection, name, place)
+
+
+def _move(connection: Connection, name: str, place: Place) -> None:
+    values = {"table": f'"{name}"'}
+    if place is Place.DISTRIBUTED:
+        first = name == ACCOUNT
+        values |= {"column": "id" if first else "account_id", "beside": "none" if first else ACCOUNT}
+    connection.execute(text(_statement(place)), values)
 
 
 def _exists(connection: Connection, constraint: object) -> bool:
@@ -95,11 +112,22 @@ def fault() -> str | None:
     if db.engine.dialect.name != "postgresql":
         return "SQLite is one file on one machine: only PostgreSQL with the extension Citus can be distributed."
     with db.engine.connect() as connection:
-        if connection.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'citus'")).first() is None:
-            return (
-                "This PostgreSQL has no Citus: run CREATE EXTENSION citus there, and add the workers (docs/operate.md)."
-            )
-    return None
+        version = citus_version(connection)
+    if version is None:
+        return "This PostgreSQL has no Citus: run CREATE EXTENSION citus there, and add the workers (docs/operate.md)."
+    return too_old(version)
+
+
+def citus_version(connection: Connection) -> str | None:
+    """Such as 13.2-1; None if the database has no Citus."""
+    version: str | None = connection.scalar(text("SELECT extversion FROM pg_extension WHERE extname = 'citus'"))
+    return version
+
+
+def too_old(version: str) -> str | None:
+    if tuple(map(int, re.findall("[0-9]+", version)[:2])) >= OLDEST:
+        return None
+    return f"Citus {version} is too old: install {'.'.join(map(str, OLDEST))} or newer."
 
 
 @click.command("distribute")

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, text
 from stdnum.eu import vat
 from stdnum.fr import siren
 from werkzeug.sansio.utils import host_is_trusted
@@ -23,7 +23,7 @@ from ..models.accounts import Issuer, Owner
 from ..models.subscriptions import SubscriptionRow
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from ..purchases import hold, restores
-from . import health, jobs, restored
+from . import distribution, grants, health, jobs, restored
 
 Check = Callable[[], str | None]
 
@@ -215,6 +215,32 @@ def _invoice_numbers() -> str | None:
     return f"Invoice numbers are missing ({', '.join(missing)}): no document has them, and none is recorded as spent."
 
 
+def _lock_time() -> str | None:
+    """The portal sets it for its own connections, but not through a pooler, nor on the workers of a cluster."""
+    if health.database_fault() or db.engine.dialect.name != "postgresql":
+        return None
+    with db.engine.connect() as connection:
+        times = [connection.scalar(text("SHOW lock_timeout"))]
+        if distribution.citus_version(connection):
+            times += connection.scalars(text("SELECT result FROM run_command_on_workers('SHOW lock_timeout')"))
+        role = connection.scalar(text("SELECT current_user"))
+    if "0" not in times:
+        return None
+    statement = f"ALTER ROLE {role} SET lock_timeout = '{round(current_app.config['LOCK_SECONDS'])}s'"
+    return f"A statement may wait for a lock without end: run {statement} as a superuser, on each machine of a cluster."
+
+
+def _rights() -> str | None:
+    """Only outside the sandbox, where one role is enough."""
+    if not _is_production() or health.database_fault() or db.engine.dialect.name != "postgresql":
+        return None
+    with db.engine.connect() as connection:
+        tables = grants.too_open(connection)
+    if not tables:
+        return None
+    return f"The role of DATABASE_URL may change too much ({', '.join(tables)}): run the portal as one of `grant` only."
+
+
 def _is_production() -> bool:
     return not current_app.config["SANDBOX"]
 
@@ -224,6 +250,8 @@ CHECKS: list[tuple[str, Check]] = [
     ("files' modes", _modes),
     ("debugger", _debug),
     ("database", health.database_fault),
+    ("database locks", _lock_time),
+    ("database rights", _rights),
     ("public address", _public_url),
     ("host names", _trusted_hosts),
     ("server", _server),

@@ -34,7 +34,8 @@ def database_fault() -> str | None:
             revision = MigrationContext.configure(connection).get_current_revision()
     except SQLAlchemyError as fault:
         reason = str(getattr(fault, "orig", fault)).strip().splitlines()[0]
-        return f"The database {shown} cannot be opened ({reason}). Check DATABASE_URL."
+        what = "Set DATABASE_POOLER=1" if "unsupported startup parameter" in reason else "Check DATABASE_URL"
+        return f"The database {shown} cannot be opened ({reason}). {what}."
     if revision != newest_migration():
         return f"The database {shown} is not migrated. Run: flask --app webapp db upgrade"
     return None

@@ -45,8 +45,8 @@ _quiet, _unbooked, _hold, _owner = Quiet.__table__, UnbookedCapture.__table__, R
 
 
 def _own(table: FromClause) -> ColumnElement[bool]:
-    """The rows of this table that belong to the subscription."""
-    mine = table.c.account_id == _subscription.c.account_id
+    """The rows of this table that belong to the subscription. Citus plans one task if each table names the account."""
+    mine = table.c.account_id == bindparam("account_id")
     return and_(mine, table.c.subscription_id == _subscription.c.id)
 
 
@@ -77,7 +77,7 @@ def _open_changes() -> ScalarSelect[Any]:
 
 def _owners() -> ScalarSelect[Any]:
     c = _owner.c
-    mine = c.account_id == _subscription.c.account_id
+    mine = c.account_id == bindparam("account_id")
     return select(rows_as_json(c.id, c.name, c.email, c.locale)).where(mine).scalar_subquery()
 
 
