@@ -53,11 +53,11 @@ def populate(url: str, size: Size, folder: Path) -> Made:
         each = max(0, size.invoices // size.subscriptions - 6)
         columns = [column.name for column in Base.metadata.tables["invoice"].columns]
         own = {
-            "id": "'i' || n || '-' || s.id",
+            "id": "'i' || n",
             "account_id": "s.account_id",
             "subscription_id": "s.id",
-            "number": "'LD-' || n || '-' || s.id",
-            "number_key": "'ld-' || n || '-' || s.id",
+            "number": "'LD-' || n",
+            "number_key": "'ld-' || n",
             "issued_on": "date '2016-01-01' + n",
         }
         chosen = ", ".join(own.get(column, f"like_it.{column}") for column in columns)
@@ -77,15 +77,16 @@ def opened(url: str, folder: Path) -> Flask:
 
 def _multiply(connection: "psycopg.Connection[Any]", name: str, times: int) -> None:
     """Copies each row so many times inside the server; identifiers in the copies get a number."""
-    table = Base.metadata.tables[name]
-    row = connection.execute(f"SELECT * FROM {name} LIMIT 1".encode()).fetchone()
+    names = [column.name for column in Base.metadata.tables[name].columns]
+    quoted = ", ".join(f'"{column}"' for column in names)  # in the order of the models, not in that of the migrations
+    row = connection.execute(f"SELECT {quoted} FROM {name} LIMIT 1".encode()).fetchone()
     assert row
     shared = connection.execute(
         b"SELECT issuer_id, (SELECT price_list_id FROM subscription LIMIT 1) FROM account LIMIT 1"
     )
     kept = set(shared.fetchone() or ())
     columns = {}
-    for column, value in zip([column.name for column in table.columns], row, strict=True):
+    for column, value in zip(names, row, strict=True):
         if column == "id" and not isinstance(value, str):
             continue  # the database assigns it
         if isinstance(value, str) and value not in kept and NAME.fullmatch(value):
