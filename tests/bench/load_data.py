@@ -25,8 +25,8 @@ class Size:
     due: int = 1_000
     owners: int = 20
     clients: int = 4
-    seconds: float = 10.0
-    processes: tuple[int, ...] = (1, 2, 4)
+    seconds: float = 6.0
+    processes: tuple[int, ...] = (2,)
 
     @classmethod
     def from_environment(cls) -> "Size":
@@ -35,8 +35,8 @@ class Size:
             for name in ("subscriptions", "invoices", "due", "owners", "clients")
         }
         numbers = {name: int(value) for name, value in given.items() if value}
-        processes = tuple(map(int, os.environ.get("LOAD_PROCESSES", "1 2 4").split()))
-        return cls(**numbers, seconds=float(os.environ.get("LOAD_SECONDS", "10")), processes=processes)
+        processes = tuple(map(int, os.environ.get("LOAD_PROCESSES", "2").split()))
+        return cls(**numbers, seconds=float(os.environ.get("LOAD_SECONDS", "6")), processes=processes)
 
 
 def populate(url: str, size: Size, folder: Path) -> Made:
