@@ -1,8 +1,8 @@
 """`make bench`: the portal under load on PostgreSQL, with two server processes: undisturbed, while the server is
 restarted, and while PostgreSQL is restarted; then the roll-over by as many processes. Numbers beside their aims.
 
-LOAD_SUBSCRIPTIONS, LOAD_INVOICES (in all), LOAD_DUE (to be rolled over; 0: leave that out), LOAD_OWNERS (signed in), LOAD_SECONDS
-(each measurement), LOAD_PROCESSES ("2", or "1 2 4"), LOAD_CLIENTS (processes that send requests).
+LOAD_SUBSCRIPTIONS, LOAD_INVOICES (in all), LOAD_DUE (to be rolled over; 0: leave that out), LOAD_OWNERS (signed in),
+LOAD_SECONDS (each measurement), LOAD_PROCESSES ("2", or "1 2 4"), LOAD_CLIENTS (processes that send requests).
 """
 
 import subprocess
