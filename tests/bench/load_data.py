@@ -17,6 +17,12 @@ from webapp.db import Base, db
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
+SIGN_IN_KEYS = b"""
+INSERT INTO sign_in_key (key_hash, account_id)
+SELECT encode(sha256(convert_to('email' || chr(10) || email, 'UTF8')), 'hex'), account_id FROM owner
+ON CONFLICT DO NOTHING
+"""
+
 
 @dataclass(frozen=True)
 class Size:
@@ -50,6 +56,7 @@ def populate(url: str, size: Size, folder: Path) -> Made:
     with psycopg.connect(url) as connection:
         for name in COPIED:
             _multiply(connection, name, size.subscriptions - 1)
+        connection.execute(SIGN_IN_KEYS)
         each = max(0, size.invoices // size.subscriptions - 6)
         columns = [column.name for column in Base.metadata.tables["invoice"].columns]
         own = {
