@@ -100,7 +100,7 @@ class Sandbox:
         self.url, self.instance, self.env = url, instance, env
 
     def wait(self, server: "subprocess.Popen[bytes]") -> None:
-        for _ in range(400):
+        for _ in range(1200):
             if server.poll() is not None:
                 raise RuntimeError((self.instance / "server.log").read_text())
             try:
