@@ -81,13 +81,11 @@ record: $(VENV)/.test $(CATALOGS)
 matrix: $(VENV)/.test $(CATALOGS)
 	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure -m matrix e2e
 
+# Each bench runs, also after one that failed; then the failure is reported.
+BENCHES := pages cost_fragment roll_over invoices load slow_clients browser
 bench: $(VENV)/.test $(CATALOGS)
-	@$(PYTHON) -m tests.bench.cost_fragment
-	@$(PYTHON) -m tests.bench.roll_over
-	@$(PYTHON) -m tests.bench.invoices
-	@$(PYTHON) -m tests.bench.load
-	@$(PYTHON) -m tests.bench.slow_clients
-	@$(PYTHON) -m tests.bench.browser
+	@failed=; for bench in $(BENCHES); do $(PYTHON) -m tests.bench.$$bench || failed="$$failed $$bench"; done; \
+	[ -z "$$failed" ] || { echo "Not run to the end:$$failed" >&2; exit 1; }
 
 mutate: $(VENV)/.mutation
 	@$(PYTHON) -m tests.domain.mutate

@@ -1,8 +1,10 @@
 """My Qlik portal. `create_app` wires the parts together: nothing else chooses an adapter."""
 
 from dataclasses import replace
+from functools import cache
 from typing import Any, cast
 
+from babel import Locale
 from flask import Flask, abort, g, request
 from flask_babel import Babel
 from flask_compress import Compress
@@ -64,7 +66,11 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     logs.init(app)
     app.before_request(health.answer)
     Compress(app)
-    Babel(app, locale_selector=choose_locale, default_translation_directories=str(config.PACKAGE / "translations"))
+    Babel(
+        app,
+        locale_selector=lambda: _locale(choose_locale()),
+        default_translation_directories=str(config.PACKAGE / "translations"),
+    )
     app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(recognition.require_sign_in)
     csrf.init_app(app)
@@ -88,6 +94,9 @@ def choose_locale() -> str:
     owner = g.get("owner")
     wished = g.get("page_locale") or locale_cookie.chosen() or (owner and owner.locale)
     return wished if wished in config.LOCALES else request.accept_languages.best_match(config.LOCALES) or "fr"
+
+
+_locale = cache(Locale.parse)
 
 
 def choose_adapters(app: Flask) -> Ports:

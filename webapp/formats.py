@@ -12,7 +12,7 @@ from math import ceil
 from typing import Any
 from unicodedata import normalize
 
-from babel.dates import format_date, format_time
+from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from flask_babel import get_locale
 
@@ -123,7 +123,7 @@ def countries() -> dict[str, str]:
 
 def clock_time(value: datetime) -> str:
     """09:03, in the time zone of `value`."""
-    return format_time(value, "HH:mm", locale=REGIONS[language()])
+    return f"{value:%H:%M}"
 
 
 def last_minute(end: datetime) -> str:

@@ -3,7 +3,7 @@
 What depends on the language, such as the filters for dates and amounts, is bound then, too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from flask import has_request_context
@@ -49,7 +49,7 @@ class LanguageEnvironment(Environment):
 
     def _generate(self, source: nodes.Template, name: Any, filename: Any, defer_init: bool = False) -> str:
         escapes = self.autoescape(name) if callable(self.autoescape) else self.autoescape
-        return super()._generate(Translator(escapes, self.constant()).visit(source), name, filename, defer_init)
+        return super()._generate(Translator(self, escapes).visit(source), name, filename, defer_init)
 
 
 class Translator(NodeTransformer):
@@ -57,9 +57,9 @@ class Translator(NodeTransformer):
     share by themselves.
     """
 
-    def __init__(self, escapes: bool, constant: Mapping[str, Callable[..., Any]]) -> None:
+    def __init__(self, environment: LanguageEnvironment, escapes: bool) -> None:
+        self.environment, self.constant = environment, environment.constant()
         self.text: type[str] = Markup if escapes else str
-        self.constant = constant
 
     def visit_Call(self, node: nodes.Call) -> nodes.Expr:  # noqa: N802  Jinja names it
         self.generic_visit(node)
@@ -81,6 +81,19 @@ class Translator(NodeTransformer):
             return node
         arguments = [part.as_const() for part in node.args]
         return nodes.Const(function(*arguments, **{given.key: given.value.as_const() for given in node.kwargs}))
+
+    def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802
+        """Puts the included template into this one: no context is copied. Not while templates are being edited."""
+        if (
+            self.environment.auto_reload
+            or not isinstance(node.template, nodes.Const)
+            or self.environment.loader is None
+        ):
+            return node
+        name = node.template.value
+        source, filename, _ = self.environment.loader.get_source(self.environment, name)
+        included = self.visit(self.environment._parse(source, name, filename))
+        return nodes.Scope(included.body, lineno=node.lineno)
 
     def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
         """Jinja would join constants to a text that is escaped again."""

@@ -4,6 +4,7 @@ Flask-Babel chooses the language and loads the catalogues. Its own functions loo
 """
 
 from babel.support import NullTranslations
+from flask import g, has_app_context
 from flask_babel import LazyString, get_domain, get_locale
 
 catalogues: dict[str, NullTranslations] = {}  # by language, each loaded when it is first needed
@@ -11,7 +12,8 @@ catalogues: dict[str, NullTranslations] = {}  # by language, each loaded when it
 
 def language() -> str:
     """The language of the current page or mail, "fr" or "en"."""
-    locale = get_locale()
+    known = g.get("_flask_babel") if has_app_context() else None  # where Flask-Babel keeps what it has chosen
+    locale = getattr(known, "babel_locale", None) or get_locale()
     return locale.language if locale else "fr"
 
 

@@ -1,13 +1,11 @@
 """`make bench`: the time, queries and bytes of the cost fragment, which is fetched at every click of + or −.
 
-It prints numbers beside their aims and judges nothing. FRAGMENT_ROUNDS, FRAGMENT_REQUESTS, FRAGMENT_WARM_UP,
-FRAGMENT_CALLS, FRAGMENT_SLICES and FRAGMENT_SLICE_MS make it shorter or longer.
+It prints numbers beside their aims and judges nothing. FRAGMENT_WARM_UP, FRAGMENT_CALLS, FRAGMENT_SLICES and
+FRAGMENT_SLICE_MS make it shorter or longer. `tests.bench.pages` compares it with a bare route on the same server.
 """
 
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,18 +18,17 @@ from statistics import median, quantiles
 from time import perf_counter
 from unittest.mock import patch
 
-from flask import Flask, render_template, request
+from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import DictLoader
 from sqlalchemy import event
 from werkzeug.test import create_environ, run_wsgi_app
 
-from e2e.portal import ROOT, Sandbox, environment, free_port, running_portal, token
+from e2e.portal import Sandbox, environment, running_portal, token
+from tests.bench.bare import bare
 from tests.bench.sizes import number
 from tests.support.world import quoted, subscription
 from webapp import create_app
 from webapp.db import db
-from webapp.operation.rsgi import Front
 from webapp.operation.serving import serve
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -42,8 +39,7 @@ SERVED = {str(option.name): str(option.default) for option in serve.params}  # a
 WORKERS, THREADS = SERVED["workers"], SERVED["threads"]
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 COMPRESSED = {"Accept-Encoding": "br, gzip"}
-ROUNDS, REQUESTS = number("FRAGMENT_ROUNDS", 5), number("FRAGMENT_REQUESTS", 600)
-WARM_UP, CALLS = number("FRAGMENT_WARM_UP", 100), number("FRAGMENT_CALLS", 2000)
+WARM_UP, CALLS = number("FRAGMENT_WARM_UP", 100), number("FRAGMENT_CALLS", 1000)
 CLIENTS, SLICES = 4, number("FRAGMENT_SLICES", 5)  # servers take turns, so a slow moment of the machine hits all
 SLICE = number("FRAGMENT_SLICE_MS", 1000) / 1000  # seconds
 RESOURCE = re.compile(r'<(?:link|script|img)\b[^>]*?\b(?:href|src)="(?!data:)([^"]+)"')
@@ -82,63 +78,8 @@ def p50_p99(times: Sequence[float]) -> tuple[float, float]:
     return percentiles[49], percentiles[98]
 
 
-# The peer: a bare Flask application with one Jinja template.
-def peer(size: int = 0) -> Flask:
-    """Answers every path with as many bytes as the fragment."""
-    app = Flask("peer")
-    size = size or int(os.environ["PEER_BYTES"])
-    frame = "<p>{{ seats }} {{ path }}</p>"
-    app.jinja_loader = DictLoader({"peer.html": frame + "{{ rest }}" + "." * (size // 2)})
-
-    @app.get("/<path:path>")
-    def page(path: str) -> str:
-        seats = request.args.get("seats", "0")
-        rest = size - size // 2 - len(f"<p>{seats} {path}</p>")
-        return render_template("peer.html", seats=seats, path=path, rest="." * rest)
-
-    return app
-
-
-def served_peer() -> Front:
-    return Front(peer(), int(THREADS))
-
-
-@contextmanager
-def running_peer(size: int, folder: Path) -> Iterator[Sandbox]:
-    """In processes of its own, served as the portal is."""
-    port = str(free_port())
-    options = {"interface": "rsgi", "port": port, "workers": WORKERS, "log-level": "warning"}
-    command = [sys.executable, "-m", "granian", "--factory", "tests.bench.cost_fragment:served_peer"]
-    command += [f"--{name}={value}" for name, value in options.items()]
-    env = environment(folder, PEER_BYTES=str(size))
-    with (folder / "server.log").open("w") as log:
-        server = subprocess.Popen(command, cwd=ROOT, env=env, stdout=log, stderr=log)
-        try:
-            server_at = Sandbox(f"http://127.0.0.1:{port}", folder, dict(os.environ))
-            server_at.wait(server)
-            yield server_at
-        finally:
-            server.terminate()
-            server.wait(20)
-
-
 def connect(url: str) -> HTTPConnection:
     return HTTPConnection(url.removeprefix("http://"), timeout=30)
-
-
-def compare(portal: Sandbox, bare: Sandbox, asked: Asked) -> None:
-    """Both answer in turn, so that the machine's load affects both and the ratio stays fair."""
-    rounds = [_round(portal, bare, asked) for _ in range(ROUNDS)]
-    for index, (name, aim) in enumerate((("p50", "1.5"), ("p99", "2.5"))):
-        ours, theirs = (median(times[who][index] for times in rounds) for who in (0, 1))
-        ratio = median(times[0][index] / times[1][index] for times in rounds)
-        row(f"{name}: fragment, peer, ratio", f"{ours:.2f} ms  {theirs:.2f} ms  {ratio:.2f}", f"aim ≤ {aim}")
-
-
-def _round(portal: Sandbox, bare: Sandbox, asked: Asked) -> tuple[tuple[float, float], tuple[float, float]]:
-    with closing(connect(portal.url)) as ours, closing(connect(bare.url)) as theirs:
-        pairs = [(timed(ours, asked), timed(theirs, asked)) for _ in range(WARM_UP + REQUESTS)][WARM_UP:]
-    return p50_p99([pair[0] for pair in pairs]), p50_p99([pair[1] for pair in pairs])
 
 
 # Where the time goes inside the process.
@@ -189,9 +130,9 @@ def pieces(app: Flask, asked: Asked) -> dict[str, float]:
 
 
 def break_down(app: Flask, asked: Asked, size: int) -> None:
-    bare, fragment, parts = whole(peer(size), asked), whole(app, asked), pieces(app, asked)
-    row("bare route", f"{bare:.0f} µs")
-    row("fragment", f"{fragment:.0f} µs", f"ratio {fragment / bare:.1f}")
+    alone, fragment, parts = whole(bare(size), asked), whole(app, asked), pieces(app, asked)
+    row("bare route", f"{alone:.0f} µs")
+    row("fragment", f"{fragment:.0f} µs", f"ratio {fragment / alone:.1f}")
     for name, taken in parts.items():
         row(f"  {name}", f"{taken:.0f} µs")
 
@@ -282,17 +223,12 @@ def ask(app: Flask, client: FlaskClient, made: Made) -> Asked:
     return Asked(f"/subscriptions/{subscription(made)}/renew?seats=14", headers)
 
 
-def report(app: Flask, portals: dict[str, Sandbox], stack: ExitStack, folder: Path) -> None:
+def report(app: Flask, portals: dict[str, Sandbox]) -> None:
     with app.app_context():
         made = scenarios.make("both")
     client = sign_in(app, made)
     asked, portal = ask(app, client, made), portals[THREADS]
     size, sent = fetched(portal, asked)
-    bare = stack.enter_context(running_peer(size, folder))
-    assert fetched(bare, asked)[0] == size
-
-    print(f"Cost fragment and a bare route, {WORKERS} workers × {THREADS} threads, {ROUNDS} × {REQUESTS} requests each")
-    compare(portal, bare, asked)
     print("In process, mean")
     break_down(app, asked, size)
     print("SQL statements per request, BEGIN apart")
@@ -315,7 +251,7 @@ def main() -> None:
         }
         with patch.dict(os.environ, environment(folder, **shared), clear=True):
             app = create_app()
-        report(app, portals, stack, folder)
+        report(app, portals)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """`make bench`: the list of 100 invoices and of a million on PostgreSQL, filter by filter; then the speed and
-the memory of a year's archive with 100 and with 5,000 documents.
+the memory of a year's archive with 100 and with 1,500 documents.
 
-INVOICES_SIZES ("100 1000000"), INVOICES_YEARS ("100 5000") and INVOICES_TIMES (calls of each list) change the sizes.
+INVOICES_SIZES ("100 1000000"), INVOICES_YEARS ("100 1500") and INVOICES_TIMES (calls of each list) change the sizes.
 """
 
 import os
@@ -31,8 +31,8 @@ from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 SIZES = numbers("INVOICES_SIZES", 100, 1_000_000)
-YEARS = numbers("INVOICES_YEARS", 100, 5_000)
-TIMES = number("INVOICES_TIMES", 100)
+YEARS = numbers("INVOICES_YEARS", 100, 1_500)
+TIMES = number("INVOICES_TIMES", 40)
 # Copies of the account's invoice over ten years; one in fifty is credited (a third of these in part), with its note.
 FILL = """
 INSERT INTO invoice (id, issuer_id, account_id, subscription_id, kind, credits_id, number, number_key, purchase_order,

@@ -1,6 +1,6 @@
 """`make bench`: how many subscriptions a second are rolled over on PostgreSQL, and with how much memory.
 
-A bare loop of SQL writes the same rows and commits as often, for comparison. ROLL_OVER_SIZES ("1000 10000"): how many
+A bare loop of SQL writes the same rows and commits as often, for comparison. ROLL_OVER_SIZES ("200 2000"): how many
 subscriptions are rolled over.
 """
 
@@ -30,7 +30,7 @@ from webapp.db import Base, db, transaction
 from webapp.sandbox import scenarios
 from webapp.sandbox.tables import SandboxAccount
 
-SIZES = numbers("ROLL_OVER_SIZES", 1_000, 10_000)
+SIZES = numbers("ROLL_OVER_SIZES", 200, 2_000)
 COPIED = (
     "account",
     "owner",

@@ -14,10 +14,9 @@ pytestmark = [
     pytest.mark.skipif(POSTGRESQL, reason="the benches choose their own databases: one run is enough"),
 ]
 BENCHES: dict[str, tuple[dict[str, str], str]] = {  # the sizes of each, and what its last line reports
+    "pages": ({"PAGES_ROUNDS": "1", "PAGES_REQUESTS": "2"}, "Pay, sandbox gateway"),
     "cost_fragment": (
         {
-            "FRAGMENT_ROUNDS": "1",
-            "FRAGMENT_REQUESTS": "20",
             "FRAGMENT_WARM_UP": "2",
             "FRAGMENT_CALLS": "5",
             "FRAGMENT_SLICES": "1",

@@ -139,26 +139,26 @@ def _mistypeset(what: str, text: str, locale: str) -> Iterator[str]:
 def test_every_sentence_is_translated_or_is_data(app: Flask) -> None:
     with app.test_request_context():
         cache = flask_babel.get_domain().cache
-
-    def forget() -> None:
-        cache.clear()
-        words.catalogues.clear()
-        app.jinja_env.by_language.clear()  # type: ignore[attr-defined]
-        stepper._rendered.cache_clear()
-
-    forget()
+    _forget_sentences(app)
     try:
-        words.catalogues.update({locale: Marks() for locale in ("fr", "en")})
         cache.update({(locale, "messages"): Marks() for locale in ("fr", "en")})
         faces = [face for face in walk(app, "fr")[0] if "/sandbox?" not in face.what]  # the sandbox's pages show codes
     finally:
-        forget()
+        cache.clear()
+        _forget_sentences(app)
     with app.test_request_context(headers={"Cookie": "locale=fr"}):
         names = set(formats.countries().values()) | set(get_month_names("wide", locale="fr").values())
         names |= {name.rstrip(".") for name in get_month_names("abbreviated", locale="fr").values()}
     left = {(face.what, text, word) for face in faces for text in Words(face.text).texts for word in _unmarked(text)}
     assert any("⟦" in face.text for face in faces)
     assert {fault for fault in left if fault[2] not in names and fault[1].strip() not in names} == set()
+
+
+def _forget_sentences(app: Flask) -> None:
+    """Compiled templates contain them, and so do remembered fragments."""
+    words.catalogues.clear()
+    app.jinja_env.by_language.clear()  # type: ignore[attr-defined]
+    stepper._rendered.cache_clear()
 
 
 def _unmarked(text: str) -> list[str]:

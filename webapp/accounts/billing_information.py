@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from sqlalchemy import select
@@ -109,6 +110,7 @@ def siren(country: str, text: str) -> str | None:
     return number
 
 
+@lru_cache(4096)  # each page asks whether the number is right
 def vat_number(country: str, text: str) -> str | None:
     """The VAT number as invoices print it: upper case, no spaces. None for an empty text.
 
