@@ -2,6 +2,8 @@
 
 MAX_SEATS = 10_000  # the tables' CHECK constraints were made with it: another number needs a migration, too
 
+CAUTION_TIMES = 3  # more than so many times today's seats may be a slip: a word of caution before Pay
+
 
 def allowed(seats: int) -> bool:
     return 1 <= seats <= MAX_SEATS

@@ -5,8 +5,11 @@ from typing import NamedTuple
 from sqlalchemy import BindParameter, Integer, and_, bindparam, func, select
 
 from ..db import NotFound, db
+from ..domain.money import divide_half_up
 from ..domain.pricing import Tier, TierLine, breakdown, marginal_cost, monthly_cost, parse_tiers
 from ..domain.subscription import Plan, check_plan
+from ..domain.tax import Amounts, amounts, tax_terms
+from ..models.accounts import Account
 from ..models.subscriptions import PeriodRow, PriceList, Subscription, SubscriptionRow
 
 
@@ -17,10 +20,28 @@ class PaidPeriod(NamedTuple):
     monthly: int
 
 
+class Ahead(NamedTuple):
+    """A period that is paid ahead: its seats and the prices that it was bought at."""
+
+    seats: int
+    tiers: tuple[Tier, ...]
+
+
+class Share(NamedTuple):
+    """The part of a period that is charged: so many days of so many."""
+
+    days_left: int
+    days: int
+
+
+WHOLE = Share(1, 1)
+
+
 class Cost(NamedTuple):
     """What the stepper shows for a number of seats. Amounts are in cents, before tax.
 
     `more`: what one more seat adds a month, None at the largest number. `before`: the period to compare with.
+    `due`: what Pay will charge, with tax (the help page's Overview shows the same).
     """
 
     tiers: tuple[Tier, ...]
@@ -31,6 +52,7 @@ class Cost(NamedTuple):
     active_users: int
     more: int | None
     before: PaidPeriod | None
+    due: Amounts
 
     @property
     def total(self) -> int:
@@ -40,7 +62,8 @@ class Cost(NamedTuple):
 
 # One query over plain columns: this page is asked for most, and loading ORM objects would take longer.
 _subscription, _price_list, _period = SubscriptionRow.__table__, PriceList.__table__, PeriodRow.__table__
-_paid_price_list = PriceList.__table__.alias("paid")
+_account, _next_period = Account.__table__, PeriodRow.__table__.alias("next_period")
+_paid_price_list, _price_list_ahead = PriceList.__table__.alias("paid"), PriceList.__table__.alias("ahead")
 _account_id: BindParameter[str] = bindparam("account_id")
 _subscription_id: BindParameter[str] = bindparam("subscription_id")
 _last_paid = select(func.max(_period.c.ordinal)).where(
@@ -52,6 +75,11 @@ _compared_period = and_(
     _period.c.subscription_id == _subscription.c.id,
     _period.c.ordinal == _compared_ordinal,
 )
+_following_period = and_(
+    _next_period.c.account_id == _period.c.account_id,
+    _next_period.c.subscription_id == _period.c.subscription_id,
+    _next_period.c.ordinal == _period.c.ordinal + 1,
+)
 _cost_inputs = (
     select(
         _price_list.c.tiers,
@@ -62,19 +90,33 @@ _cost_inputs = (
         _subscription.c.reseller,
         _period.c.seats,
         _paid_price_list.c.tiers.label("paid_tiers"),
+        _next_period.c.seats.label("seats_ahead"),
+        _price_list_ahead.c.tiers.label("tiers_ahead"),
+        _account.c.country,
+        _account.c.vat_number,
     )
     .join_from(_subscription, _price_list, _subscription.c.price_list_id == _price_list.c.id)
     .outerjoin(_period, _compared_period)
     .outerjoin(_paid_price_list, _paid_price_list.c.id == _period.c.price_list_id)
+    .outerjoin(_next_period, _following_period)
+    .outerjoin(_price_list_ahead, _price_list_ahead.c.id == _next_period.c.price_list_id)
+    .join(_account, _account.c.id == _subscription.c.account_id)
     .where(_subscription.c.account_id == _account_id, _subscription.c.id == _subscription_id)
 )
 
 
 def cost(
-    account_id: str, subscription_id: str, seats: int, ordinal: int | None = None, *, pinned: bool = False
+    account_id: str,
+    subscription_id: str,
+    seats: int,
+    ordinal: int | None = None,
+    *,
+    adding: bool = False,
+    share: Share = WHOLE,
 ) -> Cost:
     """What `seats` seats cost. `ordinal` is the period to compare with, by default the last paid one.
-    `pinned`: at the prices of that period, at which seats are added to it, and not at those of the next period.
+    `adding`: seats are added to that period, at its prices. Otherwise the next one is paid, at the newest prices.
+    `share`: of that period or the next one.
 
     Raises NotFound, and PlanForbids or ResellerManages as a renewal does.
     """
@@ -85,22 +127,48 @@ def cost(
     check_plan(Plan(row.plan), row.reseller)
     paid = parse_tiers(row.paid_tiers) if row.seats else None
     before = PaidPeriod(row.seats, monthly_cost(paid, row.seats)) if paid else None
-    tiers = paid if pinned and paid else parse_tiers(row.tiers)
-    return _cost(tiers, seats, row.term_months, row.currency, row.active_users, before)
+    tiers = paid if adding and paid else parse_tiers(row.tiers)
+    ahead = Ahead(row.seats_ahead, parse_tiers(row.tiers_ahead)) if adding and row.seats_ahead else None
+    nets = _nets_due(tiers, seats, row.term_months, share, before if adding else None, ahead)
+    due = amounts(nets, tax_terms(row.country, row.vat_number))
+    return _cost(tiers, seats, row.term_months, row.currency, row.active_users, before, due)
 
 
-def cost_of(subscription: Subscription, seats: int, ordinal: int, *, pinned: bool = False) -> Cost:
+def cost_of(
+    subscription: Subscription, seats: int, ordinal: int, *, adding: bool = False, share: Share = WHOLE
+) -> Cost:
     """The same, of a subscription that is loaded already."""
-    period = next((row for row in subscription.periods if row.ordinal == ordinal), None)
+    by_ordinal = {row.ordinal: row for row in subscription.periods}
+    period, following = by_ordinal.get(ordinal), by_ordinal.get(ordinal + 1)
     before = PaidPeriod(period.seats, monthly_cost(period.price_list.tiers, period.seats)) if period else None
-    prices = period.price_list if pinned and period else subscription.price_list
+    prices = period.price_list if adding and period else subscription.price_list
+    ahead = Ahead(following.seats, following.price_list.tiers) if adding and following else None
     months, active_users = subscription.term_months, subscription.active_users
-    return _cost(prices.tiers, seats, months, subscription.price_list.currency, active_users, before)
+    nets = _nets_due(prices.tiers, seats, months, share, before if adding else None, ahead)
+    due = amounts(nets, subscription.account.tax_terms)
+    return _cost(prices.tiers, seats, months, subscription.price_list.currency, active_users, before, due)
+
+
+def _nets_due(
+    tiers: tuple[Tier, ...], seats: int, months: int, share: Share, raised: PaidPeriod | None, ahead: Ahead | None
+) -> list[int]:
+    """The cents before tax of each line of the quote. `raised` and `ahead` are periods that get more seats."""
+    monthly = monthly_cost(tiers, seats) - (raised.monthly if raised else 0)
+    nets = [divide_half_up(monthly * months * share.days_left, share.days)] if monthly > 0 else []
+    if ahead and ahead.seats < seats:
+        nets.append((monthly_cost(ahead.tiers, seats) - monthly_cost(ahead.tiers, ahead.seats)) * months)
+    return nets
 
 
 def _cost(
-    tiers: tuple[Tier, ...], seats: int, months: int, currency: str, active_users: int, before: PaidPeriod | None
+    tiers: tuple[Tier, ...],
+    seats: int,
+    months: int,
+    currency: str,
+    active_users: int,
+    before: PaidPeriod | None,
+    due: Amounts,
 ) -> Cost:
     lines = tuple(breakdown(tiers, seats))
     monthly = sum(line.amount for line in lines)
-    return Cost(tiers, lines, monthly, months, currency, active_users, marginal_cost(tiers, seats), before)
+    return Cost(tiers, lines, monthly, months, currency, active_users, marginal_cost(tiers, seats), before, due)

@@ -13,6 +13,7 @@ from .. import pasting
 from ..domain import seats as seat_rules
 from ..formats import number
 from ..sentences.refusals import Explained
+from ..subscriptions.cost import WHOLE, Share
 from ..words import gettext, lazy_gettext
 
 ORDINAL = re.compile(r"[0-9]{1,6}", re.ASCII)  # small enough for any database to compare
@@ -21,6 +22,13 @@ ORDINAL = re.compile(r"[0-9]{1,6}", re.ASCII)  # small enough for any database t
 def parse_ordinal(text: str) -> int | None:
     """The ordinal of a period; None if it is not a number."""
     return int(text) if ORDINAL.fullmatch(text) else None
+
+
+def parse_share(days_left: str, days: str) -> Share:
+    """The days that are charged of a period, as the page has them; the whole period if they make no sense."""
+    if not (ORDINAL.fullmatch(days_left) and ORDINAL.fullmatch(days) and 0 < int(days_left) <= int(days)):
+        return WHOLE
+    return Share(int(days_left), int(days))
 
 
 def seats_sentence() -> str:

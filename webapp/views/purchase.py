@@ -6,7 +6,7 @@ from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
-from ..domain import refusals
+from ..domain import refusals, seats
 from ..domain.refusals import BelowActiveUsers
 from ..invoices import listing
 from ..models.purchases import Payment, Quote
@@ -195,5 +195,6 @@ def _overview_page(
         attempt=len(quote.payments) + 1,
         period=facts.period(quote.ordinal),
         facts=facts,
+        caution_from=seats.CAUTION_TIMES * facts.last_paid_seats,
         changes=changes,
     ), status

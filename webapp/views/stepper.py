@@ -21,7 +21,7 @@ from ..subscriptions import cost as costs
 from ..subscriptions import loading
 from ..words import language
 from . import tier_picture
-from .forms import SeatsForm, asked_seats, parse_ordinal, seats_sentence
+from .forms import SeatsForm, asked_seats, parse_ordinal, parse_share, seats_sentence
 from .fragments import FRAGMENT_HEADERS
 
 
@@ -29,8 +29,9 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     """The cost of the number in the field, which is never corrected. 422 if it is not a valid number."""
     seats = parse_seats(pasting.whole_number(request.args.get("seats")))
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
-    pinned = procedure == "add"
-    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, pinned=pinned)
+    share = parse_share(request.args.get("left", ""), request.args.get("days", ""))
+    adding = procedure == "add"
+    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, adding=adding, share=share)
     text = _rendered(language(), procedure, cost if seats else None, seats)
     response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
@@ -76,6 +77,7 @@ def page(
     start: int,
     form: SeatsForm | None = None,
     status: int = 200,
+    days_left: int | None = None,
     **context: object,
 ) -> ResponseReturnValue:
     """The page of a procedure, with the number in the form or the address, else `start`.
@@ -88,7 +90,8 @@ def page(
     counted = subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone))
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
-    cost = costs.cost_of(subscription, seats or 1, compared, pinned=procedure == "add")
+    share = costs.WHOLE if days_left is None else costs.Share(days_left, period.days)
+    cost = costs.cost_of(subscription, seats or 1, compared, adding=procedure == "add", share=share)
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
@@ -102,6 +105,8 @@ def page(
         rows_height=tier_picture.rows_height(cost),
         at_least=at_least,
         compared=compared,
+        share=share,
+        days_left=days_left,
         is_today=compared == facts.ordinal_on(today),
         counted=counted,
         wait=rules.ACTIVE_USERS_LAG,
