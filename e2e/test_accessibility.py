@@ -60,6 +60,18 @@ def test_every_page_on_every_screen(begin: Begin, locale: str, width: int, schem
     assert broken == []
 
 
+def test_nothing_scrolls_sideways_on_any_width(begin: Begin) -> None:
+    walk = begin("both", reduced_motion="reduce")
+    wide = []
+    for address in addresses(walk):
+        walk.page.goto(walk.sandbox.url + address)
+        for width in range(320, 1281, 20):
+            walk.page.set_viewport_size({"width": width, "height": 800})
+            if walk.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                wide.append(f"{address} at {width}")
+    assert wide == []
+
+
 def test_with_forced_colours_every_control_keeps_an_edge(begin: Begin) -> None:
     walk = begin("both", forced_colors="active")
     broken = []

@@ -208,7 +208,8 @@ def _ask(owner: Owner) -> None:
     owner.show(f"{here}/reduce/confirm", {"seats": "8", "understood": "y"}, fragment=True)
     owner.show(f"{here}/cancel", {"understood": "y"}, fragment=True)
     owner.show("/contact", {"message": ""})
-    owner.show("/contact", {"message": "Bonjour, une question.", "subject": "billing"})
+    sent = owner.show("/contact", {"message": "Bonjour, une question.", "subject": "billing"})
+    owner.show(owner.matched(r'<th scope="row"><a href="([^"]*)"', sent))
     owner.show("/billing/information", {"legal_name": ""})
     for card in owner.made.cards:
         owner.show(f"/billing/cards/{card}/default", {})

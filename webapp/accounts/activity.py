@@ -51,9 +51,14 @@ def _ordered_id() -> str:
     return f"{microseconds:014x}{next(_written) & 0xFF:02x}{secrets.token_hex(4)}".translate(LETTERS)
 
 
-def newest(account_id: str, before_id: str | None = None, limit: int = 50) -> Sequence[Activity]:
-    """A page of the account's activity, newest first. `before_id` is the id at the end of the previous page."""
+def newest(
+    account_id: str, before_id: str | None = None, limit: int = 50, kinds: Sequence[str] | None = None
+) -> Sequence[Activity]:
+    """A page of the account's activity, newest first, of all kinds or of some. `before_id` is the id at the end of the
+    previous page."""
     query = select(Activity).where(Activity.account_id == account_id).order_by(Activity.id.desc()).limit(limit)
+    if kinds is not None:
+        query = query.where(Activity.what.in_(kinds))
     return db.session.scalars(query if before_id is None else query.where(Activity.id < before_id)).all()
 
 

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import and_, select
 
 from ..access.identity import SignedIn
-from ..db import LOCK, db, transaction
+from ..db import LOCK, NotFound, db, transaction
 from ..mail import outbox
 from ..models.accounts import Account
 from ..models.activity import Case
@@ -32,19 +32,23 @@ class CaseRow(NamedTuple):
     product: str | None
 
 
-def cases_of(account_id: str) -> Sequence[CaseRow]:
-    """The account's cases, newest first."""
+_of_case = and_(SubscriptionRow.account_id == Case.account_id, SubscriptionRow.id == Case.subscription_id)
+
+
+def cases_of(account_id: str, number: str | None = None) -> Sequence[CaseRow]:
+    """The account's cases, newest first, or the one with that number."""
     zone = ZoneInfo(db.session.get_one(Account, account_id).zone)
-    rows = db.session.execute(
-        select(Case, SubscriptionRow.product)
-        .outerjoin(
-            SubscriptionRow,
-            and_(SubscriptionRow.account_id == Case.account_id, SubscriptionRow.id == Case.subscription_id),
-        )
-        .where(Case.account_id == account_id)
-        .order_by(Case.opened_at.desc(), Case.number)
-    )
+    query = select(Case, SubscriptionRow.product).outerjoin(SubscriptionRow, _of_case)
+    query = query.where(Case.account_id == account_id).order_by(Case.opened_at.desc(), Case.number)
+    rows = db.session.execute(query if number is None else query.where(Case.number == number))
     return [CaseRow(case, case.opened_at.astimezone(zone).date(), product) for case, product in rows]
+
+
+def find_case(account_id: str, number: str) -> CaseRow:
+    """Raises NotFound."""
+    for row in cases_of(account_id, number):
+        return row
+    raise NotFound(number)
 
 
 def message_fits(message: str) -> bool:

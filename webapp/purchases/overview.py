@@ -18,11 +18,13 @@ NEWEST = 3  # invoices
 
 
 class CardRow(NamedTuple):
-    """A card as the page lists it. `expires_before` is the day of the next renewal, if the card expires before it."""
+    """A card as the page lists it. `charged_on`: the next day on which it is charged, if it is the default.
+    `expires_before` is the day of the next renewal, if the card expires before it."""
 
     card: Card
     is_default: bool
     expired: bool
+    charged_on: date | None
     expires_before: date | None
 
 
@@ -62,4 +64,5 @@ def _card_row(is_default: Any, columns: list[Any], today: date, renewal: date | 
     values = dict(zip(_card.c.keys(), columns, strict=True))
     card = Card(**values | {"added_at": instant(values["added_at"])})
     late = renewal is not None and card.expired(renewal)
-    return CardRow(card, bool(is_default), card.expired(today), renewal if late else None)
+    charged_on = renewal if is_default and not late and renewal and renewal > today else None
+    return CardRow(card, bool(is_default), card.expired(today), charged_on, renewal if late else None)

@@ -27,6 +27,31 @@ ACTIVITIES = {
     "case_opened": lazy_gettext("Message to the account manager"),
     "credit_note_issued": lazy_gettext("Credit note issued"),
 }
+SUBJECTS = {
+    "payments": lazy_gettext("Payments"),
+    "changes": lazy_gettext("Changes to subscriptions"),
+    "cards": lazy_gettext("Cards"),
+    "billing": lazy_gettext("Billing information"),
+    "messages": lazy_gettext("Messages"),
+}
+ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
+    "renewal_paid": "payments",
+    "addition_paid": "payments",
+    "payment_refused": "payments",
+    "payment_not_made": "payments",
+    "credit_note_issued": "payments",
+    "reduction_requested": "changes",
+    "reduction_undone": "changes",
+    "cancellation_requested": "changes",
+    "cancellation_undone": "changes",
+    "ended": "changes",
+    "card_added": "cards",
+    "card_updated": "cards",
+    "card_deleted": "cards",
+    "card_made_default": "cards",
+    "billing_information_changed": "billing",
+    "case_opened": "messages",
+}
 ACTIVITY_FACTS = {
     "seats": lazy_gettext("Seats"),
     "total": lazy_gettext("Amount"),
@@ -35,8 +60,6 @@ ACTIVITY_FACTS = {
     "day": lazy_gettext("From"),
     "end": lazy_gettext("Last day"),
     "card": lazy_gettext("Card"),
-    "brand": lazy_gettext("Card"),
-    "last4": lazy_gettext("Last four digits"),
     "number": lazy_gettext("Number"),
     "subject": lazy_gettext("Subject"),
     "legal_name": lazy_gettext("Legal name"),

@@ -10,7 +10,7 @@ from .. import formats
 from ..access.identity import me
 from ..accounts import activity, billing_information
 from ..models.activity import Activity
-from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, CASE_SUBJECTS
+from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, ACTIVITY_SUBJECTS, CASE_SUBJECTS, SUBJECTS
 from .billing_info import LANGUAGES
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
@@ -25,9 +25,13 @@ CODES: dict[str, Callable[[str], object]] = {  # stored as codes, shown in words
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
-    rows = activity.newest(me().account_id, request.args.get("before"), PAGE_SIZE + 1)
+    about = request.args.get("about", "")
+    kinds = [kind for kind, subject in ACTIVITY_SUBJECTS.items() if subject == about] or None
+    rows = activity.newest(me().account_id, request.args.get("before"), PAGE_SIZE + 1, kinds)
     return render_template(
         "activity/page.html",
+        about=about if kinds else "",
+        subjects=SUBJECTS,
         rows=[(row, ACTIVITIES.get(row.what, row.what), _facts(row)) for row in rows[:PAGE_SIZE]],
         older=rows[PAGE_SIZE - 1].id if len(rows) > PAGE_SIZE else None,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
@@ -36,11 +40,17 @@ def page() -> ResponseReturnValue:
 
 def _facts(row: Activity) -> list[tuple[str, str, str]]:
     """The changed values of a row: label, value before and value after, formatted in the reader's language."""
-    names = [name for name in ACTIVITY_FACTS if name in row.before or name in row.after]
-    return [
-        (str(ACTIVITY_FACTS[name]), _formatted(name, row.before, row), _formatted(name, row.after, row))
-        for name in names
-    ]
+    before, after = _with_card(row.before), _with_card(row.after)
+    names = [name for name in ACTIVITY_FACTS if name in before or name in after]
+    return [(str(ACTIVITY_FACTS[name]), _formatted(name, before, row), _formatted(name, after, row)) for name in names]
+
+
+def _with_card(values: dict[str, object]) -> dict[str, object]:
+    """Brand and digits are one thing: the card."""
+    if "last4" not in values:
+        return values
+    card = formats.card_name(str(values.get("brand", "")), str(values["last4"]))
+    return {name: value for name, value in values.items() if name not in ("brand", "last4")} | {"card": card}
 
 
 def _formatted(name: str, values: dict[str, object], row: Activity) -> str:

@@ -59,6 +59,14 @@ def page() -> ResponseReturnValue:
     return _page(restored(ContactForm(data=prefilled), "contact"))
 
 
+@blueprint.get("/<number>")
+def case(number: str) -> ResponseReturnValue:
+    """A message that was sent to the account manager."""
+    found = cases.find_case(me().account_id, number)
+    account = billing_information.account_of(me().account_id)
+    return render_template("contact/case.html", found=found, account=account, subjects=CASE_SUBJECTS)
+
+
 @blueprint.post("")
 @drafts.keeps("contact", "subject", "subscription", "message")
 def send() -> ResponseReturnValue:
