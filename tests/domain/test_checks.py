@@ -1,4 +1,4 @@
-""" "Will my renewal succeed?": each check by itself, and its remedy."""
+""" "Will my renewal go through?": each check by itself, and its remedy."""
 
 from dataclasses import replace
 from datetime import date
