@@ -26,7 +26,7 @@ def test_the_only_card_is_kept_until_another_takes_its_place(begin: Begin, scrip
     expect(walk.card("4242").get_by_role("button", name=walk["Set default"])).to_have_count(0)
     walk.card("4242").get_by_role("link", name=walk["Delete"]).click()
     walk.heading("Delete card?")
-    expect(walk.page.get_by_role("alert")).to_contain_text("c’est la seule")
+    expect(walk.page.get_by_role("alert")).to_contain_text("est aussi la seule")
     if scripts:
         assert violations(walk.page) == []
     walk.button("Add card").click()
@@ -37,7 +37,7 @@ def test_the_only_card_is_kept_until_another_takes_its_place(begin: Begin, scrip
     walk.more_actions("4242").click()
     walk.card("4242").get_by_role("link", name=walk["Delete"]).click()
     walk.button("Delete").click()
-    expect(walk.message()).to_contain_text("La carte se terminant par 4242 est supprimée.")
+    expect(walk.message()).to_contain_text("La carte se terminant par 4242 a été supprimée.")
     assert walk.cards() == [("4444", True)]
 
 
@@ -54,8 +54,8 @@ def test_the_only_card_goes_where_nothing_will_be_charged(begin: Begin, scripts:
         assert violations(walk.page) == []
     walk.button("Delete").focus()
     walk.page.keyboard.press("Enter")
-    expect(walk.message()).to_contain_text("La carte se terminant par 4242 est supprimée.")
-    expect(walk.page.get_by_text("Il n’y a encore aucune carte.")).to_be_visible()
+    expect(walk.message()).to_contain_text("La carte se terminant par 4242 a été supprimée.")
+    expect(walk.page.get_by_text("Vous n’avez pas encore de carte.")).to_be_visible()
     assert walk.cards() == []
 
 

@@ -50,7 +50,7 @@ def test_the_owner_is_warned_and_stays_with_one_key(begin: Begin, locale: str) -
         walk.words(
             "Vous n’avez pas utilisé le portail depuis un moment\u00a0: "
             "votre session prend fin dans moins de 5 minutes.",
-            "You have not used the portal for a while: your session ends in less than 5 minutes.",
+            "You have not used the portal for a while: your session will end in less than 5 minutes.",
         )
     )
     expect(warned.get_by_role("button", name=walk.words("Rester connecté", "Stay signed in"))).to_be_focused()
@@ -85,12 +85,14 @@ def test_a_session_that_ended_gives_the_message_back(begin: Begin, locale: str) 
     leave_idle(walk, 61)
     page.clock.fast_forward("55:01")
     ended = page.get_by_role("alertdialog")
-    expect(ended).to_contain_text(walk.words("votre saisie vous sera rendue", "what you typed comes back"))
+    expect(ended).to_contain_text(walk.words("votre saisie a été conservée", "we have kept what you typed"))
     assert violations(page) == []
     page.keyboard.press("Enter")
     sign_in_again(walk)
     expect(page.get_by_role("textbox")).to_have_value(MESSAGE)
-    expect(page.get_by_text(walk.words("Votre saisie est de retour", "What you had typed is back"))).to_be_visible()
+    expect(
+        page.get_by_text(walk.words("Votre saisie a été restaurée", "We have restored what you typed"))
+    ).to_be_visible()
     assert violations(page) == []
     assert page.evaluate("[localStorage.length, sessionStorage.length]") == [0, 0]
 
@@ -104,11 +106,11 @@ def test_a_message_sent_too_late_comes_back_and_can_be_sent(begin: Begin, script
     page.get_by_label("Objet").select_option("change")
     leave_idle(walk, 61)
     page.get_by_role("button", name="Envoyer", exact=True).click()
-    expect(walk.message()).to_contain_text("rien n’a été envoyé ni modifié. Votre saisie vous sera rendue")
+    expect(walk.message()).to_contain_text("rien n’a été envoyé ni modifié. Vous retrouverez votre saisie")
     sign_in_again(walk)
     expect(page.get_by_role("textbox")).to_have_value(MESSAGE)
     page.get_by_role("button", name="Envoyer", exact=True).click()
-    expect(walk.message()).to_contain_text("Votre message est envoyé")
+    expect(walk.message()).to_contain_text("Votre message a été envoyé")
     expect(page.get_by_role("textbox")).to_have_value("")
 
 
@@ -120,12 +122,12 @@ def test_the_other_language_keeps_what_was_typed(begin: Begin, scripts: bool) ->
     page.get_by_role("textbox").fill(MESSAGE)
     walk.account_menu("English").click()
     expect(page.get_by_role("textbox")).to_have_value(MESSAGE)
-    page.get_by_role("button", name="Discard it").click()
+    page.get_by_role("button", name="Discard").click()
     expect(page.get_by_role("textbox")).to_have_value("")
     page.goto(f"{walk.sandbox.url}/billing/information")
     page.get_by_label("City").fill("Bron")
     page.get_by_label("City").press("Enter")  # saves: it does not press the button of the language
-    expect(walk.message()).to_contain_text("up to date")
+    expect(walk.message()).to_contain_text("updated")
     assert page.locator("html").get_attribute("lang") == "en"
 
 

@@ -85,14 +85,14 @@ def test_a_search_a_status_and_an_order_are_kept_and_a_credit_note_leads_to_its_
     credit(walk, "MQ-2027-000002", "--net", "1000")
     page = walk.page
     open_list(walk)
-    page.get_by_label("Number or purchase order begins with").fill("mq-2027")
+    page.get_by_label("Number or purchase order starts with").fill("mq-2027")
     page.get_by_label("Order", exact=True).select_option("Oldest first")
     walk.button("Filter").click()
     expect(rows(walk)).to_have_count(3)
     expect(rows(walk).first).to_contain_text("MQ-2027-000001")
     page.get_by_label("Status", exact=True).select_option("Credit notes")
     walk.button("Filter").click()
-    expect(page.get_by_label("Number or purchase order begins with")).to_have_value("mq-2027")
+    expect(page.get_by_label("Number or purchase order starts with")).to_have_value("mq-2027")
     expect(rows(walk)).to_have_count(1)
     expect(rows(walk)).to_contain_text("-€12.00")
     page.get_by_role("link", name="MQ-2027-000002", exact=True).click()
@@ -101,9 +101,9 @@ def test_a_search_a_status_and_an_order_are_kept_and_a_credit_note_leads_to_its_
     page.get_by_role("link", name="MQ-2027-000003", exact=True).click()
     expect(page.get_by_role("heading", name="Credit note MQ-2027-000003")).to_be_visible()
     open_list(walk)
-    page.get_by_label("Number or purchase order begins with").fill("nothing")
+    page.get_by_label("Number or purchase order starts with").fill("nothing")
     walk.button("Filter").click()
-    expect(page.get_by_text("Take away a filter, or type less.")).to_be_visible()
+    expect(page.get_by_text("Remove a filter or shorten your search.")).to_be_visible()
 
 
 @SCRIPTS
@@ -111,11 +111,11 @@ def test_the_year_is_prepared_and_downloaded(begin: Begin, scripts: bool) -> Non
     walk = begin("many-invoices", locale="en", scripts=scripts)
     page = walk.page
     page.goto(f"{walk.sandbox.url}/billing/invoices?year=2026")
-    page.get_by_role("link", name="What is in it").click()
+    page.get_by_role("link", name="Contents").click()
     expect(page.get_by_role("heading", name="The year 2026")).to_be_visible()
-    expect(page.get_by_text("0 of 12 documents are made.")).to_be_visible()
+    expect(page.get_by_text("0 of 12 documents are ready.")).to_be_visible()
     page.get_by_role("button", name="Prepare the documents").click()
-    expect(page.get_by_text("12 of 12 documents are made.")).to_be_visible()
+    expect(page.get_by_text("12 of 12 documents are ready.")).to_be_visible()
     expect(page.get_by_role("button", name="Prepare the documents")).to_have_count(0)
     with page.expect_download() as download:
         page.get_by_role("link", name="Download the year 2026").click()

@@ -20,7 +20,7 @@ def test_a_new_password_is_set_by_the_link_in_the_mail(begin: Begin, scripts: bo
     inspect_screen(walk, "Mot de passe oublié")
     walk.labelled("E-mail").fill(walk.account["email"])
     page.get_by_role("button", name="Envoyer le lien").click()
-    expect(walk.message()).to_contain_text("un e-mail contenant un lien est en route")
+    expect(walk.message()).to_contain_text("nous venons d’y envoyer un lien")
     link = re.search(r"/password/reset/\S+", walk.state()["messages"][-1]["text"])
     assert link
     page.goto(walk.sandbox.url + link[0])
@@ -30,7 +30,7 @@ def test_a_new_password_is_set_by_the_link_in_the_mail(begin: Begin, scripts: bo
     expect(page.get_by_role("alert")).to_contain_text("Saisissez au moins 12 caractères.")
     inspect_screen(walk, "Définir un nouveau mot de passe")
     page.get_by_label("Nouveau mot de passe 12").fill(NEW_PASSWORD)
-    page.get_by_label("Nouveau mot de passe, à nouveau").fill(NEW_PASSWORD)
+    page.get_by_label("Confirmer le nouveau mot de passe").fill(NEW_PASSWORD)
     page.keyboard.press("Enter")
     walk.labelled("E-mail").fill(walk.account["email"])
     walk.labelled("Password").fill(NEW_PASSWORD)

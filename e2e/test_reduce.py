@@ -35,7 +35,7 @@ def test_by_keyboard_alone_the_focus_is_never_lost(begin: Begin) -> None:
     faults += page_faults(page)
     press(page.get_by_label(walk["I understand"]), "Space")
     press(walk.button("Confirm"))
-    expect(walk.message()).to_contain_text("La réduction est demandée.")
+    expect(walk.message()).to_contain_text("Votre demande de réduction est enregistrée.")
     expect(dialog).to_have_count(0)
     faults += page_faults(page)
     assert walk.subscription()["changes"][0]["seats"] == 11

@@ -211,7 +211,7 @@ def test_the_renewal_that_the_bank_challenged_at_midnight_is_paid_with_another_c
     walk.page.get_by_role("radio", name="4444").check()
     walk.button("Continue").click()
     walk.heading("Overview")
-    expect(walk.page.get_by_role("main")).to_contain_text("est abandonné lorsque vous payez")
+    expect(walk.page.get_by_role("main")).to_contain_text("sera abandonné lorsque vous paierez")
     walk.button("Pay").click()
     walk.heading("Receipt")
     assert sorted(walk.payments()) == ["captured", "declined"]
@@ -241,7 +241,7 @@ def test_an_expired_quote_is_renewed_and_can_be_paid(begin: Begin, scripts: bool
     walk.sandbox.clock(walk.account["account"], advance="PT31M")
     walk.button("Pay").click()
     walk.heading("Overview")
-    expect(walk.page.get_by_role("alert")).to_contain_text("Le devis avait expiré")
+    expect(walk.page.get_by_role("alert")).to_contain_text("Votre devis avait expiré")
     if scripts:
         assert violations(walk.page) == []
     walk.button("Pay").click()

@@ -20,7 +20,7 @@ def test_a_session_elsewhere_is_listed_and_closed(begin: Begin, scripts: bool) -
     inspect_screen(walk, "Connexion et sessions")
     listed.get_by_role("button", name="Fermer cette session").click()
     expect(listed).to_have_count(1)
-    expect(walk.message()).to_contain_text("La session est fermée")
+    expect(walk.message()).to_contain_text("La session a été fermée")
     elsewhere.page.reload()
     expect(elsewhere.page.get_by_role("status").first).to_contain_text("fermée depuis une autre de vos sessions")
     elsewhere.page.context.close()

@@ -81,7 +81,7 @@ def test_an_owner_signs_in_and_out_at_the_provider(begin: Begin, portal: Sandbox
     expect(walk.message()).to_contain_text("Vous êtes déconnecté")
     confirm_email(provider, walk.account["email"], verified=False)
     sign_in_at_provider(walk)
-    expect(walk.page.get_by_role("alert")).to_contain_text("ne confirme pas que votre adresse e-mail est bien la vôtre")
+    expect(walk.page.get_by_role("alert")).to_contain_text("Votre adresse e-mail n’est pas validée")
     inspect_screen(walk, "Connexion impossible")
 
 

@@ -10,7 +10,7 @@ from .watcher import violations
 @pytest.mark.parametrize(
     ("scenario", "badge", "action"),
     [
-        ("business-past-due", "Paiement dû", "Renouveler"),
+        ("business-past-due", "Paiement en retard", "Renouveler"),
         ("business-lapsed", "Expiré", "Renouveler"),
         ("third-party", "Nordlys Data", "Contacter le responsable de votre compte Qlik"),
         ("expiring-card", "La carte par défaut expire", "Paiement et facturation"),

@@ -42,7 +42,7 @@ def test_by_keyboard_the_focus_never_falls_to_the_page(begin: Begin) -> None:
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
-    expect(walk.message()).to_contain_text("levée")
+    expect(walk.message()).to_contain_text("retirée")
     assert page.evaluate("document.activeElement.tagName") != "BODY"
 
 

@@ -31,5 +31,5 @@ def test_a_planned_reduction_is_undone_from_the_timeline(begin: Begin) -> None:
     expect(walk.page.get_by_role("dialog")).to_be_visible()
     walk.page.get_by_label("Je comprends").check()
     walk.page.get_by_role("button", name="Confirmer").click()
-    expect(walk.message()).to_contain_text("La réduction est annulée.")
+    expect(walk.message()).to_contain_text("Votre demande de réduction est annulée.")
     assert walk.subscription()["changes"][0]["state"] == "withdrawn"

@@ -26,12 +26,12 @@ def billing_info(walk: Walk) -> None:
         walk.button("Save"),
     )
     walk.heading("Payment & billing")
-    expect(walk.message()).to_contain_text(walk.words("à jour", "up to date"))
+    expect(walk.message()).to_contain_text(walk.words("mises à jour", "updated"))
     expect(page.get_by_text("DE136695976").first).to_be_visible()
     expect(page.get_by_text("BC-2027-118")).to_be_visible()
     walk.see(
-        "Les informations sont à jour ; les factures à venir les utilisent.",
-        "The information is up to date; future invoices use it.",
+        "Vos informations ont été mises à jour et figureront sur vos prochaines factures.",
+        "Your information has been updated and will appear on future invoices.",
         walk.message(),
     )
 

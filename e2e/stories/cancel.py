@@ -1,4 +1,4 @@
-"""Annulation de l'abonnement: at the end of what is paid."""
+"""Annulation de l'abonnement: at the end of the paid period."""
 
 from playwright.sync_api import expect
 

@@ -21,7 +21,7 @@ from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 TYPED = {"subject": "change", "subscription": "", "message": "We are 30 more people\r\nfrom March on.😀"}
-BACK = "What you had typed is back. It was not sent."
+BACK = "We have restored what you typed. It has not been sent."
 
 
 def drafts() -> int:
@@ -53,7 +53,7 @@ def test_a_message_sent_after_the_session_ended_comes_back_after_sign_in(client:
     assert send(client) == "/sign-in?next=/contact"
     page = client.get("/sign-in?next=/contact").text
     assert "nothing was sent or changed" in page
-    assert "What you typed comes back after you sign in." in page
+    assert "You will find what you typed once you sign in." in page
     assert TYPED["message"] not in page
     page = sign_in(client, business, "/contact")
     assert BACK in page
@@ -176,7 +176,7 @@ def test_changing_the_language_keeps_what_was_typed(client: FlaskClient, path: s
     page = client.get(path).text
     assert 'lang="fr"' in page
     assert ("half a mess" if path == "/contact" else 'value="Bron"') in page
-    assert "Votre saisie est de retour" in page
+    assert "Votre saisie a été restaurée" in page
 
 
 def test_a_form_that_was_not_touched_is_not_announced(client: FlaskClient) -> None:
@@ -217,4 +217,4 @@ def test_without_scripts_the_page_says_how_long_the_session_lasts(app: Flask, cl
     for path in ("/contact", "/billing/information"):
         hint = re.search(r"<noscript>(.*?)</noscript>", client.get(path).text, re.S)
         assert hint
-        assert "ends after 45 minutes without use" in words(hint[1])
+        assert "ends after 45 minutes of inactivity" in words(hint[1])

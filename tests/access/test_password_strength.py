@@ -87,7 +87,7 @@ def test_four_words_or_a_random_password_are_accepted(password: str) -> None:
 
 @pytest.mark.parametrize(
     ("language", "said"),
-    [("en", "such as four words that have nothing"), ("fr", "par exemple quatre mots sans rapport")],
+    [("en", "such as four unrelated words"), ("fr", "par exemple quatre mots sans rapport")],
 )
 def test_the_sentence_says_what_to_do(app: Flask, language: str, said: str) -> None:
     with app.test_request_context(headers={"Accept-Language": language}):

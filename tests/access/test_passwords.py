@@ -58,11 +58,11 @@ def test_an_owner_changes_the_password_and_every_other_session_ends(app: Flask, 
     other, client = signed_in(app, business), signed_in(app, business)
     answer = change(client, business.password)
     assert (answer.status_code, answer.headers["Location"]) == (303, "/sessions")
-    assert "Your password is changed." in client.get("/sessions").text
+    assert "Your password has been changed." in client.get("/sessions").text
     assert other.get("/billing").status_code == 303
-    assert "Your password was changed, which ended every other session." in other.get("/sign-in").text
+    assert "Your password was changed, which ended all other sessions." in other.get("/sign-in").text
     assert (enter(app, business, business.password), enter(app, business, NEW)) == (422, 303)
-    assert [mail["subject"] for mail in mails(app, business)] == [f"Your password is changed: {business.email}"]
+    assert [mail["subject"] for mail in mails(app, business)] == [f"Your password has been changed: {business.email}"]
     assert NEW not in repr(dump())
 
 
@@ -112,7 +112,7 @@ def test_the_longest_and_the_shortest_password_are_accepted() -> None:
 
 def test_the_new_password_is_typed_twice(client: FlaskClient, business: Made) -> None:
     answer = change(client, business.password, again="quatre mots bien courts")
-    assert (answer.status_code, "The two are not the same" in answer.text) == (422, True)
+    assert (answer.status_code, "The passwords do not match" in answer.text) == (422, True)
 
 
 def test_a_link_sets_a_new_password_once_and_ends_every_session(app: Flask, business: Made) -> None:
@@ -124,10 +124,10 @@ def test_a_link_sets_a_new_password_once_and_ends_every_session(app: Flask, busi
     assert address.rsplit("/", 1)[1] not in page
     done = opened.post("/password/reset", data={"new": NEW, "again": NEW})
     assert (done.status_code, done.headers["Location"]) == (303, "/sign-in")
-    assert "Sign in with it." in opened.get("/sign-in").text
+    assert "Sign in with the new one." in opened.get("/sign-in").text
     assert client.get("/billing").status_code == 303
     assert (enter(app, business, business.password), enter(app, business, NEW)) == (422, 303)
-    assert mails(app, business)[-1]["subject"].startswith("Your password is changed")
+    assert mails(app, business)[-1]["subject"].startswith("Your password has been changed")
     for again in (opened, follow(app, address)):
         answer = again.post("/password/reset", data={"new": NEW + "!", "again": NEW + "!"})
         assert answer.status_code == 410

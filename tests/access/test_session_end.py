@@ -26,7 +26,7 @@ def test_the_page_knows_when_its_session_ends(client: FlaskClient) -> None:
     seconds = re.search(r'data-left="(\d+)"', dialog[0])
     assert seconds
     assert 3590 <= int(seconds[1]) <= 3600
-    assert "ends in less than 5 minutes" in words(page)
+    assert "will end in less than 5 minutes" in words(page)
 
 
 def test_a_stranger_has_no_session_to_lose(app: Flask) -> None:

@@ -61,10 +61,10 @@ def test_a_session_that_is_not_used_for_an_hour_ends_and_says_so(app: Flask, cli
     age(timedelta(minutes=59))
     assert client.get("/billing").status_code == 200
     age(timedelta(minutes=60))
-    assert "it was not used for 60 minutes" in sign_in_page_after(client)
+    assert "after 60 minutes of inactivity" in sign_in_page_after(client)
     assert client.post("/contact", data={"message": "x" * 20}).status_code == 303
     page = client.get("/sign-in").text
-    assert "it was not used for 60 minutes" in page
+    assert "after 60 minutes of inactivity" in page
     assert "nothing was sent or changed" in page
     app.config["SESSION_IDLE_MINUTES"] = 90
     assert client.get("/billing").status_code == 200
@@ -74,7 +74,7 @@ def test_a_session_in_use_ends_after_twelve_hours(client: FlaskClient) -> None:
     age(timedelta(), timedelta(hours=12) - timedelta(seconds=30))
     assert client.get("/billing").status_code == 200
     age(timedelta(), timedelta(hours=12))
-    assert "Your session has ended. Sign in to come back to where you were." in sign_in_page_after(client)
+    assert "Your session has ended. Sign in to pick up where you left off." in sign_in_page_after(client)
 
 
 def test_that_it_is_used_is_written_once_in_a_minute(client: FlaskClient) -> None:
@@ -131,7 +131,7 @@ def test_a_session_that_is_ended_elsewhere_is_sent_to_sign_in_with_the_reason(ap
     assert ended
     for _ in range(2):  # twice changes nothing
         assert client.post(ended[1]).status_code == 303
-    assert "This session was ended from another one of yours." in sign_in_page_after(other)
+    assert "This session was ended from another of your sessions." in sign_in_page_after(other)
     assert client.get("/billing").status_code == 200
     assert "Safari" not in client.get("/sessions").text
 

@@ -78,7 +78,7 @@ def test_an_unknown_email_and_a_wrong_password_get_the_same_answer(
 ) -> None:
     answer = sign_in(app.test_client(), email or business.email, password)
     assert answer.status_code == 422
-    assert "This e-mail and password do not match an owner." in answer.text
+    assert "Incorrect e-mail or password." in answer.text
 
 
 def test_an_unknown_email_costs_a_verification_too(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -29,7 +29,7 @@ def test_both_plans_change_it_and_see_it(app: Flask, scenario: str) -> None:
     answer = save(client, city="Villeurbanne", purchase_order="BC-2027-118", document_locale="en")
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     page = client.get("/billing").text
-    for text in ("Villeurbanne", "BC-2027-118", "English", "up to date"):
+    for text in ("Villeurbanne", "BC-2027-118", "English", "has been updated"):
         assert text in page
     form = client.get(URL).text
     assert 'value="Villeurbanne"' in form
@@ -84,7 +84,7 @@ def test_a_vat_number_of_the_country_is_kept_as_invoices_print_it(
         ("US", "DE136695976", "does not belong to the country chosen (United States)."),
         ("FR", "FR53000004605", "does not belong to the country chosen (France)."),
         ("MC", "FR41900300401", "does not belong to the country chosen (Monaco)."),
-        ("CH", "1" * 21, "use 20 characters at most"),
+        ("CH", "1" * 21, "enter 20 characters at most"),
     ],
 )
 def test_a_vat_number_that_is_wrong_or_anothers_is_refused(
@@ -118,8 +118,8 @@ def test_line_breaks_and_invisible_characters_are_refused(client: FlaskClient, f
 def test_a_text_is_as_long_as_its_column_and_no_longer(
     client: FlaskClient, business: Made, field: str, most: int
 ) -> None:
-    refused(client, field, f"use {most} characters at most", **{field: "é" * (most + 1)})
-    refused(client, field, f"use {most} characters at most", **{field: "é" * 5000})
+    refused(client, field, f"enter {most} characters at most", **{field: "é" * (most + 1)})
+    refused(client, field, f"enter {most} characters at most", **{field: "é" * 5000})
     assert save(client, **{field: "é" * most}).status_code == 303
     assert getattr(account(business), field) == "é" * most
 

@@ -118,7 +118,7 @@ def test_country_and_its_numbers_clash_as_a_whole(client: FlaskClient, other: Fl
         "Country: Camille Martin saved “Germany”",
         "VAT number: Camille Martin saved “DE136695976”",
         "Postal code: Camille Martin saved “10117”",
-        "SIREN: Camille Martin emptied it",
+        "SIREN: cleared by Camille Martin",
     ):
         assert page.count(sentence) == 2, sentence
     shown = fields(answer.text)

@@ -143,7 +143,7 @@ def test_a_reseller_is_named_as_who_manages_the_subscription(client: FlaskClient
     assert "was bought through" not in client.get("/contact").text
     with transaction() as session:
         session.execute(update(SubscriptionRow).values(reseller="Data & Co <b>"))
-    assert "bought through Data &amp; Co &lt;b&gt;, who manages it" in client.get("/contact").text
+    assert "bought through Data &amp; Co &lt;b&gt;, who manages the subscription" in client.get("/contact").text
     send(client, subscription=subscription(business))
     assert "Data & Co <b>" in db.session.scalars(select(Message.body)).one()
 

@@ -217,7 +217,7 @@ def test_a_document_that_cannot_be_made_is_a_page_and_a_line_in_the_log(
     before = dump()
     with caplog.at_level(logging.ERROR):
         answer = client.get(pdf_url(business))
-    assert (answer.status_code, "The document could not be made." in answer.text) == (500, True)
+    assert (answer.status_code, "The document could not be created." in answer.text) == (500, True)
     assert answer.content_type.startswith("text/html")
     assert "Content-Disposition" not in answer.headers
     assert f'href="{pdf_url(business)}"' in answer.text

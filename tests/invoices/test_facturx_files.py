@@ -88,7 +88,7 @@ def test_data_that_cannot_be_made_are_a_page_and_the_next_try_works(client: Flas
     rewrite(business, seller={})
     before = dump()
     answer = client.get(xml_url(business))
-    assert (answer.status_code, "The document could not be made." in answer.text) == (500, True)
+    assert (answer.status_code, "The document could not be created." in answer.text) == (500, True)
     assert dump() == before
     rewrite(business, seller=whole["seller"])
     assert client.get(xml_url(business)).status_code == 200

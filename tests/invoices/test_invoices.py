@@ -39,7 +39,7 @@ def test_an_account_without_invoices_reads_where_they_come_from(client: FlaskCli
     with transaction() as session:
         session.execute(delete(Invoice))
     page = client.get(LIST).text
-    assert "There is no invoice yet." in page
+    assert "You have no invoices yet." in page
     assert "<select" not in page
 
 
@@ -60,7 +60,7 @@ def test_the_filter_keeps_a_year_and_a_subscription(app: Flask) -> None:
     assert sorted(theirs + ours) == sorted(everything)
     assert set(theirs) > {"OLD-000000"}
     both = client.get(f"{LIST}?year=2020&subscription={subscription(made)}")
-    assert (numbers(both.text), "No invoice matches this choice." in both.text) == ([], True)
+    assert (numbers(both.text), "No invoices match these filters." in both.text) == ([], True)
     assert "<option selected>2020</option>" in both.text
 
 
@@ -196,7 +196,7 @@ def test_a_search_finds_the_beginning_of_a_number_or_an_order(
         like.purchase_order, like.order_key = "PO-77 /É 5", search_key("PO-77 /É 5")
     page = client.get(f"{LIST}?search={typed}")
     assert (page.status_code, numbers(page.text)) == (200, expected)
-    assert ("Take away a filter, or type less." in page.text) == (not expected)
+    assert ("Remove a filter or shorten your search." in page.text) == (not expected)
 
 
 @pytest.mark.service
@@ -212,11 +212,11 @@ def test_the_order_of_a_new_invoice_is_searched(app: Flask, client: FlaskClient,
 def test_a_search_that_means_too_many_says_so(client: FlaskClient, business: Made) -> None:
     issue(business, 120)
     page = client.get(f"{LIST}?search=old").text
-    assert "only some of them were searched" in page
+    assert "only some of them were checked" in page
     assert numbers(page)[0] == "OLD-000119"
     narrow = client.get(f"{LIST}?search=old-00011").text
     assert numbers(narrow) == [f"OLD-00011{n}" for n in reversed(range(10))]
-    assert "only some of them were searched" not in narrow
+    assert "only some of them were checked" not in narrow
 
 
 @pytest.mark.service

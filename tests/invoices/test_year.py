@@ -244,7 +244,7 @@ def test_a_second_archive_at_once_is_refused_until_the_first_is_made(
     english, french = answers
     assert [answer.status_code for answer in answers] == [429, 429]
     assert 0 < int(english.headers["Retry-After"]) <= leases.LASTS.total_seconds()
-    assert "An archive is already being put together." in english.text
+    assert "An archive is already being prepared." in english.text
     assert "Une archive est déjà en préparation." in french.text
     monkeypatch.undo()
     assert client.get(ZIP).status_code == 200, "the first is made"
@@ -298,14 +298,14 @@ def test_nothing_of_an_archive_that_breaks_off_is_sent(tmp_path: Path) -> None:
 def test_the_page_counts_and_makes_them_in_steps(client: FlaskClient, business: Made) -> None:
     issue(business, 25)
     page = "/billing/invoices/year/2020"
-    assert "0 of 25 documents are made." in client.get(page).text
+    assert "0 of 25 documents are ready." in client.get(page).text
     answer = client.post(page)
     assert (answer.status_code, answer.headers["Location"]) == (303, page)
-    assert f"{year_archive.STEP} of 25 documents are made." in client.get(page).text
+    assert f"{year_archive.STEP} of 25 documents are ready." in client.get(page).text
     partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
     fragment = client.post(page, headers=partial)
     assert fragment.status_code == 200
-    assert "25 of 25 documents are made." in fragment.text
+    assert "25 of 25 documents are ready." in fragment.text
     assert "<form" not in fragment.text
     assert "<html" not in fragment.text
 

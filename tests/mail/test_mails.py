@@ -65,25 +65,29 @@ def lose_a_payment(app: Flask, made: Made) -> None:
 EVENTS = [  # account, event (done twice), and its mails: kind, subject in French, subject in English
     ("business", renew, [("receipt", "Reçu de votre paiement", "Receipt for your payment")]),
     ("business", add, [("receipt", "Reçu de votre ajout de licences", "Receipt for the seats added")]),
-    ("business", reduce, [("requested", "Votre demande de réduction est enregistrée", "Your reduction is requested")]),
+    (
+        "business",
+        reduce,
+        [("requested", "Votre demande de réduction est enregistrée", "We have received your reduction request")],
+    ),
     (
         "business",
         cancel,
-        [("requested", "Votre demande d’annulation est enregistrée", "Your cancellation is requested")],
+        [("requested", "Votre demande d’annulation est enregistrée", "We have received your cancellation request")],
     ),
     (
         "business-reduction-pending",
         undo,
-        [("undone", "Votre demande de réduction est annulée", "Your reduction is undone")],
+        [("undone", "Votre demande de réduction est annulée", "Your reduction request has been undone")],
     ),
     (
         "business-cancellation-pending",
         undo,
-        [("undone", "L’annulation de votre abonnement est levée", "Your cancellation is undone")],
+        [("undone", "Votre demande d’annulation est retirée", "Your cancellation request has been undone")],
     ),
-    ("business-past-due", cancel, [("ended", "Votre abonnement est terminé", "Your subscription has ended")]),
-    ("business-past-due", be_refused, [("refused", "Votre paiement a été refusé", "Your payment was refused")]),
-    ("business", lose_a_payment, [("not_made", "Votre paiement n’a pas été effectué", "Your payment was not made")]),
+    ("business-past-due", cancel, [("ended", "Votre abonnement a pris fin", "Your subscription has ended")]),
+    ("business-past-due", be_refused, [("refused", "Votre paiement a été refusé", "Your payment was declined")]),
+    ("business", lose_a_payment, [("not_made", "Votre paiement n’a pas abouti", "Your payment did not go through")]),
     (
         "expiring-card",
         wait,
@@ -92,7 +96,7 @@ EVENTS = [  # account, event (done twice), and its mails: kind, subject in Frenc
             (
                 "renewal",
                 "Votre abonnement se renouvelle le 15 février 2027",
-                "Your subscription is renewed on 15 February 2027",
+                "Your subscription renews on 15 February 2027",
             ),
         ],
     ),

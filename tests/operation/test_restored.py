@@ -209,7 +209,7 @@ def test_a_held_subscription_says_so_and_refuses_every_change(app: Flask, busine
     client, quote = signed_in(app, business), quoted(app, business)
     held(business)
     page = client.get("/subscriptions").text
-    assert "We are checking a payment of this subscription." in page
+    assert "We are checking a payment for this subscription." in page
     assert renew_url(business) not in page
     for path, form in (
         (step(business, quote, "pay"), {"attempt": 1}),

@@ -205,7 +205,7 @@ def test_another_owner_cannot_take_the_card(app: Flask, client: FlaskClient) -> 
     ("field", "value", "sentence"),
     [
         ("number", "4111 1111 1111 1111", "not a test card number"),
-        ("number", "4000000000000002", "The bank refused"),
+        ("number", "4000000000000002", "The bank declined"),
         ("number", "", "Enter the card number."),
         ("number", "４２４２４２４２４２４２４２４２", "not a test"),
         ("expiry", "13/30", "for example 09/29"),

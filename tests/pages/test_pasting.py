@@ -74,7 +74,7 @@ def test_a_number_in_groups_of_three(client: FlaskClient, business: Made, typed:
     url = f"/subscriptions/{subscription(business)}"
     assert client.post(f"{url}/renew", data={"seats": typed}).status_code == 303
     answer = client.post(f"{url}/reduce", data={"seats": typed})
-    assert "enter a smaller number" in answer.text
+    assert "enter a lower number" in answer.text
     assert 'value="1000"' in answer.text
     confirmed = client.post(f"{url}/reduce/confirm", data={"seats": " 8 ", "understood": "y"})
     assert confirmed.status_code == 303

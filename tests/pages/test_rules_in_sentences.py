@@ -70,7 +70,10 @@ def reads(made: Made, locale: str) -> None:
 @pytest.mark.parametrize(
     ("locale", "sentences"),
     [
-        ("en", ("Renew by 25 February 2027 to bring", "renew by 25 February 2027, or", "26 February 2027 The subscr")),
+        (
+            "en",
+            ("Renew by 25 February 2027 to restore", "renew by 25 February 2027, or", "26 February 2027 The subscr"),
+        ),
         (
             "fr",
             (
@@ -100,8 +103,12 @@ def test_how_long_a_lapsed_subscription_can_be_brought_back(
 @pytest.mark.parametrize(
     ("locale", "retry", "last"),
     [
-        ("en", "We try again on 17 January 2027.", "It was the last try. Renew by 17 February 2027 in My Qlik"),
-        ("fr", "17 janvier 2027", "la dernière tentative. Renouvelez au plus tard le 17 février 2027 dans My Qlik"),
+        (
+            "en",
+            "We will try again on 17 January 2027.",
+            "That was the last attempt. Renew in My Qlik by 17 February 2027",
+        ),
+        ("fr", "17 janvier 2027", "renouvelez-le dans My Qlik au plus tard le 17 février 2027."),
     ],
 )
 def test_the_mail_of_each_refused_attempt(
@@ -123,12 +130,12 @@ def test_the_mail_of_each_refused_attempt(
     [
         (
             (0, 2, 4),
-            "If the bank refuses: 2 new attempts until 19 February 2027.",
+            "If declined: 2 further attempts by 19 February 2027.",
             "En cas de refus : 2 nouvelles tentatives d’ici au 19 février 2027.",
         ),
         (
             (0, 9),
-            "If the bank refuses: 1 new attempt until 24 February 2027.",
+            "If declined: 1 further attempt by 24 February 2027.",
             "En cas de refus : 1 nouvelle tentative d’ici au 24 février 2027.",
         ),
         ((0,), "", ""),
@@ -141,14 +148,14 @@ def test_when_a_refused_renewal_is_tried_again(
     for locale, sentence in (("en", en), ("fr", fr)):
         page = read(client, f"/subscriptions/{subscription(business)}", locale)
         assert sentence in page
-        assert ("If the bank refuses" in page or "En cas de refus" in page) == bool(sentence)
+        assert ("If declined" in page or "En cas de refus" in page) == bool(sentence)
 
 
 def test_the_notices_before_a_renewal(client: FlaskClient, business: Made, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rules, "NOTICE_DAYS", {1: (9,), 12: (40,)})
     page = f"/subscriptions/{subscription(business)}"
-    assert "6 February 2027 Mail: the renewal is 9 days ahead" in read(client, page, "en")
-    assert "6 février 2027 E-mail : renouvellement dans 9 jours" in read(client, page, "fr")
+    assert "6 February 2027 Reminder e-mail, 9 days before renewal" in read(client, page, "en")
+    assert "6 février 2027 E-mail de rappel, 9 jours avant le renouvellement" in read(client, page, "fr")
 
 
 @pytest.mark.parametrize(("most", "en", "fr"), [(250, "250", "250"), (12_345, "12,345", "12 345")])
@@ -165,7 +172,7 @@ def test_the_largest_number_of_seats(
         assert sentence in read(client, too_many, locale, HX)
         assert sent(client, renew_url(business), locale, seats=str(most + 1)).count(sentence) >= 2
         assert sentence in read(client, f"/subscriptions/{subscription(business)}/reduce?seats={most + 1}", locale)
-    assert "This is the largest number." in read(client, f"{renew_url(business)}?seats={most}", "en", HX)
+    assert "This is the maximum." in read(client, f"{renew_url(business)}?seats={most}", "en", HX)
 
 
 def test_an_account_file_has_the_same_limits(app: Flask, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -201,8 +208,15 @@ def test_how_long_the_owner_waits_for_the_active_users(
     watch = f"/subscriptions/{subscription(made)}/active-users?procedure=renew&seats=9&since={since}"
     tenant = f"/sandbox/tenants/{db.session.scalars(select(SubscriptionRow.tenant)).one()}"
     for locale, wait, floor, hint, left, later in (
-        ("en", en, "wait at least", "after you remove users, wait", f"within {minutes} min 00 s", "later"),
-        ("fr", fr, "attendez au moins", "après un retrait, attendez", f"{minutes} min 00 s", "plus tard"),
+        ("en", en, "wait at least", "After removing users, wait", f"within {minutes} min 00 s", "later"),
+        (
+            "fr",
+            fr,
+            "attendez au moins",
+            "Après un retrait d’utilisateurs, attendez",
+            f"{minutes} min 00 s",
+            "plus tard",
+        ),
     ):
         refused = sent(client, renew_url(made), locale, seats="9")
         assert f"{floor} {wait}" in refused
@@ -221,8 +235,8 @@ def test_how_long_the_owner_waits_for_the_active_users(
 @pytest.mark.parametrize(
     ("locale", "works", "older"),
     [
-        ("en", "It works for 45 minutes.", "is older than 45 minutes."),
-        ("fr", "Le lien est valable 45 minutes.", "date de plus de 45 minutes."),
+        ("en", "The link works for 45 minutes.", "is more than 45 minutes old."),
+        ("fr", "Il est valable 45 minutes.", "date de plus de 45 minutes."),
     ],
 )
 def test_how_long_a_password_link_works(
@@ -297,7 +311,7 @@ def test_how_long_a_quote_is_good(
     client.post(step(business, quote, "payment"), data={"card": business.cards[0]})
     post(app, f"/{business.account}/clock", advance=after)
     answer = sent(client, step(business, quote, "pay"), "en", attempt="1")
-    assert ("The quote had expired: this one is new." in answer) == expired
+    assert ("Your quote had expired: this is a new one." in answer) == expired
 
 
 def test_the_longest_time_without_use_is_the_life_of_a_session(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -54,7 +54,7 @@ def said(text: str) -> bool:
 
 
 def in_each_language(client: FlaskClient, path: str) -> list[bool]:
-    """Whether the page says it, in each language. What happened before is left out: it had the tax of its day."""
+    """Whether the page says it, in each language. History before is left out: it had the tax of its day."""
     answers = []
     for locale in LOCALES:
         client.set_cookie("locale", locale)
@@ -125,8 +125,8 @@ def test_a_refused_payment_on_the_timeline_keeps_the_terms_of_its_day(app: Flask
     post(app, f"/{made.account}/clock", advance="PT1H")
     move_to(made, country="FR")
     client = signed_in(app, made)
-    past = words(client.get(f"/subscriptions/{subscription(made)}").text).split("What happened")[1]
-    assert "Payment refused €354.00 · Visa 0341" in past
+    past = words(client.get(f"/subscriptions/{subscription(made)}").text).split("History")[1]
+    assert "Payment declined €354.00 · Visa 0341" in past
 
 
 def test_an_older_refusal_without_its_rate_has_that_of_the_account(app: Flask) -> None:
@@ -136,8 +136,8 @@ def test_an_older_refusal_without_its_rate_has_that_of_the_account(app: Flask) -
         row = session.scalars(select(Activity).where(Activity.what == "payment_refused")).one()
         row.after = {name: value for name, value in row.after.items() if name != "tax_rate"}
     client = signed_in(app, made)
-    past = words(client.get(f"/subscriptions/{subscription(made)}").text).split("What happened")[1]
-    assert "Payment refused €424.80 incl. VAT · Visa 0341" in past
+    past = words(client.get(f"/subscriptions/{subscription(made)}").text).split("History")[1]
+    assert "Payment declined €424.80 incl. VAT · Visa 0341" in past
 
 
 def test_the_journal_of_a_year_names_its_total_without_vat(app: Flask, client: FlaskClient, business: Made) -> None:

@@ -78,7 +78,7 @@ def test_an_account_without_a_card_is_told_what_to_do(app: Flask, client: FlaskC
         session.execute(delete(DefaultCard))
         session.execute(delete(Card))
     page = client.get("/billing").text
-    assert "There is no card yet." in page
+    assert "You have no card yet." in page
     assert "Add credit card" in page
     assert "More actions" not in page
 
@@ -114,7 +114,7 @@ def test_no_card_is_flagged_for_a_renewal_that_will_not_be_charged(app: Flask, o
 def test_an_added_card_is_listed_told_of_and_no_default(app: Flask, owner: FlaskClient, two: Made) -> None:
     back = owner.post(card_page(owner), data=CARD | {"number": "4000000000000341"}).headers["Location"]
     page = owner.get(back.removeprefix("http://localhost"), follow_redirects=True).text
-    assert "The card ending in 0341 is saved." in page
+    assert "The card ending in 0341 has been saved." in page
     owner.get(back.removeprefix("http://localhost"))
     assert list_invoices(app, two) == [("4242", True), ("4444", False), ("0341", False)]
     assert activity_of(two) == [("card_added", "Camille Martin", {}, {"brand": "Visa", "last4": "0341"})]
@@ -138,7 +138,7 @@ def test_a_deleted_card_is_gone_here_and_at_the_gateway(
     card_token = stored(Card, card_id).token
     answer = owner.post(url(card_id, "delete"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
-    assert "The card ending in 4444 is deleted." in owner.get("/billing").text
+    assert "The card ending in 4444 has been deleted." in owner.get("/billing").text
     assert list_invoices(app, made) == [("4242", True)]
     assert activity_of(made) == [("card_deleted", "Camille Martin", MASTERCARD, {})]
     db.session.rollback()
@@ -200,7 +200,7 @@ def test_the_only_card_is_kept_and_the_way_on_is_to_add_one(client: FlaskClient,
     before = dump()
     for answer in (client.get(url(business.cards[0], "delete")), client.post(url(business.cards[0], "delete"))):
         assert answer.status_code == 409
-        assert "it is the only one" in answer.text
+        assert "also your only card" in answer.text
         assert 'action="/billing/cards/new"' in answer.text
     assert dump() == before
 

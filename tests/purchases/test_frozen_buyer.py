@@ -46,7 +46,7 @@ def test_a_form_saved_while_the_bank_waits_changes_only_later_invoices(
     move_to(business, **before)
     bank = pay_with_a_challenge(app, client, business)
     answer = client.post(URL, data={**GIVEN, **saved}, follow_redirects=True)
-    assert "The invoice of the payment in progress keeps the previous one." in answer.text
+    assert "The invoice for the payment in progress keeps the previous details." in answer.text
     back = client.post(bank, data={"answer": "confirm"}).headers["Location"]
     client.get(back.removeprefix("http://localhost"))
     snapshot = invoice_of(business).snapshot

@@ -38,8 +38,8 @@ def goes(app: Flask, made: Made, owner: FlaskClient) -> None:
     answer = owner.post(delete_url(made))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     page = owner.get("/billing")
-    assert "The card ending in 4242 is deleted." in page.text
-    assert "There is no card yet." in page.text
+    assert "The card ending in 4242 has been deleted." in page.text
+    assert "You have no card yet." in page.text
     assert (state(app, made)["cards"], attached(made)) == ([], [])
     db.session.rollback()
     assert db.session.scalars(select(DefaultCard)).all() == []
@@ -53,7 +53,7 @@ def stays(made: Made, owner: FlaskClient) -> None:
     before = dump()
     for answer in (owner.get(delete_url(made)), owner.post(delete_url(made))):
         assert answer.status_code == 409
-        assert "it is the only one" in answer.text
+        assert "also your only card" in answer.text
         assert 'action="/billing/cards/new"' in answer.text
     assert dump() == before
 

@@ -31,7 +31,7 @@ def test_an_expired_quote_is_409_with_a_fresh_overview(app: Flask, client: Flask
     quote = quoted(app, business)
     post(app, f"/{business.account}/clock", advance="PT30M")
     page = moved(client, business, quote)
-    assert "The quote had expired" in page
+    assert "Your quote had expired" in page
     fresh = db.session.scalars(select(Quote.id).where(Quote.id != quote)).one()
     assert step(business, fresh, "pay") in page
     assert client.post(step(business, fresh, "pay"), data={"attempt": 1}).status_code == 303
@@ -85,7 +85,7 @@ def test_a_card_that_is_gone_is_409_at_the_payment_page(app: Flask, client: Flas
     with transaction() as session:
         session.execute(update(Quote).values(card_id=None))
         session.delete(stored(Card, made.cards[1]))
-    assert "Choose a payment method." in moved(client, made, quote)
+    assert "Choose a payment method, or add one first." in moved(client, made, quote)
 
 
 def test_a_second_quote_for_a_period_that_is_paid_is_409(app: Flask, client: FlaskClient, business: Made) -> None:
@@ -99,4 +99,4 @@ def test_a_boundary_that_passed_is_a_fresh_quote_for_what_is_owed(
 ) -> None:
     quote = quoted(app, business)
     post(app, f"/{business.account}/clock", to="2027-02-20T09:00:00")
-    assert "The quote had expired" in moved(client, business, quote)
+    assert "Your quote had expired" in moved(client, business, quote)

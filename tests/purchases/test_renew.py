@@ -183,7 +183,7 @@ def test_a_body_over_64_kilobytes_is_413(client: FlaskClient, business: Made) ->
 def test_the_payment_page_wants_a_card_of_this_account(app: Flask, client: FlaskClient, business: Made) -> None:
     quote, other = quoted(app, business), scenarios.make("business")
     answer = client.post(step(business, quote, "payment"), data={})
-    assert (answer.status_code, "Choose a payment method." in answer.text) == (422, True)
+    assert (answer.status_code, "Choose a payment method, or add one first." in answer.text) == (422, True)
     for card in ("nothing", other.cards[0]):
         assert client.post(step(business, quote, "payment"), data={"card": card}).status_code == 404
 

@@ -23,7 +23,7 @@ from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCard
 
 pytestmark = pytest.mark.service
-UPDATED = "This card was already saved: it is updated."
+UPDATED = "This card was already saved: it has been updated."
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_the_same_card_entered_again_is_one_entry_with_the_newer_token(
     back = enter(owner, card_page(owner), printed_on(two.cards[which]))
     page = owner.get(back, follow_redirects=True).text
     assert UPDATED in page
-    assert "is saved." not in page
+    assert "has been saved." not in page
     assert state(app, two)["cards"] == before
     new = token_of(two.cards[which])
     assert new != old
@@ -92,7 +92,7 @@ def test_returning_twice_says_the_same_and_updates_once(app: Flask, owner: Flask
     assert activity_of(two) == ["card_updated"]
     new = enter(owner, card_page(owner), CARD | {"number": "4000 0000 0000 0341"})
     for _ in range(2):
-        assert "The card ending in 0341 is saved." in owner.get(new, follow_redirects=True).text
+        assert "The card ending in 0341 has been saved." in owner.get(new, follow_redirects=True).text
 
 
 def test_an_older_visit_that_comes_back_again_changes_nothing(app: Flask, owner: FlaskClient, two: Made) -> None:

@@ -40,7 +40,7 @@ def pays_otherwise(owner: Owner) -> str:
     assert owner.enters_card(payment) == payment
     card = owner.newest_card()
     overview = owner.follow(owner.client.post(payment, data={"card": card}))
-    assert "is given up when you pay" in owner.client.get(overview).text
+    assert "will be cancelled when you pay" in owner.client.get(overview).text
     return owner.follow(owner.client.post(overview.replace("overview", "pay"), data={"attempt": 1, "card": card}))
 
 

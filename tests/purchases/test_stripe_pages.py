@@ -64,7 +64,7 @@ def test_the_bank_asks_and_the_owner_comes_back(owner: Owner, stripe: Stripe, co
     assert (owner.payments(), owner.renewals()) == ([state], int(confirmed))
     if not confirmed:
         payment = owner.follow(owner.client.get(after))
-        assert "Your identity was not confirmed with the bank." in owner.client.get(payment).text
+        assert "Your identity could not be confirmed with the bank." in owner.client.get(payment).text
 
 
 def test_a_challenge_that_the_owner_gives_up_is_cancelled_at_stripe(owner: Owner, stripe: Stripe) -> None:

@@ -146,16 +146,16 @@ def test_page_and_mail_tell_the_deadline_and_lead_to_another_card(
     assert f'href="{renew_url(challenged)}"' in page
     mail = words(state(app, challenged)["messages"][-1]["text"])
     assert "Confirm it by 16 February 2027 at 23:59." in mail
-    assert "we try again on 18 February 2027" in mail
+    assert "we will try again on 18 February 2027" in mail
     assert "To pay with another card" in mail
 
 
 def test_the_subscription_page_tells_what_the_bank_waits_for(client: FlaskClient, challenged: Made) -> None:
     page = client.get(f"/subscriptions/{subscription(challenged)}")
-    assert words(page.text).count("The bank waits for your confirmation until 16 February 2027 at 23:59") == 3
+    assert words(page.text).count("Your bank is waiting for your confirmation until 16 February 2027 at 23:59") == 3
     assert page.text.count(f'href="{step(challenged, automatic_quote(), "authentication")}"') == 3
     assert f'href="{renew_url(challenged)}"' in page.text
-    assert "is charged again" not in page.text
+    assert "charge the card again" not in page.text
 
 
 def test_another_card_pays_and_the_challenge_is_cancelled_at_the_gateway(app: Flask) -> None:
@@ -211,7 +211,7 @@ def test_cancelling_ends_it_and_the_bank_can_no_longer_charge(
     """On the 27th the fifth and last challenge is open."""
     at(app, challenged, f"2027-02-{day}T09:00:00")
     bank, before = bank_page(client, challenged), mails(challenged)
-    assert "ends at once" in client.get(f"/subscriptions/{subscription(challenged)}/cancel").text
+    assert "ends immediately" in client.get(f"/subscriptions/{subscription(challenged)}/cancel").text
     assert cancel(client, challenged) == 303
     client.post(bank, data={"answer": "confirm"})
     at(app, challenged, "2027-03-20T00:00:00")
@@ -329,5 +329,5 @@ def test_an_addition_s_challenge_ends_at_midnight_and_the_owner_is_told(
     page = client.get(f"{base}/authenticated", follow_redirects=True).text
     assert "The payment was not completed. Nothing was charged." in words(page)
     answer = client.post(f"{base}/pay", data={"attempt": 2})
-    assert (answer.status_code, "The quote had expired: this one is new." in answer.text) == (409, True)
+    assert (answer.status_code, "Your quote had expired: this is a new one." in answer.text) == (409, True)
     assert "The price before tax goes from" in answer.text

@@ -67,7 +67,7 @@ def test_a_cancellation_ends_it_and_nothing_is_charged(app: Flask) -> None:
     assert tile["status"] == "ended"
     assert [change["state"] for change in tile["changes"]] == ["superseded", "applied"]  # type: ignore[attr-defined]
     assert charges(app, made) == []
-    assert subjects(app, made)[-1] == ("2027-02-15", "Votre abonnement est terminé")
+    assert subjects(app, made)[-1] == ("2027-02-15", "Votre abonnement a pris fin")
 
 
 def test_a_period_paid_ahead_is_not_charged_again(app: Flask) -> None:

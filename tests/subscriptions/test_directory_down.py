@@ -33,8 +33,8 @@ from webapp.sandbox.tables import SandboxAccount
 from webapp.subscriptions import loading, service
 
 SENTENCES = {
-    "en": "The tenant does not answer, so its active users cannot be counted now. It last told of 5 active users, "
-    "on 15 January 2027 at 08:5",
+    "en": "The tenant is not responding, so its active users cannot be counted at the moment. "
+    "Last known count: 5 active users, on 15 January 2027 at 08:5",
     "fr": "Le client (tenant) ne répond pas : ses utilisateurs actifs ne peuvent pas être comptés pour le moment. "
     "Dernier décompte connu : 5 utilisateurs actifs, le 15 janvier 2027 à 08:5",
 }
@@ -69,7 +69,7 @@ def test_pay_and_confirm_are_refused_on_a_page_that_says_why(app: Flask, client:
     for url, form in ((step(business, quote, "pay"), {"attempt": "1"}), (reduce, {"seats": "8", "understood": "y"})):
         answer = client.post(url, data=form)
         assert (answer.status_code, dump()) == (503, before), url
-        assert "<h1>The tenant does not answer</h1>" in answer.text
+        assert "<h1>The tenant is not responding</h1>" in answer.text
         assert SENTENCES["en"] in words(answer.text)
     directory(app, business, "up")
     assert pay(app, business, quote) == "captured"
@@ -99,7 +99,7 @@ def test_the_wait_for_fewer_users_says_that_nobody_knows(app: Flask, client: Fla
     before = dump()
     url = f"/subscriptions/{subscription(business)}/active-users?seats=9&since=1800000000&procedure=renew"
     text = words(client.get(url).text)
-    assert "The tenant does not answer: its active users cannot be counted now." in text
+    assert "The tenant is not responding: its active users cannot be counted at the moment." in text
     assert "The tenant has 5 active users, counted at 08:5" in text
     assert "you can continue" not in text
     assert dump() == before

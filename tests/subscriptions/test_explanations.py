@@ -41,7 +41,7 @@ def page(client: FlaskClient, made: Made, locale: str = "en", name: str = "") ->
                 "Difference +2 +€54.00",
                 "11–14 4 × €27.00 €108.00",
                 "not those who are invited or disabled",
-                "Counted at 08:58; after you",
+                "Counted at 08:58. After removing users, wait",
             ),
         ),
         (
@@ -52,8 +52,8 @@ def page(client: FlaskClient, made: Made, locale: str = "en", name: str = "") ->
                 "Période suivante 14 408,00 €",
                 "Différence + 2 + 54,00 €",
                 "11–14 4 × 27,00 € 108,00 €",
-                "pas ceux qui sont invités ou désactivés",
-                "Comptés à 08:58 ; après un retrait, attendez deux minutes.",
+                "pas les utilisateurs invités ou désactivés",
+                "Décompte à 08:58. Après un retrait d’utilisateurs, attendez deux minutes.",
             ),
         ),
     ],
@@ -110,23 +110,27 @@ def test_the_fragment_as_the_page_asks_for_it_is_small_and_asks_twice(client: Fl
 def test_a_number_without_a_price_or_a_next_one_says_so(client: FlaskClient, business: Made, seats: str) -> None:
     text = client.get(f"/subscriptions/{subscription(business)}/renew?seats={seats}", headers=HX).text
     assert "One more seat" not in text
-    assert ("This is the largest number." in text) == (seats == str(MAX_SEATS))
+    assert ("This is the maximum." in text) == (seats == str(MAX_SEATS))
 
 
 @pytest.mark.parametrize(
     ("scenario", "en", "fr"),
     [
-        ("business", "Yes, as things stand everything is in order.", "Oui, en l’état tout est en ordre."),
+        ("business", "Yes, everything is in order.", "Oui, tout est en ordre."),
         ("expiring-card", "The default card expires before the next renewal.", "La carte par défaut expire"),
         (
             "business-cancellation-pending",
-            "There is no renewal: a cancellation was requested, and the subscription "
+            "There will be no renewal: cancellation has been requested, and the subscription "
             "ends on 14 February 2027. Undo the cancellation",
             "Il n’y aura pas de renouvellement",
         ),
-        ("business-lapsed", "renew by 10 February 2027, or the subscription ends. Renew now", "Renouveler maintenant"),
+        (
+            "business-lapsed",
+            "renew by 10 February 2027, or the subscription will end. Renew now",
+            "Renouveler maintenant",
+        ),
         ("business-reduction-pending", "Reduction: 12 → 8 seats Undo the reduction", "Annuler la réduction"),
-        ("business-at-floor", "12 seats are enough for the active users (12).", "12 licences utilisateur suffisent"),
+        ("business-at-floor", "12 seats cover your active users (12).", "12 licences utilisateur suffisent"),
     ],
 )
 def test_each_scenario_says_whether_it_will_be_renewed(app: Flask, scenario: str, en: str, fr: str) -> None:
@@ -143,11 +147,11 @@ def test_a_refused_card_is_told_on_the_tile_with_the_way_to_another(app: Flask) 
     post(app, f"/{made.account}/clock", advance="PT1H")
     client = signed_in(app, made)
     tile = client.get("/subscriptions").text
-    assert "The bank refused the default card when it was last charged. Payment & billing" in words(tile)
+    assert "The bank declined the default card at the last attempt. Payment & billing" in words(tile)
     text = page(client, made)
-    assert "15 January 2027 Payment refused €424.80 incl. VAT · Visa 0341 · The bank declined the card." in text
-    assert "Attempt 2 to charge the renewal" in text
-    assert "Last attempt: if it is refused, the subscription lapses" in text
+    assert "15 January 2027 Payment declined €424.80 incl. VAT · Visa 0341 · The bank declined the card." in text
+    assert "Payment attempt 2 for the renewal" in text
+    assert "Last attempt: if declined, the subscription lapses" in text
 
 
 def test_too_many_users_and_a_lost_vat_number_are_warned_of(app: Flask, business: Made) -> None:
@@ -156,8 +160,8 @@ def test_too_many_users_and_a_lost_vat_number_are_warned_of(app: Flask, business
         session.execute(update(Account).values(country="DE", vat_number=None))
     client = signed_in(app, business)
     text = page(client, business)
-    assert "Probably, with something to watch." in text
-    assert "13 active users for 12 seats" in text
+    assert "Yes, but 2 points need your attention." in text
+    assert "Active users: 13, seats: 12." in text
     assert "There is no VAT number: French VAT is charged. Change billing information" in text
     assert f"/subscriptions/{subscription(business)}/add?seats=13" in client.get("/subscriptions").text
 
@@ -165,13 +169,13 @@ def test_too_many_users_and_a_lost_vat_number_are_warned_of(app: Flask, business
 def test_a_vat_number_of_another_country_is_found(app: Flask, business: Made) -> None:
     with transaction() as session:
         session.execute(update(Account).values(country="DE"))
-    assert "The VAT number is not one of your country" in page(signed_in(app, business), business)
+    assert "Your VAT number does not match your country" in page(signed_in(app, business), business)
 
 
 def test_without_a_card_the_renewal_will_not_succeed(app: Flask, business: Made) -> None:
     with transaction() as session:
         session.execute(delete(DefaultCard))
-    assert "Not as things stand: settle what follows." in page(signed_in(app, business), business)
+    assert "No. Fix the following first." in page(signed_in(app, business), business)
 
 
 def test_the_timeline_is_an_ordered_list_with_today_marked(client: FlaskClient, business: Made) -> None:
@@ -196,7 +200,7 @@ def test_what_others_bill_tells_its_periods_and_no_check(app: Flask) -> None:
     made = scenarios.make("third-party")
     text = page(signed_in(app, made), made)
     assert "Renewal by Nordlys Data: 12 seats" in text
-    assert "A period begins: 12 seats" in text
+    assert "Period started: 12 seats" in text
     assert "Will my renewal succeed?" not in text
 
 
@@ -206,7 +210,7 @@ def test_what_the_owner_did_and_paid_is_in_the_past(app: Flask, business: Made) 
     text = page(signed_in(app, business), business)
     assert "Reduction requested: 12 → 8 seats" in text
     assert "Renewal paid: 14 seats €489.60 incl. VAT · Visa •••• 4242 · MQ-2027-000002" in text
-    assert "15 February 2027 A paid period begins: 14 seats" in text
+    assert "15 February 2027 Paid period starts: 14 seats" in text
 
 
 def test_a_mail_that_went_out_is_in_the_past_once_however_many_owners_got_it(app: Flask) -> None:
@@ -214,6 +218,6 @@ def test_a_mail_that_went_out_is_in_the_past_once_however_many_owners_got_it(app
     with transaction():
         owners.add_owner(Owner(account_id=made.account, name="Alix", email="alix@example.test", password_hash="!"))
     post(app, f"/{made.account}/clock", to="2027-02-09T09:00:00")
-    text = page(signed_in(app, made), made).partition("What happened")[2]
-    assert text.count("8 February 2027 Mail: the renewal is 7 days ahead") == 1
-    assert text.count("Mail: the card expires before the renewal") == 1
+    text = page(signed_in(app, made), made).partition("History")[2]
+    assert text.count("8 February 2027 Reminder e-mail, 7 days before renewal") == 1
+    assert text.count("Reminder e-mail: the card expires before renewal") == 1

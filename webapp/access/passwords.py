@@ -39,8 +39,8 @@ def find_problem(password: str, email: str, names: Iterable[str] = ()) -> str:
         return gettext("Do not use your e-mail address or the name of the product.")
     if strength.is_weak(password, (email, *names)):
         return gettext(
-            "This password is easy to guess, even with digits or signs added. "
-            "Choose another one, such as four words that have nothing to do with each other."
+            "This password is easy to guess, even with digits or symbols added. Choose another one, such as "
+            "four unrelated words."
         )
     return ""
 

@@ -93,9 +93,9 @@ def _explain_redirect(why_ended: str, had_session: bool) -> None:
     if request.method == "POST":
         flash(_keep_what_was_typed())
     elif why_ended:
-        flash(gettext("Sign in to come back to where you were."))
+        flash(gettext("Sign in to pick up where you left off."))
     elif had_session:
-        flash(gettext("Your session has ended. Sign in to come back to where you were."))
+        flash(gettext("Your session has ended. Sign in to pick up where you left off."))
 
 
 def _keep_what_was_typed() -> str:
@@ -103,9 +103,9 @@ def _keep_what_was_typed() -> str:
     if drafts.kept_of(request.endpoint) and g.lapsed_owner and _token_is_right():
         drafts.keep(str(request.endpoint), request.form)
         return gettext(
-            "You were no longer signed in: nothing was sent or changed. What you typed comes back after you sign in."
+            "Your session had ended: nothing was sent or changed. You will find what you typed once you sign in."
         )
-    return gettext("You were no longer signed in: nothing was sent or changed. Sign in, then do it again.")
+    return gettext("Your session had ended: nothing was sent or changed. Sign in and try again.")
 
 
 def _token_is_right() -> bool:

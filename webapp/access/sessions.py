@@ -156,15 +156,15 @@ def end_current() -> str | None:
 def why_ended(ended: str | None, last_seen_at: datetime, now: datetime) -> str:
     """The sentence for a session that ended early; "" while the session is live."""
     if ended == "password":
-        return gettext("Your password was changed, which ended every other session.")
+        return gettext("Your password was changed, which ended all other sessions.")
     if ended:
-        return gettext("This session was ended from another one of yours.")
+        return gettext("This session was ended from another of your sessions.")
     if now - last_seen_at < idle_limit():
         return ""
     minutes = current_app.config["SESSION_IDLE_MINUTES"]
     return ngettext(
-        "Your session has ended: it was not used for %(n)s minute.",
-        "Your session has ended: it was not used for %(n)s minutes.",
+        "Your session has ended after %(n)s minute of inactivity.",
+        "Your session has ended after %(n)s minutes of inactivity.",
         minutes,
     )
 

@@ -52,9 +52,7 @@ def write(mail: Mail, name: str, footer: str) -> Written:
 
 def footer(account: Account) -> str:
     """Why the owner receives the mail."""
-    return gettext(
-        "You receive this mail as a service account owner of the organisation %(name)s.", name=account.legal_name
-    )
+    return gettext("You are receiving this e-mail as a service account owner for %(name)s.", name=account.legal_name)
 
 
 def _on_one_line(text: str) -> str:

@@ -109,7 +109,7 @@ def _with_document(
             message.attached_id = invoice.id
     with force_locale(invoice.snapshot.get("locale") or account.document_locale):
         footer = gettext(
-            "You receive this mail because this address is a billing e-mail of the organisation %(name)s.",
+            "You are receiving this e-mail because this address is a billing contact for %(name)s.",
             name=account.legal_name,
         )
         written = layout.write(purchases.document(invoice), account.legal_name, footer)
@@ -193,9 +193,7 @@ def case(
     `subject` is a lazy string.
     """
     with force_locale(account.document_locale):
-        footer = gettext(
-            "You receive this mail as the account manager of the organisation %(name)s.", name=account.legal_name
-        )
+        footer = gettext("You are receiving this e-mail as the account manager for %(name)s.", name=account.legal_name)
         words = contact.case(opened, account, subscription, owner, str(subject))
         written = layout.write(words, account.manager_name, footer)
     return Message(

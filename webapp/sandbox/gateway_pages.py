@@ -28,7 +28,7 @@ def _check_name(_form: FlaskForm, field: Field) -> None:
     """Refuses digits of any script, so that nobody stores a card number as a name."""
     name = field.data or ""
     if not name.isprintable() or any(letter.isnumeric() or letter in "<>" for letter in name):
-        raise StopValidation(gettext("Enter the name as it is on the card, without digits."))
+        raise StopValidation(gettext("Enter the name as it appears on the card, without digits."))
 
 
 def _check_number(_form: FlaskForm, field: Field) -> None:
@@ -36,13 +36,13 @@ def _check_number(_form: FlaskForm, field: Field) -> None:
     if field.data not in TEST_CARDS:
         raise StopValidation(gettext("This is not a test card number: the sandbox accepts only those listed below."))
     if TEST_CARDS[field.data][0] == "refused_at_entry":
-        raise StopValidation(gettext("The bank refused this card. Use another one."))
+        raise StopValidation(gettext("The bank declined this card. Use another one."))
 
 
 def _check_expiry(form: "CardForm", field: Field) -> None:
     match = re.fullmatch(r"(0[1-9]|1[0-2]) ?/ ?([0-9]{2})", (field.data or "").strip(), re.ASCII)
     if not match:
-        raise StopValidation(gettext("Enter the month and the year as on the card, for example 09/29."))
+        raise StopValidation(gettext("Enter the month and year as shown on the card, for example 09/29."))
     form.expires = (2000 + int(match[2]), int(match[1]))
     today: date = machine_now().date()
     if form.expires < (today.year, today.month):

@@ -17,13 +17,13 @@ from ..urls import step_url, undo_url, users_url
 from ..words import gettext, lazy_gettext
 
 VERDICTS = {
-    Verdict.OK: lazy_gettext("In order"),
-    Verdict.WARNING: lazy_gettext("To watch"),
-    Verdict.PROBLEM: lazy_gettext("To settle"),
+    Verdict.OK: lazy_gettext("OK"),
+    Verdict.WARNING: lazy_gettext("Needs attention"),
+    Verdict.PROBLEM: lazy_gettext("To fix"),
 }
 TAX_IN_ORDER = {
     Treatment.STANDARD: lazy_gettext("French VAT applies."),
-    Treatment.REVERSE_CHARGE: lazy_gettext("The VAT number is well formed: VAT is due by you."),
+    Treatment.REVERSE_CHARGE: lazy_gettext("Your VAT number has a valid format: the reverse charge applies."),
     Treatment.OVERSEAS: lazy_gettext("French VAT does not apply in Guyane and Mayotte."),
     Treatment.OUTSIDE_EU: lazy_gettext("No VAT applies outside the European Union."),
 }
@@ -49,19 +49,22 @@ def check_sentence(check: Check, tile: Summary) -> CheckSentence:
 
 def verdict_sentence(checks: Sequence[Check]) -> str:
     """The answer to the question, by the worst of the points."""
-    verdicts = {check.verdict for check in checks}
+    verdicts = [check.verdict for check in checks]
     if Verdict.PROBLEM in verdicts:
-        return gettext("Not as things stand: settle what follows.")
-    if Verdict.WARNING in verdicts:
-        return gettext("Probably, with something to watch.")
-    return gettext("Yes, as things stand everything is in order.")
+        return gettext("No. Fix the following first.")
+    warnings = verdicts.count(Verdict.WARNING)
+    if warnings == 1:
+        return gettext("Yes, but one point needs your attention.")
+    if warnings:
+        return gettext("Yes, but %(n)s points need your attention.", n=formats.number(warnings))
+    return gettext("Yes, everything is in order.")
 
 
 def payment_sentence(tile: Summary, pending: PaymentRead) -> tuple[str, Link]:
     """What a payment in progress waits for, and where the owner follows or confirms it."""
     if pending.challenged:
         deadline = formats.last_minute(tile.subscription.account.local(pending.quote.expires_at))
-        sentence = gettext("The bank waits for your confirmation until %(deadline)s.", deadline=deadline)
+        sentence = gettext("Your bank is waiting for your confirmation until %(deadline)s.", deadline=deadline)
         return sentence, Link(gettext("Confirm the payment"), step_url("authentication", pending.quote))
     return (
         gettext("A payment is in progress."),
@@ -95,7 +98,7 @@ def _sentence(check: Check, tile: Summary) -> str:
 
 def _cancellation(check: Check, _tile: Summary) -> str:
     return gettext(
-        "There is no renewal: a cancellation was requested, and the subscription ends on %(day)s.",
+        "There will be no renewal: cancellation has been requested, and the subscription ends on %(day)s.",
         day=formats.last_day(_day(check)),
     )
 
@@ -104,19 +107,19 @@ def _charge(check: Check, tile: Summary) -> str:
     day = _day(check)
     if check.verdict is Verdict.PROBLEM:
         return gettext(
-            "Nothing is charged by itself any more: renew by %(day)s, or the subscription ends.",
+            "Automatic charges have stopped: renew by %(day)s, or the subscription will end.",
             day=formats.last_day(day),
         )
     if check.verdict is Verdict.WARNING and tile.pending:
-        return gettext("The renewal is due since %(day)s.", day=formats.day(tile.renews_on))
+        return gettext("The renewal has been due since %(day)s.", day=formats.day(tile.renews_on))
     if check.verdict is Verdict.WARNING:
         return gettext(
-            "The renewal is due since %(day)s; the card is charged again on %(next)s.",
+            "The renewal has been due since %(day)s; we will charge the card again on %(next)s.",
             day=formats.day(tile.renews_on),
             next=formats.day(day),
         )
     total = formats.money(*tile.next_total)
-    return gettext("%(total)s to be charged on %(day)s.", total=total, day=formats.day(day))
+    return gettext("%(total)s will be charged on %(day)s.", total=total, day=formats.day(day))
 
 
 def _payment(_check: Check, tile: Summary) -> str:
@@ -124,7 +127,7 @@ def _payment(_check: Check, tile: Summary) -> str:
         return gettext("No payment is in progress.")
     if tile.pending.challenged:
         return payment_sentence(tile, tile.pending)[0]
-    return gettext("A payment is in progress: until its outcome is known, nothing else is charged.")
+    return gettext("A payment is in progress. Nothing else will be charged until we know the outcome.")
 
 
 def _card(_check: Check, tile: Summary) -> str:
@@ -135,28 +138,28 @@ def _card(_check: Check, tile: Summary) -> str:
 
 def _expiry(check: Check, _tile: Summary) -> str:
     if check.verdict is Verdict.OK:
-        return gettext("The card is good until %(day)s.", day=formats.last_day(_day(check)))
+        return gettext("The card is valid until %(day)s.", day=formats.last_day(_day(check)))
     return gettext("The default card expires before the next renewal.")
 
 
 def _refusal(check: Check, _tile: Summary) -> str:
     if check.verdict is Verdict.OK:
-        return gettext("The bank has not refused this card for this renewal.")
-    return gettext("The bank refused the default card when it was last charged.")
+        return gettext("The bank has not declined this card for this renewal.")
+    return gettext("The bank declined the default card at the last attempt.")
 
 
 def _seats(check: Check, tile: Summary) -> str:
     active = formats.number(tile.subscription.active_users)
     if check.verdict is Verdict.OK:
         return ngettext(
-            "%(n)s seat is enough for the active users (%(active)s).",
-            "%(n)s seats are enough for the active users (%(active)s).",
+            "%(n)s seat covers your active users (%(active)s).",
+            "%(n)s seats cover your active users (%(active)s).",
             tile.projected_seats,
             active=active,
         )
     return gettext(
-        "%(active)s active users for %(seats)s seats: the confirmed number is renewed, and some users are without a "
-        "seat.",
+        "Active users: %(active)s, seats: %(seats)s. The renewal uses the number you confirmed, so some users "
+        "will be left without a seat.",
         active=active,
         seats=formats.number(tile.projected_seats),
     )
@@ -167,7 +170,7 @@ def _tax(check: Check, tile: Summary) -> str:
     if check.verdict is Verdict.OK:
         return str(TAX_IN_ORDER[account.tax_terms.treatment])
     if account.vat_number:
-        return gettext("The VAT number is not one of your country: correct it, or the invoice may be wrong.")
+        return gettext("Your VAT number does not match your country: correct it, or your invoices may be wrong.")
     return gettext("There is no VAT number: French VAT is charged.")
 
 

@@ -12,8 +12,8 @@ CASE_SUBJECTS = {
 ACTIVITIES = {
     "renewal_paid": lazy_gettext("Renewal paid"),
     "addition_paid": lazy_gettext("Seats added"),
-    "payment_refused": lazy_gettext("Payment refused"),
-    "payment_not_made": lazy_gettext("Payment not made"),
+    "payment_refused": lazy_gettext("Payment declined"),
+    "payment_not_made": lazy_gettext("Payment not completed"),
     "reduction_requested": lazy_gettext("Reduction requested"),
     "reduction_undone": lazy_gettext("Reduction undone"),
     "cancellation_requested": lazy_gettext("Cancellation requested"),

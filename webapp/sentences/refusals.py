@@ -47,15 +47,15 @@ def _active_users(refusal: rules.BelowActiveUsers | rules.ActiveUsersUnknown, su
         return Explained(_below_active_users(refusal, zone), gettext("Change the number of paid users"), way_on)
     local = refusal.as_of.astimezone(ZoneInfo(zone))
     sentence = ngettext(
-        "The tenant does not answer, so its active users cannot be counted now. It last told of %(n)s active user, "
-        "on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
-        "The tenant does not answer, so its active users cannot be counted now. It last told of %(n)s active users, "
-        "on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
+        "The tenant is not responding, so its active users cannot be counted at the moment. Last known count: "
+        "%(n)s active user, on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
+        "The tenant is not responding, so its active users cannot be counted at the moment. Last known count: "
+        "%(n)s active users, on %(day)s at %(time)s. Nothing was changed: try again in a few minutes.",
         refusal.active,
         day=formats.day(local),
         time=formats.clock_time(local),
     )
-    label, title = gettext("Contact your Qlik account manager"), gettext("The tenant does not answer")
+    label, title = gettext("Contact your Qlik account manager"), gettext("The tenant is not responding")
     return Explained(sentence, label, url_for("contact.page"), title)
 
 
@@ -70,16 +70,16 @@ def at_least(active_users: int) -> str:
 
 def enter_more(paid_seats: int) -> str:
     return ngettext(
-        "You pay for %(n)s seat: enter a larger number.",
-        "You pay for %(n)s seats: enter a larger number.",
+        "You already pay for %(n)s seat: enter a higher number.",
+        "You already pay for %(n)s seats: enter a higher number.",
         paid_seats,
     )
 
 
 def enter_fewer(paid_seats: int) -> str:
     return ngettext(
-        "You pay for %(n)s seat: enter a smaller number.",
-        "You pay for %(n)s seats: enter a smaller number.",
+        "You pay for %(n)s seat: enter a lower number.",
+        "You pay for %(n)s seats: enter a lower number.",
         paid_seats,
     )
 
@@ -87,28 +87,30 @@ def enter_fewer(paid_seats: int) -> str:
 CLOSED = {
     "applied": lazy_gettext("This request has already taken effect: it can no longer be undone."),
     "superseded": lazy_gettext("This request was replaced by a later one: it can no longer be undone."),
-    "withdrawn": lazy_gettext("This request was already undone, and another one is open now."),
-    None: lazy_gettext("The day of this request has come: it can no longer be undone."),
+    "withdrawn": lazy_gettext("This request has already been undone, and another one is now open."),
+    None: lazy_gettext("This request is now due to take effect: it can no longer be undone."),
 }
 
 
 def _explain_card(refusal: CardMissing | CardExpired | DefaultCardKept | CardInUse) -> Explained:
     match refusal:
         case CardMissing():
-            return Explained(gettext("Choose a payment method. If there is none, add one first."))
+            return Explained(gettext("Choose a payment method, or add one first."))
         case CardExpired():
             return Explained(gettext("This card has expired. Choose another one or add a new one."))
         case DefaultCardKept(only=True):
             sentence = gettext(
-                "The default card cannot be deleted, and it is the only one. "
-                "Add another card and make it the default first."
+                "Your default card is also your only card, so it cannot be deleted. Add another card and make "
+                "it the default first."
             )
             return Explained(sentence, gettext("Add credit card"), url_for("billing.page"))
         case DefaultCardKept():
             sentence = gettext("The default card cannot be deleted: make another card the default first.")
             return Explained(sentence, gettext("Choose another default card"), url_for("billing.page"))
         case CardInUse(subscription_id=charged):
-            sentence = gettext("A payment with this card is still in progress: wait for its outcome, then delete it.")
+            sentence = gettext(
+                "A payment with this card is still in progress. You can delete the card once it is complete."
+            )
             way_on = url_for("subscriptions.page", subscription_id=charged)
             return Explained(sentence, gettext("See the subscription"), way_on)
 
@@ -120,20 +122,22 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
             return _explain_card(refusal)
         case rules.PaymentsHeld():
             sentence = gettext(
-                "Payments are paused while we check data that was restored from a backup. Nothing was charged. "
-                "Try again later."
+                "Payments are paused while we check data restored from a backup. Nothing was charged. Try again later."
             )
             return Explained(sentence, title=gettext("Payments are paused"))
         case rules.PlanForbids():
-            sentence = gettext("This plan is changed by your account manager, not here.")
+            sentence = gettext("This plan cannot be changed here: contact your account manager.")
         case rules.ResellerManages(reseller=name):
-            sentence = gettext("This subscription was bought through %(name)s, who makes every change.", name=name)
+            sentence = gettext(
+                "This subscription was bought through %(name)s, who manages any changes to it.", name=name
+            )
         case rules.SubscriptionHeld():
             sentence = gettext(
-                "We are checking a payment of this subscription. Until that is done, nothing is changed or charged."
+                "We are checking a payment for this subscription. Nothing will be changed or charged until that "
+                "is done."
             )
         case rules.SubscriptionEnded():
-            sentence = gettext("This subscription has ended. A new one is arranged with your account manager.")
+            sentence = gettext("This subscription has ended. To start a new one, contact your account manager.")
         case _ if subscription is not None:
             return _explain_on(refusal, subscription)
         case _:
@@ -154,17 +158,17 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
         case rules.NotFewerSeats(seats=seats):
             return Explained(enter_fewer(seats), gettext("Add seats"), url_for("add.stepper", subscription_id=here))
         case rules.RenewalDue():
-            sentence = gettext("The next period is not paid yet: renew first.")
+            sentence = gettext("The next period has not been paid yet: renew first.")
             way_on = gettext("Renew"), url_for("renew.stepper", subscription_id=here)
         case rules.CancellationOpen(ends_on=day):
             sentence = gettext(
-                "A cancellation was requested: the subscription ends on %(day)s. Undo that request first.",
+                "Cancellation has been requested: the subscription ends on %(day)s. Undo that request first.",
                 day=formats.last_day(day),
             )
         case rules.ReductionOpen(seats=seats, effective_on=day):
             sentence = ngettext(
-                "A reduction to %(n)s seat from %(day)s was requested. Undo that request first.",
-                "A reduction to %(n)s seats from %(day)s was requested. Undo that request first.",
+                "A reduction to %(n)s seat from %(day)s has been requested. Undo that request first.",
+                "A reduction to %(n)s seats from %(day)s has been requested. Undo that request first.",
                 seats,
                 day=formats.day(day),
             )
@@ -172,7 +176,7 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
             sentence = str(CLOSED[closed_as])
         case rules.AlreadyRenewed(until=day):
             sentence = gettext(
-                "The subscription is already renewed until %(day)s: one period at most is paid ahead.",
+                "The subscription is already renewed until %(day)s: only one period can be paid in advance.",
                 day=formats.last_day(day),
             )
         case rules.PaymentPending():
@@ -186,10 +190,11 @@ def _payment_pending(subscription: Subscription, label: str, url: str) -> Explai
     """`label` and `url` lead to the subscription, and a challenge has a page of its own."""
     challenged = next((payment for payment in subscription.pending_payments if payment.challenged), None)
     if challenged is None:
-        sentence = gettext("A payment is still in progress: wait for its outcome before any other change.")
+        sentence = gettext("A payment is still in progress. Wait until it is complete before making any other change.")
         return Explained(sentence, label, url)
     sentence = gettext(
-        "Your bank waits until %(deadline)s for you to confirm a payment. Confirm it before any other change.",
+        "Your bank is waiting for you to confirm a payment, until %(deadline)s. Confirm it before making any "
+        "other change.",
         deadline=formats.last_minute(subscription.account.local(challenged.quote.expires_at)),
     )
     return Explained(sentence, gettext("Confirm the payment"), step_url("authentication", challenged.quote))

@@ -1,6 +1,6 @@
 """The timeline in words: what is to come of a subscription, and what happened to it."""
 
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from flask import url_for
@@ -55,7 +55,7 @@ def _ahead(planned: Planned, timeline: Timeline, tile: Summary) -> Event:
         case Kind.NOTICE:
             return Event(day, _mail(planned.number))
         case Kind.PERIOD:
-            sentence = ngettext("A paid period begins: %(n)s seat", "A paid period begins: %(n)s seats", seats)
+            sentence = ngettext("Paid period starts: %(n)s seat", "Paid period starts: %(n)s seats", seats)
             return Event(day, sentence)
         case Kind.REDUCTION:
             before = formats.number(tile.last_paid_seats)
@@ -67,10 +67,10 @@ def _ahead(planned: Planned, timeline: Timeline, tile: Summary) -> Event:
             return Event(day, _external(seats, tile.subscription.reseller))
         case Kind.END:
             undo = undo_link(ChangeKind.CANCELLATION, tile)
-            return Event(day, gettext("The subscription has ended"), link=undo)
+            return Event(day - timedelta(days=1), gettext("The subscription ends"), link=undo)
         case Kind.LAPSE_END:
             link = Link(gettext("Renew now"), url_for("renew.stepper", subscription_id=tile.subscription.id))
-            return Event(day, gettext("The subscription ends unless it is renewed before"), link=link)
+            return Event(day, gettext("The subscription ends unless renewed before this date"), link=link)
         case Kind.RENEWAL | Kind.ATTEMPT | Kind.LAST_ATTEMPT:
             return _charge(planned, timeline.retries, tile)
 
@@ -83,7 +83,7 @@ def _pending(day: date, tile: Summary) -> Event:
 
 
 def _mail(days: int) -> str:
-    return ngettext("Mail: the renewal is %(n)s day ahead", "Mail: the renewal is %(n)s days ahead", days)
+    return ngettext("Reminder e-mail, %(n)s day before renewal", "Reminder e-mail, %(n)s days before renewal", days)
 
 
 def _external(seats: int, reseller: str | None) -> str:
@@ -99,15 +99,15 @@ def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
     card = _card_name(tile.card)
     amount = _charged(*tile.next_total, tile.subscription.account.tax_terms.rate, card)
     if planned.kind is Kind.ATTEMPT:
-        return Event(planned.day, gettext("Attempt %(n)s to charge the renewal", n=planned.number), (amount,))
+        return Event(planned.day, gettext("Payment attempt %(n)s for the renewal", n=planned.number), (amount,))
     if planned.kind is Kind.LAST_ATTEMPT:
-        return Event(planned.day, gettext("Last attempt: if it is refused, the subscription lapses"), (amount,))
+        return Event(planned.day, gettext("Last attempt: if declined, the subscription lapses"), (amount,))
     sentence = ngettext("Renewal: %(n)s seat", "Renewal: %(n)s seats", planned.seats)
     if planned.day != tile.renews_on or not retries:
         return Event(planned.day, sentence, (amount,))
     attempts = ngettext(
-        "If the bank refuses: %(n)s new attempt until %(day)s.",
-        "If the bank refuses: %(n)s new attempts until %(day)s.",
+        "If declined: %(n)s further attempt by %(day)s.",
+        "If declined: %(n)s further attempts by %(day)s.",
         len(retries),
         day=formats.day(retries[-1]),
     )
@@ -119,12 +119,12 @@ def _past(happened: PastEvent, tile: Summary) -> Event:
     if happened.document:
         return _document(day, happened.document, tile)
     if happened.notice == 0:
-        return Event(day, gettext("Mail: the card expires before the renewal"))
+        return Event(day, gettext("Reminder e-mail: the card expires before renewal"))
     if happened.notice:
         return Event(day, _mail(happened.notice))
     if happened.period:
         seats = happened.period.seats
-        return Event(day, ngettext("A period begins: %(n)s seat", "A period begins: %(n)s seats", seats))
+        return Event(day, ngettext("Period started: %(n)s seat", "Period started: %(n)s seats", seats))
     if happened.done:
         return _done(day, happened.done, tile)
     raise ValueError(f"nothing happened on {day}")

@@ -48,9 +48,9 @@ def card_return() -> ResponseReturnValue:
         abort(405)
     entered = cards.complete_card_setup(me().account_id, request.args.get("reference", ""))
     if entered.was_saved:
-        flash(gettext("This card was already saved: it is updated."))
+        flash(gettext("This card was already saved: it has been updated."))
     elif entered.card:
-        flash(gettext("The card ending in %(last4)s is saved.", last4=entered.card.last4))
+        flash(gettext("The card ending in %(last4)s has been saved.", last4=entered.card.last4))
     return redirect(step_url("payment", entered.quote) if entered.quote else url_for("billing.page"), 303)
 
 

@@ -56,8 +56,8 @@ class Text(StringField):
         if most and len(text) > most:
             raise StopValidation(
                 ngettext(
-                    "%(field)s: use %(n)s character at most.",
-                    "%(field)s: use %(n)s characters at most.",
+                    "%(field)s: enter %(n)s character at most.",
+                    "%(field)s: enter %(n)s characters at most.",
                     most,
                     field=self.label.text,
                 )
@@ -195,17 +195,21 @@ def save() -> ResponseReturnValue:
     if lost := documents.unprintable(form[name].data for name in PRINTED):
         flash(
             gettext(
-                "Invoices as PDF cannot show these characters: %(characters)s. "
-                "Their electronic data (XML) have them as you typed them.",
+                "PDF invoices cannot show these characters: %(characters)s. The electronic data (XML) contain "
+                "them as you typed them.",
                 characters=" ".join(lost[:MOST_NAMED]),
             )
         )
     if not saved.changed:
         flash(gettext("Nothing was changed."))
     elif saved.payment_pending:
-        flash(gettext("The information is up to date. The invoice of the payment in progress keeps the previous one."))
+        flash(
+            gettext(
+                "Your information has been updated. The invoice for the payment in progress keeps the previous details."
+            )
+        )
     else:
-        flash(gettext("The information is up to date; future invoices use it."))
+        flash(gettext("Your information has been updated and will appear on future invoices."))
     return redirect(url_for("billing.page"), 303)
 
 

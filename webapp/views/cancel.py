@@ -27,7 +27,7 @@ def cancel(subscription_id: str) -> ResponseReturnValue:
         return _confirmation(subscription_id, form, 422)
     given_up = payments.cancel_challenge(me().account_id, subscription_id)
     service.cancel(me().account_id, subscription_id, given_up)
-    return done(subscription_id, gettext("The cancellation is requested."))
+    return done(subscription_id, gettext("Your cancellation request has been saved."))
 
 
 def _confirmation(subscription_id: str, form: ConfirmForm | None = None, status: int = 200) -> ResponseReturnValue:

@@ -31,7 +31,7 @@ def delete(card_id: str) -> ResponseReturnValue:
         last4 = cards.delete(me().account_id, card_id)
     except REFUSALS as refusal:
         return _refused(cards.find_card(me().account_id, card_id), refusal)
-    flash(gettext("The card ending in %(last4)s is deleted.", last4=last4))
+    flash(gettext("The card ending in %(last4)s has been deleted.", last4=last4))
     return redirect(url_for("billing.page"), 303)
 
 

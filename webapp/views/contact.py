@@ -78,7 +78,7 @@ def send() -> ResponseReturnValue:
         return _page(form, 422)
     number = cases.open_case(me(), form.subject.data, subscription_id, form.text)
     drafts.forget("contact")
-    flash(gettext("Your message is sent. Your case number is %(number)s.", number=number))
+    flash(gettext("Your message has been sent. Your case number is %(number)s.", number=number))
     return redirect(url_for("contact.page"), 303)
 
 

@@ -70,7 +70,7 @@ def plain_error(status: int) -> Response:
     try:
         title, sentence = _words(status)
     except Exception:
-        title, sentence = "Something went wrong", "Try again in a moment."
+        title, sentence = "Unexpected error", "Try again in a moment."
     return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
 
 
@@ -97,14 +97,14 @@ def unstorable(error: Exception) -> Response:
 
 
 def document_not_made(_fault: DocumentNotMade) -> Response:
-    sentence = gettext("The document could not be made. The fault is ours and is written down. Try again in a moment.")
+    sentence = gettext(
+        "The document could not be created. Something went wrong on our side; we’ve logged it. Try again in a moment."
+    )
     return error_page(500, Explained(sentence, gettext("Try again"), request.path))
 
 
 def archive_busy(seconds: int) -> Response:
-    sentence = gettext(
-        "An archive is already being put together. Wait until its download has begun, then ask for this one."
-    )
+    sentence = gettext("An archive is already being prepared. Wait for its download to start, then request this one.")
     title = gettext("One archive at a time")
     response = error_page(429, Explained(sentence, gettext("Try again"), request.path, title))
     response.headers["Retry-After"] = str(seconds)
@@ -124,8 +124,8 @@ def troubled(error: Exception) -> Response:
         database_faults.UNREACHABLE: gettext("The portal cannot reach its data"),
     }
     sentence = gettext(
-        "Your request was not completed. Try again in a moment. "
-        "If you were paying, look at Subscriptions first: it shows whether the payment is under way."
+        "Your request was not completed. Try again in a moment. If you were paying, check Subscriptions first: "
+        "it shows whether the payment is in progress."
     )
     again = request.path if request.method in ("GET", "HEAD") else (referring_page() or url_for("subscriptions.index"))
     response = error_page(503, Explained(sentence, gettext("Try again"), again, titles[trouble]))
@@ -161,8 +161,8 @@ def error_page(status: int, explained: Explained | None = None, wait: int | None
 
 def _try_again_after(minutes: int) -> str:
     return ngettext(
-        "This was tried too often in a short time. Nothing was changed. Try again in %(n)s minute.",
-        "This was tried too often in a short time. Nothing was changed. Try again in %(n)s minutes.",
+        "Too many attempts in a short time. Nothing was changed. Try again in %(n)s minute.",
+        "Too many attempts in a short time. Nothing was changed. Try again in %(n)s minutes.",
         minutes,
     )
 
@@ -171,7 +171,7 @@ def _next_step(status: int, whole_page: bool) -> tuple[str, str]:
     """A label and an address for what to do: try again, or reload the page; empty if that page is not known."""
     page = referring_page()
     if status == 401:
-        return gettext("Sign in and come back"), url_for("sign_in.page", next=page)
+        return gettext("Sign in and return"), url_for("sign_in.page", next=page)
     if whole_page and request.method in ("GET", "HEAD"):
         may_work_later = status == 429 or status >= 500
         return (gettext("Try again"), request.full_path.rstrip("?")) if may_work_later else ("", "")
@@ -182,47 +182,52 @@ def _words(status: int) -> tuple[str, str]:
     """The title and the sentence for a status. Any status that is not listed is a fault of the portal."""
     words = {
         400: (
-            gettext("This form is out of date"),
+            gettext("This form has expired"),
             gettext(
-                "The page was open too long or came from elsewhere. Nothing was changed. "
-                "Go back, reload the page and try again."
+                "The page was open for too long or came from elsewhere. Nothing was changed. Go back, reload "
+                "the page and try again."
             ),
         ),
         401: (gettext("Your session has ended"), gettext("Nothing was sent or changed.")),
-        403: (gettext("This cannot be done in the portal"), gettext("Nothing was changed.")),
+        403: (gettext("You can’t do this in the portal"), gettext("Nothing was changed.")),
         404: (
             gettext("Page not found"),
-            gettext("There is nothing here, and nothing was changed. Check the address, or start from Subscriptions."),
+            gettext(
+                "This page does not exist or is no longer available. Nothing was changed. Check the address "
+                "or go to Subscriptions."
+            ),
         ),
         405: (
-            gettext("This address does not work that way"),
-            gettext("Nothing was changed. Start again from Subscriptions."),
+            gettext("This address cannot be used this way"),
+            gettext("Nothing was changed. Go back to Subscriptions."),
         ),
-        409: (gettext("This is not possible now"), gettext("Nothing was changed. Look at the page anew.")),
+        409: (
+            gettext("You can’t do this right now"),
+            gettext("Nothing was changed. Reload the page to see how things stand now."),
+        ),
         413: (
-            gettext("Too much was sent"),
+            gettext("Request too large"),
             gettext("The form is larger than the portal accepts. Nothing was changed."),
         ),
         422: (
-            gettext("The form could not be read"),
-            gettext(
-                "Something in it is missing or not valid. Nothing was changed. Go back and check what you entered."
-            ),
+            gettext("Check what you entered"),
+            gettext("Something is missing or not valid. Nothing was changed. Go back and check what you entered."),
         ),
         429: (
             gettext("Too many requests"),
             gettext(
-                "The portal was asked too often in a short time. Nothing was changed. Wait a minute, then try again."
+                "The portal received too many requests in a short time. Nothing was changed. Wait a minute, "
+                "then try again."
             ),
         ),
         503: (
-            gettext("The payment service does not answer"),
+            gettext("The payment service is not responding"),
             gettext("Nothing was changed. Try again in a moment."),
         ),
     }
     fault = gettext(
-        "The fault is ours and is written down. "
-        "Nothing was charged that Subscriptions does not show. Try again in a moment."
+        "Something went wrong on our side; we’ve logged it. Nothing was charged beyond what Subscriptions "
+        "shows. Try again in a moment."
     )
     words[411] = words[413]
-    return words.get(status, (gettext("Something went wrong"), fault))
+    return words.get(status, (gettext("Unexpected error"), fault))

@@ -38,8 +38,8 @@ class NewPasswordForm(PortalForm):
         render_kw={"autocomplete": "new-password"},
     )
     again = PasswordField(
-        lazy_gettext("New password, again"),
-        [EqualTo("new", lazy_gettext("The two are not the same: enter the new password again."))],
+        lazy_gettext("Confirm new password"),
+        [EqualTo("new", lazy_gettext("The passwords do not match: enter the new password again."))],
         render_kw={"autocomplete": "new-password"},
     )
 
@@ -75,7 +75,7 @@ def change() -> ResponseReturnValue:
     if not passwords.change(me(), form.current.data or "", form.new.data or ""):
         form.current.errors = [gettext("This is not your current password.")]
         return render_template("passwords/change.html", form=form), 422
-    flash(gettext("Your password is changed. Every other session is ended."))
+    flash(gettext("Your password has been changed. All other sessions have been ended."))
     return redirect(url_for("sessions.page"), 303)
 
 
@@ -94,7 +94,7 @@ def send_link() -> ResponseReturnValue:
     passwords.request_reset(form.email.data or "")
     flash(
         gettext(
-            "If this is an owner’s e-mail address, a mail with a link is on its way. It works for %(time)s.",
+            "If this address belongs to an owner, we have just e-mailed a link to it. The link works for %(time)s.",
             time=minutes(access.RESET_LIFETIME),
         )
     )
@@ -128,14 +128,14 @@ def reset() -> ResponseReturnValue:
     if not passwords.reset(token, form.new.data or ""):
         return _invalid_link()
     sessions.end_current()
-    flash(gettext("Your password is changed. Sign in with it."))
+    flash(gettext("Your password has been changed. Sign in with the new one."))
     return redirect(url_for("sign_in.page"), 303)
 
 
 def _invalid_link() -> ResponseReturnValue:
     """The link was used, is too old or never existed. The page offers to send another one."""
     sentence = gettext(
-        "This link no longer works: it was used before, or is older than %(time)s. Ask for another one.",
+        "This link no longer works: it has already been used or is more than %(time)s old. Request a new one.",
         time=minutes(access.RESET_LIFETIME),
     )
     return render_template("passwords/forgotten.html", form=ForgottenForm(), refused=sentence), 410

@@ -51,7 +51,7 @@ def reduce(subscription_id: str) -> ResponseReturnValue:
     if parse_seats(seats) is None or not form.validate():
         return _confirmation(subscription_id, seats, form, 422)
     service.reduce(me().account_id, subscription_id, int(seats))
-    return done(subscription_id, gettext("The reduction is requested."))
+    return done(subscription_id, gettext("Your reduction request has been saved."))
 
 
 def _page(subscription_id: str, form: SeatsForm | None = None, status: int = 200) -> ResponseReturnValue:

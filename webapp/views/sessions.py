@@ -48,12 +48,12 @@ def stay() -> ResponseReturnValue:
 @blueprint.post("/<session_id>/end")
 def end(session_id: str) -> ResponseReturnValue:
     sessions.revoke(me().account_id, me().owner_id, session_id)
-    flash(gettext("The session is ended: that browser has to sign in again."))
+    flash(gettext("The session has been ended: that browser will have to sign in again."))
     return redirect(url_for("sessions.page"), 303)
 
 
 @blueprint.post("/end-others")
 def end_others() -> ResponseReturnValue:
     sessions.revoke_others(me().account_id, me().owner_id, me().session_id)
-    flash(gettext("Every other session is ended."))
+    flash(gettext("All other sessions have been ended."))
     return redirect(url_for("sessions.page"), 303)

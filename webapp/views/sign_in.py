@@ -45,9 +45,7 @@ def submit() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     if not sign_in.sign_in(form.email.data or "", form.password.data or ""):
-        return _page(
-            form, 422, refused=gettext("This e-mail and password do not match an owner. Check both and try again.")
-        )
+        return _page(form, 422, refused=gettext("Incorrect e-mail or password."))
     return redirect(urls.safe_next(request.form.get("next")), 303)
 
 

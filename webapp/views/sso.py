@@ -61,33 +61,34 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
     """The page that says why nobody was signed in, and its status."""
     name = provider_name()
     sentences = {
-        "denied": gettext("%(name)s did not sign you in: the request was refused or given up there.", name=name),
+        "denied": gettext("%(name)s did not sign you in: the request was declined or cancelled there.", name=name),
         "stale": gettext(
-            "This sign-in is out of date: it was begun too long ago or in another browser, or was used before."
+            "This sign-in has expired: it was started too long ago or in another browser, or has already been used."
         ),
         "unverified": gettext(
-            "%(name)s does not confirm that your e-mail address is yours. Confirm it there, or ask whoever administers "
-            "it in your organisation; then sign in again.",
+            "%(name)s has not verified your e-mail address. Verify it there, or ask whoever administers it in "
+            "your organisation, then sign in again.",
             name=name,
         ),
         "unknown": gettext(
-            "%(email)s is not the e-mail address of a service account owner. If you have another account, sign in with "
-            "that one. To become an owner, write to your organisation’s service account owner or to your Qlik account "
-            "manager.",
+            "%(email)s is not the e-mail address of a service account owner. If you have another account, sign "
+            "in with that one. To become an owner, contact your organisation’s service account owner or your "
+            "Qlik account manager.",
             email=email,
         ),
         "another": gettext(
-            "The owner with the e-mail address %(email)s signs in here as somebody else of %(name)s. If you are that "
-            "owner, ask whoever administers this portal to let you in again.",
+            "The owner with the e-mail address %(email)s signs in here with a different %(name)s identity. If "
+            "you are that owner, ask whoever administers this portal to restore your access.",
             name=name,
             email=email,
         ),
         "invalid": gettext(
-            "The answer of %(name)s could not be trusted. Try again; if it stays so, tell whoever administers it.",
+            "We could not verify the response from %(name)s. Try again; if the problem persists, tell whoever "
+            "administers it.",
             name=name,
         ),
-        "unreachable": gettext("%(name)s does not answer. Try again in a moment.", name=name),
-        "late": gettext("%(name)s took too long to answer. Try again in a moment.", name=name),
+        "unreachable": gettext("%(name)s is not responding. Try again in a moment.", name=name),
+        "late": gettext("%(name)s took too long to respond. Try again in a moment.", name=name),
     }
     page = render_template(
         "sso/refused.html",

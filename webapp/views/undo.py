@@ -27,8 +27,8 @@ def undo(subscription_id: str, procedure: str, change_id: str) -> ResponseReturn
         return _confirmation(subscription_id, change_id, form, 422)
     kind = service.withdraw(me().account_id, subscription_id, change_id)
     sentences = {
-        "reduction": gettext("The reduction is undone."),
-        "cancellation": gettext("The cancellation is undone."),
+        "reduction": gettext("Your reduction request has been undone."),
+        "cancellation": gettext("Your cancellation request has been undone."),
     }
     return done(subscription_id, sentences[kind])
 

@@ -14,26 +14,26 @@ from ..layout import Mail, subscription_link
 def reduction_requested(subscription: Subscription, before: int, replaced: int | None, seats: int, day: date) -> Mail:
     """From `before` seats, which are paid, to `seats`; `replaced`: the seats of an earlier request, if any."""
     opening = ngettext(
-        "From %(day)s you pay for %(n)s seat of %(product)s instead of %(before)s. Until then nothing changes.",
-        "From %(day)s you pay for %(n)s seats of %(product)s instead of %(before)s. Until then nothing changes.",
+        "From %(day)s, you will pay for %(n)s seat of %(product)s instead of %(before)s. Nothing changes until then.",
+        "From %(day)s, you will pay for %(n)s seats of %(product)s instead of %(before)s. Nothing changes until then.",
         seats,
         product=subscription.product,
         before=number(before),
         day=on(day),
     )
-    paragraphs = [opening, gettext("You can undo this request in My Qlik before that day.")]
+    paragraphs = [opening, gettext("You can undo this request in My Qlik before then.")]
     if replaced is not None:
         instead = ngettext(
             "This request replaces the one for %(n)s seat.", "This request replaces the one for %(n)s seats.", replaced
         )
         paragraphs.insert(1, instead)
     return Mail(
-        gettext("Your reduction is requested"),
+        gettext("We have received your reduction request"),
         subscription.product,
         paragraphs,
         [
             (gettext("Seats today"), number(before)),
-            (gettext("Seats asked for"), number(seats)),
+            (gettext("Seats requested"), number(seats)),
             (gettext("From"), on(day)),
         ],
         subscription_link(subscription),
@@ -43,12 +43,12 @@ def reduction_requested(subscription: Subscription, before: int, replaced: int |
 def cancellation_requested(subscription: Subscription, end: date) -> Mail:
     product, last = subscription.product, last_day(end)
     opening = gettext(
-        "Your subscription to %(product)s ends on %(day)s. No further payment is made.", product=product, day=last
+        "Your subscription to %(product)s ends on %(day)s. Nothing more will be charged.", product=product, day=last
     )
     return Mail(
-        gettext("Your cancellation is requested"),
+        gettext("We have received your cancellation request"),
         product,
-        [opening, gettext("Until then nothing changes, and you can undo this request in My Qlik.")],
+        [opening, gettext("Nothing changes until then, and you can undo this request in My Qlik.")],
         [(gettext("Last day"), last)],
         subscription_link(subscription),
     )
@@ -58,17 +58,18 @@ def change_undone(subscription: Subscription, kind: str, seats: int, day: date, 
     """`seats` is the number from `day` on; if the subscription does not go on, it ends on that day."""
     product = subscription.product
     if kind == ChangeKind.REDUCTION:
-        title = gettext("Your reduction is undone")
+        title = gettext("Your reduction request has been undone")
         opening = ngettext(
-            "Your request to reduce %(product)s is undone: it stays at %(n)s seat.",
-            "Your request to reduce %(product)s is undone: it stays at %(n)s seats.",
+            "Your request to reduce %(product)s has been undone: the subscription stays at %(n)s seat.",
+            "Your request to reduce %(product)s has been undone: the subscription stays at %(n)s seats.",
             seats,
             product=product,
         )
     else:
-        title = gettext("Your cancellation is undone")
+        title = gettext("Your cancellation request has been undone")
         opening = gettext(
-            "Your request to cancel %(product)s is undone: it goes on, and is renewed by itself on %(day)s.",
+            "Your request to cancel %(product)s has been undone: the subscription continues and renews "
+            "automatically on %(day)s.",
             product=product,
             day=on(day),
         )

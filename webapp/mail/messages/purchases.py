@@ -16,12 +16,16 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
     snapshot, total = invoice.snapshot, money(invoice.total, invoice.currency)
     product, seats, facts = subscription.product, snapshot["seats"], []
     title = gettext("Receipt for your payment")
-    opening = gettext("Your payment of %(total)s for %(product)s is done.", total=total, product=product)
+    opening = gettext(
+        "We have received your payment of %(total)s for %(product)s. Thank you.", total=total, product=product
+    )
     if snapshot["kind"] == "addition":
         title = gettext("Receipt for the seats added")
         opening = ngettext(
-            "The seats are added: you now have %(n)s seat of %(product)s. Your payment of %(total)s is done.",
-            "The seats are added: you now have %(n)s seats of %(product)s. Your payment of %(total)s is done.",
+            "Your seats have been added: you now have %(n)s seat of %(product)s. We have received your payment "
+            "of %(total)s. Thank you.",
+            "Your seats have been added: you now have %(n)s seats of %(product)s. We have received your payment "
+            "of %(total)s. Thank you.",
             seats,
             product=product,
             total=total,
@@ -35,7 +39,7 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
         (gettext("Invoice"), f"{invoice.number} ({on(invoice.issued_on)})"),
         (amount_label(snapshot["tax_rate"]), total),
     ]
-    way_on = gettext("The invoice is in My Qlik, under Payment & billing.")
+    way_on = gettext("You will find the invoice in My Qlik, under Payment & billing.")
     action = gettext("See the invoice"), public_url("billing.invoice", invoice_id=invoice.id)
     return Mail(title, product, [opening, way_on], facts, action)
 
@@ -45,7 +49,8 @@ def credit_note(subscription: Subscription, note: Invoice) -> Mail:
     snapshot, total = note.snapshot, money(note.total, note.currency)
     credited = snapshot["credits"]
     opening = gettext(
-        "%(total)s of the invoice %(number)s are refunded to your card. Depending on your bank, it takes a few days.",
+        "We have refunded %(total)s of invoice %(number)s to your card. Depending on your bank, it may take a "
+        "few days to appear on your account.",
         total=total,
         number=credited["number"],
     )
@@ -59,7 +64,7 @@ def credit_note(subscription: Subscription, note: Invoice) -> Mail:
     if snapshot["reason"]:
         facts.append((gettext("Reason"), snapshot["reason"]))
     action = gettext("See the credit note"), public_url("billing.invoice", invoice_id=note.id)
-    return Mail(gettext("Your refund is made"), subscription.product, [opening], facts, action)
+    return Mail(gettext("We have issued your refund"), subscription.product, [opening], facts, action)
 
 
 def document(invoice: Invoice) -> Mail:
@@ -70,13 +75,13 @@ def document(invoice: Invoice) -> Mail:
     if credited:
         title, opening = (
             gettext("Credit note"),
-            gettext("You find the credit note %(number)s attached.", number=invoice.number),
+            gettext("Please find attached credit note %(number)s.", number=invoice.number),
         )
         facts.append((gettext("Invoice"), credited["number"]))
     else:
         title, opening = (
             gettext("Invoice"),
-            gettext("You find the invoice %(number)s attached. It is paid.", number=invoice.number),
+            gettext("Please find attached invoice %(number)s, which has already been paid.", number=invoice.number),
         )
     facts += [
         (gettext("Subscription"), snapshot["product"]),
@@ -92,13 +97,13 @@ def document(invoice: Invoice) -> Mail:
 def not_made(subscription: Subscription, payment: Payment) -> Mail:
     product, total = subscription.product, money(payment.amount, payment.currency)
     opening = gettext(
-        "The bank did not make your payment of %(total)s for %(product)s. Nothing was charged, and your subscription "
-        "is as it was.",
+        "Your payment of %(total)s for %(product)s did not go through. Nothing was charged, and your "
+        "subscription is unchanged.",
         total=total,
         product=product,
     )
     return Mail(
-        gettext("Your payment was not made"),
+        gettext("Your payment did not go through"),
         product,
         [opening, gettext("To try again, sign in to My Qlik.")],
         [

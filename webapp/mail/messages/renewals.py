@@ -21,8 +21,8 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
     """Announces the next automatic renewal, some days ahead."""
     product, rate = subscription.product, subscription.account.tax_terms.rate
     opening = ngettext(
-        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seat: %(total)s.",
-        "On %(day)s your subscription to %(product)s is renewed by itself with %(n)s seats: %(total)s.",
+        "Your subscription to %(product)s renews automatically on %(day)s with %(n)s seat: %(total)s.",
+        "Your subscription to %(product)s renews automatically on %(day)s with %(n)s seats: %(total)s.",
         seats,
         day=on(day),
         product=product,
@@ -32,10 +32,10 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
         way_on = gettext("There is no card to charge: add one in My Qlik, under Payment & billing.")
         action = gettext("Payment & billing"), public_url("billing.page")
     else:
-        way_on = gettext("You can change the number of seats or cancel before that day, in My Qlik.")
+        way_on = gettext("You can change the number of seats or cancel in My Qlik before then.")
         action = subscription_link(subscription)
     return Mail(
-        gettext("Your subscription is renewed on %(day)s", day=on(day)),
+        gettext("Your subscription renews on %(day)s", day=on(day)),
         product,
         [opening, *_price_change(subscription, seats), way_on],
         [
@@ -69,8 +69,8 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
     """The default card expires before the renewal charges it."""
     shown = card_name(card.brand, card.last4)
     opening = gettext(
-        "%(card)s is the card that the renewal of %(product)s charges on %(day)s. "
-        "It is no longer valid on that day: the payment would be refused.",
+        "The renewal of %(product)s will be charged to %(card)s on %(day)s, but the card will have expired by "
+        "then and the payment would be declined.",
         card=shown,
         product=subscription.product,
         day=on(day),
@@ -78,7 +78,7 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
     return Mail(
         gettext("Your card expires before the renewal"),
         subscription.product,
-        [opening, gettext("Add another card and make it the default before that day.")],
+        [opening, gettext("Add another card and make it your default before then.")],
         [
             (gettext("Card"), shown),
             (gettext("Expires"), _expiry(card)),
@@ -92,8 +92,10 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
 def over_seats(subscription: Subscription, seats: int) -> Mail:
     """An automatic renewal kept the confirmed number of seats, although more users are active."""
     opening = ngettext(
-        "%(product)s is renewed with %(n)s seat, the last number that you confirmed, and more users are active.",
-        "%(product)s is renewed with %(n)s seats, the last number that you confirmed, and more users are active.",
+        "%(product)s has been renewed with %(n)s seat, the last number you confirmed, but you have more active "
+        "users than that.",
+        "%(product)s has been renewed with %(n)s seats, the last number you confirmed, but you have more active "
+        "users than that.",
         seats,
         product=subscription.product,
     )
@@ -113,23 +115,25 @@ def over_seats(subscription: Subscription, seats: int) -> Mail:
 def refused(subscription: Subscription, payment: Payment, next_try: date | None, lapse_end: date | None) -> Mail:
     """An automatic payment was refused; after the last attempt, `lapse_end` is set instead of `next_try`."""
     product, total = subscription.product, money(payment.amount, payment.currency)
-    paragraphs = [gettext("The renewal of %(product)s (%(total)s) could not be charged.", product=product, total=total)]
+    paragraphs = [gettext("We could not charge the renewal of %(product)s (%(total)s).", product=product, total=total)]
     facts = [(amount_label(payment.quote.tax_rate), total), (gettext("Reason"), decline(payment.decline_code))]
     if payment.card_last4:
         facts.insert(1, (gettext("Card"), card_name(payment.card_brand, payment.card_last4)))
     if next_try:
-        paragraphs.append(gettext("We try again on %(day)s. Your seats stay available until then.", day=on(next_try)))
-        facts.append((gettext("Next try"), on(next_try)))
+        paragraphs.append(
+            gettext("We will try again on %(day)s. Your seats stay available until then.", day=on(next_try))
+        )
+        facts.append((gettext("Next attempt"), on(next_try)))
     elif lapse_end:
         paragraphs.append(
             gettext(
-                "It was the last try. Renew by %(day)s in My Qlik to bring the subscription back.",
+                "That was the last attempt. Renew in My Qlik by %(day)s to restore the subscription.",
                 day=last_day(lapse_end),
             )
         )
     paragraphs.append(gettext("To pay with another card, sign in to My Qlik and click Renew."))
     return Mail(
-        gettext("Your payment was refused"),
+        gettext("Your payment was declined"),
         product,
         paragraphs,
         facts,
@@ -141,18 +145,19 @@ def confirm(subscription: Subscription, payment: Payment, expires_at: datetime, 
     """The bank asks to confirm an automatic payment (3-D Secure). `next_try` is None for the last attempt."""
     product, total = subscription.product, money(payment.amount, payment.currency)
     opening = gettext(
-        "Your bank asks you to confirm the payment of %(total)s that renews %(product)s.", total=total, product=product
+        "Your bank asks you to confirm the payment of %(total)s to renew %(product)s.", total=total, product=product
     )
     deadline = last_minute(expires_at)
     if next_try:
         until = gettext(
-            "Confirm it by %(deadline)s. After that this payment is given up, and we try again on %(day)s.",
+            "Confirm it by %(deadline)s. After that, this payment will be cancelled and we will try again on %(day)s.",
             deadline=deadline,
             day=on(next_try),
         )
     else:
         until = gettext(
-            "Confirm it by %(deadline)s. It is the last try: after that the subscription lapses until you renew it.",
+            "Confirm it by %(deadline)s. This is the last attempt: after that, the subscription lapses until "
+            "you renew it.",
             deadline=deadline,
         )
     step = {"subscription_id": subscription.id, "quote_id": payment.quote_id, "procedure": "renew"}
@@ -172,7 +177,7 @@ def confirm(subscription: Subscription, payment: Payment, expires_at: datetime, 
 def ended(subscription: Subscription, end: date) -> Mail:
     product, last = subscription.product, last_day(end)
     opening = gettext(
-        "Your subscription to %(product)s ended on %(day)s. No further payment is made.", product=product, day=last
+        "Your subscription to %(product)s ended on %(day)s. Nothing more will be charged.", product=product, day=last
     )
     return Mail(
         gettext("Your subscription has ended"),

@@ -15,21 +15,21 @@ def password_reset(email: str, token: str, browser: str) -> Mail:
         gettext("Set a new password"),
         email,
         [
-            gettext("Somebody asked to set a new password for your access to My Qlik."),
-            gettext("If it was not you, there is nothing to do: your password stays as it is."),
+            gettext("Someone asked to set a new password for your My Qlik access."),
+            gettext("If this was not you, there is nothing you need to do: your password stays the same."),
         ],
-        [(gettext("The link works for"), valid), *_where(browser)],
+        [(gettext("Link valid for"), valid), *_where(browser)],
         (gettext("Set a new password"), public_url("passwords.open_link", token=token)),
     )
 
 
 def password_changed(email: str, browser: str) -> Mail:
     return Mail(
-        gettext("Your password is changed"),
+        gettext("Your password has been changed"),
         email,
         [
-            gettext("The password of your access to My Qlik is changed, and every other session is ended."),
-            gettext("If it was not you, set a new password at once and tell your Qlik account manager."),
+            gettext("Your My Qlik password has been changed, and all other sessions have been ended."),
+            gettext("If this was not you, set a new password straight away and tell your Qlik account manager."),
         ],
         [(gettext("E-mail"), email), *_where(browser)],
         (gettext("Set a new password"), public_url("passwords.forgotten")),
