@@ -265,7 +265,8 @@ def test_choices_of_the_list_are_answered_from_an_index(app: Flask, business: Ma
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).all()
             of_page = any(row[3] == "MATERIALIZE documents" for row in plan)  # its few rows are put in order at the end
             steps = " ".join(row[3] for row in plan if not (of_page and row[1] == 0))
-            scanned = set(re.findall(r"SCAN (\w+)", steps)) - {"CONSTANT", "days"}
+            # "matched" are the few thousand amounts, from an index, that are summed
+            scanned = set(re.findall(r"SCAN (\w+)", steps)) - {"CONSTANT", "days", "matched"}
             assert not scanned, (statement, steps)
             assert "B-TREE" not in steps, (statement, steps)
     assert len(asked) >= 38

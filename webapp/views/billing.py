@@ -56,8 +56,16 @@ def card_return() -> ResponseReturnValue:
 
 @blueprint.get("/invoices")
 def invoices() -> ResponseReturnValue:
-    """« Factures », filtered, searched and sorted. Query parameters that are not valid are ignored."""
-    return render_template("invoices/index.html", page=listing.list_invoices(me().account_id, request.args))
+    """« Factures », filtered, searched and sorted. Query parameters that are not valid are ignored.
+
+    With scripts, the filters ask for the list alone. The browser then shows the address of the whole page.
+    """
+    page, fragment = listing.list_invoices(me().account_id, request.args), wants_fragment()
+    response = make_response(render_template("invoices/_listed.html" if fragment else "invoices/index.html", page=page))
+    response.vary.update(FRAGMENT_HEADERS)
+    if fragment:
+        response.headers["HX-Push-Url"] = url_for("billing.invoices", **page.chosen)
+    return response
 
 
 @blueprint.get("/invoices/<invoice_id>")
