@@ -22,6 +22,7 @@ PARTS = (
     "timeline",
     "dialogs",
     "stepper",
+    "filters",
     "invoices",
     "print",
 )

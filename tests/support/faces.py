@@ -39,6 +39,8 @@ NO_PAGES = {
     "billing.download",
     "billing.download_xml",
     "billing.year_archive",
+    "export.archive",
+    "export.journal",
     "sandbox.state",
     "sessions.left",
     "sandbox.attachment",
@@ -136,6 +138,9 @@ def _look_around(owner: Owner) -> None:
         "/billing/invoices?search=none",
         "/never",
         "/billing/invoices/year/2026",
+        "/billing/invoices/export",
+        "/billing/invoices/export?from=2026-12&to=2026-01",
+        "/billing/invoices/export?from=x",
     ):
         owner.show(path)
     for card in owner.made.cards:
@@ -215,6 +220,8 @@ def _ask(owner: Owner) -> None:
         owner.show(f"/billing/cards/{card}/delete", {})
     owner.show("/activity")
     owner.show("/billing/invoices/year/2026", {}, fragment=True)
+    owner.show("/billing/invoices/export", {"from": "2026-09", "to": "2027-01"}, fragment=True)
+    owner.show("/billing/invoices?order=largest", fragment=True)
 
 
 def _tenant_away(owner: Owner, here: str) -> None:

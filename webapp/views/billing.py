@@ -16,13 +16,14 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
-from ..invoices import documents, listing
-from ..invoices import year_archive as archives
+from ..invoices import archives, documents, listing
+from ..invoices.spans import Span
 from ..models.invoices import Invoice
 from ..purchases import cards
 from ..purchases.overview import overview
 from ..urls import public_url, step_url
 from ..words import gettext, language
+from .downloads import send_archive
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -96,14 +97,9 @@ def _download(invoice_id: str, ending: str, content_type: str, make_body: Callab
 @blueprint.get("/invoices/<int(fixed_digits=4):year>.zip")
 def year_archive(year: int) -> ResponseReturnValue:
     """« Télécharger l’année »: a ZIP of the year's documents. Missing ones are made first; HEAD makes none."""
-    archives.check(me().account_id, year)
-    name = gettext("invoices-%(year)s.zip", year=year)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    if request.method == "HEAD":
-        return Response(content_type="application/zip", headers=headers)
-    archive = archives.spooled(me().account_id, year)
-    headers["Content-Length"] = str(archive.size)
-    return Response(archive, content_type="application/zip", headers=headers, direct_passthrough=True)
+    span = Span.of_year(year)
+    archives.check(me().account_id, span)
+    return send_archive(span)
 
 
 @blueprint.get("/invoices/year/<int(fixed_digits=4):year>")
@@ -115,14 +111,21 @@ def year(year: int) -> ResponseReturnValue:
 @blueprint.post("/invoices/year/<int(fixed_digits=4):year>")
 def prepare_year(year: int) -> ResponseReturnValue:
     """Makes some of the missing documents. With scripts, the page repeats this until none is missing."""
-    archives.prepare(me().account_id, year)
+    archives.prepare(me().account_id, Span.of_year(year))
     if not wants_fragment():
         return redirect(url_for("billing.year", year=year), 303)
-    return _year_page("invoices/_year.html", year, going_on=True)
+    return _year_page("invoices/_progress.html", year, going_on=True)
 
 
 def _year_page(template: str, year: int, going_on: bool = False) -> Response:
-    progress = archives.progress(me().account_id, year)
-    response = make_response(render_template(template, year=year, progress=progress, going_on=going_on))
+    span = Span.of_year(year)
+    shown = {
+        "progress": archives.progress(me().account_id, span),
+        "archive": url_for("billing.year_archive", year=year),
+        "label": gettext("Download the year %(year)s", year=year),
+        "prepare": url_for("billing.prepare_year", year=year),
+        "fields": {},
+    }
+    response = make_response(render_template(template, year=year, going_on=going_on, **shown))
     response.vary.update(FRAGMENT_HEADERS)
     return response
