@@ -135,7 +135,8 @@ def test_wrong_months_are_refused_at_their_field(
 
 def test_the_page_begins_with_the_newest_year_and_offers_quarters(client: FlaskClient) -> None:
     page = client.get(PAGE).text.replace("&amp;", "&")
-    assert "January 2027 – January 2027" in page
+    assert "<h2>January 2027</h2>" in page
+    assert "<h2>October 2026 – December 2026</h2>" in client.get(f"{PAGE}{QUARTER}").text
     assert "0 of 1 document is made." in words(page)
     usual = re.findall(r'<a href="/billing/invoices/export\?([^"]+)">([^<]+)</a>', page)
     assert usual == [

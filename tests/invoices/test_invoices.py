@@ -25,7 +25,7 @@ OWN = ["MQ-2027-000001", *[f"MQ-2026-{n:06d}" for n in (5, 4, 3, 2, 1)]]  # the 
 def numbers(page: str, but: str = "") -> list[str]:
     """The numbers of the listed documents; spans with the class `but` are left out."""
     page = re.sub(rf'<span class="{but}">.*?</span>', "", page) if but else page
-    return re.findall(r'href="/billing/invoices/\w+">([^<]+)</a>', page)
+    return re.findall(r'href="/billing/invoices/\w{32}">([^<]+)</a>', page)
 
 
 def test_the_list_tells_of_each_invoice(client: FlaskClient, business: Made) -> None:

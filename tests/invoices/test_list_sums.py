@@ -194,6 +194,15 @@ def test_a_changed_filter_is_answered_by_the_list_alone(client: FlaskClient) -> 
     assert "HX-Push-Url" not in whole.headers
 
 
+def test_letters_that_are_typed_are_no_steps_to_go_back_to(client: FlaskClient) -> None:
+    headers = PARTIAL | {"HX-Current-URL": f"http://localhost{LIST}?year=2026&search=mq"}
+    typed = client.get(f"{LIST}?year=2026&search=mq-2026&status=", headers=headers)
+    assert typed.headers["HX-Replace-Url"] == f"{LIST}?year=2026&search=mq-2026"
+    assert "HX-Push-Url" not in typed.headers
+    chosen = client.get(f"{LIST}?year=2026&search=mq&status=paid", headers=headers)
+    assert chosen.headers["HX-Push-Url"] == f"{LIST}?year=2026&status=paid&search=mq"
+
+
 def test_the_documents_of_another_account_are_neither_counted_nor_summed(app: Flask, business: Made) -> None:
     other = scenarios.make("business")
     issue(other, 30)

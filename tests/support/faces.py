@@ -148,6 +148,8 @@ def _look_around(owner: Owner) -> None:
     listed = owner.show("/billing/invoices")
     for link in re.findall(r'href="(/billing/invoices/\w{32})"', listed)[:1]:
         owner.show(link)
+        owner.show(f"{link}/send", {"shown": 0})
+        owner.show(f"{link}/send", {"shown": 0})
     for subscription_id in filter(None, owner.made.subscriptions.values()):
         here = f"/subscriptions/{subscription_id}"
         owner.show(here)

@@ -1,6 +1,7 @@
 """Paiement et facturation: payment methods, billing information and invoices."""
 
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 from flask import (
     Blueprint,
@@ -16,12 +17,14 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
+from ..accounts.billing_information import account_of
 from ..invoices import archives, documents, listing
 from ..invoices.spans import Span
+from ..mail import documents_again
 from ..models.invoices import Invoice
 from ..purchases import cards
 from ..purchases.overview import overview
-from ..urls import public_url, step_url
+from ..urls import current_page, public_url, step_url
 from ..words import gettext, language
 from .downloads import send_archive
 from .fragments import FRAGMENT_HEADERS, wants_fragment
@@ -65,14 +68,35 @@ def invoices() -> ResponseReturnValue:
     response = make_response(render_template("invoices/_listed.html" if fragment else "invoices/index.html", page=page))
     response.vary.update(FRAGMENT_HEADERS)
     if fragment:
-        response.headers["HX-Push-Url"] = url_for("billing.invoices", **page.chosen)
+        # Letters that are typed are no steps to go back to.
+        shown = dict(parse_qsl(current_page().query)) | {"search": page.search}
+        same = shown == {**{name: str(value) for name, value in page.chosen.items() if value}, "search": page.search}
+        header = "HX-Replace-Url" if same else "HX-Push-Url"
+        response.headers[header] = url_for("billing.invoices", **page.chosen)
     return response
 
 
 @blueprint.get("/invoices/<invoice_id>")
 def invoice(invoice_id: str) -> ResponseReturnValue:
     invoice = listing.find_invoice(me().account_id, invoice_id)
-    return render_template("invoices/page.html", invoice=invoice, credit_notes=listing.credit_notes_of(invoice))
+    return render_template(
+        "invoices/page.html",
+        invoice=invoice,
+        credit_notes=listing.credit_notes_of(invoice),
+        mails=documents_again.mails_of(invoice),
+        billing_emails=account_of(me().account_id).billing_emails,
+    )
+
+
+@blueprint.post("/invoices/<invoice_id>/send")
+def send_again(invoice_id: str) -> ResponseReturnValue:
+    """« Renvoyer par e-mail »: to the billing e-mails. A form that is sent twice sends one mail to each."""
+    addresses = documents_again.send_again(me().account_id, invoice_id, request.form.get("shown", ""))
+    if addresses:
+        flash(gettext("The document is on its way to %(addresses)s.", addresses=", ".join(addresses)))
+    else:
+        flash(gettext("Nothing was sent: this document was already sent again. See the e-mails below."))
+    return redirect(url_for("billing.invoice", invoice_id=invoice_id), 303)
 
 
 @blueprint.get("/invoices/<invoice_id>/download")
