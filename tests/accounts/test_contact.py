@@ -87,7 +87,7 @@ def test_the_same_message_of_another_account_is_its_own_case(app: Flask, client:
     other = signed_in(app, scenarios.make("enterprise"))
     send(client)
     send(other)
-    mine, theirs = (re.findall(r'row">(C-\w+)', page.get("/contact").text) for page in (client, other))
+    mine, theirs = (re.findall(r'row"><code>(C-\w+)', page.get("/contact").text) for page in (client, other))
     assert len(mine) == len(theirs) == 1
     assert mine != theirs
 

@@ -79,6 +79,8 @@ def choices(made: Made) -> dict[str, dict[str, str]]:
         "first page": {},
         "deep page": {"before": "2020-12-31.MQ-2020-"},
         "oldest first": {"order": "oldest"},
+        "by number": {"order": "first-number"},
+        "by amount": {"order": "largest"},
         "a year": {"year": "2019"},
         "a subscription": ours,
         "partly credited": {"status": "partly_credited"},

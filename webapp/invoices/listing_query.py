@@ -37,7 +37,7 @@ from ..models.invoices import Invoice, Status, search_key
 from ..models.subscriptions import SubscriptionRow
 
 PAGE = 50
-COUNTED_MAX = 5000  # so many documents are counted and summed; a list of more says that there are more
+COUNTED_MAX = 2000  # so many documents are counted and summed; a list of more says that there are more
 Position = tuple[Any, ...]  # the values of the order's columns, of the document where a page ends
 
 
