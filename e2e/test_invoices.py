@@ -41,6 +41,85 @@ def test_the_filter_narrows_the_list_and_is_cleared(begin: Begin, scripts: bool)
     expect(rows(walk)).to_have_count(everything)
 
 
+def test_filters_apply_at_once_and_back_leads_to_the_choice_before(begin: Begin) -> None:
+    walk = begin("many-invoices", locale="en")
+    page, sum_of = walk.page, walk.page.locator("#matched")
+    open_list(walk)
+    expect(sum_of).to_contain_text("120 documents")
+    page.get_by_label("Year").select_option("2026")
+    expect(sum_of).to_contain_text("12 documents")
+    expect(rows(walk)).to_have_count(12)
+    page.get_by_label("Status", exact=True).select_option("Credited")
+    expect(page.get_by_text("No invoice matches this choice.")).to_be_visible()
+    expect(page).to_have_url(f"{walk.sandbox.url}/billing/invoices?year=2026&status=credited")
+    page.go_back()
+    expect(page).to_have_url(f"{walk.sandbox.url}/billing/invoices?year=2026")
+    expect(rows(walk)).to_have_count(12)
+    expect(page.get_by_label("Status", exact=True)).to_have_value("")
+    page.get_by_label("Number or purchase order begins with").press_sequentially("mq-2026-00001")
+    expect(rows(walk)).to_have_count(3)
+    page.reload()
+    expect(rows(walk)).to_have_count(3)
+
+
+@SCRIPTS
+def test_a_heading_sorts_the_list(begin: Begin, scripts: bool) -> None:
+    walk = begin("business", locale="en", scripts=scripts)
+    page = walk.page
+    open_list(walk)
+    page.get_by_role("link", name="Number", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Number")).to_have_attribute("aria-sort", "descending")
+    page.get_by_role("link", name="Number", exact=True).click()
+    expect(page.get_by_role("columnheader", name="Number")).to_have_attribute("aria-sort", "ascending")
+    expect(rows(walk).first).to_contain_text("MQ-2026-000001")
+
+
+@SCRIPTS
+def test_a_quarter_is_exported(begin: Begin, scripts: bool) -> None:
+    walk = begin("business", locale="en", scripts=scripts)
+    page = walk.page
+    open_list(walk)
+    page.get_by_role("link", name="Export other months").click()
+    page.get_by_label("First month").select_option("October 2026")
+    page.get_by_label("Last month").select_option("September 2026")
+    page.get_by_role("button", name="Choose these months").click()
+    refusal = "The last month comes before the first: choose October 2026 or later."
+    expect(page.locator("#to-error")).to_have_text(refusal)
+    page.get_by_label("Last month").select_option("December 2026")
+    page.get_by_role("button", name="Choose these months").click()
+    expect(page.get_by_role("heading", name="October 2026 – December 2026")).to_be_visible()
+    page.get_by_role("button", name="Prepare the documents").click()
+    expect(page.get_by_text("3 of 3 documents are made.")).to_be_visible()
+    for name, file in (
+        ("documents (ZIP)", "invoices-2026-10-2026-12.zip"),
+        ("journal (CSV)", "journal-2026-10-2026-12.csv"),
+    ):
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name).click()
+        assert download.value.suggested_filename == file
+
+
+@SCRIPTS
+def test_a_document_is_sent_again_and_its_number_copied(begin: Begin, scripts: bool) -> None:
+    walk = begin("business", locale="en", scripts=scripts, inspected=True)
+    page = walk.page
+    open_list(walk)
+    page.get_by_role("link", name="MQ-2027-000001", exact=True).click()
+    expect(page.get_by_text("No e-mail with this document is on record.")).to_be_visible()
+    page.get_by_role("button", name="Send again by e-mail").click()
+    expect(page.locator("#flash")).to_contain_text("The document is on its way to")
+    expect(page.get_by_role("listitem").filter(has_text="Kept")).to_have_count(1)
+    copy = page.get_by_role("button", name="Copy the number")
+    if not scripts:
+        expect(copy).to_have_count(0)
+        return
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    copy.click()
+    expect(page.locator("#said")).to_have_text("The number is copied.")
+    assert page.evaluate("navigator.clipboard.readText()") == "MQ-2027-000001"
+    expect(copy).to_be_focused()
+
+
 def test_a_row_downloads_the_same_file_as_its_page(begin: Begin) -> None:
     walk = begin("business", locale="en")
     open_list(walk)
@@ -132,7 +211,8 @@ def test_credit_notes_filters_and_a_year_fit_and_read_in_any_width_and_scheme(
     walk = begin("business", width=width, color_scheme=scheme, inspected=True)
     pay_a_renewal(walk)
     credit(walk, "MQ-2027-000002", "--reason", "Geste commercial")
-    for address in ("", "?year=2026", "?search=zz", "?status=credit_note&order=oldest", "/year/2027"):
+    addresses = ("", "?year=2026", "?search=zz", "?status=credit_note&order=oldest", "/year/2027", "/export")
+    for address in (*addresses, "/export?from=2027-01&to=2026-12"):
         walk.page.goto(f"{walk.sandbox.url}/billing/invoices{address}")
         walk.see("La liste des factures.", "The list of invoices.")
     for document in ("MQ-2027-000002", "MQ-2027-000003"):

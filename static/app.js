@@ -103,6 +103,24 @@ document.addEventListener("keydown", (event) => {
   menu.firstElementChild.focus();
 });
 
+// Buttons copy the text before them. Only secure pages can; elsewhere the buttons stay hidden.
+if (navigator.clipboard) document.querySelectorAll("[data-copy]").forEach((button) => (button.hidden = false));
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copy]");
+  if (!button) return;
+  const said = document.getElementById("said");
+  said.textContent = "";
+  try {
+    await navigator.clipboard.writeText(button.dataset.copy);
+  } catch {
+    getSelection().selectAllChildren(button.previousElementSibling); // so that the keys can copy it
+    return;
+  }
+  said.textContent = button.dataset.done;
+  button.classList.add("done");
+  setTimeout(() => button.classList.remove("done"), 2000);
+});
+
 // A form is not sent twice while it is being sent. If it were, the server would answer both in the same way.
 document.addEventListener("submit", (event) => {
   const form = event.target;

@@ -23,6 +23,7 @@ PARTS = (
     "dialogs",
     "stepper",
     "cost",
+    "filters",
     "invoices",
     "print",
 )

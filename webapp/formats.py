@@ -55,6 +55,11 @@ def _month(language: str, value: date) -> str:
     return format_date(value, "MMM y", locale=REGIONS[language]).replace(" ", "\u00a0")
 
 
+@lru_cache(REMEMBERED)
+def _month_name(language: str, value: date) -> str:
+    return format_date(value, "LLLL y", locale=REGIONS[language])
+
+
 def money(cents: int, currency: str = "EUR") -> str:
     return _money(language(), cents, currency)
 
@@ -91,6 +96,11 @@ def day(value: date | str) -> str:
 def month(value: date) -> str:
     """janv. 2027"""
     return _month(language(), value)
+
+
+def month_name(value: date) -> str:
+    """janvier 2027"""
+    return _month_name(language(), value)
 
 
 def last_day(end: date | str) -> str:
@@ -175,6 +185,7 @@ def in_language(language: str) -> tuple[Functions, Functions]:
         "last_day": partial(_last_day, language),
         "period": partial(_period, language),
         "month": partial(_month, language),
+        "month_name": partial(_month_name, language),
     }
     return filters, {"ngettext": ngettext, "language": lambda: language}
 
@@ -186,6 +197,7 @@ FILTERS = {
     "day": day,
     "last_day": last_day,
     "month": month,
+    "month_name": month_name,
     "clock_time": clock_time,
     "last_minute": last_minute,
     "period": period,

@@ -27,6 +27,23 @@ def _rows_as_json_postgresql(element: rows_as_json, compiler: SQLCompiler, **opt
     return f"coalesce(json_agg(json_build_array({compiler.process(element.clauses, **options)})), '[]'::json)"
 
 
+class row_as_json(GenericFunction[Any]):  # noqa: N801
+    """One row of values, which may be aggregates, as one JSON array."""
+
+    type = JSON()
+    inherit_cache = True
+
+
+@compiles(row_as_json, "sqlite")
+def _row_as_json_sqlite(element: row_as_json, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_array({compiler.process(element.clauses, **options)})"
+
+
+@compiles(row_as_json, "postgresql")
+def _row_as_json_postgresql(element: row_as_json, compiler: SQLCompiler, **options: Any) -> str:
+    return f"json_build_array({compiler.process(element.clauses, **options)})"
+
+
 def inner(value: Any) -> Any:
     """JSON within JSON: for SQLite it is a text."""
     return json.loads(value) if isinstance(value, str) else value

@@ -25,7 +25,7 @@ OWN = ["MQ-2027-000001", *[f"MQ-2026-{n:06d}" for n in (5, 4, 3, 2, 1)]]  # the 
 def numbers(page: str, but: str = "") -> list[str]:
     """The numbers of the listed documents; spans with the class `but` are left out."""
     page = re.sub(rf'<span class="{but}">.*?</span>', "", page, flags=re.DOTALL) if but else page
-    return re.findall(r'href="/billing/invoices/\w+">([^<]+)</a>', page)
+    return re.findall(r'href="/billing/invoices/\w{32}">([^<]+)</a>', page)
 
 
 def test_the_list_tells_of_each_invoice(client: FlaskClient, business: Made) -> None:
@@ -265,7 +265,8 @@ def test_choices_of_the_list_are_answered_from_an_index(app: Flask, business: Ma
             plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", given).all()
             of_page = any(row[3] == "MATERIALIZE documents" for row in plan)  # its few rows are put in order at the end
             steps = " ".join(row[3] for row in plan if not (of_page and row[1] == 0))
-            scanned = set(re.findall(r"SCAN (\w+)", steps)) - {"CONSTANT", "days"}
+            # "matched" are the few thousand amounts, from an index, that are summed
+            scanned = set(re.findall(r"SCAN (\w+)", steps)) - {"CONSTANT", "days", "matched"}
             assert not scanned, (statement, steps)
             assert "B-TREE" not in steps, (statement, steps)
     assert len(asked) >= 38

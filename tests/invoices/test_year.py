@@ -23,7 +23,8 @@ from tests.support.browsing import Browser
 from tests.support.world import buyer, dump, issue, pay, quoted, rewrite, signed_in
 from webapp import create_app, leases
 from webapp.db import db, new_id, transaction
-from webapp.invoices import documents, listing, year_archive
+from webapp.invoices import archives, documents, listing
+from webapp.invoices.spans import Span
 from webapp.models.invoices import Invoice, InvoiceDocument
 from webapp.models.operation import Lease
 from webapp.ports import ports
@@ -190,7 +191,7 @@ def test_head_makes_nothing(client: FlaskClient, credited: Made) -> None:
 
 def test_no_transaction_is_open_while_it_is_sent(app: Flask, credited: Made) -> None:
     with app.test_request_context():
-        for _ in year_archive.archive(credited.account, 2027):
+        for _ in archives.archive(credited.account, Span.of_year(2027)):
             assert not db.session().in_transaction()
 
 
@@ -219,7 +220,7 @@ def test_what_breaks_off_is_no_zip_file_and_is_logged(
     broken(business)
     parts: list[bytes] = []
     with app.test_request_context(), caplog.at_level(logging.ERROR), pytest.raises(documents.DocumentNotMade):
-        parts.extend(year_archive.archive(business.account, 2027))
+        parts.extend(archives.archive(business.account, Span.of_year(2027)))
     sent = b"".join(parts)
     assert sent.startswith(b"PK")
     with pytest.raises(BadZipFile):
@@ -238,8 +239,8 @@ def test_a_second_archive_at_once_is_refused_until_the_first_is_made(
             answers.append(client.get(ZIP))
         yield from made(*given)
 
-    made = year_archive._documents
-    monkeypatch.setattr(year_archive, "_documents", asked_meanwhile)
+    made = archives._documents
+    monkeypatch.setattr(archives, "_documents", asked_meanwhile)
     assert client.get(ZIP).status_code == 200
     english, french = answers
     assert [answer.status_code for answer in answers] == [429, 429]
@@ -301,7 +302,7 @@ def test_the_page_counts_and_makes_them_in_steps(client: FlaskClient, business: 
     assert "0 of 25 documents are ready." in client.get(page).text
     answer = client.post(page)
     assert (answer.status_code, answer.headers["Location"]) == (303, page)
-    assert f"{year_archive.STEP} of 25 documents are ready." in client.get(page).text
+    assert f"{archives.STEP} of 25 documents are ready." in client.get(page).text
     partial = {"HX-Request": "true", "HX-Request-Type": "partial"}
     fragment = client.post(page, headers=partial)
     assert fragment.status_code == 200

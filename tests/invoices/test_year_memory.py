@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from tests.support.world import issue
 from webapp.db import db, transaction
-from webapp.invoices import year_archive
+from webapp.invoices import archives
+from webapp.invoices.spans import Span
 from webapp.models.invoices import Invoice, InvoiceDocument
 from webapp.sandbox.scenarios import Made
 
@@ -30,7 +31,7 @@ def test_memory_is_that_of_some_documents_and_not_of_the_year(app: Flask, busine
     tracemalloc.start()
     try:
         with app.test_request_context():
-            for part in year_archive.archive(business.account, 2020):
+            for part in archives.archive(business.account, Span.of_year(2020)):
                 size += len(part)
         peak = tracemalloc.get_traced_memory()[1]
     finally:

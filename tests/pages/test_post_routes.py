@@ -10,6 +10,7 @@ from werkzeug.routing import Rule
 
 from tests.support.world import RETURN_URL, dump, pay, post, quoted, signed_in, subscription
 from webapp.db import db
+from webapp.invoices import listing
 from webapp.models.access import OwnerSession
 from webapp.purchases import cards
 from webapp.sandbox import scenarios
@@ -50,6 +51,7 @@ def ids_of(app: Flask, made: Made) -> dict[str, object]:
         "card_id": made.cards[0],
         "challenge": challenge,
         "change_id": loading.load(made.account, subscription(made)).open_changes[0].id,
+        "invoice_id": listing.invoices_of(made.account)[0].id,
         "quote_id": charged,
         "reference": cards.begin_card_setup(made.account, charged, RETURN_URL, "en").rpartition("/")[2],
         "session_id": session,

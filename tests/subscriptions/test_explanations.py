@@ -1,8 +1,8 @@
 """What the pages explain: the cost of a number, what is ahead, whether the renewal will succeed."""
 
 import re
-from html import unescape
 from datetime import date
+from html import unescape
 
 import pytest
 from flask import Flask

@@ -39,6 +39,8 @@ NO_PAGES = {
     "billing.download",
     "billing.download_xml",
     "billing.year_archive",
+    "export.archive",
+    "export.journal",
     "sandbox.state",
     "sessions.left",
     "sandbox.attachment",
@@ -136,6 +138,9 @@ def _look_around(owner: Owner) -> None:
         "/billing/invoices?search=none",
         "/never",
         "/billing/invoices/year/2026",
+        "/billing/invoices/export",
+        "/billing/invoices/export?from=2026-12&to=2026-01",
+        "/billing/invoices/export?from=x",
     ):
         owner.show(path)
     for card in owner.made.cards:
@@ -143,6 +148,8 @@ def _look_around(owner: Owner) -> None:
     listed = owner.show("/billing/invoices")
     for link in re.findall(r'href="(/billing/invoices/\w{32})"', listed)[:1]:
         owner.show(link)
+        owner.show(f"{link}/send", {"shown": 0})
+        owner.show(f"{link}/send", {"shown": 0})
     for subscription_id in filter(None, owner.made.subscriptions.values()):
         here = f"/subscriptions/{subscription_id}"
         owner.show(here)
@@ -216,6 +223,8 @@ def _ask(owner: Owner) -> None:
         owner.show(f"/billing/cards/{card}/delete", {})
     owner.show("/activity")
     owner.show("/billing/invoices/year/2026", {}, fragment=True)
+    owner.show("/billing/invoices/export", {"from": "2026-09", "to": "2027-01"}, fragment=True)
+    owner.show("/billing/invoices?order=largest", fragment=True)
 
 
 def _tenant_away(owner: Owner, here: str) -> None:

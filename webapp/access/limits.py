@@ -39,6 +39,7 @@ LIMITS = {
     "reset_address": "20 per hour",  # password links requested from one client address
     "card": "10 per 10 minutes",  # card pages opened by one account, or card numbers entered on one page
     "pay": "10 per minute",  # payments of one account
+    "send": "30 per hour",  # documents that one account has sent again
     "sign_in": "100 per hour",  # sign-ins of one owner with the right password
     "post": "100 per hour",  # forms of one kind, from one account
     "post_member": "80 per hour",  # forms of one kind, from one owner of an account

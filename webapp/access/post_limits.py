@@ -9,7 +9,12 @@ from . import limits
 
 # Stripe repeats itself as often as it likes, and proves who it is; the sandbox's routes are for testers' programs.
 UNCOUNTED = frozenset({"webhooks", "sandbox", "sandbox_gateway", "sandbox_tenant"})
-COSTLY = {"purchase.pay": "pay", "purchase.new_card": "card", "billing.add_card": "card"}
+COSTLY = {
+    "purchase.pay": "pay",
+    "purchase.new_card": "card",
+    "billing.add_card": "card",
+    "billing.send_again": "send",
+}
 # Guesses are counted by e-mail, address and browser, so that nobody at the same address keeps an owner out.
 COUNTED_BY_ITSELF = "sign_in.submit"
 

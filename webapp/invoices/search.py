@@ -16,7 +16,7 @@ Columns = Select[*tuple[Any, ...]]
 AFTER_ALL = "\U0010ffff"  # sorts after every character, so a prefix p matches the range from p to p + AFTER_ALL
 
 
-def matching(account_id: str, typed: str, years: Sequence[int], oldest_first: bool) -> tuple[set[Row[Any]], bool]:
+def matching(account_id: str, typed: str, years: Sequence[int], ascending: bool) -> tuple[set[Row[Any]], bool]:
     """The documents that match, at most SEARCH_LIMIT for each query, and whether there are more.
 
     What was typed may be the begin of a number, with its prefix or without (`2027-0000`); the number within a year
@@ -26,11 +26,12 @@ def matching(account_id: str, typed: str, years: Sequence[int], oldest_first: bo
         select(Issuer.invoice_prefix).join(Account, Account.issuer_id == Issuer.id).where(Account.id == account_id)
     ).one()
     columns = select(Invoice.id, Invoice.issued_on, Invoice.number, Invoice.subscription_id, Invoice.status)
+    columns = columns.add_columns(Invoice.total, Invoice.currency)
     documents = columns.where(Invoice.account_id == account_id).limit(SEARCH_LIMIT + 1)
     number, order, day = Invoice.number_key, Invoice.order_key, Invoice.issued_on
 
     def ordered(query: Columns, *by: InstrumentedAttribute[Any]) -> Columns:
-        return query.order_by(*(column if oldest_first else column.desc() for column in by))
+        return query.order_by(*(column if ascending else column.desc() for column in by))
 
     queries: list[Columns] = [
         ordered(documents.where(number >= begin, number <= begin + AFTER_ALL), number)

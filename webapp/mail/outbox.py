@@ -3,7 +3,7 @@
 The words are in `mail/messages/`. Each function returns rows for the caller to add. `now` is the account's time.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date, datetime
 from functools import partial
@@ -107,22 +107,30 @@ def _with_document(
     for message in messages:
         if addresses.pop(message.recipient.casefold(), None) is not None:
             message.attached_id = invoice.id
+    about = f"document/{invoice.id}"
+    return messages + documents_to(account, invoice, list(addresses.values()), about, now)
+
+
+def documents_to(
+    account: Account, invoice: Invoice, addresses: Sequence[str], about: str, now: datetime
+) -> list[Message]:
+    """The mails with an invoice or credit note attached, one to each address, in the language of the document."""
     with force_locale(invoice.snapshot.get("locale") or account.document_locale):
         footer = gettext(
             "You are receiving this e-mail because this address is a billing contact for %(name)s.",
             name=account.legal_name,
         )
         written = layout.write(purchases.document(invoice), account.legal_name, footer)
-    return messages + [
+    return [
         Message(
             account_id=account.id,
             recipient=address,
             **written._asdict(),
-            about=f"document/{invoice.id}/{number}",
+            about=f"{about}/{number}",
             attached_id=invoice.id,
             sent_at=now,
         )
-        for number, address in enumerate(addresses.values())
+        for number, address in enumerate(addresses)
     ]
 
 

@@ -30,6 +30,7 @@ class Message(Model):
         UniqueConstraint("account_id", "about"),
         reference("invoice", attached_id="id"),
         index_where("delivery = 'unsent'", "ix_message_unsent", "due_at", "id"),
+        index_where("attached_id IS NOT NULL", "ix_message_attached", "account_id", "attached_id"),
     )
     account_id: Mapped[str] = account_key()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)

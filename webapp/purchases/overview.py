@@ -7,7 +7,7 @@ from sqlalchemy import BindParameter, and_, bindparam, select
 
 from ..db import db
 from ..domain import subscription as rules
-from ..invoices.listing import Listed, listed, newest_as_json
+from ..invoices.listing_query import Listed, listed, newest_as_json
 from ..json_rows import instant, rows_as_json
 from ..models.accounts import Account
 from ..models.cards import Card, DefaultCard

@@ -26,6 +26,7 @@ ACTIVITIES = {
     "billing_information_changed": lazy_gettext("Billing information changed"),
     "case_opened": lazy_gettext("Message to the account manager"),
     "credit_note_issued": lazy_gettext("Credit note issued"),
+    "document_sent": lazy_gettext("Document sent again by e-mail"),
 }
 SUBJECTS = {
     "payments": lazy_gettext("Payments"),

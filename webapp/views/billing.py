@@ -1,6 +1,7 @@
 """Paiement et facturation: payment methods, billing information and invoices."""
 
 from collections.abc import Callable
+from urllib.parse import parse_qsl
 
 from flask import (
     Blueprint,
@@ -16,13 +17,16 @@ from flask import (
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
-from ..invoices import documents, listing
-from ..invoices import year_archive as archives
+from ..accounts.billing_information import account_of
+from ..invoices import archives, documents, listing
+from ..invoices.spans import Span
+from ..mail import documents_again
 from ..models.invoices import Invoice
 from ..purchases import cards
 from ..purchases.overview import overview
-from ..urls import public_url, step_url
+from ..urls import current_page, public_url, step_url
 from ..words import gettext, language
+from .downloads import send_archive
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
@@ -56,14 +60,43 @@ def card_return() -> ResponseReturnValue:
 
 @blueprint.get("/invoices")
 def invoices() -> ResponseReturnValue:
-    """« Factures », filtered, searched and sorted. Query parameters that are not valid are ignored."""
-    return render_template("invoices/index.html", page=listing.list_invoices(me().account_id, request.args))
+    """« Factures », filtered, searched and sorted. Query parameters that are not valid are ignored.
+
+    With scripts, the filters ask for the list alone. The browser then shows the address of the whole page.
+    """
+    page, fragment = listing.list_invoices(me().account_id, request.args), wants_fragment()
+    response = make_response(render_template("invoices/_listed.html" if fragment else "invoices/index.html", page=page))
+    response.vary.update(FRAGMENT_HEADERS)
+    if fragment:
+        # Letters that are typed are no steps to go back to.
+        shown = dict(parse_qsl(current_page().query)) | {"search": page.search}
+        same = shown == {**{name: str(value) for name, value in page.chosen.items() if value}, "search": page.search}
+        header = "HX-Replace-Url" if same else "HX-Push-Url"
+        response.headers[header] = url_for("billing.invoices", **page.chosen)
+    return response
 
 
 @blueprint.get("/invoices/<invoice_id>")
 def invoice(invoice_id: str) -> ResponseReturnValue:
     invoice = listing.find_invoice(me().account_id, invoice_id)
-    return render_template("invoices/page.html", invoice=invoice, credit_notes=listing.credit_notes_of(invoice))
+    return render_template(
+        "invoices/page.html",
+        invoice=invoice,
+        credit_notes=listing.credit_notes_of(invoice),
+        mails=documents_again.mails_of(invoice),
+        billing_emails=account_of(me().account_id).billing_emails,
+    )
+
+
+@blueprint.post("/invoices/<invoice_id>/send")
+def send_again(invoice_id: str) -> ResponseReturnValue:
+    """« Renvoyer par e-mail »: to the billing e-mails. A form that is sent twice sends one mail to each."""
+    addresses = documents_again.send_again(me().account_id, invoice_id, request.form.get("shown", ""))
+    if addresses:
+        flash(gettext("The document is on its way to %(addresses)s.", addresses=", ".join(addresses)))
+    else:
+        flash(gettext("Nothing was sent: this document was already sent again. See the e-mails below."))
+    return redirect(url_for("billing.invoice", invoice_id=invoice_id), 303)
 
 
 @blueprint.get("/invoices/<invoice_id>/download")
@@ -88,14 +121,9 @@ def _download(invoice_id: str, ending: str, content_type: str, make_body: Callab
 @blueprint.get("/invoices/<int(fixed_digits=4):year>.zip")
 def year_archive(year: int) -> ResponseReturnValue:
     """« Télécharger l’année »: a ZIP of the year's documents. Missing ones are made first; HEAD makes none."""
-    archives.check(me().account_id, year)
-    name = gettext("invoices-%(year)s.zip", year=year)
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    if request.method == "HEAD":
-        return Response(content_type="application/zip", headers=headers)
-    archive = archives.spooled(me().account_id, year)
-    headers["Content-Length"] = str(archive.size)
-    return Response(archive, content_type="application/zip", headers=headers, direct_passthrough=True)
+    span = Span.of_year(year)
+    archives.check(me().account_id, span)
+    return send_archive(span)
 
 
 @blueprint.get("/invoices/year/<int(fixed_digits=4):year>")
@@ -107,14 +135,21 @@ def year(year: int) -> ResponseReturnValue:
 @blueprint.post("/invoices/year/<int(fixed_digits=4):year>")
 def prepare_year(year: int) -> ResponseReturnValue:
     """Makes some of the missing documents. With scripts, the page repeats this until none is missing."""
-    archives.prepare(me().account_id, year)
+    archives.prepare(me().account_id, Span.of_year(year))
     if not wants_fragment():
         return redirect(url_for("billing.year", year=year), 303)
-    return _year_page("invoices/_year.html", year, going_on=True)
+    return _year_page("invoices/_progress.html", year, going_on=True)
 
 
 def _year_page(template: str, year: int, going_on: bool = False) -> Response:
-    progress = archives.progress(me().account_id, year)
-    response = make_response(render_template(template, year=year, progress=progress, going_on=going_on))
+    span = Span.of_year(year)
+    shown = {
+        "progress": archives.progress(me().account_id, span),
+        "archive": url_for("billing.year_archive", year=year),
+        "label": gettext("Download the year %(year)s", year=year),
+        "prepare": url_for("billing.prepare_year", year=year),
+        "fields": {},
+    }
+    response = make_response(render_template(template, year=year, going_on=going_on, **shown))
     response.vary.update(FRAGMENT_HEADERS)
     return response
