@@ -3,9 +3,11 @@
 Flask-Babel chooses the language and loads the catalogues. Its own functions look both up again for each sentence.
 """
 
-from babel.support import NullTranslations
+from babel.support import NullTranslations, Translations
 from flask import g, has_app_context
-from flask_babel import LazyString, get_domain, get_locale
+from flask_babel import LazyString, get_locale
+
+from .config import PACKAGE
 
 catalogues: dict[str, NullTranslations] = {}  # by language, each loaded when it is first needed
 
@@ -20,8 +22,8 @@ def language() -> str:
 def catalogue() -> NullTranslations:
     """The catalogue of the current language."""
     chosen = language()
-    if chosen not in catalogues:
-        catalogues[chosen] = get_domain().get_translations()
+    if chosen not in catalogues:  # by its name, since outside of a request Flask-Babel has none
+        catalogues[chosen] = Translations.load(str(PACKAGE / "translations"), [chosen])
     return catalogues[chosen]
 
 

@@ -1,8 +1,9 @@
 """The activity: filtered by subject, and readable."""
 
+from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.world import words
+from tests.support.world import signed_in, words
 from webapp.purchases import cards, wallet
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -30,13 +31,11 @@ def test_it_is_filtered_by_subject_and_a_subject_that_is_none_filters_nothing(
     assert shown(client, "nonsense") == shown(client, "")
 
 
-def test_a_card_is_told_on_one_line(app: object, business: Made) -> None:
-    from tests.support.world import signed_in
-
+def test_a_card_is_told_on_one_line(app: Flask, business: Made) -> None:
     made = scenarios.make("business-two-cards")
     other = next(card for card, is_default in wallet.cards_of(made.account) if not is_default)
     cards.make_default(made.account, other.id)
-    client = signed_in(app, made)  # type: ignore[arg-type]
+    client = signed_in(app, made)
     assert "Card: Visa •••• 4242 → Mastercard •••• 4444" in shown(client, "cards").replace("\xa0", " ")
 
 
@@ -45,6 +44,7 @@ def test_a_case_has_a_page_of_its_own_and_nobody_elses(client: FlaskClient, busi
     client.post("/contact", data=message)
     listed = client.get("/contact").text
     address = listed.split('<th scope="row"><a href="')[1].split('"')[0]
+    assert address.startswith("/contact/C-")
     page = client.get(address).text
     assert "First line\nsecond line" in page
     assert client.get("/contact/C-NOTTHERE").status_code == 404

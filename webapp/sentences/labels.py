@@ -41,6 +41,7 @@ ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "payment_refused": "payments",
     "payment_not_made": "payments",
     "credit_note_issued": "payments",
+    "document_sent": "billing",
     "reduction_requested": "changes",
     "reduction_undone": "changes",
     "cancellation_requested": "changes",
