@@ -40,7 +40,7 @@ def test_a_confirmation_without_a_network_is_tried_again_and_done_once(begin: Be
     page.context.set_offline(True)
     page.get_by_role("button", name="Confirmer").click()
     again = page.get_by_role("button", name="Réessayer")
-    expect(page.get_by_role("alert")).to_contain_text("On ne sait pas si votre demande est arrivée.")
+    expect(page.get_by_role("alert")).to_contain_text("Nous ne savons pas si votre demande nous est parvenue.")
     expect(again).to_be_focused()
     page.context.set_offline(False)
     page.keyboard.press("Enter")

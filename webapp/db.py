@@ -190,5 +190,8 @@ def _prepare_sqlite(engine: Engine, lock_seconds: float) -> None:
     @event.listens_for(engine, "begin")
     def on_begin(connection: Connection) -> None:
         immediate = connection.get_execution_options().get("immediate")
-        begun: Any = connection.connection.driver_connection  # not through SQLAlchemy, as each request does this
-        begun.execute("BEGIN IMMEDIATE" if immediate else "BEGIN")
+        if immediate:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            return
+        begun: Any = connection.connection.driver_connection  # each request does this, and it cannot fail
+        begun.execute("BEGIN")

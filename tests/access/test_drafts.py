@@ -168,7 +168,9 @@ def test_it_can_be_discarded(app: Flask, client: FlaskClient, business: Made) ->
 @pytest.mark.parametrize("refused", [False, True])
 def test_changing_the_language_keeps_what_was_typed(client: FlaskClient, path: str, refused: bool) -> None:
     page = (client.post(path, data={}) if refused else client.get(path)).text
-    button = re.search(r'<button class="ghost" form="written"[^>]*name="locale"[^>]*formaction="(/language[^"]+)"', page)
+    button = re.search(
+        r'<button class="ghost" form="written"[^>]*name="locale"[^>]*formaction="(/language[^"]+)"', page
+    )
     assert button
     form = {**GIVEN, "city": "Bron", **TYPED, "message": "half a mess"}
     answer = client.post(button[1].replace("&amp;", "&"), data={**form, "locale": "fr"})

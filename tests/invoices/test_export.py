@@ -137,7 +137,7 @@ def test_the_page_begins_with_the_newest_year_and_offers_quarters(client: FlaskC
     page = client.get(PAGE).text.replace("&amp;", "&")
     assert "<h2>January 2027</h2>" in page
     assert "<h2>October 2026 – December 2026</h2>" in client.get(f"{PAGE}{QUARTER}").text
-    assert "0 of 1 document is made." in words(page)
+    assert "0 of 1 document is ready." in words(page)
     usual = re.findall(r'<a href="/billing/invoices/export\?([^"]+)">([^<]+)</a>', page)
     assert usual == [
         ("from=2027-01&to=2027-01", "Q1 2027"),
@@ -153,9 +153,9 @@ def test_the_documents_of_a_span_are_made_in_steps(client: FlaskClient, business
     months = {"from": "2020-01", "to": "2020-03"}
     answer = client.post(PAGE, data=months)
     assert (answer.status_code, answer.headers["Location"]) == (303, f"{PAGE}?from=2020-01&to=2020-03")
-    assert f"{archives.STEP} of 25 documents are made." in client.get(answer.headers["Location"]).text
+    assert f"{archives.STEP} of 25 documents are ready." in client.get(answer.headers["Location"]).text
     fragment = client.post(PAGE, data=months, headers=PARTIAL).text
-    assert "25 of 25 documents are made." in fragment
+    assert "25 of 25 documents are ready." in fragment
     assert "<html" not in fragment
     assert "<form" not in fragment
 

@@ -181,8 +181,8 @@ def settle(
     outcome: Outcome,
     *,
     while_held: bool = False,
-) -> None:
-    """Writes the gateway's outcome of a payment, with everything that follows from it.
+) -> bool:
+    """Writes the gateway's outcome of a payment, with everything that follows from it. False: another process did.
 
     While payments are held, nothing is written, because the invoice would get a number that may be in use already;
     `while_held` is for the caller who has seen to that.
@@ -192,6 +192,8 @@ def settle(
         if is_open(subscription, key) and (while_held or not subscription.paused):
             now = ports().clock.now(subscription.account)
             outcomes.write_outcome(subscription, load_payment(account_id, key), outcome, now)
+            return True
+    return False
 
 
 def is_open(subscription: Subscription, key: str) -> bool:
@@ -199,8 +201,8 @@ def is_open(subscription: Subscription, key: str) -> bool:
     return any(payment.key == key for payment in subscription.pending_payments)
 
 
-def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_held: bool = False) -> None:
-    """Asks the gateway for the outcome of a quote's pending payment, and writes it.
+def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_held: bool = False) -> bool:
+    """Asks the gateway for the outcome of a quote's pending payment, and writes it. False: nothing was written.
 
     A charge that the gateway does not know is cancelled there before it is given up, so it can never be made late.
     A 3-D Secure challenge that outlived its quote is cancelled, too. `while_held`: as for `settle`.
@@ -209,7 +211,7 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_hel
     quote = load_quote(account_id, subscription_id, quote_id)
     payment = quote.unrefused
     if payment is None or payment.state != "pending":
-        return
+        return False
     now = ports().clock.now(quote.subscription.account)
     key = payment.key
     quote_expired, unheard_of = now >= quote.expires_at, now >= payment.created_at + UNHEARD_OF_AFTER
@@ -218,8 +220,7 @@ def reconcile(account_id: str, subscription_id: str, quote_id: str, *, while_hel
     challenged = isinstance(outcome, ActionRequired)
     if (outcome is None and unheard_of) or (challenged and quote_expired):
         outcome = ports().gateway.cancel(account_id, key)
-    if outcome is not None:
-        settle(account_id, subscription_id, key, outcome, while_held=while_held)
+    return outcome is not None and settle(account_id, subscription_id, key, outcome, while_held=while_held)
 
 
 def moments_to_ask(payment: PaymentRead) -> tuple[datetime, datetime]:

@@ -246,13 +246,12 @@ def _step(payment: Payment) -> Step:
 def _reconcile(key: SubscriptionKey, quote_id: str) -> Step:
     """The outcome of a pending payment, after asking the gateway."""
     try:
-        payments.reconcile(*key, quote_id)
-        silent = False
+        is_ours, silent = payments.reconcile(*key, quote_id), False
     except OutcomeUnknown:
-        silent = True
+        is_ours, silent = False, True
     payment = quotes.load_quote(*key, quote_id).payments[-1]
     if payment.state != "pending":
-        return _step(payment)
+        return _step(payment) if is_ours else Step(None, True)  # another process has settled it
     waited = payments.waiting_time(payment, loading.load(*key).account)
     if waited >= payments.LONG_PENDING and not payment.challenged:
         log.error("payment %s has been pending for %s: look it up at the gateway", payment.key, waited)
