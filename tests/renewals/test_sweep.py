@@ -142,6 +142,15 @@ def test_whoever_changes_something_makes_the_next_sweep_look(business: Made, cha
     assert run() == Tally()
 
 
+def test_a_payment_that_still_waits_for_its_owner_is_not_written_again(app: Flask, business: Made) -> None:
+    post(app, f"/{business.account}/gateway", next="challenge")
+    pass_time(MONTH)
+    assert run()["waiting"] == 1
+    with statements() as asked:
+        assert run()["waiting"] == 1
+    assert not any(statement.startswith("UPDATE payment") for statement in asked)
+
+
 def test_a_silent_gateway_is_left_alone_after_three_and_everything_is_paid_once_it_speaks(
     app: Flask, due: list[Made]
 ) -> None:

@@ -40,7 +40,8 @@ def _require_action(subscription: Subscription, payment: Payment, url: str, now:
     """The payment stays pending until the owner has authenticated; for an automatic one a mail asks for that, once."""
     if payment.automatic and payment.action_url is None:
         insert_rows(*outbox.confirm(subscription, payment, now))
-    update_row(payment, action_url=url)
+    if payment.action_url != url:
+        update_row(payment, action_url=url)
 
 
 def decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
