@@ -62,6 +62,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.config["WTF_CSRF_SECRET_KEY"] = config.signing_keys(app.config)
 
     app.url_map.merge_slashes = False  # the redirect that it makes begins with whatever host name was asked for
+    app.extensions["make_app"] = create_app  # for a command that works in several processes
     db.init(app)
     logs.init(app)
     app.before_request(health.answer)

@@ -13,6 +13,7 @@ from sqlalchemy import func, select, update
 from e2e.portal import environment
 from tests.support.mails import kinds
 from tests.support.world import post, signed_in, statements, subscription
+from webapp import create_app
 from webapp.db import db, transaction
 from webapp.models.accounts import Account
 from webapp.models.invoices import Invoice
@@ -83,7 +84,7 @@ def test_several_processes_renew_each_subscription_once(
     for name, value in environment(tmp_path, DATABASE_URL=address).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(processes, "WORTH_A_PROCESS", 3)
-    done = sum(processes.run(threads=1, processes=2, to_check=7), Tally())
+    done = sum(processes.run(create_app, threads=1, processes=2, to_check=7), Tally())
     assert (done["renewed"], done["failed"], renewals()) == (7, 0, 7)
     assert run() == Tally()
 

@@ -107,7 +107,8 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
 
     options = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
     with click.progressbar(length=total, show_pos=True, item_show_func=rate, **options) as bar:  # type: ignore[arg-type]
-        for outcomes in sweep.run(account, threads) if account else sweep_all(threads, processes, total):
+        make_app = current_app.extensions["make_app"]
+        for outcomes in sweep.run(account, threads) if account else sweep_all(make_app, threads, processes, total):
             done.update(outcomes)
             bar.update(outcomes["seen"], done)
             if stop.is_set():

@@ -2,10 +2,12 @@
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from multiprocessing import get_context
 from multiprocessing.queues import Queue
 from queue import Empty
+
+from flask import Flask
 
 from ..db import locks_rows
 from . import sweep
@@ -14,11 +16,11 @@ from .rollover import Tally
 WORTH_A_PROCESS = 1_000  # subscriptions to check: a process takes a second to start
 
 
-def run(threads: int, processes: int, to_check: int) -> Iterator[Tally]:
+def run(make_app: Callable[[], Flask], threads: int, processes: int, to_check: int) -> Iterator[Tally]:
     """Sweeps over all accounts, as `sweep.run` does, in up to so many processes. SQLite has one writer, so one process.
 
     Each begins at another place, and what one has done needs no check by the next. If one dies, the others go on, and
-    the next sweep does what it left.
+    the next sweep does what it left. `make_app` makes the application of such a process.
     """
     processes = min(processes, to_check // WORTH_A_PROCESS) if locks_rows() else 1
     if processes <= 1:
@@ -27,7 +29,7 @@ def run(threads: int, processes: int, to_check: int) -> Iterator[Tally]:
     context = get_context("spawn")
     tallies: Queue[Tally] = context.Queue()
     children = [
-        context.Process(target=_sweep_part, args=(part, threads, tallies), daemon=True)
+        context.Process(target=_sweep_part, args=(make_app, part, threads, tallies), daemon=True)
         for part in sweep.parts(processes)
     ]
     for child in children:
@@ -47,14 +49,12 @@ def run(threads: int, processes: int, to_check: int) -> Iterator[Tally]:
         yield Tally(failed=1)
 
 
-def _sweep_part(part: sweep.Part, threads: int, tallies: "Queue[Tally]") -> None:
+def _sweep_part(make_app: Callable[[], Flask], part: sweep.Part, threads: int, tallies: "Queue[Tally]") -> None:
     """The process that began this one tells it when to stop."""
-    from .. import create_app
-
     stopped = []
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
-    with create_app().app_context():
+    with make_app().app_context():
         parent = os.getppid()
         for tally in sweep.run(threads=threads, part=part):
             tallies.put(tally)
