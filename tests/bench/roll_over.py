@@ -87,7 +87,9 @@ def roll_over(url: str, folder: Path, size: int, processes: int) -> tuple[float,
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = status
         output.seek(0)
-        summary = re.fullmatch(r"([\d,]+) subscriptions in ([\d,.]+) s: ([\d,]+) renewed(?:, [\d,]+ waiting)?\.\n", output.read())
+        summary = re.fullmatch(
+            r"([\d,]+) subscriptions in ([\d,.]+) s: ([\d,]+) renewed(?:, [\d,]+ waiting)?\.\n", output.read()
+        )
     assert status == 0
     assert summary, "renewals, and nothing else"
     _seen, seconds, renewed = (float(part.replace(",", "")) for part in summary.groups())
