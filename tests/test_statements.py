@@ -4,8 +4,9 @@ import pytest
 from flask import Flask
 from sqlalchemy import and_, delete, exists, select, update
 
+from tests.support.databases import POSTGRESQL
 from tests.support.statements import Unnamed, check, unnamed_tables
-from webapp.db import Across
+from webapp.db import Across, transaction
 from webapp.models.accounts import Account
 from webapp.models.cards import Card, DefaultCard
 from webapp.models.invoices import Invoice
@@ -14,6 +15,7 @@ from webapp.models.restores import RestoreHold
 from webapp.models.subscriptions import PeriodRow, PriceList
 from webapp.purchases import wallet
 from webapp.sandbox.scenarios import Made
+from webapp.subscriptions import loading
 
 OF_QUOTE = and_(Payment.account_id == Quote.account_id, Payment.quote_id == Quote.id)
 MINE = Invoice.account_id == "a"
@@ -49,6 +51,15 @@ def test_a_service_that_forgets_the_account_fails_every_test_that_uses_it(
     monkeypatch.setattr(wallet, "_is_default", DefaultCard.card_id == Card.id)
     with pytest.raises(Unnamed):
         wallet.cards_of(business.account)
+
+
+@pytest.mark.service
+@pytest.mark.skipif(not POSTGRESQL, reason="on SQLite, a read begins a transaction, too")
+def test_a_service_that_locks_outside_of_a_transaction_fails_every_test_that_uses_it(business: Made) -> None:
+    with pytest.raises(AssertionError, match="needs a transaction"):
+        loading.lock_all(business.account)
+    with transaction():
+        loading.lock_all(business.account)
 
 
 def test_what_looks_across_accounts_locks_and_writes_nothing() -> None:

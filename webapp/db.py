@@ -8,15 +8,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from flask import Flask
+import psycopg
+from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as BoundSession
 from sqlalchemy import Connection, DateTime, Dialect, Engine, Executable, MetaData, Table, event, insert, update
-from sqlalchemy.exc import ArgumentError, DataError
+from sqlalchemy.exc import ArgumentError, DataError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.orm.attributes import set_committed_value
+from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from .config import Misconfigured
@@ -34,7 +38,21 @@ class Base(DeclarativeBase):
     metadata = MetaData(naming_convention=NAMES)
 
 
-db = SQLAlchemy(model_class=Base)
+class ReadingSession(BoundSession):
+    """Reads without a transaction on PostgreSQL, which saves a BEGIN and a ROLLBACK at each request. There, statements
+    of one transaction do not see the same moment either. Whatever writes uses `transaction`.
+    """
+
+    def get_bind(self, *_about: Any, **_more: Any) -> Engine:
+        engine: Engine = current_app.extensions["reading_engine"]
+        return engine
+
+
+TRANSACTION: dict[str, dict[str, Any]] = {
+    "sqlite": {"immediate": True},
+    "postgresql": {"isolation_level": "READ COMMITTED"},
+}
+db = SQLAlchemy(model_class=Base, session_options={"class_": ReadingSession})
 migrate = Migrate(directory=str(Path(__file__).parent / "migrations"))
 if TYPE_CHECKING:
     Model = Base
@@ -55,6 +73,7 @@ class Instant(TypeDecorator[datetime]):
         return value and value.replace(tzinfo=UTC)
 
 
+TESTED_AFTER = 1.0  # seconds that a connection was idle
 LOCK = {"key_share": True}  # others cannot change the locked row, but can still insert rows that refer to it
 # For DDL on several tables of a Citus cluster in one transaction. PostgreSQL without Citus ignores it.
 SEQUENTIAL = "SET LOCAL citus.multi_shard_modify_mode = 'sequential'"
@@ -95,19 +114,29 @@ def new_id() -> str:
 
 
 @contextmanager
-def transaction() -> Iterator[Session]:
+def transaction(commits_at: type[Exception] | None = None) -> Iterator[Session]:
     """One transaction for a check and the write that depends on it.
 
-    SQLite takes its write lock at the start, so nothing read here can change before the write.
+    SQLite takes its write lock at the start, so nothing read here can change before the write. What was written before
+    an exception of the kind `commits_at` is committed.
     """
     db.session.rollback()
-    db.session.connection(execution_options={"immediate": True})
+    db.session.connection(execution_options=TRANSACTION[db.engine.dialect.name])
     try:
         yield db.session()
         db.session.commit()
-    except BaseException:
-        db.session.rollback()
+    except BaseException as fault:
+        if commits_at and isinstance(fault, commits_at):
+            db.session.commit()
+        else:
+            db.session.rollback()
         raise
+
+
+def begin_reading() -> None:
+    """Begins a transaction for a query whose rows are read in parts: PostgreSQL keeps them only as long as one lasts."""
+    if locks_rows():
+        db.session.connection(execution_options=TRANSACTION[db.engine.dialect.name])
 
 
 def insert_rows(*rows: Base) -> None:
@@ -156,6 +185,10 @@ def init(app: Flask) -> None:
     migrate.init_app(app, db)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, app.config["LOCK_SECONDS"])
+        app.extensions["reading_engine"] = engine
+    else:
+        _test_idle_connections(engine)
+        app.extensions["reading_engine"] = engine.execution_options(isolation_level="AUTOCOMMIT")
 
 
 def _with_driver(url: str) -> str:
@@ -164,7 +197,7 @@ def _with_driver(url: str) -> str:
 
 
 def _engine_options(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Parameters stay out of the log. Connections are tested before use, as a restarted server leaves dead ones."""
+    """Parameters stay out of the log."""
     options: dict[str, Any] = {"hide_parameters": True}
     url = config["SQLALCHEMY_DATABASE_URI"]
     if url.startswith("postgresql"):
@@ -173,8 +206,26 @@ def _engine_options(config: Mapping[str, Any]) -> dict[str, Any]:
             arguments["prepare_threshold"] = None
         elif "options=" not in url:
             arguments["options"] = f"-c lock_timeout={round(config['LOCK_SECONDS'] * 1000)}"
-        options |= {"pool_pre_ping": True, "connect_args": arguments}
+        options["connect_args"] = arguments
     return options
+
+
+def _test_idle_connections(engine: Engine) -> None:
+    """A restarted server leaves dead connections, so one that was idle for a while is tested before it is used."""
+
+    @event.listens_for(engine, "checkin")
+    def on_checkin(_connection: Any, record: ConnectionPoolEntry) -> None:
+        record.info["idle_since"] = monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def on_checkout(connection: Any, record: ConnectionPoolEntry, _proxy: Any) -> None:
+        idle_since = record.info.get("idle_since")
+        if idle_since is None or monotonic() - idle_since < TESTED_AFTER:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as fault:
+            raise InvalidatePoolError from fault  # the pool connects anew, also for its other connections
 
 
 def _prepare_sqlite(engine: Engine, lock_seconds: float) -> None:

@@ -4,9 +4,38 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
 
-from flask import Flask, has_request_context
+from flask import Flask, Request, Response, g, has_request_context, session
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface, SessionMixin, session_json_serializer
+from flask_wtf.csrf import generate_csrf
+from itsdangerous import BadSignature
 
 from .templating import LanguageEnvironment
+
+
+class Cookies(SecureCookieSessionInterface):
+    """Verifies a cookie once. Its age does not matter: a session's row says when the session ends."""
+
+    def __init__(self, app: Flask) -> None:
+        self.app = app
+        self._verified = lru_cache(4096)(self._verify)
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession:
+        cookie = request.cookies.get(self.get_cookie_name(app))
+        return self.session_class(session_json_serializer.loads(self._verified(cookie)) if cookie else None)
+
+    def _verify(self, cookie: str) -> str:
+        """Its content as JSON, which unlike the loaded content cannot be changed by a request."""
+        signed = self.get_signing_serializer(self.app)
+        try:
+            return session_json_serializer.dumps(signed.loads(cookie)) if signed else "{}"
+        except BadSignature:
+            return "{}"
+
+    def save_session(self, app: Flask, opened: SessionMixin, response: Response) -> None:
+        if opened.modified:
+            super().save_session(app, opened, response)
+        elif opened.accessed:
+            response.vary.add("Cookie")
 
 
 class Portal(Flask):
@@ -15,6 +44,14 @@ class Portal(Flask):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self._path = lru_cache(4096)(super().url_for)
+        self.session_interface = Cookies(self)
+        self._form_token = lru_cache(4096)(lambda _of_session: generate_csrf())
+        self.before_request(self._reuse_form_token)
+
+    def _reuse_form_token(self) -> None:
+        """A session's form token is signed once, since it has no time limit."""
+        if "csrf_token" in session:
+            g.csrf_token = self._form_token(session["csrf_token"])
 
     def url_for(self, endpoint: str, **values: Any) -> str:
         """The path of a page, remembered: a page has dozens of links, most of which all pages have."""

@@ -266,7 +266,7 @@ def test_a_challenge_that_was_not_cancelled_at_the_gateway_is_never_replaced(app
     quote = quote_with_other_card(challenged, challenged.cards[0])
     for given_up in (None, "another.1"):
         with pytest.raises(PaymentPending):
-            payments._begin_attempt(challenged.account, subscription(challenged), quote, 1, None, given_up)
+            payments._begin_attempt(challenged.account, subscription(challenged), quote, 1, None, None, given_up)
     assert payment_states(app, challenged) == ["pending"]
 
 

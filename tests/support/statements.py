@@ -1,4 +1,5 @@
-"""Watches each statement that the portal sends: it names its account, or says why it looks across accounts.
+"""Watches each statement that the portal sends: it names its account, or says why it looks across accounts. What writes
+or locks is in a transaction.
 
 Statements that a test sends itself are not watched.
 """
@@ -38,20 +39,25 @@ def watch() -> None:
 
 def _check(_connection: Any, statement: Any, _multiparams: Any, _params: Any, options: Any) -> None:
     if isinstance(statement, Select | Insert | Update | Delete):
-        reason = options.get("across")
+        reason, alone = options.get("across"), options.get("isolation_level") == "AUTOCOMMIT"
         key = statement._generate_cache_key()  # the same for statements that differ in their values only
-        known = None if key is None else (key.key, reason)
+        known = None if key is None else (key.key, reason, alone)
         if known not in _checked and _sent_by_the_portal():
             check(statement, reason)
+            assert not (alone and locks(statement)), f"it needs a transaction: {statement}"
             if known is not None:
                 _checked.add(known)
+
+
+def locks(statement: Any) -> bool:
+    return not isinstance(statement, Select) or statement._for_update_arg is not None
 
 
 def check(statement: Any, reason: Across | None) -> None:
     """Raises AssertionError. `reason`: why it may look across accounts."""
     if reason is not None:
         if isinstance(statement, Select):
-            assert statement._for_update_arg is None, f"what looks across accounts locks nothing: {statement}"
+            assert not locks(statement), f"what looks across accounts locks nothing: {statement}"
         else:
             assert reason in WRITES_ACROSS, f"what looks across accounts writes nothing: {statement}"
         return

@@ -12,6 +12,7 @@ import math
 import re
 import secrets
 from datetime import UTC, datetime, timedelta
+from functools import cache
 
 from flask import after_this_request, current_app, request
 from flask.wrappers import Response
@@ -19,14 +20,14 @@ from itsdangerous import BadSignature, URLSafeSerializer
 from limits import RateLimitItem, parse
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
-from sqlalchemy import case, delete, select, update
+from sqlalchemy import Executable, bindparam, case, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import TooManyRequests
 
 from ..config import signing_keys
-from ..db import db, transaction
+from ..db import db, table_of, transaction
 from ..models.access import RateLimit
 from ..ports import ports
 
@@ -98,17 +99,24 @@ _limiter = FixedWindowRateLimiter(PortalStorage())
 def _hit(session: Session, key: str, seconds: int, amount: int = 1) -> int:
     """Counts a hit in one statement, in the open transaction. Returns the hits in its window."""
     now = ports().clock.system_now()
-    is_over = RateLimit.ends_at <= now
-    dialect = postgresql if db.engine.dialect.name == "postgresql" else sqlite
-    insertion = dialect.insert(RateLimit).values(key=key, hits=amount, ends_at=now + timedelta(seconds=seconds))
-    counted = insertion.on_conflict_do_update(
+    values = {"of": key, "amount": amount, "until": now + timedelta(seconds=seconds), "now": now}
+    return int(session.execute(_counting(db.engine.dialect.name), values).scalar_one())
+
+
+@cache
+def _counting(dialect: str) -> Executable:
+    table = table_of(RateLimit)
+    inserting = postgresql.insert(table) if dialect == "postgresql" else sqlite.insert(table)
+    inserting = inserting.values(key=bindparam("of"), hits=bindparam("amount"), ends_at=bindparam("until"))
+    is_over, new = table.c.ends_at <= bindparam("now"), inserting.excluded
+    counting = inserting.on_conflict_do_update(
         index_elements=["key"],
         set_={
-            "hits": case((is_over, insertion.excluded.hits), else_=RateLimit.hits + insertion.excluded.hits),
-            "ends_at": case((is_over, insertion.excluded.ends_at), else_=RateLimit.ends_at),
+            "hits": case((is_over, new.hits), else_=table.c.hits + new.hits),
+            "ends_at": case((is_over, new.ends_at), else_=table.c.ends_at),
         },
     )
-    return int(session.execute(counted.returning(RateLimit.hits)).scalar_one())
+    return counting.returning(table.c.hits)
 
 
 def count(*hits: tuple[str, ...]) -> None:
@@ -222,7 +230,11 @@ def _signer() -> URLSafeSerializer:
 
 
 def _limit(name: str) -> RateLimitItem:
-    return parse({**LIMITS, **(SANDBOX_LIMITS if current_app.config["SANDBOX"] else {})}[name])
+    limits = {**LIMITS, **SANDBOX_LIMITS} if current_app.config["SANDBOX"] else LIMITS
+    return _parsed(limits[name])
+
+
+_parsed = cache(parse)
 
 
 def _keyed_hash(*subject: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from flask import current_app, request, session
+from flask import current_app, g, request, session
 from flask_babel import get_locale
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
@@ -143,6 +143,7 @@ def end_current() -> str | None:
     """
     token = session.pop("token", None)
     session.clear()
+    g.pop("csrf_token", None)  # it was the session's
     if not token:
         return None
     account_id = account_of(token, OwnerSession)

@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, and_, func, select, tuple_
 from werkzeug.wsgi import FileWrapper
 
 from .. import guard, leases
-from ..db import NotFound, db
+from ..db import NotFound, begin_reading, db
 from ..models.invoices import Invoice, InvoiceDocument
 from . import documents
 from .journal import COLUMNS, Journal
@@ -109,6 +109,7 @@ def spooled_journal(account_id: str, span: Span) -> Spooled:
     """The journal of the span as a CSV file, at its beginning. It makes no document."""
     journal, file = Journal(account_id), tempfile.TemporaryFile()  # noqa: SIM115
     query = select(*COLUMNS).where(*_within(account_id, span)).order_by(Invoice.issued_on, Invoice.number)
+    begin_reading()
     for page in db.session.execute(query.execution_options(yield_per=PAGE)).partitions():
         for row in page:
             journal.add(row)

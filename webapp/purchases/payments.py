@@ -9,22 +9,23 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from ..db import db, transaction
-from ..domain.refusals import QuoteMoved
+from ..domain.refusals import QuoteMoved, Refusal
 from ..models.accounts import Account
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import PaymentRead, Subscription
 from ..ports import (
     ActionRequired,
+    ActiveUsers,
     Cancelled,
     Outcome,
     OutcomeUnknown,
     ports,
 )
-from ..subscriptions.active_users import refresh_active_users
+from ..subscriptions.active_users import current_count, store_count
 from ..subscriptions.challenges import close_challenge, load_payment
 from ..subscriptions.loading import load
 from . import hold, outcomes
-from .quotes import check_card, draft, load_quote
+from .quotes import check_card, draft, load_quote, needs_count
 
 UNHEARD_OF_AFTER = timedelta(seconds=15)  # three time-outs: a charge that the gateway does not know by then is given up
 LONG_PENDING = timedelta(days=1)  # after this a person must look the payment up at the gateway
@@ -43,14 +44,13 @@ def pay(
     Raises NotFound, QuoteMoved, CardMissing, CardExpired, ActiveUsersUnknown, PaymentsHeld, the refusals of the quote's
     kind, and OutcomeUnknown if the gateway does not answer whether that payment is given up.
     """
-    quote, given_up = load_quote(account_id, subscription_id, quote_id), None
+    quote = load_quote(account_id, subscription_id, quote_id)
+    subscription, counted, given_up = quote.subscription, None, None
     if len(quote.payments) < attempt:
-        refresh_active_users(account_id, subscription_id, needed=quote.kind == "renewal")
-        if _would_charge(account_id, subscription_id, quote_id, attempt, card_id):
+        counted = current_count(subscription, needed=needs_count(quote.kind))
+        if subscription.facts.challenge_open and _would_charge(account_id, subscription_id, quote_id, attempt, card_id):
             given_up = cancel_challenge(account_id, subscription_id)
-    begun = _begin_attempt(account_id, subscription_id, quote_id, attempt, card_id, given_up)
-    if isinstance(begun, QuoteMoved):
-        raise begun
+    begun = _begin_attempt(account_id, subscription_id, quote_id, attempt, card_id, counted, given_up)
     if begun.expired:
         with suppress(OutcomeUnknown):
             reconcile(account_id, subscription_id, quote_id)
@@ -76,14 +76,22 @@ def _would_charge(account_id: str, subscription_id: str, quote_id: str, attempt:
 
 
 def _begin_attempt(
-    account_id: str, subscription_id: str, quote_id: str, attempt: int, card_id: str | None, given_up: str | None
-) -> Attempt | QuoteMoved:
-    """Commits the pending payment of an attempt, or a fresh quote if this one is out of date.
+    account_id: str,
+    subscription_id: str,
+    quote_id: str,
+    attempt: int,
+    card_id: str | None,
+    counted: ActiveUsers | None,
+    given_up: str | None,
+) -> Attempt:
+    """Commits the pending payment of an attempt; or a fresh quote if this one is out of date, and raises QuoteMoved.
 
-    If the attempt was made before, or the quote is paid, it is that payment. `given_up`: see `cancel_challenge`.
+    If the attempt was made before, or the quote is paid, it is that payment. `counted` is stored, after a refusal, too.
+    `given_up`: see `cancel_challenge`.
     """
-    with transaction() as session:
+    with transaction(commits_at=Refusal) as session:
         quote = load_quote(account_id, subscription_id, quote_id, lock=True)
+        quote.subscription = store_count(quote.subscription, counted)
         now = ports().clock.now(quote.subscription.account)
         payment = _earlier_payment(quote, attempt)
         if payment is None or payment.state == "pending":
@@ -92,7 +100,7 @@ def _begin_attempt(
             fresh, changes = _compare(quote, card_id, now)
             if changes:
                 session.add(fresh)
-                return QuoteMoved(fresh.id, changes)
+                raise QuoteMoved(fresh.id, changes)
             close_challenge(quote.subscription, given_up, now)
             payment = claim(quote, now)
             session.add(payment)

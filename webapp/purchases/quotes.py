@@ -8,14 +8,14 @@ from sqlalchemy import Select, and_, select
 
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import Line, monthly_cost, period_lines, prorated_line
-from ..domain.refusals import CardExpired, CardMissing, NotMoreSeats
+from ..domain.refusals import CardExpired, CardMissing, NotMoreSeats, Refusal
 from ..domain.subscription import challenge_deadline, check_addition, check_floor, renewal_target
 from ..domain.tax import amounts
 from ..models.cards import Card
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import BilledPeriod, Subscription
 from ..ports import ports
-from ..subscriptions.active_users import refresh_active_users
+from ..subscriptions.active_users import current_count, store_count
 from ..subscriptions.loading import load
 
 QUOTE_LIFETIME = timedelta(minutes=30)
@@ -66,12 +66,17 @@ def quote_addition(account_id: str, subscription_id: str, seats: int) -> str:
 def _store_quote(account_id: str, subscription_id: str, kind: str, seats: int) -> str:
     subscription = load(account_id, subscription_id)
     CHECKS[kind](subscription.facts, ports().clock.now(subscription.account).date())
-    refresh_active_users(account_id, subscription_id, needed=kind == "renewal")  # an addition has no floor
-    with transaction() as session:
-        subscription = load(account_id, subscription_id, lock=True)
+    counted = current_count(subscription, needed=needs_count(kind))
+    with transaction(commits_at=Refusal) as session:
+        subscription = store_count(load(account_id, subscription_id, lock=True), counted)
         quote = draft(subscription, kind, seats, ports().clock.now(subscription.account))
         session.add(quote)
     return quote.id
+
+
+def needs_count(kind: str) -> bool:
+    """Whether the active users must be known. An addition has no floor."""
+    return kind == "renewal"
 
 
 def draft(subscription: Subscription, kind: str, seats: int, now: datetime, automatic: bool = False) -> Quote:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from sqlalchemy import bindparam, update
 
-from ..db import db, table_of, transaction
+from ..db import db, table_of
 from ..domain.refusals import ActiveUsersUnknown
 from ..models.subscriptions import Subscription, SubscriptionRow
 from ..ports import ActiveUsers, DirectoryUnavailable, ports
@@ -36,39 +36,22 @@ def ask_tenant(tenant: str) -> ActiveUsers | None:
         return None
 
 
-def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool = True) -> None:
-    """Asks the tenant and stores the answer, before the transaction that compares it.
-
-    If the tenant does not answer, its last answer is kept, and ActiveUsersUnknown is raised if an answer is `needed`.
-    """
-    counted = count_active_users(account_id, subscription_id)
-    if counted is None:
-        if not needed:
-            return
-        known = load(account_id, subscription_id)
-        raise ActiveUsersUnknown(known.active_users, known.active_users_as_of)
-    with transaction():
-        _store(account_id, subscription_id, counted)
-
-
-def current_count(subscription: Subscription) -> ActiveUsers:
+def current_count(subscription: Subscription, *, needed: bool = True) -> ActiveUsers | None:
     """Asks the tenant of a subscription, before the transaction that compares and stores the answer.
 
-    Raises ActiveUsersUnknown if it does not answer.
+    If it does not answer, raises ActiveUsersUnknown where an answer is `needed`, else returns None.
     """
     db.session.rollback()
     counted = ask_tenant(subscription.tenant)
-    if counted is None:
+    if counted is None and needed:
         raise ActiveUsersUnknown(subscription.active_users, subscription.active_users_as_of)
     return counted
 
 
-def store_count(subscription: Subscription, counted: ActiveUsers) -> Subscription:
-    """Stores the answer of a tenant in the open transaction. Returns the subscription as it is then."""
-    _store(subscription.account_id, subscription.id, counted)
-    return replace(subscription, active_users=counted.active, active_users_as_of=counted.as_of)
-
-
-def _store(account_id: str, subscription_id: str, counted: ActiveUsers) -> None:
-    of_whom = {"of_account": account_id, "of_subscription": subscription_id}
+def store_count(subscription: Subscription, counted: ActiveUsers | None) -> Subscription:
+    """Stores a tenant's answer, if there is one, in the open transaction. Returns the subscription as it is then."""
+    if counted is None:
+        return subscription
+    of_whom = {"of_account": subscription.account_id, "of_subscription": subscription.id}
     db.session.execute(_count, {"active_users": counted.active, "active_users_as_of": counted.as_of, **of_whom})
+    return replace(subscription, active_users=counted.active, active_users_as_of=counted.as_of)

@@ -73,16 +73,10 @@ def reduce(account_id: str, subscription_id: str, seats: int) -> None:
     """
     subscription = load(account_id, subscription_id)
     check_reduction(subscription.facts, ports().clock.now(subscription.account).date())
-    counted, refusal = current_count(subscription), None
-    with transaction():
+    counted = current_count(subscription)
+    with transaction(commits_at=Refusal):
         subscription = store_count(load(account_id, subscription_id, lock=True), counted)
-        now = ports().clock.now(subscription.account)
-        try:
-            _request_reduction(subscription, seats, now)
-        except Refusal as refused:
-            refusal = refused
-    if refusal:
-        raise refusal
+        _request_reduction(subscription, seats, ports().clock.now(subscription.account))
 
 
 def _request_reduction(subscription: Subscription, seats: int, now: datetime) -> None:

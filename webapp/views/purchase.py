@@ -90,7 +90,7 @@ def pay(subscription_id: str, quote_id: str) -> ResponseReturnValue:
         return _payment_page(quote, 409, explain(refusal, quote.subscription).sentence)
     except BelowActiveUsers as refusal:  # more users became active since the quote
         return refused(refusal, 409)
-    return _redirect_to_outcome(payment, _load_quote(subscription_id, quote_id))
+    return _redirect_to_outcome(payment)
 
 
 def _asked_attempt(quote: Quote) -> int:
@@ -101,8 +101,9 @@ def _asked_attempt(quote: Quote) -> int:
     return attempt
 
 
-def _redirect_to_outcome(payment: Payment, quote: Quote) -> ResponseReturnValue:
+def _redirect_to_outcome(payment: Payment) -> ResponseReturnValue:
     """Redirects to the page that shows the outcome, which can be reloaded."""
+    quote = payment.quote
     if payment.state in ("declined", "cancelled"):
         return redirect(step_url("payment", quote), 303)
     step = "authentication" if payment.state == "pending" and payment.action_url else "receipt"
