@@ -134,7 +134,7 @@ def transaction(commits_at: type[Exception] | None = None) -> Iterator[Session]:
 
 
 def begin_reading() -> None:
-    """Begins a transaction for a query whose rows are read in parts, which PostgreSQL keeps only as long as it lasts."""
+    """Begins a transaction for a query whose rows are read in parts: PostgreSQL keeps them no longer than it lasts."""
     db.session.rollback()
     if locks_rows():
         db.session.connection(execution_options=TRANSACTION[db.engine.dialect.name])
