@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from tests.support.world import renew_url, signed_in, statements, subscription
+from tests.support.world import quoted, renew_url, signed_in, statements, step, subscription
 from webapp.sandbox import scenarios
 
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
@@ -43,3 +43,14 @@ def test_a_confirmation_loads_the_subscription_under_its_lock(app: Flask) -> Non
         client.post(f"/subscriptions/{subscription(made)}/cancel", data={"understood": "y"})
     loads = [statement for statement in sent if "of_account_zone" in statement]
     assert len(loads) <= 2, "one to find a challenge at the gateway, one under the lock"
+
+
+@pytest.mark.service
+def test_pay_asks_for_everything_once(app: Flask) -> None:
+    """Of its statements, five are the sandbox's gateway and tenant, and four ask the sandbox's clock."""
+    made = scenarios.make("business")
+    client, quote = signed_in(app, made), quoted(app, made)
+    with statements() as sent:
+        assert client.post(step(made, quote, "pay"), data={"attempt": "1"}).status_code == 303
+    assert len(sent) <= 33, sent
+    assert len([statement for statement in sent if "of_account_zone" in statement]) <= 4

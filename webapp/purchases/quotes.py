@@ -4,7 +4,7 @@ from datetime import date, datetime, time, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Select, and_, select
+from sqlalchemy import and_, bindparam, select
 
 from ..db import NotFound, db, new_id, transaction
 from ..domain.pricing import Line, monthly_cost, period_lines, prorated_line
@@ -27,7 +27,7 @@ def load_quote(account_id: str, subscription_id: str, quote_id: str, *, lock: bo
     `lock` keeps others from changing the subscription.
     """
     subscription = load(account_id, subscription_id, lock=lock)
-    rows = db.session.execute(_quote_query(account_id, quote_id)).all()
+    rows = db.session.execute(_quote_with_payments, {"of_account": account_id, "of_quote": quote_id}).all()
     if not rows or rows[0].Quote.subscription_id != subscription_id:
         raise NotFound(quote_id)
     quote: Quote = rows[0].Quote
@@ -38,13 +38,15 @@ def load_quote(account_id: str, subscription_id: str, quote_id: str, *, lock: bo
     return quote
 
 
-def _quote_query(account_id: str, quote_id: str) -> Select[Quote, Card, Payment]:
-    """A row for each attempt to pay it, and one without a payment if there was none."""
-    own_card = and_(Card.account_id == Quote.account_id, Card.id == Quote.card_id)
-    own_payment = and_(Payment.account_id == Quote.account_id, Payment.quote_id == Quote.id)
-    query = select(Quote, Card, Payment).outerjoin(Card, own_card).outerjoin(Payment, own_payment)
-    query = query.where(Quote.account_id == account_id, Quote.id == quote_id).order_by(Payment.attempt)
-    return query.execution_options(populate_existing=True)
+# A row for each attempt to pay the quote, and one without a payment if there was none.
+_quote_with_payments = (
+    select(Quote, Card, Payment)
+    .outerjoin(Card, and_(Card.account_id == Quote.account_id, Card.id == Quote.card_id))
+    .outerjoin(Payment, and_(Payment.account_id == Quote.account_id, Payment.quote_id == Quote.id))
+    .where(Quote.account_id == bindparam("of_account"), Quote.id == bindparam("of_quote"))
+    .order_by(Payment.attempt)
+    .execution_options(populate_existing=True)
+)
 
 
 def quote_renewal(account_id: str, subscription_id: str, seats: int) -> str:

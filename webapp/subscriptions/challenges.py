@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, bindparam, select
 
 from ..accounts import activity
 from ..db import db, update_row
@@ -11,6 +11,12 @@ from ..models.purchases import Payment, Quote
 from ..models.subscriptions import Subscription
 
 AUTHENTICATION_FAILED = "authentication_failed"
+_payment_with_quote = (
+    select(Payment, Quote)
+    .join(Quote, and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id))
+    .where(Payment.account_id == bindparam("of_account"), Payment.key == bindparam("of_key"))
+    .execution_options(populate_existing=True)
+)
 
 
 def write_decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
@@ -29,10 +35,7 @@ def write_decline(subscription: Subscription, payment: Payment, code: str, now: 
 
 def load_payment(account_id: str, key: str) -> Payment:
     """A payment with its quote, freshly read."""
-    of_payment = and_(Quote.account_id == Payment.account_id, Quote.id == Payment.quote_id)
-    query = select(Payment, Quote).join(Quote, of_payment)
-    query = query.where(Payment.account_id == account_id, Payment.key == key)
-    payment, quote = db.session.execute(query.execution_options(populate_existing=True)).one()
+    payment, quote = db.session.execute(_payment_with_quote, {"of_account": account_id, "of_key": key}).one()
     payment.quote = quote
     return payment
 
