@@ -15,7 +15,7 @@ from e2e.stories import LABELS
 from tests.bench.cost_fragment import row
 from tests.bench.sizes import number
 
-SLOWER, CLICKS = 4, number("BROWSER_CLICKS", 20)
+SLOWER, CLICKS = 4, number("BROWSER_CLICKS", 100)
 WATCH = """() => {
     window.took = []; window.shifted = 0;
     new PerformanceObserver(list => took.push(...list.getEntries().filter(one => one.interactionId)
@@ -68,8 +68,9 @@ def main() -> None:
         browser.close()
     row("first view: kB, requests", f"{weight / 1000:.1f}  {requests}", "aim ≤ 30, ≤ 5")
     # The browser does not report interactions under 16 ms.
-    took = measured["took"] or [16]
-    row("interaction to next paint: median, worst", f"{median(took):.0f}  {max(took):.0f} ms", "aim ≤ 50")
+    took = sorted([*measured["took"], *[16] * CLICKS][: max(CLICKS, len(measured["took"]))])
+    late = took[len(took) * 99 // 100 - 1]
+    row("interaction to next paint: median, p99", f"{median(took):.0f}  {late:.0f} ms", "aim ≤ 50")
     row("layout shift", f"{measured['shifted']:.4f}", "aim 0")
 
 

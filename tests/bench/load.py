@@ -124,7 +124,7 @@ def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
                 seen = f"{ends[0]:.0f} ms {ends[0] / light:.1f}  {ends[1]:.0f} ms {ends[1] / heavy:.1f}"
                 said = f"{len(outcome.receipts)} paid, {lost} lost, {outcome.retried} retried, "
                 said += f"{len(outcome.faults)} not healed"
-                row(f"  {name} ({times[0]} times): p99 ÷ idle p50", seen, ("aim ≤ 8   " if times == [0] else "") + said)
+                row(f"  {name} ({times[0]} times): p99 ÷ idle p50", seen, ("aim ≤ 4   " if times == [0] else "") + said)
     return wrong
 
 
