@@ -21,7 +21,7 @@ def leave_idle(walk: Walk, minutes: int) -> None:
     owners = "SELECT id FROM owner WHERE account_id = :account"
     with engine.begin() as connection:
         connection.execute(
-            text(f"UPDATE owner_session SET last_seen_at = :seen WHERE owner_id IN ({owners})"),
+            text(f"UPDATE member_session SET last_seen_at = :seen WHERE member_id IN ({owners})"),
             {"seen": seen, "account": walk.account["account"]},
         )
     engine.dispose()

@@ -26,7 +26,7 @@ from . import (
     urls,
     views,
 )
-from .access import post_limits, provider, recognition
+from .access import permission, post_limits, provider, recognition
 from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
@@ -74,6 +74,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     )
     app.before_request(_refuse_bodies_of_unknown_size)
     app.before_request(recognition.require_sign_in)
+    permission.init(app)
     csrf.init_app(app)
     post_limits.init(app)
     app.extensions["ports"] = choose_adapters(app)
@@ -92,8 +93,8 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
 
 def choose_locale() -> str:
     """The language of the open page, else the one chosen here or elsewhere, else the browser's; French first."""
-    owner = g.get("owner")
-    wished = g.get("page_locale") or locale_cookie.chosen() or (owner and owner.locale)
+    member = g.get("member")
+    wished = g.get("page_locale") or locale_cookie.chosen() or (member and member.locale)
     return wished if wished in config.LOCALES else request.accept_languages.best_match(config.LOCALES) or "fr"
 
 

@@ -14,7 +14,7 @@ from tests.support.billing_form import GIVEN
 from tests.support.world import dump, signed_in, subscription, words
 from webapp.db import db, transaction
 from webapp.domain.access import DRAFT_LIFETIME
-from webapp.models.access import OwnerSession
+from webapp.models.access import MemberSession
 from webapp.models.drafts import Draft
 from webapp.ports import ports
 from webapp.sandbox import scenarios
@@ -94,7 +94,7 @@ def test_nobody_else_gets_it(app: Flask, client: FlaskClient, business: Made) ->
 @pytest.mark.parametrize("ended", ["revoked", "password"])
 def test_a_session_that_its_owner_ended_leaves_nothing(client: FlaskClient, business: Made, ended: str) -> None:
     with transaction() as session:
-        session.execute(update(OwnerSession).values(ended=ended))
+        session.execute(update(MemberSession).values(ended=ended))
     send(client)
     assert drafts() == 0
 

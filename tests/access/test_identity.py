@@ -19,7 +19,7 @@ from webapp.access.provider import VerifiedIdentity
 from webapp.config import DEMO_EMAIL, from_environment
 from webapp.db import db, transaction
 from webapp.models.access import KeptDefault, ProviderIdentity
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.operation import doctor
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -149,7 +149,7 @@ def test_the_migration_tells_an_upgraded_portal_from_a_new_one(tmp_path: Path, o
 def test_the_demo_account_is_made_in_the_sandbox_only(stripe_app: Flask) -> None:
     done = stripe_app.test_cli_runner().invoke(args=["demo"])
     assert (done.exit_code, "exists in the sandbox only" in done.output) == (1, True)
-    assert db.session.scalars(select(Owner.id)).all() == []
+    assert db.session.scalars(select(Member.id)).all() == []
 
 
 @pytest.mark.parametrize("email", [DEMO_EMAIL, "zoe@example.test", "zoe@acme.example.test"])
@@ -157,7 +157,7 @@ def test_doctor_finds_accounts_that_everybody_knows(stripe_app: Flask, email: st
     made = scenarios.make("business", email="zoe@acme.test")
     assert said("test accounts") == ""
     with transaction() as session:
-        session.execute(update(Owner).where(Owner.account_id == made.account).values(email=email))
+        session.execute(update(Member).where(Member.account_id == made.account).values(email=email))
     assert email in said("test accounts")
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 from tests.support.world import post, signed_in
 from webapp.access import sessions
 from webapp.db import db, transaction
-from webapp.models.access import OwnerSession, PasswordReset
+from webapp.models.access import MemberSession, PasswordReset
 from webapp.sandbox.scenarios import Made
 
 OLD = "a-token_without-its-account"
@@ -16,7 +16,7 @@ NEW = "quatre mots bien longs"
 pytestmark = pytest.mark.service
 
 
-def grow_old(table: type[OwnerSession] | type[PasswordReset]) -> None:
+def grow_old(table: type[MemberSession] | type[PasswordReset]) -> None:
     """Makes the token of the only row one of an older version."""
     with transaction() as session:
         session.execute(update(table).values(token_hash=sessions.hash_token(OLD)))
@@ -24,12 +24,12 @@ def grow_old(table: type[OwnerSession] | type[PasswordReset]) -> None:
 
 def test_a_session_goes_on_and_can_be_ended(app: Flask, business: Made) -> None:
     client = signed_in(app, business)
-    grow_old(OwnerSession)
+    grow_old(MemberSession)
     with client.session_transaction() as cookie:
         cookie["token"] = OLD
     assert client.get("/subscriptions").status_code == 200
     client.post("/sign-out")
-    assert db.session.scalars(select(OwnerSession.id)).all() == []
+    assert db.session.scalars(select(MemberSession.id)).all() == []
     assert client.get("/subscriptions").status_code == 303
 
 

@@ -11,11 +11,11 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.support.world import dump, post, signed_in, state
-from webapp.access import owners, passwords, sign_in
+from webapp.access import members, passwords, sign_in
 from webapp.access.passwords import LONGEST, SHORTEST
 from webapp.db import db, transaction
 from webapp.models.access import PasswordReset
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -198,16 +198,23 @@ def test_the_token_is_kept_as_its_hash_and_the_link_begins_at_the_public_address
 
 def test_a_link_is_mailed_in_the_language_of_its_owner(app: Flask, business: Made) -> None:
     with transaction() as session:
-        session.execute(update(Owner).values(locale="fr"))
+        session.execute(update(Member).values(locale="fr"))
     ask(app, business.email)
     assert mails(app, business)[-1]["subject"].startswith("Définir un nouveau mot de passe")
 
 
 def test_only_the_owners_own_mail_is_written_to(app: Flask, business: Made) -> None:
     with transaction() as session:
-        owner = session.scalars(select(Owner)).one()
-        owners.add_owner(
-            Owner(account_id=owner.account_id, name="Autre", email="other@example.test", password_hash="!", locale="fr")
+        owner = session.scalars(select(Member)).one()
+        members.add_member(
+            Member(
+                account_id=owner.account_id,
+                role="manager",
+                name="Autre",
+                email="other@example.test",
+                password_hash="!",
+                locale="fr",
+            )
         )
     ask(app, business.email)
     assert [mail["to"] for mail in state(app, business)["messages"]] == [business.email]
@@ -215,7 +222,7 @@ def test_only_the_owners_own_mail_is_written_to(app: Flask, business: Made) -> N
 
 def test_an_owner_who_never_had_a_password_signs_in_by_none(app: Flask, business: Made) -> None:
     with transaction() as session:
-        session.execute(update(Owner).values(password_hash="!"))
+        session.execute(update(Member).values(password_hash="!"))
     assert [enter(app, business, password) for password in ("!", "", business.password)] == [422, 422, 422]
 
 

@@ -11,10 +11,10 @@ from werkzeug.routing import Rule
 
 from tests.access.test_throttle import guess, pass_time
 from tests.support.world import renew_url, signed_in, subscription
-from webapp.access import limits, owners, post_limits
+from webapp.access import limits, members, post_limits
 from webapp.access.sign_in import hasher
 from webapp.db import db, transaction
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.models.activity import Case
 from webapp.models.purchases import Quote
 from webapp.sandbox import scenarios
@@ -89,8 +89,14 @@ def test_a_flood_of_one_account_ends(
 
 def test_one_member_does_not_use_up_what_the_account_is_allowed(app: Flask, business: Made) -> None:
     with transaction():
-        owners.add_owner(
-            Owner(account_id=business.account, name="Zoé", email="zoe@acme.test", password_hash=hasher.hash("x" * 12))
+        members.add_member(
+            Member(
+                account_id=business.account,
+                role="manager",
+                name="Zoé",
+                email="zoe@acme.test",
+                password_hash=hasher.hash("x" * 12),
+            )
         )
     first, second = signed_in(app, business), app.test_client()
     assert guess(second, "zoe@acme.test", "x" * 12).status_code == 303

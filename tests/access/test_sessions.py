@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from tests.support.world import dump, signed_in, statements
 from webapp.access import sessions
 from webapp.db import db, transaction
-from webapp.models.access import OwnerSession, PasswordReset, RateLimit
+from webapp.models.access import MemberSession, PasswordReset, RateLimit
 from webapp.ports import ports
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -30,16 +30,16 @@ CHROME = (
 )
 
 
-def rows() -> list[OwnerSession]:
+def rows() -> list[MemberSession]:
     db.session.rollback()
-    return list(db.session.scalars(select(OwnerSession).order_by(OwnerSession.created_at)))
+    return list(db.session.scalars(select(MemberSession).order_by(MemberSession.created_at)))
 
 
 def age(seen: timedelta, began: timedelta | None = None) -> None:
     """Makes every session older: last used `seen` ago, begun `began` ago."""
     now = ports().clock.system_now()
     with transaction() as session:
-        session.execute(update(OwnerSession).values(last_seen_at=now - seen, created_at=now - (began or seen)))
+        session.execute(update(MemberSession).values(last_seen_at=now - seen, created_at=now - (began or seen)))
 
 
 def sign_in_page_after(client: FlaskClient) -> str:
@@ -89,7 +89,7 @@ def test_that_it_is_used_is_written_once_in_a_minute(client: FlaskClient) -> Non
             client.get("/subscriptions")
     assert sum(statement.startswith("UPDATE") for statement in asked) == 1
     after = dump(counts=True)
-    assert {table for table in after if after[table] != before[table]} == {"owner_session"}
+    assert {table for table in after if after[table] != before[table]} == {"member_session"}
     assert ports().clock.system_now() - rows()[0].last_seen_at < timedelta(seconds=30)
 
 
@@ -160,12 +160,12 @@ def test_a_sign_in_clears_what_is_over(app: Flask, business: Made) -> None:
     with transaction() as session:
         for long_ago, key in ((timedelta(hours=1), "old"), (timedelta(minutes=1), "new")):
             session.add(
-                PasswordReset(account_id=business.account, token_hash=key, owner_id=None, created_at=now - long_ago)
+                PasswordReset(account_id=business.account, token_hash=key, member_id=None, created_at=now - long_ago)
             )
             session.add(RateLimit(key=key, hits=1, ends_at=now + timedelta(minutes=30) - long_ago))
     signed_in(app, business)
     left = dump(counts=True)
-    assert [len(left[table]) for table in ("owner_session", "password_reset")] == [1, 1]
+    assert [len(left[table]) for table in ("member_session", "password_reset")] == [1, 1]
     assert not any("'old'" in row for row in left["rate_limit"])
     assert any("'new'" in row for row in left["rate_limit"])
 

@@ -20,11 +20,11 @@ from e2e.portal import free_port
 from tests.servers.provider import OTHER_KEY, Provider, provider_of_our_own
 from tests.support.faces import provider as configured
 from tests.support.world import dump, signed_in, subscription
-from webapp.access import owners
+from webapp.access import members
 from webapp.access import provider as identity_provider
 from webapp.db import db, transaction
-from webapp.models.access import OwnerSession, SignInKey
-from webapp.models.accounts import Owner
+from webapp.models.access import MemberSession, SignInKey
+from webapp.models.accounts import Member
 from webapp.sandbox.scenarios import Made
 
 START, BACK = "/sign-in/provider", "/sign-in/provider/callback"
@@ -289,7 +289,7 @@ def test_an_id_token_goes_with_its_session(app: Flask, business: Made, provider:
     owner = signed_in(app, business)
     owner.post("/sessions/end-others")
     db.session.rollback()
-    assert [session.id_token for session in db.session.query(OwnerSession) if session.ended] == [None]
+    assert [session.id_token for session in db.session.query(MemberSession) if session.ended] == [None]
 
 
 def test_without_local_passwords_the_provider_is_the_only_way_in(
@@ -320,7 +320,7 @@ def test_an_old_session_of_a_provider_ends_as_any_other(app: Flask, business: Ma
     provider.claims = {"email": business.email}
     client, _ = come_back(app, provider)
     with transaction() as session:
-        session.execute(update(OwnerSession).values(created_at=business.now.replace(year=2020)))
+        session.execute(update(MemberSession).values(created_at=business.now.replace(year=2020)))
     assert client.get("/subscriptions").status_code == 303
 
 
@@ -329,8 +329,8 @@ def test_an_email_that_only_looks_like_an_owners_signs_nobody_in(
 ) -> None:
     """The kelvin sign in lower case is the letter k, but the mailbox is another person's."""
     with transaction() as session:
-        session.execute(update(Owner).values(email="frank@example.test"))
-        session.execute(update(SignInKey).values(key_hash=owners.email_key("frank@example.test")))
+        session.execute(update(Member).values(email="frank@example.test"))
+        session.execute(update(SignInKey).values(key_hash=members.email_key("frank@example.test")))
     provider.claims = {"email": "fran\u212a@example.test"}
     client, answer = come_back(app, provider)
     assert answer.status_code == 403

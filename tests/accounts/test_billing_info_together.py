@@ -14,7 +14,7 @@ from sqlalchemy import select, update
 from tests.support.billing_form import GIVEN, URL, account
 from tests.support.world import dump, signed_in, words
 from webapp.db import db, transaction
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.models.activity import Activity
 from webapp.sandbox.scenarios import Made
 
@@ -79,7 +79,7 @@ def test_what_both_changed_is_shown_with_both_values_and_nothing_is_saved(
 ) -> None:
     mine = opened(client)
     with transaction() as session:
-        session.execute(update(Owner).where(Owner.account_id == business.account).values(name="Zoé <b>Durand</b>"))
+        session.execute(update(Member).where(Member.account_id == business.account).values(name="Zoé <b>Durand</b>"))
     save(other, opened(other), city="Villeurbanne", street="1 rue de la Paix")
     before = dump()
     answer = save(client, mine, city="Vénissieux", purchase_order="BC-7")

@@ -33,7 +33,7 @@ from webapp.sandbox.tables import SandboxAccount
 SIZES = numbers("ROLL_OVER_SIZES", 200, 2_000)
 COPIED = (
     "account",
-    "owner",
+    "member",
     "sandbox_account",
     "card",
     "sandbox_card",

@@ -14,6 +14,7 @@ from tests.support.world import pay, quoted, stored
 from webapp.access.identity import SignedIn
 from webapp.accounts import cases
 from webapp.db import db
+from webapp.domain.permissions import Role
 from webapp.invoices import documents
 from webapp.mail import delivery
 from webapp.models.invoices import Invoice
@@ -57,7 +58,7 @@ def test_a_mail_arrives_as_it_is_stored_with_its_document(app: Flask, office: in
 
 
 def test_the_managers_answer_goes_to_the_owner_who_wrote(app: Flask, office: int, post: Post, business: Made) -> None:
-    owner = SignedIn("", business.account, "Camille", business.email, "fr", "Ateliers", "")
+    owner = SignedIn("", business.account, "Camille", business.email, "fr", "Ateliers", "", Role.OWNER)
     with app.test_request_context():
         cases.open_case(owner, "other", None, "A question of mine.")
     assert delivery.send_due() == {"sent": 1}

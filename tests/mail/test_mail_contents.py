@@ -10,7 +10,7 @@ from sqlalchemy import inspect, select, text, update
 from tests.support.mails import change, kinds, parsed, said_in_html, sent, until
 from tests.support.world import state, subscription
 from webapp.db import db, transaction
-from webapp.models.accounts import Account, Owner
+from webapp.models.accounts import Account, Member
 from webapp.models.cards import Card
 from webapp.models.subscriptions import SubscriptionRow
 from webapp.sandbox.scenarios import Made
@@ -22,7 +22,7 @@ HOSTILE = "<script>alert(1)</script>\r\nBcc: all@example.test\n\u2028<b>"
 def test_hostile_names_are_inert(app: Flask, business: Made) -> None:
     with transaction() as session:
         session.execute(update(Account).values(legal_name=HOSTILE, manager_name=HOSTILE))
-        session.execute(update(Owner).values(name=HOSTILE))
+        session.execute(update(Member).values(name=HOSTILE))
         session.execute(update(SubscriptionRow).values(product=HOSTILE))
         session.execute(update(Card).values(brand="<i>Visa"))
     service.reduce(business.account, subscription(business), 8)
@@ -45,8 +45,8 @@ def test_a_case_is_answered_to_its_owner(app: Flask, client: FlaskClient) -> Non
     assert "A &lt;b&gt; tag\n\nand more" in mail.html
 
 
-def _owner() -> Owner:
-    return db.session.scalars(select(Owner)).one()
+def _owner() -> Member:
+    return db.session.scalars(select(Member)).one()
 
 
 def test_links_begin_with_the_public_address(app: Flask, business: Made) -> None:

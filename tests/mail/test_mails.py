@@ -6,11 +6,11 @@ from sqlalchemy import update
 
 from tests.support.mails import change, kinds, read, says_the_same_twice, sent, until
 from tests.support.world import pay, post, quoted, subscription
-from webapp.access import owners
+from webapp.access import members
 from webapp.db import transaction
 from webapp.domain.refusals import CancellationOpen, ChangeClosed, NotFewerSeats, Refusal
 from webapp.mail import outbox
-from webapp.models.accounts import Account, Owner
+from webapp.models.accounts import Account, Member
 from webapp.purchases import quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -165,7 +165,7 @@ def test_a_request_and_its_mail_are_one_transaction(app: Flask, business: Made) 
     """If the mail cannot be written, the request is rolled back."""
     with transaction() as session:
         session.execute(update(Account).values(legal_name="x"))
-        session.execute(update(Owner).values(locale="xx-nowhere"))
+        session.execute(update(Member).values(locale="xx-nowhere"))
     with pytest.raises(Exception, match="xx"):
         service.cancel(business.account, subscription(business))
     assert loading.load(business.account, subscription(business)).open_changes == []
@@ -174,8 +174,15 @@ def test_a_request_and_its_mail_are_one_transaction(app: Flask, business: Made) 
 
 def test_every_owner_is_told_in_a_language_of_their_own(app: Flask, business: Made) -> None:
     with transaction():
-        owners.add_owner(
-            Owner(account_id=business.account, name="Sam", email="sam@example.test", password_hash="", locale="en")
+        members.add_member(
+            Member(
+                account_id=business.account,
+                role="manager",
+                name="Sam",
+                email="sam@example.test",
+                password_hash="",
+                locale="en",
+            )
         )
     service.cancel(business.account, subscription(business))
     assert sorted(mail.body.split()[0] for mail in sent("requested")) == ["Bonjour", "Hello"]

@@ -11,10 +11,10 @@ from sqlalchemy import select
 from tests.support.faces import HX, walk
 from tests.support.log_lines import Lines
 from tests.support.world import post, signed_in, step, subscription
-from webapp.access import owners
+from webapp.access import members
 from webapp.config import Misconfigured, check
 from webapp.db import db, transaction
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.models.mail import Message
 from webapp.operation import logs
 from webapp.sandbox import scenarios
@@ -27,8 +27,14 @@ def broken(app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def page() -> str:
         with transaction():
-            owners.add_owner(
-                Owner(account_id=business.account, name="Zoé Lambda", email=business.email, password_hash="x")
+            members.add_member(
+                Member(
+                    account_id=business.account,
+                    role="manager",
+                    name="Zoé Lambda",
+                    email=business.email,
+                    password_hash="x",
+                )
             )
         return ""
 

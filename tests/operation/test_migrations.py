@@ -8,9 +8,10 @@ from sqlalchemy import inspect, select
 
 from tests.support.databases import fresh_database
 from webapp import create_app
+from webapp.access import members
 from webapp.db import db, transaction
-from webapp.models.access import OwnerSession
-from webapp.models.accounts import Owner
+from webapp.models.access import MemberSession
+from webapp.models.accounts import Member
 from webapp.models.invoices import Invoice, InvoiceDocument
 from webapp.ports import ports
 from webapp.sandbox import scenarios
@@ -37,13 +38,13 @@ def test_what_was_written_survives_down_and_up_again(tmp_path: Path) -> None:
         with transaction() as session:
             invoice = session.scalars(select(Invoice).where(Invoice.number == number)).one()
             session.add(InvoiceDocument(account_id=invoice.account_id, invoice_id=invoice.id, pdf=b"%PDF", xml=None))
-            owner_id, now = session.scalars(select(Owner.id)).one(), ports().clock.system_now()
+            member_id, now = session.scalars(select(Member.id)).one(), ports().clock.system_now()
             for token in "ab":
                 session.add(
-                    OwnerSession(
+                    MemberSession(
                         account_id=invoice.account_id,
                         token_hash=token * 64,
-                        owner_id=owner_id,
+                        member_id=member_id,
                         created_at=now,
                         last_seen_at=now,
                         browser="Firefox",
@@ -57,9 +58,30 @@ def test_what_was_written_survives_down_and_up_again(tmp_path: Path) -> None:
             InvoiceDocument, InvoiceDocument.invoice_id == Invoice.id
         )
         assert db.session.execute(kept).all() == [(number, b"%PDF")]
-        signed_in = db.session.scalars(select(OwnerSession).order_by(OwnerSession.token_hash)).all()
-        assert [(row.owner_id, row.created_at, row.last_seen_at, row.ended) for row in signed_in] == [
-            (owner_id, now, now, None)
+        signed_in = db.session.scalars(select(MemberSession).order_by(MemberSession.token_hash)).all()
+        assert [(row.member_id, row.created_at, row.last_seen_at, row.ended) for row in signed_in] == [
+            (member_id, now, now, None)
         ] * 2
+        db.session.remove()
+        db.engine.dispose()
+
+
+def test_of_several_owners_the_lowest_email_stays_the_owner(tmp_path: Path) -> None:
+    with fresh_database(tmp_path) as url, create_app({"SQLALCHEMY_DATABASE_URI": url}).app_context():
+        upgrade()
+        scenarios.make("business", email="nadia@example.test")
+        account = db.session.scalars(select(Member.account_id)).one()
+        for email in ("alix@example.test", "sam@example.test"):
+            with transaction():
+                members.add_member(Member(account_id=account, role="viewer", name="", email=email, password_hash=""))
+        db.session.remove()
+        downgrade(revision="0016")
+        upgrade()
+        rows = db.session.execute(select(Member.email, Member.role, Member.unwanted_mails).order_by(Member.email)).all()
+        assert rows == [
+            ("alix@example.test", "owner", []),
+            ("nadia@example.test", "manager", []),
+            ("sam@example.test", "manager", []),
+        ]
         db.session.remove()
         db.engine.dispose()

@@ -14,7 +14,7 @@ from tests.support.world import dump
 from webapp.access import passwords
 from webapp.access.sign_in import hasher
 from webapp.db import db, transaction
-from webapp.models.accounts import Account, Issuer, Owner
+from webapp.models.accounts import Account, Issuer, Member
 from webapp.models.subscriptions import PeriodRow, SubscriptionRow
 from webapp.ports import ports
 from webapp.sandbox.scenarios import Made
@@ -58,13 +58,13 @@ def test_the_example_makes_an_account_that_can_be_used(app: Flask, tmp_path: Pat
 
 def test_who_is_given_no_password_can_sign_in_with_none(app: Flask, tmp_path: Path, document: dict[str, Any]) -> None:
     assert given(app, tmp_path, document).exit_code == 0
-    assert db.session.scalars(select(Owner.password_hash)).one().startswith("$argon2id$")
+    assert db.session.scalars(select(Member.password_hash)).one().startswith("$argon2id$")
     for guess in ("", "x", "camille.martin@example.test"):
         answer = app.test_client().post("/sign-in", data={"email": "camille.martin@example.test", "password": guess})
         assert answer.status_code == 422
 
 
-def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
+def test_a_password_is_asked_for_until_it_is_one_that_members_could_choose(
     app: Flask, tmp_path: Path, document: dict[str, Any]
 ) -> None:
     typed = "".join(f"{password}\n{password}\n" for password in ("short", "camille.martin", "quatre mots bien longs"))
@@ -73,7 +73,7 @@ def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
     assert f"{passwords.SHORTEST} characters or more" in done.output
     assert "Do not use your e-mail address" in done.output
     assert "quatre mots bien longs" not in done.output
-    assert hasher.verify(db.session.scalars(select(Owner.password_hash)).one(), "quatre mots bien longs")
+    assert hasher.verify(db.session.scalars(select(Member.password_hash)).one(), "quatre mots bien longs")
 
 
 @pytest.mark.parametrize(
@@ -115,10 +115,10 @@ def test_a_password_is_asked_for_until_it_is_one_that_owners_could_choose(
         ("organisation.zone", "Paris", "$.organisation.zone: Write a time zone such as Europe/Paris."),
         ("organisation.document_locale", "de", "$.organisation.document_locale: Write one of fr, en."),
         ("organisation.phone", "1", "$.organisation.phone: Extra inputs are not permitted."),
-        ("owners", [], "$.owners: List should have at least 1 item"),
-        ("owners.0.email", "camille", "$.owners[0].email: This is not an e-mail address."),
-        ("owners.0.email", ".camille@example.test", "$.owners[0].email: This is not an e-mail address."),
-        ("owners.0.name", 5, "$.owners[0].name: Input should be a valid string."),
+        ("members", [], "$.members: List should have at least 1 item"),
+        ("members.0.email", "camille", "$.members[0].email: This is not an e-mail address."),
+        ("members.0.email", ".camille@example.test", "$.members[0].email: This is not an e-mail address."),
+        ("members.0.name", 5, "$.members[0].name: Input should be a valid string."),
         ("subscriptions.0.plan", "gold", "$.subscriptions[0].plan: Input should be 'business' or 'enterprise'."),
         ("subscriptions.0.anchor", "soon", "$.subscriptions[0].anchor: Write a day such as 2027-01-31."),
         ("subscriptions.0.anchor", "2999-01-01", "$.subscriptions[0].anchor: This is in the future"),
@@ -179,19 +179,19 @@ def test_a_fault_is_one_sentence_and_nothing_is_written(
 
 
 def test_every_fault_is_told_at_once(app: Flask, tmp_path: Path, business: Made, document: dict[str, Any]) -> None:
-    document["organisation"]["city"] = document["owners"][0]["name"] = document["subscriptions"][0]["seats"] = None
-    document["issuer"], document["owner"] = "nobody", {}
+    document["organisation"]["city"] = document["members"][0]["name"] = document["subscriptions"][0]["seats"] = None
+    document["issuer"], document["owners"] = "nobody", []
     document["subscriptions"][0]["anchor"] = "2999-01-01"
-    document["owners"].append({"name": "Zoé", "email": business.email})
+    document["members"].append({"name": "Zoé", "email": business.email})
     faults = [line.split(":")[0] for line in given(app, tmp_path, document).output.splitlines() if line[:2] == "- "]
     assert faults == [
         "- $.issuer",
         "- $.organisation.city",
-        "- $.owners[0].name",
-        "- $.owners[1].email",
+        "- $.members[0].name",
+        "- $.members[1].email",
         "- $.subscriptions[0].anchor",
         "- $.subscriptions[0].seats",
-        "- $.owner",
+        "- $.owners",
     ]
 
 
@@ -205,44 +205,44 @@ def test_a_file_that_is_no_document_is_said_so(app: Flask, tmp_path: Path, docum
         assert (done.exit_code, "Nothing was written." in done.output) == (1, True)
 
 
-def test_a_second_account_may_share_the_issuer_and_not_the_owner(
+def test_a_second_account_may_share_the_issuer_and_not_the_members(
     app: Flask, tmp_path: Path, document: dict[str, Any]
 ) -> None:
     assert given(app, tmp_path, document).exit_code == 0
     second = deepcopy(document)
     second["issuer"] = db.session.scalars(select(Issuer.id)).one()
     refused = given(app, tmp_path, second)
-    assert "- $.owners[0].email: This is an owner's already" in refused.output
-    second["owners"] = [{"name": "Zoé", "email": "zoe@example.test"}] * 2
-    assert "- $.owners: This has an e-mail address twice." in given(app, tmp_path, second).output
-    second["owners"] = second["owners"][:1]
+    assert "- $.members[0].email: This is a member's already" in refused.output
+    second["members"] = [{"name": "Zoé", "email": "zoe@example.test"}] * 2
+    assert "- $.members: This has an e-mail address twice." in given(app, tmp_path, second).output
+    second["members"] = second["members"][:1]
     assert given(app, tmp_path, second).exit_code == 0
     assert db.session.scalars(select(func.count()).select_from(Account)).one() == 2
     assert db.session.scalars(select(func.count()).select_from(Issuer)).one() == 1
 
 
-def test_an_owner_is_added_to_an_account(app: Flask, business: Made) -> None:
+def test_a_member_is_added_to_an_account(app: Flask, business: Made) -> None:
     app.config["SANDBOX"] = False
-    runner, command = app.test_cli_runner(), ["add-owner", "--name", "Zoé", "--email", "Zoe@example.test", "--account"]
+    runner, command = app.test_cli_runner(), ["add-member", "--name", "Zoé", "--email", "Zoe@example.test", "--account"]
     done = runner.invoke(args=[*command, "nobody"])
     assert (done.exit_code, "There is no account nobody." in done.output) == (1, True)
     assert runner.invoke(args=[*command, business.account]).exit_code == 0
     again = runner.invoke(args=[*command, business.account])
-    assert (again.exit_code, "is an owner's already" in again.output) == (1, True)
-    query = select(Owner.account_id).where(Owner.email == "zoe@example.test")
+    assert (again.exit_code, "is a member's already" in again.output) == (1, True)
+    query = select(Member.account_id).where(Member.email == "zoe@example.test")
     assert db.session.scalars(query).all() == [business.account]
 
 
 def test_an_international_domain_is_kept_as_mail_servers_take_it(
     app: Flask, tmp_path: Path, document: dict[str, Any]
 ) -> None:
-    document["owners"][0]["email"] = document["organisation"]["manager_email"] = "Zoe@Société.example.test"
+    document["members"][0]["email"] = document["organisation"]["manager_email"] = "Zoe@Société.example.test"
     document["organisation"]["billing_emails"] = ["compta@straße.test"]
     assert given(app, tmp_path, document).exit_code == 0
     account = db.session.scalars(select(Account)).one()
     assert account.manager_email == "Zoe@xn--socit-esab.example.test"
     assert account.billing_emails == ["compta@xn--strae-oqa.test"]
-    assert db.session.scalars(select(Owner.email)).one() == "zoe@xn--socit-esab.example.test"
+    assert db.session.scalars(select(Member.email)).one() == "zoe@xn--socit-esab.example.test"
 
 
 def test_the_sandbox_makes_its_own_accounts(app: Flask, tmp_path: Path) -> None:

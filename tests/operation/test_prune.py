@@ -14,7 +14,7 @@ from tests.support.world import dump, pay, quoted, signed_in, stored_or_none
 from webapp.access import limits, passwords
 from webapp.db import Model, db, transaction
 from webapp.mail import delivery
-from webapp.models.access import OwnerSession, PasswordReset, RateLimit
+from webapp.models.access import MemberSession, PasswordReset, RateLimit
 from webapp.models.activity import Activity, Case
 from webapp.models.cards import CardSetup
 from webapp.models.mail import Message
@@ -62,7 +62,7 @@ def ask_for_link(app: Flask, made: Made) -> None:
 
 
 KINDS: dict[str, tuple[Callable[[Flask, Made], object], type[Model], str, timedelta]] = {
-    "sessions": (signed_in, OwnerSession, "created_at", timedelta(hours=12)),
+    "sessions": (signed_in, MemberSession, "created_at", timedelta(hours=12)),
     "reset links": (ask_for_link, PasswordReset, "created_at", timedelta(minutes=30)),
     "limits": (count_a_form, RateLimit, "ends_at", timedelta(hours=1)),
     "gateway events": (hear, Notification, "heard_at", timedelta(days=30)),
@@ -133,7 +133,7 @@ def test_a_link_of_an_older_version_is_pruned_at_once(app: Flask, business: Made
     assert prune.prune()["bodies of reset mails"] == 1
 
 
-FOR_GOOD = ("invoice", "payment", "refund", "period", "subscription", "card", "owner", "account", "issuer")
+FOR_GOOD = ("invoice", "payment", "refund", "period", "subscription", "card", "member", "account", "issuer")
 
 
 def test_what_was_paid_stays_for_good(app: Flask, business: Made) -> None:

@@ -15,7 +15,7 @@ from tests.support.restoring import back_up, booked, captured, last_invoice, res
 from tests.support.truth import later
 from tests.support.world import pay, post, quoted, renew_url, signed_in, step, subscription
 from webapp.db import db, transaction
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.models.invoices import Invoice, InvoiceCounter, SpentNumber
 from webapp.models.mail import Message
 from webapp.models.restores import UnbookedCapture
@@ -98,7 +98,7 @@ def test_every_session_and_link_and_password_ends(app: Flask, business: Made) ->
     assert client.get("/subscriptions").status_code == 303
     form = {"email": business.email, "password": business.password}
     assert app.test_client().post("/sign-in", data=form).status_code == 422
-    assert set(db.session.scalars(select(Owner.password_hash))) == {""}
+    assert set(db.session.scalars(select(Member.password_hash))) == {""}
 
 
 def test_who_set_a_new_password_during_a_restore_that_stopped_keeps_it(app: Flask, business: Made) -> None:
@@ -108,7 +108,7 @@ def test_who_set_a_new_password_during_a_restore_that_stopped_keeps_it(app: Flas
     restores.hold_payments()
     restores.end_access()
     with transaction() as session:
-        session.execute(update(Owner).values(password_hash=sign_in.hasher.hash("correct horse battery")))
+        session.execute(update(Member).values(password_hash=sign_in.hasher.hash("correct horse battery")))
     run(app, "restored")
     form = {"email": business.email, "password": "correct horse battery"}
     assert app.test_client().post("/sign-in", data=form).status_code == 303

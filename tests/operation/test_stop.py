@@ -64,7 +64,7 @@ def test_a_request_in_flight_is_answered_when_the_server_is_told_to_stop(portal:
     form = {"csrf_token": token(owner.get("/sign-in")[1])}
     processes = children(portal.server.pid)
     assert len(processes) == 3, "two workers and the sweep"
-    with ThreadPoolExecutor(1) as pool, held(portal, "owner") as connection:
+    with ThreadPoolExecutor(1) as pool, held(portal, "member") as connection:
         answer = pool.submit(owner.post, "/sign-in", email=account["email"], password=account["password"], **form)
         wait_until_held_up(portal)
         portal.server.send_signal(signal.SIGTERM)
@@ -74,7 +74,7 @@ def test_a_request_in_flight_is_answered_when_the_server_is_told_to_stop(portal:
         connection.rollback()
         with_page = answer.exception(20)
     with connected(portal) as connection:
-        assert connection.execute("SELECT count(*) FROM owner_session").fetchone() == (1,), "it signed in"
+        assert connection.execute("SELECT count(*) FROM member_session").fetchone() == (1,), "it signed in"
     # The redirect would be a new request, which a stopping server need not accept.
     assert with_page is None or "refused" in str(with_page) or "reset" in str(with_page)
     assert portal.server.wait(20) == 0

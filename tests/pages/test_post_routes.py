@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 from tests.support.world import RETURN_URL, dump, pay, post, quoted, signed_in, subscription
 from webapp.db import db
 from webapp.invoices import listing
-from webapp.models.access import OwnerSession
+from webapp.models.access import MemberSession
 from webapp.purchases import cards
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -42,7 +42,7 @@ def ids_of(app: Flask, made: Made) -> dict[str, object]:
     charged = quoted(app, made)
     post(app, f"/{made.account}/gateway", next="challenge")
     assert pay(app, made, charged) == "pending"
-    session = db.session.scalars(select(OwnerSession.id)).first()
+    session = db.session.scalars(select(MemberSession.id)).first()
     challenge = db.session.scalars(select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)).one()
     post(app, f"/{made.account}/gateway", next="decline")
     tenant = loading.load(made.account, subscription(made)).tenant

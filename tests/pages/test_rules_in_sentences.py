@@ -20,7 +20,7 @@ from webapp.domain import access, seats
 from webapp.domain import subscription as rules
 from webapp.domain.checks import TaxNumber, renewal_checks
 from webapp.domain.timeline import Kind, planned
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.models.mail import Message
 from webapp.models.purchases import Quote
 from webapp.models.subscriptions import SubscriptionRow
@@ -64,7 +64,7 @@ def mails(kind: str) -> list[str]:
 def reads(made: Made, locale: str) -> None:
     """The language of the owner's mails."""
     with transaction() as session:
-        session.execute(update(Owner).where(Owner.account_id == made.account).values(locale=locale))
+        session.execute(update(Member).where(Member.account_id == made.account).values(locale=locale))
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ from flask import Flask
 
 import webapp
 from tests.support.world import subscription
+from webapp.domain.permissions import Procedure
 from webapp.domain.refusals import QuoteMoved, Refusal
 from webapp.sandbox.scenarios import Made
 from webapp.sentences import refusals as refusals_module
@@ -23,6 +24,7 @@ EXAMPLES: dict[object, tuple[object, ...]] = {
     bool: (True, False),
     int: (1, 12),
     str: ("Nordlys Data",),
+    Procedure: tuple(Procedure),
     date: (date(2027, 2, 15),),
     datetime: (datetime(2027, 1, 15, 9, tzinfo=UTC),),
     datetime | None: (datetime(2027, 1, 15, 9, tzinfo=UTC), None),

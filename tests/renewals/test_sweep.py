@@ -126,7 +126,7 @@ def expiring_default(made: Made) -> None:
 
 
 def another_owner(made: Made) -> None:
-    asked = ["add-owner", "--account", made.account, "--email", "second@example.test", "--name", "Sacha"]
+    asked = ["add-member", "--account", made.account, "--email", "second@example.test", "--name", "Sacha"]
     with patch.dict(current_app.config, SANDBOX=False):  # whose panel makes its own owners
         assert current_app.test_cli_runner().invoke(args=asked).exit_code == 0
 

@@ -10,10 +10,10 @@ from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
 from tests.support.world import dump, pay, post, quoted, signed_in, statements, subscription, words
-from webapp.access import owners
+from webapp.access import members
 from webapp.db import transaction
 from webapp.domain.seats import MAX_SEATS
-from webapp.models.accounts import Account, Owner
+from webapp.models.accounts import Account, Member
 from webapp.models.cards import DefaultCard
 from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.sandbox import scenarios
@@ -217,7 +217,15 @@ def test_what_the_owner_did_and_paid_is_in_the_past(app: Flask, business: Made) 
 def test_a_mail_that_went_out_is_in_the_past_once_however_many_owners_got_it(app: Flask) -> None:
     made = scenarios.make("expiring-card")
     with transaction():
-        owners.add_owner(Owner(account_id=made.account, name="Alix", email="alix@example.test", password_hash="!"))
+        members.add_member(
+            Member(
+                account_id=made.account,
+                role="manager",
+                name="Alix",
+                email="alix@example.test",
+                password_hash="!",
+            )
+        )
     post(app, f"/{made.account}/clock", to="2027-02-09T09:00:00")
     text = page(signed_in(app, made), made).partition("History")[2]
     assert text.count("8 February 2027 Reminder e-mail, 7 days before renewal") == 1

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from tests.support.world import post, subscription
 from webapp.db import db, transaction
-from webapp.models.accounts import Owner
+from webapp.models.accounts import Member
 from webapp.models.mail import Message
 from webapp.renewals import sweep
 from webapp.sandbox.scenarios import Made
@@ -29,7 +29,7 @@ def kinds() -> list[str]:
 def read(made: Made, locale: str) -> None:
     """Sets the owner's language."""
     with transaction() as session:
-        session.execute(update(Owner).where(Owner.account_id == made.account).values(locale=locale))
+        session.execute(update(Member).where(Member.account_id == made.account).values(locale=locale))
 
 
 def until(app: Flask, made: Made, to: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, delete, select
 
 from ..db import LOCK, db, transaction
 from ..domain import access
-from ..models.accounts import Owner
+from ..models.accounts import Member
 from ..models.drafts import Draft
 from ..ports import ports
 from .identity import SignedIn, me
@@ -43,16 +43,16 @@ def kept_of(endpoint: str | None) -> Kept | None:
 def keep(endpoint: str, posted: Mapping[str, str]) -> None:
     """Keeps the form of this view for the owner, also if the session ended a while ago. 400 if it keeps none."""
     kept = kept_of(endpoint) or abort(400)
-    owner: SignedIn | None = g.owner or g.lapsed_owner
+    owner: SignedIn | None = g.member or g.lapsed_member
     if owner is None:
         return
     fields = {name: posted[name] for name in kept.fields if name in posted}
     with transaction() as session:
-        key = owner.account_id, owner.owner_id
-        session.get_one(Owner, key, with_for_update=LOCK)  # of two at once, the second replaces the first
+        key = owner.account_id, owner.member_id
+        session.get_one(Member, key, with_for_update=LOCK)  # of two at once, the second replaces the first
         session.execute(delete(Draft).where(*_mine(owner, kept.form)))
         now = ports().clock.system_now()
-        session.add(Draft(account_id=key[0], owner_id=key[1], form=kept.form, fields=fields, kept_at=now))
+        session.add(Draft(account_id=key[0], member_id=key[1], form=kept.form, fields=fields, kept_at=now))
 
 
 def find(form: str) -> dict[str, str] | None:
@@ -68,4 +68,4 @@ def forget(form: str) -> None:
 
 
 def _mine(owner: SignedIn, form: str) -> tuple[ColumnElement[bool], ...]:
-    return Draft.account_id == owner.account_id, Draft.owner_id == owner.owner_id, Draft.form == form
+    return Draft.account_id == owner.account_id, Draft.member_id == owner.member_id, Draft.form == form

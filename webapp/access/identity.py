@@ -1,21 +1,29 @@
-"""Who is signed in. A view needs a signed-in owner unless it is marked `@public`."""
+"""Who is signed in. A view needs a signed-in member unless it is `@public`, and says with `needs` what it is for."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple, TypeVar
 
 from flask import g
 
+from ..domain import permissions
+from ..domain.permissions import Procedure, Role
+
 View = TypeVar("View", bound=Callable[..., Any])
+Marked = TypeVar("Marked")
 
 
 class SignedIn(NamedTuple):
-    owner_id: str
+    member_id: str
     account_id: str
     name: str
     email: str
     locale: str | None
     account_name: str
     session_id: str
+    role: Role
+
+    def may(self, procedure: Procedure) -> bool:
+        return permissions.may(self.role, procedure)
 
     @property
     def initials(self) -> str:
@@ -30,6 +38,16 @@ def public(view: View) -> View:
     return view
 
 
+def needs(procedure: Procedure) -> Callable[[Marked], Marked]:
+    """Marks what a view, or each view of a blueprint that is not marked itself, is for: who may use it follows."""
+
+    def mark(marked: Marked) -> Marked:
+        marked.procedure = procedure  # type: ignore[attr-defined]
+        return marked
+
+    return mark
+
+
 def passive(view: View) -> View:
     """Marks a view whose requests are no use of the session: a script asks, not the owner."""
     view.passive = True  # type: ignore[attr-defined]
@@ -37,6 +55,6 @@ def passive(view: View) -> View:
 
 
 def me() -> SignedIn:
-    """The signed-in owner. Only for views that are not public."""
-    owner: SignedIn = g.owner
-    return owner
+    """The signed-in member. Only for views that are not public."""
+    member: SignedIn = g.member
+    return member

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 from ..db import Across, across, db, new_id, transaction
 from ..domain import access
 from ..mail import outbox
-from ..models.access import OwnerSession, PasswordReset
-from ..models.accounts import Account, Owner
+from ..models.access import MemberSession, PasswordReset
+from ..models.accounts import Account, Member
 from ..ports import ports
-from . import limits, owners, sessions, sign_in, strength
+from . import limits, members, sessions, sign_in, strength
 from .identity import SignedIn
 
 SHORTEST, LONGEST = 12, 128
@@ -47,7 +47,7 @@ def find_problem(password: str, email: str, names: Iterable[str] = ()) -> str:
 
 def names_of(email: str) -> tuple[str, ...]:
     """The names of this owner and of the organisation, which a password must not be made of."""
-    owner = owners.find_owner(email)
+    owner = members.find_member(email)
     return (owner.name, db.session.get_one(Account, owner.account_id).legal_name) if owner else ()
 
 
@@ -62,16 +62,16 @@ def change(owner: SignedIn, current: str, new: str) -> bool:
     Raises TooManyRequests after too many wrong passwords.
     """
     counted = limits.count_guess(owner.email)
-    old_hash = db.session.get_one(Owner, (owner.account_id, owner.owner_id)).password_hash
+    old_hash = db.session.get_one(Member, (owner.account_id, owner.member_id)).password_hash
     db.session.rollback()
     if not sign_in.verify_password(old_hash, current):
         return False
     limits.uncount(counted)
     new_hash = sign_in.hasher.hash(new)
     with transaction() as session:
-        if not sessions.password_is_unchanged(session, owner.account_id, owner.owner_id, old_hash):
+        if not sessions.password_is_unchanged(session, owner.account_id, owner.member_id, old_hash):
             return False
-        _store(session, owner.account_id, owner.owner_id, new_hash, kept_session_id=owner.session_id)
+        _store(session, owner.account_id, owner.member_id, new_hash, kept_session_id=owner.session_id)
         token = sessions.change_token(session, owner.account_id, owner.session_id)
     cookie["token"] = token
     return True
@@ -86,11 +86,11 @@ def request_reset(email: str) -> None:
     email, now = sign_in.normalize_email(email), ports().clock.system_now()
     limits.count(("reset_address", limits.client_address()), ("reset", email))
     with transaction() as session:
-        owner = owners.find_owner(email)
-        account_id, owner_id = (owner.account_id, owner.id) if owner else (new_id(), None)
+        owner = members.find_member(email)
+        account_id, member_id = (owner.account_id, owner.id) if owner else (new_id(), None)
         token = sessions.new_token(account_id)
         link = PasswordReset(
-            account_id=account_id, token_hash=sessions.hash_token(token), owner_id=owner_id, created_at=now
+            account_id=account_id, token_hash=sessions.hash_token(token), member_id=member_id, created_at=now
         )
         session.add(link)
         session.flush()
@@ -101,9 +101,9 @@ def request_reset(email: str) -> None:
 
 def email_of_link(token: str) -> str | None:
     """The e-mail of the owner whose password this link may set; None if the link was used or is too old."""
-    of_owner = and_(Owner.account_id == PasswordReset.account_id, Owner.id == PasswordReset.owner_id)
+    of_owner = and_(Member.account_id == PasswordReset.account_id, Member.id == PasswordReset.member_id)
     return db.session.scalars(
-        select(Owner.email).join(PasswordReset, of_owner).where(*_is_live_link(token))
+        select(Member.email).join(PasswordReset, of_owner).where(*_is_live_link(token))
     ).one_or_none()
 
 
@@ -115,10 +115,10 @@ def reset(token: str, new: str) -> bool:
     new_hash = sign_in.hasher.hash(new)
     with transaction() as session:
         deletion = delete(PasswordReset).where(*_is_live_link(token))
-        used = session.execute(deletion.returning(PasswordReset.account_id, PasswordReset.owner_id)).one_or_none()
-        if used is None or used.owner_id is None:
+        used = session.execute(deletion.returning(PasswordReset.account_id, PasswordReset.member_id)).one_or_none()
+        if used is None or used.member_id is None:
             return False
-        email = _store(session, used.account_id, used.owner_id, new_hash)
+        email = _store(session, used.account_id, used.member_id, new_hash)
     limits.remember_device(email)  # has a rate limit of its own, so an attacker elsewhere cannot lock it out
     return True
 
@@ -130,17 +130,17 @@ def _is_live_link(token: str) -> tuple[ColumnElement[bool], ...]:
 
 
 def _store(
-    session: Session, account_id: str, owner_id: str, password_hash: str, kept_session_id: str | None = None
+    session: Session, account_id: str, member_id: str, password_hash: str, kept_session_id: str | None = None
 ) -> str:
     """Stores the password, ends other sessions and links, and writes the mail, in the open transaction.
 
     Returns the owner's e-mail.
     """
-    owner = session.get_one(Owner, (account_id, owner_id))
+    owner = session.get_one(Member, (account_id, member_id))
     owner.password_hash = password_hash
-    links = delete(PasswordReset).where(PasswordReset.account_id == account_id, PasswordReset.owner_id == owner_id)
+    links = delete(PasswordReset).where(PasswordReset.account_id == account_id, PasswordReset.member_id == member_id)
     session.execute(links)
-    sessions.end(session, account_id, owner_id, "password", kept_id=kept_session_id)
+    sessions.end(session, account_id, member_id, "password", kept_id=kept_session_id)
     session.add(outbox.password_changed(owner, _browser_name()))
     return owner.email
 
@@ -150,9 +150,9 @@ def end_all_access(session: Session) -> None:
 
     After a restore, ended sessions and changed passwords would be good again. Owners set a new password by mail.
     """
-    for table in (OwnerSession, PasswordReset):
+    for table in (MemberSession, PasswordReset):
         session.execute(across(delete(table), Across.RESTORE))
-    session.execute(across(update(Owner).values(password_hash=""), Across.RESTORE))
+    session.execute(across(update(Member).values(password_hash=""), Across.RESTORE))
 
 
 def _browser_name() -> str:

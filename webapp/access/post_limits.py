@@ -28,10 +28,10 @@ def _count() -> None:
     kind = request.endpoint or ""
     if request.method != "POST" or kind in ("", COUNTED_BY_ITSELF) or request.blueprint in UNCOUNTED:
         return
-    if g.owner is None:
+    if g.member is None:
         limits.count(("post_stranger", kind, limits.client_address()))
         return
-    hits: list[tuple[str, ...]] = [("post_member", kind, g.owner.owner_id), ("post", kind, g.owner.account_id)]
+    hits: list[tuple[str, ...]] = [("post_member", kind, g.member.member_id), ("post", kind, g.member.account_id)]
     if kind in COSTLY:
-        hits.append((COSTLY[kind], g.owner.account_id))
+        hits.append((COSTLY[kind], g.member.account_id))
     limits.count(*hits)

@@ -7,8 +7,8 @@ from wtforms.validators import ValidationError
 
 from ..db import db
 from ..domain import access
-from ..models.access import OwnerSession
-from ..models.accounts import Account, Owner
+from ..models.access import MemberSession
+from ..models.accounts import Account, Member
 from ..models.restores import RestoreHold
 from ..ports import ports
 from ..urls import referring_page, with_seats
@@ -17,16 +17,17 @@ from . import drafts, sessions
 from .identity import SignedIn
 
 # Columns of tables, not attributes of models: this query runs before every request and needs no objects.
-_owner, _account, _session = Owner.__table__.c, Account.__table__.c, OwnerSession.__table__.c
+_member, _account, _session = Member.__table__.c, Account.__table__.c, MemberSession.__table__.c
 _hold = RestoreHold.__table__.c
 _signed_in_columns = (  # in the order of SignedIn
-    _owner.id,
-    _owner.account_id,
-    _owner.name,
-    _owner.email,
-    _owner.locale,
+    _member.id,
+    _member.account_id,
+    _member.name,
+    _member.email,
+    _member.locale,
     _account.legal_name,
     _session.id,
+    _member.role,
 )
 _session_of_token = (
     select(
@@ -36,24 +37,24 @@ _session_of_token = (
         _session.created_at,
         exists().where(_hold.id == 1),
     )
-    .select_from(OwnerSession.__table__)
-    .join(Owner.__table__, and_(_owner.account_id == _session.account_id, _owner.id == _session.owner_id))
+    .select_from(MemberSession.__table__)
+    .join(Member.__table__, and_(_member.account_id == _session.account_id, _member.id == _session.member_id))
     .join(Account.__table__, _account.id == _session.account_id)
     .where(_session.account_id == bindparam("account_id"), _session.token_hash == bindparam("token_hash"))
 )
 
 
 def require_sign_in() -> Response | None:
-    """Sets `g.owner`. Returns None if the request may go on, else a redirect to the sign-in page.
+    """Sets `g.member`. Returns None if the request may go on, else a redirect to the sign-in page.
 
-    Sets `g.session_left` too, in seconds; and `g.lapsed_owner`, if the owner's session ended by itself.
+    Sets `g.session_left` too, in seconds; and `g.lapsed_member`, if the owner's session ended by itself.
 
     An htmx request is answered with 401, because htmx would put the redirect's page into a fragment.
     """
-    g.session_left, g.lapsed_owner = 0, None
+    g.session_left, g.lapsed_member = 0, None
     token = session.get("token")
-    g.owner, why_ended = _find_owner(token) if token else (None, "")
-    if g.owner is not None or _is_open_to_all():
+    g.member, why_ended = _find_owner(token) if token else (None, "")
+    if g.member is not None or _is_open_to_all():
         return None
     if "HX-Request" in request.headers:
         abort(401)
@@ -64,14 +65,14 @@ def require_sign_in() -> Response | None:
 def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     """The owner of a live session, or None and the reason why the session ended, if it is known."""
     now = ports().clock.system_now()
-    this = {"account_id": sessions.account_of(token, OwnerSession), "token_hash": sessions.hash_token(token)}
+    this = {"account_id": sessions.account_of(token, MemberSession), "token_hash": sessions.hash_token(token)}
     row = db.session.execute(_session_of_token, this).one_or_none()
     if row is None:
         return None, ""
     *signed_in, ended, last_seen_at, created_at, g.payments_held = row
     why_ended = sessions.why_ended(ended, last_seen_at, now)
     if why_ended or now - created_at >= access.SESSION_LIFETIME:
-        g.lapsed_owner = None if ended else SignedIn(*signed_in)
+        g.lapsed_member = None if ended else SignedIn(*signed_in)
         return None, why_ended
     owner = SignedIn(*signed_in)
     if not getattr(current_app.view_functions.get(request.endpoint or ""), "passive", False):
@@ -100,7 +101,7 @@ def _explain_redirect(why_ended: str, had_session: bool) -> None:
 
 def _keep_what_was_typed() -> str:
     """Keeps the form that was sent, if its view says so. Returns what the owner is told."""
-    if drafts.kept_of(request.endpoint) and g.lapsed_owner and _token_is_right():
+    if drafts.kept_of(request.endpoint) and g.lapsed_member and _token_is_right():
         drafts.keep(str(request.endpoint), request.form)
         return gettext(
             "Your session had ended: nothing was sent or changed. You will find what you typed once you sign in."

@@ -14,8 +14,8 @@ from sqlalchemy.orm import Session
 from ..db import Across, NotFound, across, db, transaction
 from ..domain import access
 from ..formats import ngettext
-from ..models.access import OwnerSession, PasswordReset, RateLimit
-from ..models.accounts import Owner
+from ..models.access import MemberSession, PasswordReset, RateLimit
+from ..models.accounts import Member
 from ..models.drafts import Draft
 from ..ports import ports
 from ..words import gettext
@@ -49,8 +49,8 @@ def forget_expired(session: Session, account_id: str, now: datetime) -> None:
 
     Rows that another process is deleting are skipped. `prune` finds those of accounts where nobody signs in.
     """
-    expired: tuple[tuple[type[OwnerSession | PasswordReset | Draft], Any, ColumnElement[bool]], ...] = (
-        (OwnerSession, OwnerSession.token_hash, OwnerSession.created_at <= now - access.SESSION_LIFETIME),
+    expired: tuple[tuple[type[MemberSession | PasswordReset | Draft], Any, ColumnElement[bool]], ...] = (
+        (MemberSession, MemberSession.token_hash, MemberSession.created_at <= now - access.SESSION_LIFETIME),
         (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - access.RESET_LIFETIME),
         (Draft, Draft.id, Draft.kept_at <= now - access.DRAFT_LIFETIME),
     )
@@ -67,7 +67,7 @@ def new_token(account_id: str) -> str:
     return f"{account_id}.{secrets.token_urlsafe(32)}"
 
 
-def account_of(token: str, table: type[OwnerSession | PasswordReset]) -> str:
+def account_of(token: str, table: type[MemberSession | PasswordReset]) -> str:
     """The account of a cookie or a link; "" for one that is not known. Those of versions up to 0.7 do not name it."""
     account_id, dot, _ = token.partition(".")
     if dot:
@@ -87,7 +87,7 @@ def browser_and_system(user_agent: str) -> tuple[str, str]:
     return browser, system
 
 
-def begin(account_id: str, owner_id: str, id_token: str | None = None, password_hash: str | None = None) -> bool:
+def begin(account_id: str, member_id: str, id_token: str | None = None, password_hash: str | None = None) -> bool:
     """Starts a session under a new token and ends the browser's previous one.
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
@@ -97,14 +97,14 @@ def begin(account_id: str, owner_id: str, id_token: str | None = None, password_
     token, now = new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
-        if password_hash is not None and not password_is_unchanged(database, account_id, owner_id, password_hash):
+        if password_hash is not None and not password_is_unchanged(database, account_id, member_id, password_hash):
             return False
         forget_expired(database, account_id, now)
         database.add(
-            OwnerSession(
+            MemberSession(
                 account_id=account_id,
                 token_hash=hash_token(token),
-                owner_id=owner_id,
+                member_id=member_id,
                 created_at=now,
                 last_seen_at=now,
                 browser=browser,
@@ -112,27 +112,27 @@ def begin(account_id: str, owner_id: str, id_token: str | None = None, password_
                 id_token=id_token,
             )
         )
-        first = update(Owner).where(Owner.account_id == account_id, Owner.id == owner_id, Owner.locale.is_(None))
+        first = update(Member).where(Member.account_id == account_id, Member.id == member_id, Member.locale.is_(None))
         database.execute(first.values(locale=str(get_locale())))  # mails use the language of the first visit
     session["token"] = token
     return True
 
 
-def password_is_unchanged(database: Session, account_id: str, owner_id: str, password_hash: str) -> bool:
+def password_is_unchanged(database: Session, account_id: str, member_id: str, password_hash: str) -> bool:
     """Whether the owner still has this hash, which the open transaction then locks.
 
     Verifying a password is slow, so another request may change it meanwhile.
     """
-    this = Owner.account_id == account_id, Owner.id == owner_id
-    unchanged = select(Owner.id).where(*this, Owner.password_hash == password_hash)
+    this = Member.account_id == account_id, Member.id == member_id
+    unchanged = select(Member.id).where(*this, Member.password_hash == password_hash)
     return database.scalars(unchanged.with_for_update(key_share=True)).one_or_none() is not None
 
 
 def change_token(database: Session, account_id: str, session_id: str) -> str:
     """Gives the session a new token, in the open transaction, so that a copied cookie stops working."""
     token = new_token(account_id)
-    this = OwnerSession.account_id == account_id, OwnerSession.id == session_id
-    database.execute(update(OwnerSession).where(*this).values(token_hash=hash_token(token)))
+    this = MemberSession.account_id == account_id, MemberSession.id == session_id
+    database.execute(update(MemberSession).where(*this).values(token_hash=hash_token(token)))
     return token
 
 
@@ -146,11 +146,11 @@ def end_current() -> str | None:
     g.pop("csrf_token", None)  # it was the session's
     if not token:
         return None
-    account_id = account_of(token, OwnerSession)
+    account_id = account_of(token, MemberSession)
     with transaction() as database:
-        this = OwnerSession.account_id == account_id, OwnerSession.token_hash == hash_token(token)
-        deletion = delete(OwnerSession).where(*this)
-        id_token: str | None = database.scalars(deletion.returning(OwnerSession.id_token)).one_or_none()
+        this = MemberSession.account_id == account_id, MemberSession.token_hash == hash_token(token)
+        deletion = delete(MemberSession).where(*this)
+        id_token: str | None = database.scalars(deletion.returning(MemberSession.id_token)).one_or_none()
     return id_token
 
 
@@ -194,51 +194,51 @@ def record_use(account_id: str, session_id: str, last_seen_at: datetime, now: da
 
 def extend(account_id: str, session_id: str, now: datetime, if_used_before: datetime | None = None) -> None:
     """Stores that the session is in use now."""
-    this = OwnerSession.account_id == account_id, OwnerSession.id == session_id
-    unused = OwnerSession.last_seen_at <= (if_used_before or now)
+    this = MemberSession.account_id == account_id, MemberSession.id == session_id
+    unused = MemberSession.last_seen_at <= (if_used_before or now)
     with transaction() as database:
-        database.execute(update(OwnerSession).where(*this, unused).values(last_seen_at=now))
+        database.execute(update(MemberSession).where(*this, unused).values(last_seen_at=now))
 
 
-def list_live(account_id: str, owner_id: str) -> Sequence[OwnerSession]:
+def list_live(account_id: str, member_id: str) -> Sequence[MemberSession]:
     """The owner's live sessions, most recently used first."""
     now = ports().clock.system_now()
     return db.session.scalars(
-        select(OwnerSession)
+        select(MemberSession)
         .where(
-            OwnerSession.account_id == account_id,
-            OwnerSession.owner_id == owner_id,
-            OwnerSession.ended.is_(None),
-            OwnerSession.created_at > now - access.SESSION_LIFETIME,
-            OwnerSession.last_seen_at > now - idle_limit(),
+            MemberSession.account_id == account_id,
+            MemberSession.member_id == member_id,
+            MemberSession.ended.is_(None),
+            MemberSession.created_at > now - access.SESSION_LIFETIME,
+            MemberSession.last_seen_at > now - idle_limit(),
         )
-        .order_by(OwnerSession.last_seen_at.desc(), OwnerSession.id)
+        .order_by(MemberSession.last_seen_at.desc(), MemberSession.id)
     ).all()
 
 
-def revoke(account_id: str, owner_id: str, session_id: str) -> None:
+def revoke(account_id: str, member_id: str, session_id: str) -> None:
     """Ends one of the owner's sessions. Calling it again changes nothing.
 
     Raises NotFound if the session is not this owner's.
     """
     with transaction() as database:
-        this = OwnerSession.account_id == account_id, OwnerSession.id == session_id
-        own = select(OwnerSession.id).where(*this, OwnerSession.owner_id == owner_id)
+        this = MemberSession.account_id == account_id, MemberSession.id == session_id
+        own = select(MemberSession.id).where(*this, MemberSession.member_id == member_id)
         own_session_id = database.scalars(own).one_or_none()
         if own_session_id is None:
             raise NotFound(session_id)
-        end(database, account_id, owner_id, "revoked", only_id=session_id)
+        end(database, account_id, member_id, "revoked", only_id=session_id)
 
 
-def revoke_others(account_id: str, owner_id: str, kept_id: str) -> None:
+def revoke_others(account_id: str, member_id: str, kept_id: str) -> None:
     with transaction() as database:
-        end(database, account_id, owner_id, "revoked", kept_id=kept_id)
+        end(database, account_id, member_id, "revoked", kept_id=kept_id)
 
 
 def end(
     database: Session,
     account_id: str,
-    owner_id: str,
+    member_id: str,
     reason: str,
     *,
     only_id: str | None = None,
@@ -248,10 +248,10 @@ def end(
 
     The rows stay, so that the browsers can be told why their session ended.
     """
-    sessions = update(OwnerSession).where(OwnerSession.account_id == account_id, OwnerSession.owner_id == owner_id)
-    sessions = sessions.where(OwnerSession.ended.is_(None))
+    sessions = update(MemberSession).where(MemberSession.account_id == account_id, MemberSession.member_id == member_id)
+    sessions = sessions.where(MemberSession.ended.is_(None))
     if only_id:
-        sessions = sessions.where(OwnerSession.id == only_id)
+        sessions = sessions.where(MemberSession.id == only_id)
     if kept_id:
-        sessions = sessions.where(OwnerSession.id != kept_id)
+        sessions = sessions.where(MemberSession.id != kept_id)
     database.execute(sessions.values(ended=reason, id_token=None))

@@ -12,9 +12,9 @@ from sqlalchemy.orm import Session
 
 from ..db import db, transaction
 from ..models.access import ProviderIdentity, SignInKey
-from ..models.accounts import Owner
+from ..models.accounts import Member
 from ..ports import ports
-from . import limits, owners, sessions
+from . import limits, members, sessions
 from .provider import VerifiedIdentity
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
@@ -31,15 +31,15 @@ def sign_in(email: str, password: str) -> bool:
     """
     email = normalize_email(email)
     counted = limits.count_guess(email)
-    owner = owners.find_owner(email)
-    account_id, owner_id, known_hash = (owner.account_id, owner.id, owner.password_hash) if owner else ("", "", "")
+    owner = members.find_member(email)
+    account_id, member_id, known_hash = (owner.account_id, owner.id, owner.password_hash) if owner else ("", "", "")
     db.session.rollback()
     # The hash is "" also if the owner must set a new password.
     if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
         return False
     limits.uncount(counted)
     limits.count(("sign_in", email))
-    if not sessions.begin(account_id, owner_id, password_hash=known_hash):
+    if not sessions.begin(account_id, member_id, password_hash=known_hash):
         return False
     limits.remember_device(email)
     return True
@@ -54,27 +54,27 @@ def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "a
     with transaction() as session:
         owner = _bound_owner(session, identity)
         if owner is None:  # the row is locked, so that of two first sign-ins at once one waits
-            owner = owners.find_owner(normalize_email(identity.email), lock=True)
+            owner = members.find_member(normalize_email(identity.email), lock=True)
             if owner is None:
                 return "unknown"
             if _is_bound_to_another(session, owner, identity):
                 return "another"
             _bind(session, owner, identity)
-        account_id, owner_id, email = owner.account_id, owner.id, owner.email
-    sessions.begin(account_id, owner_id, identity.id_token)
+        account_id, member_id, email = owner.account_id, owner.id, owner.email
+    sessions.begin(account_id, member_id, identity.id_token)
     limits.remember_device(email)
     return "signed_in"
 
 
-def _bound_owner(session: Session, identity: VerifiedIdentity) -> Owner | None:
-    account_id = owners.account_of(owners.subject_key(identity.issuer, identity.subject))
+def _bound_owner(session: Session, identity: VerifiedIdentity) -> Member | None:
+    account_id = members.account_of(members.subject_key(identity.issuer, identity.subject))
     bound = session.get(ProviderIdentity, (account_id, identity.issuer, identity.subject))
-    return session.get(Owner, (account_id, bound.owner_id)) if bound else None
+    return session.get(Member, (account_id, bound.member_id)) if bound else None
 
 
-def _is_bound_to_another(session: Session, owner: Owner, identity: VerifiedIdentity) -> bool:
+def _is_bound_to_another(session: Session, owner: Member, identity: VerifiedIdentity) -> bool:
     """Whether the owner is bound to another subject of this provider. It is logged, without the e-mail."""
-    mine = ProviderIdentity.account_id == owner.account_id, ProviderIdentity.owner_id == owner.id
+    mine = ProviderIdentity.account_id == owner.account_id, ProviderIdentity.member_id == owner.id
     here = *mine, ProviderIdentity.issuer == identity.issuer
     subject = session.scalars(select(ProviderIdentity.subject).where(*here)).one_or_none()
     if subject in (None, identity.subject):
@@ -86,16 +86,16 @@ def _is_bound_to_another(session: Session, owner: Owner, identity: VerifiedIdent
     return True
 
 
-def _bind(session: Session, owner: Owner, identity: VerifiedIdentity) -> None:
+def _bind(session: Session, owner: Member, identity: VerifiedIdentity) -> None:
     now = ports().clock.system_now()
-    key = owners.subject_key(identity.issuer, identity.subject)
+    key = members.subject_key(identity.issuer, identity.subject)
     session.add(SignInKey(key_hash=key, account_id=owner.account_id))
     session.add(
         ProviderIdentity(
             account_id=owner.account_id,
             issuer=identity.issuer,
             subject=identity.subject,
-            owner_id=owner.id,
+            member_id=owner.id,
             bound_at=now,
         )
     )
@@ -118,7 +118,7 @@ def verify_password(password_hash: str, password: str) -> bool:
 
 def remember_locale(locale: str) -> None:
     """Stores the signed-in owner's language, which other browsers and mails then use. Does nothing for a visitor."""
-    if g.owner:
+    if g.member:
         with transaction() as database:
-            this = Owner.account_id == g.owner.account_id, Owner.id == g.owner.owner_id
-            database.execute(update(Owner).where(*this).values(locale=locale))
+            this = Member.account_id == g.member.account_id, Member.id == g.member.member_id
+            database.execute(update(Member).where(*this).values(locale=locale))

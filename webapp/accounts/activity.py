@@ -30,14 +30,14 @@ def record(
     subscription: Subscription | None = None,
 ) -> None:
     """Writes a row, in the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`."""
-    owner = g.get("owner") if has_request_context() else None
+    member = g.get("member") if has_request_context() else None
     insert_rows(
         Activity(
             account_id=account_id,
             id=_ordered_id(),
             subscription_id=subscription.id if subscription else None,
             at=at,
-            by=owner.name if owner else None,
+            by=member.name if member else None,
             what=what,
             before=dict(before or {}),
             after=dict(after or {}),

@@ -3,11 +3,22 @@
 from datetime import date, datetime
 from typing import ClassVar
 
+from .permissions import Procedure
+
 
 class Refusal(Exception):
     """A rule forbids the request. `status` is the HTTP status of the answer."""
 
     status: ClassVar[int] = 409
+
+
+class NotPermitted(Refusal):
+    """The member's role does not allow the procedure. `owner` is the name of who allows it to others."""
+
+    status = 403
+
+    def __init__(self, procedure: Procedure, owner: str) -> None:
+        self.procedure, self.owner = procedure, owner
 
 
 class PlanForbids(Refusal):

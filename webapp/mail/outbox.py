@@ -15,7 +15,7 @@ from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
 from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
-from ..models.accounts import Account, Owner
+from ..models.accounts import Account, Member
 from ..models.activity import Case
 from ..models.invoices import Invoice
 from ..models.mail import Message
@@ -26,12 +26,12 @@ from . import layout
 from .messages import changes, contact, purchases, renewals, sign_in
 
 
-def _to_owners(
+def _to_members(
     subscription: Subscription, about: str, now: datetime, words: Callable[[], layout.Mail]
 ) -> list[Message]:
     """One mail to each owner of the account, in that owner's language. `about` identifies what the mail reports."""
     account, messages = subscription.account, []
-    for owner in subscription.owners:
+    for owner in subscription.members:
         with force_locale(owner.locale or account.document_locale):
             written = layout.write(words(), owner.name, layout.footer(account))
         messages.append(
@@ -64,19 +64,19 @@ def before_renewal(subscription: Subscription, ahead: int, total: Money, now: da
     notice = f"renewal/{subscription.id}/{ordinal}/{ahead}"
     if not _is_written(subscription, notice):
         words = partial(renewals.renewal, subscription, projected_seats(facts), total, card, day)
-        messages += _to_owners(subscription, notice, now, words)
+        messages += _to_members(subscription, notice, now, words)
     if card is not None and card.expired(day):
         warning = f"card_expires/{subscription.id}/{ordinal}/{card.id}"
         if not _is_written(subscription, warning):
             words = partial(renewals.card_expires, subscription, total, card, day)
-            messages += _to_owners(subscription, warning, now, words)
+            messages += _to_members(subscription, warning, now, words)
     return messages
 
 
 def receipts(subscription: Subscription, invoice: Invoice, now: datetime) -> list[Message]:
     """A payment was made: the receipt to the owners, and the invoice to the billing e-mails."""
     words = partial(purchases.receipt, subscription, invoice)
-    return _with_document(subscription, invoice, now, _to_owners(subscription, f"receipt/{invoice.id}", now, words))
+    return _with_document(subscription, invoice, now, _to_members(subscription, f"receipt/{invoice.id}", now, words))
 
 
 def numbered(messages: list[Message], draft_number: str, number: str) -> list[Message]:
@@ -91,7 +91,7 @@ def numbered(messages: list[Message], draft_number: str, number: str) -> list[Me
 def credited(subscription: Subscription, note: Invoice, now: datetime) -> list[Message]:
     """A credit note was issued: a mail to the owners, and the credit note to the billing e-mails."""
     words = partial(purchases.credit_note, subscription, note)
-    return _with_document(subscription, note, now, _to_owners(subscription, f"credited/{note.id}", now, words))
+    return _with_document(subscription, note, now, _to_members(subscription, f"credited/{note.id}", now, words))
 
 
 def _with_document(
@@ -136,7 +136,9 @@ def documents_to(
 
 def over_seats(subscription: Subscription, payment: Payment, seats: int, now: datetime) -> list[Message]:
     """A subscription was renewed at the confirmed number of seats, although more users are active."""
-    return _to_owners(subscription, f"over_seats/{payment.key}", now, partial(renewals.over_seats, subscription, seats))
+    return _to_members(
+        subscription, f"over_seats/{payment.key}", now, partial(renewals.over_seats, subscription, seats)
+    )
 
 
 def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
@@ -144,7 +146,7 @@ def refused(subscription: Subscription, payment: Payment, now: datetime) -> list
     facts = subscription.facts
     facts_after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
     words = partial(renewals.refused, subscription, payment, attempt_day(facts_after), lapse_end(facts_after))
-    return _to_owners(subscription, f"refused/{payment.key}", now, words)
+    return _to_members(subscription, f"refused/{payment.key}", now, words)
 
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
@@ -152,17 +154,17 @@ def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list
     facts, expires_at = subscription.facts, subscription.account.local(payment.quote.expires_at)
     given_up = replace(facts, refused=facts.refused + 1, refused_on=expires_at.date())
     words = partial(renewals.confirm, subscription, payment, expires_at, attempt_day(given_up))
-    return _to_owners(subscription, f"confirm/{payment.key}", now, words)
+    return _to_members(subscription, f"confirm/{payment.key}", now, words)
 
 
 def not_made(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """A payment whose outcome was unknown turned out not to be made."""
-    return _to_owners(subscription, f"not_made/{payment.key}", now, partial(purchases.not_made, subscription, payment))
+    return _to_members(subscription, f"not_made/{payment.key}", now, partial(purchases.not_made, subscription, payment))
 
 
 def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]:
     """The subscription ended on `day`."""
-    return _to_owners(subscription, f"ended/{subscription.id}", now, partial(renewals.ended, subscription, day))
+    return _to_members(subscription, f"ended/{subscription.id}", now, partial(renewals.ended, subscription, day))
 
 
 def change_requested(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
@@ -179,7 +181,7 @@ def change_requested(subscription: Subscription, change: ChangeRow, now: datetim
         words = partial(
             changes.reduction_requested, subscription, before, replaced and replaced.seats, change.seats, day
         )
-    return _to_owners(subscription, f"requested/{change.id}", now, words)
+    return _to_members(subscription, f"requested/{change.id}", now, words)
 
 
 def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
@@ -190,7 +192,7 @@ def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) 
     goes_on = not (reduction and facts.change(ChangeKind.CANCELLATION))
     day = facts.boundary(change.effective_ordinal)
     words = partial(changes.change_undone, subscription, change.kind, seats, day, goes_on)
-    return _to_owners(subscription, f"undone/{change.id}", now, words)
+    return _to_members(subscription, f"undone/{change.id}", now, words)
 
 
 def case(
@@ -214,7 +216,7 @@ def case(
     )
 
 
-def password_reset(owner: Owner | None, email: str, token: str, browser: str) -> Message | None:
+def password_reset(owner: Member | None, email: str, token: str, browser: str) -> Message | None:
     """The mail with the link that sets a new password.
 
     Without an owner the mail is composed and discarded, so that an unknown e-mail takes as long as a known one.
@@ -223,15 +225,15 @@ def password_reset(owner: Owner | None, email: str, token: str, browser: str) ->
     if owner is None:
         layout.write(words(), email, "")
         return None
-    return _to_owner(owner, "password_reset", words)
+    return _to_member(owner, "password_reset", words)
 
 
-def password_changed(owner: Owner, browser: str) -> Message:
+def password_changed(owner: Member, browser: str) -> Message:
     """The owner's password was changed; `browser` is where, or ""."""
-    return _to_owner(owner, "password_changed", partial(sign_in.password_changed, owner.email, browser))
+    return _to_member(owner, "password_changed", partial(sign_in.password_changed, owner.email, browser))
 
 
-def _to_owner(owner: Owner, about: str, words: Callable[[], layout.Mail]) -> Message:
+def _to_member(owner: Member, about: str, words: Callable[[], layout.Mail]) -> Message:
     account = db.session.get_one(Account, owner.account_id)
     with force_locale(owner.locale or account.document_locale):
         written = layout.write(words(), owner.name, layout.footer(account))

@@ -3,7 +3,20 @@
 Importing this package registers every table.
 """
 
-from . import access, accounts, activity, cards, drafts, invoices, mail, operation, purchases, restores, subscriptions
+from . import (
+    access,
+    accounts,
+    activity,
+    cards,
+    drafts,
+    invoices,
+    mail,
+    operation,
+    purchases,
+    restores,
+    subscriptions,
+    team,
+)
 
 __all__ = [
     "access",
@@ -17,4 +30,5 @@ __all__ = [
     "purchases",
     "restores",
     "subscriptions",
+    "team",
 ]

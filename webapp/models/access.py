@@ -25,11 +25,11 @@ class ProviderIdentity(Model):
     """
 
     __tablename__ = "provider_identity"
-    __table_args__ = (UniqueConstraint("account_id", "owner_id", "issuer"), reference("owner", owner_id="id"))
+    __table_args__ = (UniqueConstraint("account_id", "member_id", "issuer"), reference("member", member_id="id"))
     account_id: Mapped[str] = account_part()
     issuer: Mapped[str] = mapped_column(String(300), primary_key=True)
     subject: Mapped[str] = mapped_column(String(300), primary_key=True)
-    owner_id: Mapped[str] = mapped_column(Id)
+    member_id: Mapped[str] = mapped_column(Id)
     bound_at: Mapped[datetime] = mapped_column(Instant)
 
 
@@ -48,10 +48,10 @@ class PasswordReset(Model):
     """
 
     __tablename__ = "password_reset"
-    __table_args__ = (reference("owner", owner_id="id"), Index("ix_password_reset_owner", "account_id", "owner_id"))
+    __table_args__ = (reference("member", member_id="id"), Index("ix_password_reset_member", "account_id", "member_id"))
     account_id: Mapped[str] = account_part()
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
-    owner_id: Mapped[str | None] = mapped_column(Id)
+    member_id: Mapped[str | None] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
@@ -64,24 +64,24 @@ class RateLimit(Model):
     ends_at: Mapped[datetime] = mapped_column(Instant, index=True)
 
 
-class OwnerSession(Model):
+class MemberSession(Model):
     """A signed-in browser, found by the hash of the token in its cookie. Its owner ends it by its `id`.
 
     `ended` says why it was ended from elsewhere. The provider needs `id_token` to end its own session.
     No IP address is stored: the owner recognises the browser, and nobody else should trace it.
     """
 
-    __tablename__ = "owner_session"
+    __tablename__ = "member_session"
     __table_args__ = (
         one_of("ended", "revoked", "password"),
-        reference("owner", owner_id="id"),
+        reference("member", member_id="id"),
         UniqueConstraint("account_id", "id"),
-        Index("ix_owner_session_owner", "account_id", "owner_id"),
+        Index("ix_member_session_member", "account_id", "member_id"),
     )
     account_id: Mapped[str] = account_part()
     token_hash: Mapped[str] = mapped_column(String(64), primary_key=True, index=True)
     id: Mapped[str] = mapped_column(Id, default=new_id)
-    owner_id: Mapped[str] = mapped_column(Id)
+    member_id: Mapped[str] = mapped_column(Id)
     created_at: Mapped[datetime] = mapped_column(Instant, index=True)
     last_seen_at: Mapped[datetime] = mapped_column(Instant)
     browser: Mapped[str] = mapped_column(String(30))

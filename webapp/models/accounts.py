@@ -1,4 +1,4 @@
-"""Issuers (sellers), accounts (customers) and the owners who sign in."""
+"""Issuers (sellers), accounts (customers) and the members who sign in."""
 
 from datetime import datetime
 from typing import Any
@@ -8,8 +8,9 @@ from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, Un
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Model, new_id
+from ..domain.permissions import Role
 from ..domain.tax import TaxTerms, tax_terms
-from .columns import Id, account_key
+from .columns import Id, account_key, index_where, one_of
 
 
 class Issuer(Model):
@@ -71,16 +72,24 @@ class Account(Model):
         return moment.astimezone(ZoneInfo(self.zone))
 
 
-class Owner(Model):
-    """The service account owner (SAO): the person who signs in. Each has a SignInKey of the same e-mail."""
+class Member(Model):
+    """Somebody who signs in. Each has a SignInKey of the same e-mail.
 
-    __tablename__ = "owner"
+    One member of each account is its service account owner (SAO): the schema allows no second one, and `team/` never
+    leaves an account without. `unwanted_mails`: the kinds of mails that the member does not want.
+    """
+
+    __tablename__ = "member"
     __table_args__ = (
         CheckConstraint("email = lower(email)", name="email_lower"),
         UniqueConstraint("account_id", "email"),
+        one_of("role", *Role),
+        index_where(f"role = '{Role.OWNER}'", "uq_member_owner", "account_id", unique=True),
     )
     account_id: Mapped[str] = account_key()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
+    role: Mapped[str] = mapped_column(String(12))
+    unwanted_mails: Mapped[list[str]] = mapped_column(JSON, default=list, server_default="[]")
     name: Mapped[str] = mapped_column(String(200))
     email: Mapped[str] = mapped_column(String(254))
     password_hash: Mapped[str] = mapped_column(String(200))

@@ -13,10 +13,10 @@ class Draft(Model):
     """The fields of one form, as one owner typed them. Only this owner gets them back."""
 
     __tablename__ = "draft"
-    __table_args__ = (UniqueConstraint("account_id", "owner_id", "form"), reference("owner", owner_id="id"))
+    __table_args__ = (UniqueConstraint("account_id", "member_id", "form"), reference("member", member_id="id"))
     account_id: Mapped[str] = account_part()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    owner_id: Mapped[str] = mapped_column(Id)
+    member_id: Mapped[str] = mapped_column(Id)
     form: Mapped[str] = mapped_column(String(40))
     fields: Mapped[dict[str, str]] = mapped_column(JSON)
     kept_at: Mapped[datetime] = mapped_column(Instant, index=True)

@@ -216,7 +216,7 @@ class Subscription:
     held: bool
     unbooked_keys: frozenset[str]
     quiet: bool
-    owners: list[Reader]
+    members: list[Reader]
     periods: list[BilledPeriod]
     open_changes: list[OpenChange]
     unpaid: list[PaymentRead]

@@ -18,6 +18,7 @@ def register(app: Flask) -> None:
         serving.serve,
         doctor.doctor,
         provision.add_account_command,
+        provision.add_member_command,
         provision.add_owner_command,
         identities.unbind_owner,
         prune.prune_command,

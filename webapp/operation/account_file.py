@@ -11,11 +11,12 @@ from stdnum.eu import vat
 from stdnum.fr import siren
 
 from .. import addresses, pasting
-from ..access import owners
+from ..access import members
 from ..accounts import billing_information
 from ..config import LOCALES
 from ..db import Model, db, new_id
 from ..domain.periods import boundary, ordinal_on
+from ..domain.permissions import Role
 from ..domain.pricing import parse_tiers
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Plan
@@ -50,8 +51,8 @@ def _issuer(value: object) -> models.Issuer:
 
 
 def _free(email: str) -> str:
-    if owners.account_of(owners.email_key(email.lower())) != owners.NO_ACCOUNT:
-        raise ValueError("This is an owner's already: one address signs in to one account")
+    if members.account_of(members.email_key(email.lower())) != members.NO_ACCOUNT:
+        raise ValueError("This is a member's already: one address signs in to one account")
     return email.lower()
 
 
@@ -157,8 +158,11 @@ class Organisation(Party):
             raise ValueError(f"This does not fit the country {country}: check it") from None
 
 
-class Owner(Part):
-    table = models.Owner
+class Member(Part):
+    """Where the file gives no role, it is the owner."""
+
+    table = models.Member
+    role: Annotated[Role, Field(strict=False)] = Role.OWNER
     name: str
     email: Annotated[Email, AfterValidator(_free)]
     locale: Language | None = None
@@ -197,16 +201,18 @@ class Subscription(Part):
         return needed if paid is None else paid
 
 
-def _distinct(owners: list[Owner]) -> list[Owner]:
-    if len({owner.email for owner in owners}) < len(owners):
+def _one_owner(members: list[Member]) -> list[Member]:
+    if len({member.email for member in members}) < len(members):
         raise ValueError("This has an e-mail address twice")
-    return owners
+    if [member.role for member in members].count(Role.OWNER) != 1:
+        raise ValueError("Give exactly one member the role owner, and each other one another role")
+    return members
 
 
 class AccountFile(BaseModel, strict=True, extra="forbid"):
     issuer: Annotated[Any, PlainValidator(_issuer)]
     organisation: Organisation
-    owners: Annotated[list[Owner], Field(min_length=1), AfterValidator(_distinct)]
+    members: Annotated[list[Member], Field(min_length=1), AfterValidator(_one_owner)]
     subscriptions: Annotated[list[Subscription], Field(min_length=1)]
 
     @field_validator("subscriptions", mode="before")

@@ -16,7 +16,7 @@ import click
 from flask import current_app
 from flask.cli import with_appcontext
 
-from ..access import owners
+from ..access import members
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from ..db import db
 from ..invoices import listing
@@ -40,7 +40,7 @@ def demo() -> None:
     if not current_app.config["SANDBOX"]:
         raise click.ClickException("The demo account has a published password: it exists in the sandbox only.")
     health.check_database()
-    if owners.find_owner(DEMO_EMAIL) is None:
+    if members.find_member(DEMO_EMAIL) is None:
         db.session.rollback()
         scenarios.make("both", email=DEMO_EMAIL, password=DEMO_PASSWORD)
 

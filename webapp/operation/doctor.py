@@ -19,7 +19,7 @@ from .. import config, private_files
 from ..access import local_passwords, provider
 from ..db import Across, across, db
 from ..invoices import issuing
-from ..models.accounts import Issuer, Owner
+from ..models.accounts import Issuer, Member
 from ..models.subscriptions import SubscriptionRow
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from ..purchases import hold, restores
@@ -51,8 +51,8 @@ def _test_accounts() -> str | None:
     """Whose passwords are published, or were shown in a sandbox's panel."""
     if not _is_production() or health.database_fault():
         return None
-    known = or_(Owner.email == config.DEMO_EMAIL, *(Owner.email.endswith(f"{sign}example.test") for sign in "@."))
-    emails = db.session.scalars(across(select(Owner.email).where(known), Across.DOCTOR).order_by(Owner.email)).all()
+    known = or_(Member.email == config.DEMO_EMAIL, *(Member.email.endswith(f"{sign}example.test") for sign in "@."))
+    emails = db.session.scalars(across(select(Member.email).where(known), Across.DOCTOR).order_by(Member.email)).all()
     db.session.rollback()
     if not emails:
         return None

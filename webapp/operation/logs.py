@@ -136,7 +136,7 @@ def _end(response: Response) -> Response:
         "status": response.status_code,
         "ms": round((perf_counter() - g.began) * 1000, 1),
     }
-    if g.get("owner"):
-        details["account"] = g.owner.account_id
+    if g.get("member"):
+        details["account"] = g.member.account_id
     log.log(logging.DEBUG if request.path in health.PATHS else logging.INFO, "request", extra={"details": details})
     return response

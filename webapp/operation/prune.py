@@ -21,7 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ..access import limits
 from ..db import Across, across, db, transaction
 from ..domain.access import DRAFT_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
-from ..models.access import OwnerSession, PasswordReset, RateLimit
+from ..models.access import MemberSession, PasswordReset, RateLimit
 from ..models.accounts import Account
 from ..models.activity import Activity, Case
 from ..models.cards import CardSetup
@@ -80,8 +80,8 @@ def once_a_day(stop: Event) -> None:
 
 
 def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
-    over = OwnerSession.created_at <= now - SESSION_LIFETIME
-    yield Kind("sessions", OwnerSession, OwnerSession.token_hash, over)
+    over = MemberSession.created_at <= now - SESSION_LIFETIME
+    yield Kind("sessions", MemberSession, MemberSession.token_hash, over)
     over = PasswordReset.created_at <= now - RESET_LIFETIME
     yield Kind("reset links", PasswordReset, PasswordReset.token_hash, over)
     yield Kind("drafts", Draft, Draft.id, Draft.kept_at <= now - DRAFT_LIFETIME)

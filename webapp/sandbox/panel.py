@@ -2,13 +2,14 @@
 
 from flask import Blueprint, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
-from sqlalchemy import select
+from sqlalchemy import and_, select
 
 from ..access.identity import public
 from ..db import Across, NotFound, across, db
 from ..domain import subscription as rules
+from ..domain.permissions import Role
 from ..invoices import documents
-from ..models.accounts import Owner
+from ..models.accounts import Member
 from ..models.invoices import Invoice
 from ..models.mail import Message
 from ..ports import ports
@@ -35,7 +36,8 @@ def panel() -> ResponseReturnValue:
 def render_panel(account_id: str | None, error: str = "", status: int = 200) -> ResponseReturnValue:
     """The panel with one account, by default the newest. Raises NotFound."""
     g.frames = "'self'"  # a frame shows the HTML of each mail
-    query = select(SandboxAccount, Owner.email).join(Owner, Owner.account_id == SandboxAccount.account_id)
+    owner = and_(Member.account_id == SandboxAccount.account_id, Member.role == Role.OWNER)
+    query = select(SandboxAccount, Member.email).join(Member, owner)
     newest = query.order_by(SandboxAccount.set_at.desc()).limit(ACCOUNTS_LISTED)
     accounts = db.session.execute(across(newest, Across.SANDBOX)).all()
     if account_id is None and accounts:

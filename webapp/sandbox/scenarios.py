@@ -9,17 +9,18 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
-from ..access import owners
+from ..access import members
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
 from ..db import db, new_id, transaction
 from ..domain import subscription as rules
 from ..domain.periods import boundary, ordinal_on
+from ..domain.permissions import Role
 from ..domain.pricing import period_lines
 from ..domain.subscription import Plan
 from ..domain.tax import amounts
 from ..invoices import issuing
-from ..models.accounts import Account, Issuer, Owner
+from ..models.accounts import Account, Issuer, Member
 from ..models.cards import Card
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
@@ -134,8 +135,15 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
                 account_id=account.id, scenario=scenario, password=password, set_to=now, set_at=machine_now()
             )
         )
-        owners.add_owner(
-            Owner(account_id=account.id, name="Camille Martin", email=email, password_hash=password_hash, locale=None)
+        members.add_member(
+            Member(
+                account_id=account.id,
+                role=Role.OWNER,
+                name="Camille Martin",
+                email=email,
+                password_hash=password_hash,
+                locale=None,
+            )
         )
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         cards = [_card(account, card, expiry) for card in definition.cards]

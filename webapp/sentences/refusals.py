@@ -6,8 +6,10 @@ from zoneinfo import ZoneInfo
 from flask import url_for
 
 from .. import formats
+from ..domain import permissions
 from ..domain import refusals as rules
 from ..domain import subscription as subscription_rules
+from ..domain.permissions import Procedure
 from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept
 from ..formats import ngettext
 from ..models.subscriptions import Subscription
@@ -115,11 +117,29 @@ def _explain_card(refusal: CardMissing | CardExpired | DefaultCardKept | CardInU
             return Explained(sentence, gettext("See the subscription"), way_on)
 
 
+def _who_may(procedure: Procedure, owner: str) -> str:
+    """Which members may do what this one may not."""
+    match len(permissions.ALLOWED[procedure]):
+        case 1:
+            return gettext("Only the owner of the account, %(name)s, can do this. Nothing was changed.", name=owner)
+        case 2:
+            return gettext(
+                "Only the owner of the account, %(name)s, or a manager can do this. Nothing was changed.", name=owner
+            )
+        case _:
+            return gettext(
+                "Only the owner of the account, %(name)s, a manager or an accountant can do this. Nothing was changed.",
+                name=owner,
+            )
+
+
 def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
     """The sentence of a refusal; `subscription` is the one that the request was about, if any."""
     match refusal:
         case CardMissing() | CardExpired() | DefaultCardKept() | CardInUse():
             return _explain_card(refusal)
+        case rules.NotPermitted(procedure=procedure, owner=owner):
+            return Explained(_who_may(procedure, owner))
         case rules.PaymentsHeld():
             sentence = gettext(
                 "Payments are paused while we check data restored from a backup. Nothing was charged. Try again later."

@@ -19,7 +19,7 @@ from sqlalchemy import (
 from ..db import NotFound, db, locks_rows
 from ..domain.subscription import ChangeKind
 from ..json_rows import inner, instant, rows_as_json
-from ..models.accounts import Account, Owner
+from ..models.accounts import Account, Member
 from ..models.cards import Card, DefaultCard
 from ..models.purchases import Payment, Quote
 from ..models.restores import RestoreHold, UnbookedCapture
@@ -41,7 +41,7 @@ from ..models.subscriptions import (
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
 _payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
-_quiet, _unbooked, _hold, _owner = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Owner.__table__
+_quiet, _unbooked, _hold, _member = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Member.__table__
 
 
 def _own(table: FromClause) -> ColumnElement[bool]:
@@ -75,8 +75,8 @@ def _open_changes() -> ScalarSelect[Any]:
     return select(columns).where(_own(_change), c.closed_at.is_(None)).scalar_subquery()
 
 
-def _owners() -> ScalarSelect[Any]:
-    c = _owner.c
+def _readers() -> ScalarSelect[Any]:
+    c = _member.c
     mine = c.account_id == bindparam("account_id")
     return select(rows_as_json(c.id, c.name, c.email, c.locale)).where(mine).scalar_subquery()
 
@@ -106,7 +106,7 @@ _subscriptions = (
         *(column.label(f"of_card_{column.name}") for column in _card.c),
         select(exists(select(_hold.c.id))).correlate(None).scalar_subquery().label("paused"),
         exists().where(_own(_quiet)).label("quiet"),
-        _owners().label("owners"),
+        _readers().label("members"),
         _unbooked_captures().label("unbooked_captures"),
         _periods().label("periods"),
         _price_lists().label("price_lists"),
@@ -183,7 +183,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         held=any(released_at is None for _key, released_at in values["unbooked_captures"]),
         unbooked_keys=frozenset(key for key, _released_at in values["unbooked_captures"]),
         quiet=bool(values["quiet"]),
-        owners=[Reader(*columns) for columns in sorted(values["owners"], key=lambda columns: columns[0])],
+        members=[Reader(*columns) for columns in sorted(values["members"], key=lambda columns: columns[0])],
         periods=periods,
         open_changes=sorted(
             (

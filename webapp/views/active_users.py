@@ -5,12 +5,14 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, abort, render_template, request
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..domain import subscription as rules
+from ..domain.permissions import Procedure
 from ..ports import ActiveUsers, ports
 from ..subscriptions import active_users, loading
 
 blueprint = Blueprint("active_users", __name__, url_prefix="/subscriptions/<subscription_id>/active-users")
+needs(Procedure.CHANGE)(blueprint)
 
 
 @blueprint.get("")

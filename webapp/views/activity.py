@@ -7,13 +7,15 @@ from flask import Blueprint, render_template, request
 from flask.typing import ResponseReturnValue
 
 from .. import formats
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..accounts import activity, billing_information
+from ..domain.permissions import Procedure
 from ..models.activity import Activity
 from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, ACTIVITY_SUBJECTS, CASE_SUBJECTS, SUBJECTS
 from .billing_info import LANGUAGES
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
+needs(Procedure.SEE)(blueprint)
 blueprint.context_processor(lambda: {"section": "activity"})
 PAGE_SIZE = 50
 CODES: dict[str, Callable[[str], object]] = {  # stored as codes, shown in words

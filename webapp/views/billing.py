@@ -16,8 +16,9 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..accounts.billing_information import account_of
+from ..domain.permissions import Procedure
 from ..invoices import archives, documents, listing
 from ..invoices.spans import Span
 from ..mail import documents_again
@@ -30,6 +31,7 @@ from .downloads import send_archive
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("billing", __name__, url_prefix="/billing")
+needs(Procedure.SEE)(blueprint)
 blueprint.context_processor(lambda: {"section": "billing"})
 
 
@@ -39,6 +41,7 @@ def page() -> ResponseReturnValue:
 
 
 @blueprint.post("/cards/new")
+@needs(Procedure.BILLING)
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
     return_url = public_url("billing.card_return")
@@ -46,6 +49,7 @@ def add_card() -> ResponseReturnValue:
 
 
 @blueprint.get("/cards/return")
+@needs(Procedure.BILLING)
 def card_return() -> ResponseReturnValue:
     """The return from the gateway's card page. It may be reloaded: the card is saved once."""
     if request.method == "HEAD":
@@ -89,6 +93,7 @@ def invoice(invoice_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/invoices/<invoice_id>/send")
+@needs(Procedure.BILLING)
 def send_again(invoice_id: str) -> ResponseReturnValue:
     """« Renvoyer par e-mail »: to the billing e-mails. A form that is sent twice sends one mail to each."""
     addresses = documents_again.send_again(me().account_id, invoice_id, request.form.get("shown", ""))

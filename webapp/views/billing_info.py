@@ -14,9 +14,10 @@ from wtforms.validators import StopValidation
 
 from .. import formats
 from ..access import drafts
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..accounts import activity, billing_information
 from ..addresses import WrongAddress
+from ..domain.permissions import Procedure
 from ..formats import ngettext
 from ..invoices import documents
 from ..sentences import edits
@@ -25,6 +26,7 @@ from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
+needs(Procedure.BILLING)(blueprint)
 blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
 OPENED = TypeAdapter(billing_information.Information)

@@ -3,7 +3,8 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
+from ..domain.permissions import Procedure
 from ..domain.subscription import Status, check_cancellation
 from ..ports import ports
 from ..purchases import payments
@@ -12,6 +13,7 @@ from ..words import gettext
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")
+needs(Procedure.CHANGE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 

@@ -3,14 +3,16 @@
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..domain import refusals
+from ..domain.permissions import Procedure
 from ..models.cards import Card
 from ..purchases import cards
 from ..sentences.refusals import explain
 from ..words import gettext
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
+needs(Procedure.BILLING)(blueprint)
 blueprint.context_processor(lambda: {"section": "billing"})
 REFUSALS = (refusals.DefaultCardKept, refusals.CardInUse)
 

@@ -8,8 +8,9 @@ from wtforms.validators import StopValidation
 
 from .. import pasting
 from ..access import drafts
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..accounts import billing_information, cases
+from ..domain.permissions import Procedure
 from ..formats import number
 from ..sentences.labels import CASE_SUBJECTS
 from ..subscriptions import loading
@@ -18,6 +19,7 @@ from .drafts import restored
 from .forms import PortalForm, printable
 
 blueprint = Blueprint("contact", __name__, url_prefix="/contact")
+needs(Procedure.CONTACT)(blueprint)
 blueprint.context_processor(lambda: {"section": "contact"})
 JOINERS = "\u200c\u200d"  # join letters or emoji; they cannot hide text
 

@@ -9,9 +9,12 @@ from wtforms import Field
 
 from .. import urls
 from ..access import drafts, identity
+from ..access.identity import needs
+from ..domain.permissions import Procedure
 from .forms import PortalForm
 
 blueprint = Blueprint("drafts", __name__, url_prefix="/drafts")
+needs(Procedure.OWN)(blueprint)
 Form = TypeVar("Form", bound=PortalForm)
 
 

@@ -13,7 +13,7 @@ from werkzeug.exceptions import HTTPException
 from .. import database_faults, guard, leases
 from ..access.identity import me
 from ..db import NotFound, Unstorable, db
-from ..domain.refusals import Refusal
+from ..domain.refusals import NotPermitted, Refusal
 from ..formats import ngettext
 from ..invoices.documents import DocumentNotMade
 from ..ports import OutcomeUnknown
@@ -85,6 +85,8 @@ def http_error(error: HTTPException) -> Response:
 def refused(refusal: Refusal, status: int | None = None) -> Response:
     """A domain rule refused the request: the page says why, and what to do."""
     subscription_id = (request.view_args or {}).get("subscription_id")
+    if isinstance(refusal, NotPermitted):  # it is refused before anything is looked for
+        subscription_id = None
     subscription = loading.load(me().account_id, subscription_id) if subscription_id else None
     return error_page(status or refusal.status, explain(refusal, subscription))
 

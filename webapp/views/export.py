@@ -9,7 +9,8 @@ from flask.typing import ResponseReturnValue
 from wtforms import Field, SelectField
 from wtforms.validators import StopValidation
 
-from ..access.identity import me
+from ..access.identity import me, needs
+from ..domain.permissions import Procedure
 from ..formats import month_name
 from ..invoices import archives
 from ..invoices.spans import Span, months_between, parse_month, quarters_until, write_month
@@ -19,6 +20,7 @@ from .forms import PortalForm
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("export", __name__, url_prefix="/billing/invoices")
+needs(Procedure.SEE)(blueprint)
 blueprint.context_processor(lambda: {"section": "billing"})
 
 

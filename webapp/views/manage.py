@@ -3,12 +3,14 @@
 from flask import Blueprint, make_response, render_template
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
+from ..domain.permissions import Procedure
 from ..domain.subscription import check_self_service
 from ..subscriptions import loading, summary
 from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("manage", __name__, url_prefix="/subscriptions/<subscription_id>/manage")
+needs(Procedure.CHANGE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 

@@ -9,12 +9,14 @@ from wtforms.validators import EqualTo, InputRequired, Length, StopValidation
 
 from .. import pasting
 from ..access import identity, local_passwords, passwords, sessions
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..domain import access
+from ..domain.permissions import Procedure
 from ..formats import minutes
 from .forms import PortalForm
 
 blueprint = Blueprint("passwords", __name__, url_prefix="/password")
+needs(Procedure.OWN)(blueprint)
 LINK = "reset"  # key in the browser's session: keeps the token out of the address of the page
 
 

@@ -5,8 +5,9 @@ from contextlib import suppress
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..domain import refusals, seats
+from ..domain.permissions import Procedure
 from ..domain.refusals import BelowActiveUsers
 from ..invoices import listing
 from ..models.purchases import Payment, Quote
@@ -22,6 +23,7 @@ from .errors import refused
 blueprint = Blueprint(
     "purchase", __name__, url_prefix="/subscriptions/<subscription_id>/<any(renew, add):procedure>/<quote_id>"
 )
+needs(Procedure.CHANGE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 
@@ -144,6 +146,7 @@ def abandon(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 
 
 @blueprint.get("/receipt")
+@needs(Procedure.SEE)
 def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """The receipt, once the purchase is paid; else the step that it has reached."""
     quote = _load_quote(subscription_id, quote_id)

@@ -4,7 +4,8 @@ from flask import Blueprint, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
 from .. import pasting
-from ..access.identity import me
+from ..access.identity import me, needs
+from ..domain.permissions import Procedure
 from ..domain.refusals import ActiveUsersUnknown, BelowActiveUsers, NotFewerSeats
 from ..domain.seats import parse_seats
 from ..domain.subscription import check_reduction, projected_seats
@@ -17,6 +18,7 @@ from .forms import SeatsForm
 from .fragments import wants_fragment
 
 blueprint = Blueprint("reduce", __name__, url_prefix="/subscriptions/<subscription_id>/reduce")
+needs(Procedure.CHANGE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 

@@ -3,7 +3,8 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
+from ..domain.permissions import Procedure
 from ..domain.subscription import projected_seats, renewal_target
 from ..ports import ports
 from ..purchases import quotes
@@ -13,6 +14,7 @@ from .forms import SeatsForm
 from .fragments import wants_fragment
 
 blueprint = Blueprint("renew", __name__, url_prefix="/subscriptions/<subscription_id>/renew")
+needs(Procedure.CHANGE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 

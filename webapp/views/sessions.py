@@ -6,19 +6,21 @@ from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access import identity, local_passwords, sessions
-from ..access.identity import me
+from ..access.identity import me, needs
 from ..accounts import billing_information
+from ..domain.permissions import Procedure
 from ..ports import ports
 from ..words import gettext
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
+needs(Procedure.OWN)(blueprint)
 
 
 @blueprint.get("")
 def page() -> ResponseReturnValue:
     return render_template(
         "sessions/page.html",
-        sessions=sessions.list_live(me().account_id, me().owner_id),
+        sessions=sessions.list_live(me().account_id, me().member_id),
         own=me().session_id,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=local_passwords.are_on(),
@@ -47,13 +49,13 @@ def stay() -> ResponseReturnValue:
 
 @blueprint.post("/<session_id>/end")
 def end(session_id: str) -> ResponseReturnValue:
-    sessions.revoke(me().account_id, me().owner_id, session_id)
+    sessions.revoke(me().account_id, me().member_id, session_id)
     flash(gettext("The session has been ended: that browser will have to sign in again."))
     return redirect(url_for("sessions.page"), 303)
 
 
 @blueprint.post("/end-others")
 def end_others() -> ResponseReturnValue:
-    sessions.revoke_others(me().account_id, me().owner_id, me().session_id)
+    sessions.revoke_others(me().account_id, me().member_id, me().session_id)
     flash(gettext("All other sessions have been ended."))
     return redirect(url_for("sessions.page"), 303)

@@ -31,7 +31,7 @@ class SignInForm(PortalForm):
 @blueprint.get("/sign-in")
 @identity.public
 def page() -> ResponseReturnValue:
-    if g.owner:
+    if g.member:
         return redirect(urls.safe_next(request.args.get("next")), 303)
     return _page(SignInForm())
 

@@ -5,7 +5,8 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
+from ..domain.permissions import Procedure
 from ..domain.subscription import Status
 from ..invoices import spending
 from ..sentences.checks import check_sentence, payment_sentence, verdict_sentence
@@ -14,6 +15,7 @@ from ..subscriptions import loading, outlook, spend, summary
 from . import spend_picture
 
 blueprint = Blueprint("subscriptions", __name__)
+needs(Procedure.SEE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 blueprint.add_app_template_global(check_sentence)
 blueprint.add_app_template_global(payment_sentence)

@@ -3,13 +3,15 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me
+from ..access.identity import me, needs
+from ..domain.permissions import Procedure
 from ..ports import ports
 from ..subscriptions import loading, service
 from ..words import gettext
 from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("undo", __name__, url_prefix="/subscriptions/<subscription_id>")
+needs(Procedure.CHANGE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 PROCEDURES = {"reduction": "undo-reduction", "cancellation": "undo-cancellation"}
 ADDRESS = '/<any("undo-reduction", "undo-cancellation"):procedure>/<change_id>'

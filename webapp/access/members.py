@@ -1,12 +1,13 @@
-"""Owners, and how they are found when they sign in: a table of everyone's names the account, which is searched then."""
+"""Members, and how they are found when they sign in: a table of everyone names the account, which is searched then."""
 
 import hashlib
 
 from sqlalchemy import delete, select
 
 from ..db import db
+from ..domain.permissions import Role
 from ..models.access import SignInKey
-from ..models.accounts import Owner
+from ..models.accounts import Member
 
 NO_ACCOUNT = ""  # searched for an unknown key, so that it takes as long as a known one
 
@@ -30,17 +31,23 @@ def account_of(key_hash: str) -> str:
     return db.session.scalars(query).one_or_none() or NO_ACCOUNT
 
 
-def find_owner(email: str, *, lock: bool = False) -> Owner | None:
-    """The owner with this normalised e-mail."""
-    query = select(Owner).where(Owner.account_id == account_of(email_key(email)), Owner.email == email)
+def find_member(email: str, *, lock: bool = False) -> Member | None:
+    """The member with this normalised e-mail."""
+    query = select(Member).where(Member.account_id == account_of(email_key(email)), Member.email == email)
     return db.session.scalars(query.with_for_update() if lock else query).one_or_none()
 
 
-def add_owner(owner: Owner) -> None:
-    """Adds an owner to the open transaction. IntegrityError if the e-mail belongs to another owner of any account."""
-    db.session.add(SignInKey(key_hash=email_key(owner.email), account_id=owner.account_id))
-    db.session.add(owner)
+def add_member(member: Member) -> None:
+    """Adds a member to the open transaction. IntegrityError if the e-mail belongs to another member of any account."""
+    db.session.add(SignInKey(key_hash=email_key(member.email), account_id=member.account_id))
+    db.session.add(member)
     db.session.flush()
+
+
+def name_of_owner(account_id: str) -> str:
+    """Of the service account owner."""
+    query = select(Member.name).where(Member.account_id == account_id, Member.role == Role.OWNER)
+    return db.session.scalars(query).one()
 
 
 def forget_key(key_hash: str) -> None:
