@@ -2,12 +2,14 @@
 
 import logging
 from dataclasses import replace
+from functools import cache
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import Executable, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db import db, table_of, transaction
+from ..db import db, locks_rows, table_of, transaction
 from ..domain.refusals import ActiveUsersUnknown
-from ..models.subscriptions import Subscription, SubscriptionRow
+from ..models.subscriptions import ActiveUsersOfDay, Subscription, SubscriptionRow
 from ..ports import ActiveUsers, DirectoryUnavailable, ports
 from .loading import load
 
@@ -41,14 +43,15 @@ def refresh_active_users(account_id: str, subscription_id: str, *, needed: bool 
 
     If the tenant does not answer, its last answer is kept, and ActiveUsersUnknown is raised if an answer is `needed`.
     """
-    counted = count_active_users(account_id, subscription_id)
-    if counted is None:
-        if not needed:
-            return
-        known = load(account_id, subscription_id)
-        raise ActiveUsersUnknown(known.active_users, known.active_users_as_of)
+    subscription = load(account_id, subscription_id)
+    try:
+        counted = current_count(subscription)
+    except ActiveUsersUnknown:
+        if needed:
+            raise
+        return
     with transaction():
-        _store(account_id, subscription_id, counted)
+        store_count(subscription, counted)
 
 
 def current_count(subscription: Subscription) -> ActiveUsers:
@@ -64,11 +67,26 @@ def current_count(subscription: Subscription) -> ActiveUsers:
 
 
 def store_count(subscription: Subscription, counted: ActiveUsers) -> Subscription:
-    """Stores the answer of a tenant in the open transaction. Returns the subscription as it is then."""
-    _store(subscription.account_id, subscription.id, counted)
+    """Stores the answer of a tenant in the open transaction, for its day, too. Returns the subscription as it is then."""
+    of_whom = {"of_account": subscription.account_id, "of_subscription": subscription.id}
+    db.session.execute(_count, {"active_users": counted.active, "active_users_as_of": counted.as_of, **of_whom})
+    of_day = {
+        "account_id": subscription.account_id,
+        "subscription_id": subscription.id,
+        "day": subscription.account.local(counted.as_of).date(),
+        "active": counted.active,
+    }
+    db.session.execute(_highest_of_day(locks_rows()), of_day)
     return replace(subscription, active_users=counted.active, active_users_as_of=counted.as_of)
 
 
-def _store(account_id: str, subscription_id: str, counted: ActiveUsers) -> None:
-    of_whom = {"of_account": account_id, "of_subscription": subscription_id}
-    db.session.execute(_count, {"active_users": counted.active, "active_users_as_of": counted.as_of, **of_whom})
+@cache
+def _highest_of_day(on_postgresql: bool) -> Executable:
+    """The highest count of a day stays: whoever was active and removed later has used a seat on that day."""
+    new = (postgresql if on_postgresql else sqlite).insert(table_of(ActiveUsersOfDay))
+    days, active = new.table.c, new.excluded.active
+    return new.on_conflict_do_update(
+        index_elements=[days.account_id, days.subscription_id, days.day],
+        set_={"active": active},
+        where=active > days.active,
+    )
