@@ -36,7 +36,7 @@ START = datetime(2027, 1, 15, 9, 0)  # noqa: DTZ001  naive on purpose: in the ac
 TIERS: list[list[int | None]] = [[10, 3000], [25, 2700], [50, 2400], [None, 2100]]
 VISA = ("accepted", "Visa", "4242")
 COUNTED_DAYS = 120  # before today, for which a Business subscription has active users
-MORE_ACTIVE = (0, 1, 2, 1)  # than today, in one week after the other
+MORE_ACTIVE = (0, 1, 1, 2, 1, 0, 1, 0, 2, 0, 1)  # than today, on one day after the other
 DECLINED_VISA = ("card_declined", "Visa", "0341")
 MASTERCARD = ("accepted", "Mastercard", "4444")
 
@@ -242,9 +242,7 @@ def _counts(
     for ago in range(min(COUNTED_DAYS, (last_day - anchor).days) + 1):
         day = last_day - timedelta(days=ago)
         weekend = day.isoweekday() > 5
-        active = (
-            setup.active - setup.active // 2 if weekend else setup.active + MORE_ACTIVE[ago // 7 % len(MORE_ACTIVE)]
-        )
+        active = setup.active - setup.active // 2 if weekend else setup.active + MORE_ACTIVE[ago % len(MORE_ACTIVE)]
         active = min(active, setup.seats) if ago else setup.active
         rows.append(ActiveUsersOfDay(account_id=account_id, subscription_id=subscription_id, day=day, active=active))
     return rows

@@ -67,7 +67,7 @@ def current_count(subscription: Subscription) -> ActiveUsers:
 
 
 def store_count(subscription: Subscription, counted: ActiveUsers) -> Subscription:
-    """Stores the answer of a tenant in the open transaction, for its day, too. Returns the subscription as it is then."""
+    """Stores the answer of a tenant, also for its day, in the open transaction. Returns the subscription with it."""
     of_whom = {"of_account": subscription.account_id, "of_subscription": subscription.id}
     db.session.execute(_count, {"active_users": counted.active, "active_users_as_of": counted.as_of, **of_whom})
     of_day = {
