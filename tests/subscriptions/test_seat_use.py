@@ -123,7 +123,7 @@ def test_a_day_without_a_count_keeps_the_last_one(business: Made) -> None:
             "en",
             "Seats and active users",
             "At most 7 people were active in the last 90 days, for 12 seats. "
-            "Going to 7 seats from 15 February 2027 would save €144.00 a month, before tax.",
+            "Reducing to 7 seats from 15 February 2027 would save €144.00 a month, before tax.",
             "Reduce to 7 seats",
             "Hide until the next period",
         ),
