@@ -10,6 +10,7 @@ from sqlalchemy import delete, select
 
 from tests.support.world import post, signed_in, state, subscription, words
 from webapp.db import NotFound, db, transaction
+from webapp.domain import right_sizing
 from webapp.domain.refusals import PlanForbids
 from webapp.models.subscriptions import ActiveUsersOfDay
 from webapp.ports import ActiveUsers
@@ -146,6 +147,19 @@ def test_the_page_shows_the_picture_and_says_what_fewer_seats_save(
     assert f"{link} {hidden}" in words(shown)
     assert f'href="/subscriptions/{subscription(business)}/reduce?seats=7"' in shown
     assert len(re.findall(r'<path class="(?:active|paid)" d="M', shown)) == 2
+
+
+@pytest.mark.parametrize(
+    ("locale", "heading", "sentence"),
+    [("en", "Last 70 days", "in the last 70 days"), ("fr", "70 derniers jours", "ces 70 derniers jours")],
+)
+def test_the_sentences_take_the_number_of_days_from_the_rule(
+    app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch, locale: str, heading: str, sentence: str
+) -> None:
+    monkeypatch.setattr(right_sizing, "WINDOW_DAYS", 70)
+    shown = words(page(app, business, locale))
+    assert heading in shown
+    assert sentence in shown
 
 
 def test_the_stepper_opens_with_the_suggested_number(app: Flask, business: Made) -> None:

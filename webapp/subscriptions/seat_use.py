@@ -8,8 +8,9 @@ from typing import NamedTuple
 from sqlalchemy import update
 
 from ..db import transaction
+from ..domain import right_sizing
 from ..domain.periods import boundary
-from ..domain.right_sizing import WINDOW_DAYS, Suggestion, suggestion
+from ..domain.right_sizing import Suggestion, suggestion
 from ..domain.subscription import Facts, check_self_service
 from ..models.subscriptions import Subscription, SubscriptionRow
 from ..ports import ports
@@ -52,7 +53,7 @@ class SeatUse(NamedTuple):
 
 def since(today: date) -> date:
     """The first day whose count is needed."""
-    return today - timedelta(days=WINDOW_DAYS)
+    return today - timedelta(days=right_sizing.WINDOW_DAYS)
 
 
 def seat_use(subscription: Subscription, counts: Mapping[date, int], today: date) -> SeatUse:

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me
-from ..domain.right_sizing import WINDOW_DAYS
+from ..domain import right_sizing
 from ..domain.subscription import Status
 from ..domain.timeline import MOST
 from ..invoices import spending
@@ -62,7 +62,7 @@ def page(subscription_id: str) -> ResponseReturnValue:
         this_month=tile.today.replace(day=1),
         use=use,
         picture=seats_picture.picture(use),
-        window=WINDOW_DAYS,
+        window=right_sizing.WINDOW_DAYS,
         checks=[check_sentence(check, tile) for check in tile.checks],
         verdict=verdict_sentence(tile.checks),
         timeline=timeline_sentences(outlook.timeline(subscription, tile.today, tile.card, past), tile),
