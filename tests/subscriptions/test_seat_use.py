@@ -6,13 +6,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from flask import Flask
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 
 from tests.support.world import post, signed_in, state, subscription, words
 from webapp.db import NotFound, db, transaction
 from webapp.domain import right_sizing
 from webapp.domain.refusals import PlanForbids
-from webapp.models.subscriptions import ActiveUsersOfDay
+from webapp.models.subscriptions import ActiveUsersOfDay, SubscriptionRow
 from webapp.ports import ActiveUsers
 from webapp.purchases import quotes
 from webapp.sandbox import scenarios
@@ -115,6 +115,16 @@ def test_a_day_without_a_count_keeps_the_last_one(business: Made) -> None:
         Month(date(2026, 12, 1), 12, None),
         Month(date(2027, 1, 1), 12, 4),
     ]
+
+
+@pytest.mark.parametrize("ago", [0, 1, 45, 88, 89, 90, 91, 200])
+def test_the_picture_ends_with_the_subscription(app: Flask, business: Made, ago: int) -> None:
+    with transaction() as session:
+        ended = update(SubscriptionRow).where(SubscriptionRow.id == subscription(business))
+        session.execute(ended.values(ended_on=TODAY - timedelta(days=ago)))
+    shown = page(app, business)
+    assert ('class="seat-use"' in shown) is (ago < 89)
+    assert ("Seats and active users" in shown) is (ago < 89)
 
 
 @pytest.mark.parametrize(

@@ -32,13 +32,17 @@ def suggestion(facts: Facts, tiers: Sequence[Tier], counts: Mapping[date, int], 
     """
     if not allows(check_reduction, facts, today) or facts.change(ChangeKind.REDUCTION):
         return None
-    window = (today - timedelta(days=ago) for ago in range(1, WINDOW_DAYS + 1))
-    counted = [day for day in window if day in counts and facts.ordinal_on(day) in facts.seats]
-    if len(counted) < COUNTED_DAYS or facts.anchor > today - timedelta(days=WINDOW_DAYS):
+    first, counted = today - timedelta(days=WINDOW_DAYS), 0
+    highest = max(facts.active_users, counts.get(today, 0))
+    for ordinal in range(facts.ordinal_on(first), facts.ordinal_on(today) + 1):
+        period, paid_seats = facts.period(ordinal), facts.seats.get(ordinal)
+        start, end = max(period.start, first), min(period.end, today)
+        active = [count for day, count in counts.items() if start <= day < end] if paid_seats else []
+        if active and max(active) >= (paid_seats or 0):
+            return None
+        counted, highest = counted + len(active), max([highest, *active])
+    if counted < COUNTED_DAYS or facts.anchor > first:
         return None
-    if any(counts[day] >= facts.seats[facts.ordinal_on(day)] for day in counted):
-        return None
-    highest = max(counts.get(today, 0), facts.active_users, *(counts[day] for day in counted))
     paid, seats = facts.last_paid_seats, max(highest, 1)
     if seats >= paid:
         return None

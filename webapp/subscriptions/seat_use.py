@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from datetime import date, timedelta
-from itertools import pairwise
 from typing import NamedTuple
 
 from sqlalchemy import update
@@ -60,7 +59,7 @@ def seat_use(subscription: Subscription, counts: Mapping[date, int], today: date
     """`counts` are the active users of each counted day since `since`, in order."""
     facts, first = subscription.facts, since(today) + DAY
     end = min(today + DAY, facts.ended_on or date.max)
-    active = _merged(_kept(counts, first, end))
+    active = _kept(counts, first, end)
     current, tiers = facts.ordinal_on(today), subscription.price_list.tiers
     fewer = None if subscription.suggestion_hidden == current else suggestion(facts, tiers, counts, today)
     begun = [day for day in counts if day < end]
@@ -77,12 +76,16 @@ def seat_use(subscription: Subscription, counts: Mapping[date, int], today: date
     )
 
 
-def _kept(counts: Mapping[date, int], first: date, end: date) -> Iterable[Stretch]:
-    days = [*counts, end]
-    for day, following in pairwise(days):
-        start, stop = max(day, first), min(following, end)
-        if start < stop:
-            yield Stretch(start, stop, counts[day])
+def _kept(counts: Mapping[date, int], first: date, end: date) -> list[Stretch]:
+    """A day without a count keeps the last one."""
+    stretches: list[Stretch] = []
+    begun, last = first, None
+    for day, active in counts.items():
+        if active != last and day < end:
+            if last is not None and day > begun:
+                stretches.append(Stretch(begun, day, last))
+            begun, last = max(day, first), active
+    return stretches if last is None or begun >= end else [*stretches, Stretch(begun, end, last)]
 
 
 def _paid(facts: Facts, first: date, end: date) -> Iterable[Stretch]:
@@ -105,16 +108,13 @@ def _merged(stretches: Iterable[Stretch]) -> list[Stretch]:
 
 
 def _months(facts: Facts, counts: Mapping[date, int], first: date, end: date) -> list[Month]:
-    highest: dict[date, int] = {}
-    for day, active in counts.items():
-        if first <= day < end:
-            month = day.replace(day=1)
-            highest[month] = max(active, highest.get(month, 0))
     months, month = [], first.replace(day=1)
     while month < end:
         following = boundary(month, 1, 1)
-        paid = facts.seats.get(facts.ordinal_on(min(following, end) - DAY))
-        months.append(Month(month, paid, highest.get(month)))
+        start, stop = max(month, first), min(following, end)
+        paid = facts.seats.get(facts.ordinal_on(stop - DAY))
+        active = [count for day, count in counts.items() if start <= day < stop]
+        months.append(Month(month, paid, max(active, default=None)))
         month = following
     return months
 

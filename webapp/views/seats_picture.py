@@ -18,10 +18,11 @@ class Label(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The paths of the line and of the area, and labels below them."""
+    """The paths of the line and of the area, and labels below them. The area is in days and users, to be scaled."""
 
     paid: str
     active: str
+    scale: str
     labels: list[Label]
 
 
@@ -46,9 +47,10 @@ def picture(use: SeatUse) -> Picture | None:
     labels = [Label(scale.x(month.first), month.first) for month in use.months if month.first >= use.first]
     return Picture(
         "".join(_steps(use.paid, scale)),
-        f"M{scale.x(use.active[0].start):g} {HEIGHT}"
-        + "".join(f"V{scale.y(stretch.number):g}H{scale.x(stretch.end):g}" for stretch in use.active)
-        + f"V{HEIGHT}Z",
+        f"M{(use.active[0].start - use.first).days} 0"
+        + "".join(f"V{stretch.number}H{(stretch.end - use.first).days}" for stretch in use.active)
+        + "V0Z",
+        f"translate(0 {HEIGHT}) scale({WIDTH / scale.days:.4g} {(TOP - HEIGHT) / scale.highest:.4g})",
         [label for label in labels if label.x <= WIDTH - LABEL],
     )
 
