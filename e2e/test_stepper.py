@@ -75,3 +75,18 @@ def test_decrease_stops_at_one_and_smaller_numbers_can_be_typed_and_are_refused(
         walk.button("Continue").click()
         expect(walk.alert()).to_contain_text("nombre entier")
         expect(walk.labelled("seats")).to_have_value(typed)
+
+
+def test_the_total_of_a_year_is_as_large_as_the_monthly_cost(begin: Begin) -> None:
+    walk = begin("business-annual")
+    walk.page.goto(walk.address("/renew"))
+    amounts = walk.cost().locator("strong")
+    expect(amounts).to_have_text(["354,00\u00a0€", "4\u202f248,00\u00a0€"])
+    sizes = amounts.evaluate_all("amounts => amounts.map(amount => getComputedStyle(amount).fontSize)")
+    assert sizes[0] == sizes[1]
+    walk.page.evaluate(RECORD_SHIFTS)
+    walk.labelled("seats").fill("10000")
+    expect(amounts).to_have_text(["210\u202f255,00\u00a0€", "2\u202f523\u202f060,00\u00a0€"])
+    walk.labelled("seats").fill("0")
+    expect(walk.cost()).to_contain_text("nombre entier")
+    assert walk.page.evaluate("window.moved") == []

@@ -76,6 +76,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.before_request(recognition.require_sign_in)
     permission.init(app)
     csrf.init_app(app)
+    app.before_request(app.reuse_form_token)
     post_limits.init(app)
     app.extensions["ports"] = choose_adapters(app)
     provider.init(app)

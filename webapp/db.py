@@ -89,6 +89,7 @@ class Across(StrEnum):
     SWEEP = "finds the subscriptions, payments, refunds and cards for which something is due"
     SENDER = "finds the mails to send"
     PRUNE = "finds what is old enough to be deleted"
+    COUNT = "finds the tenants to ask for their active users"
     DOCTOR = "counts, for the operator, what is at fault"
     RESTORE = "after a restore: finds payments in flight, and ends all access"
     SIGN_IN = "finds the session of a cookie, or the link of a mail, that an older version made"

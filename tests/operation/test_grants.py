@@ -48,7 +48,7 @@ def test_the_running_role_runs_the_portal_and_changes_nothing_that_was_issued(mi
             for name, sentence in refusals.items():
                 refused = owner.test_cli_runner().invoke(args=["grant", name])
                 assert (refused.exit_code, sentence in refused.output) == (1, True)
-            assert "may change too much (account, activity," in _rights(owner)
+            assert "may change too much (account, active_users_by_day," in _rights(owner)
             db.engine.dispose()
         running = new_app(
             make_url(url).set(username=ROLE).render_as_string(hide_password=False), WTF_CSRF_ENABLED=False

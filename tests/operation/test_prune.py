@@ -19,8 +19,10 @@ from webapp.models.activity import Activity, Case
 from webapp.models.cards import CardSetup
 from webapp.models.mail import Message
 from webapp.models.purchases import Notification, Payment, Quote
+from webapp.models.subscriptions import ActiveUsersOfDay
 from webapp.operation import prune
 from webapp.ports import ports
+from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 pytestmark = pytest.mark.service
@@ -91,6 +93,19 @@ def test_each_kind_is_pruned_when_it_is_old_enough_and_not_before(app: Flask, bu
     assert dump(counts=True) == after
 
 
+def test_the_active_users_of_a_day_are_kept_for_400_days(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prune, "BATCH", 3)
+    for _ in range(2):
+        scenarios.make("business")
+    kept = count(ActiveUsersOfDay)
+    with transaction() as session:
+        for row in session.scalars(select(ActiveUsersOfDay).where(ActiveUsersOfDay.day < BEFORE)).all():
+            row.day -= timedelta(days=400 - 115)  # they were 116 to 120 days old
+    assert prune.prune()["days of active users"] == 10
+    assert count(ActiveUsersOfDay) == kept - 10
+    assert prune.prune().total() == 0
+
+
 def test_the_body_of_an_old_mail_is_emptied_and_its_row_stays(app: Flask, business: Made) -> None:
     open_case(app, business)
     age(Message, "sent_at", timedelta(days=89, hours=23))
@@ -133,6 +148,7 @@ def test_a_link_of_an_older_version_is_pruned_at_once(app: Flask, business: Made
     assert prune.prune()["bodies of reset mails"] == 1
 
 
+BEFORE = scenarios.START.date() - timedelta(days=115)
 FOR_GOOD = ("invoice", "payment", "refund", "period", "subscription", "card", "member", "account", "issuer")
 
 

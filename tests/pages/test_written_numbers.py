@@ -22,8 +22,9 @@ from webapp.domain import access, seats
 from webapp.domain import subscription as rules
 from webapp.formats import WORDS
 from webapp.mail import delivery
-from webapp.operation import account_file, supervision, web
+from webapp.operation import account_file, count_users, prune, supervision, web
 from webapp.purchases import quotes
+from webapp.sandbox import scenarios
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOG = ROOT / "webapp/translations/fr/LC_MESSAGES/messages.po"
@@ -162,6 +163,9 @@ QA = " ".join((ROOT / "docs/qa.md").read_text().split())
         f"If that sender dies, another takes the mail over after {minutes(delivery.CLAIM)} minutes.",
         f"after {minutes(delivery.FIRST_PAUSE)} minute, doubling up to {hours(delivery.LONGEST_PAUSE)} hours, "
         f"for {delivery.GIVE_UP_AFTER.days} days.",
+        f"that was not asked in the last {hours(count_users.FRESH)} hours",
+        f"After {count_users.SILENCES} tenants in a row that do not answer",
+        f"| active users of a day | {prune.COUNTS.days} days |",
         f"finished first (up to {supervision.STOPPING} s)",
     ],
 )
@@ -193,3 +197,7 @@ def test_the_tables_take_as_many_seats_as_the_rule(app: Flask) -> None:
 def test_the_testers_guide_says_how_late_the_active_users_are() -> None:
     late = WORDS["en"][minutes(rules.ACTIVE_USERS_LAG)]
     assert f"The portal sees the number {late} minutes later." in QA
+
+
+def test_the_testers_guide_says_for_how_many_days_users_were_counted() -> None:
+    assert f"the active users of its last {scenarios.COUNTED_DAYS} days" in QA

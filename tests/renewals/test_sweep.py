@@ -98,7 +98,7 @@ def test_a_renewal_takes_few_statements_and_the_counter_of_the_invoices_is_locke
     counted = next(number for number, statement in enumerate(of_the_portal) if "invoice_counter" in statement)
     written = [re.match(r"INSERT INTO (\w+)", statement) for statement in of_the_portal[counted:]]
     assert [found and found[1] for found in written] == ["invoice_counter", "invoice", "message", "activity", "quiet"]
-    assert len(of_the_portal) == 14 + locks
+    assert len(of_the_portal) == 15 + locks
 
 
 def test_what_has_nothing_due_is_not_looked_at_again_before_its_day(due: list[Made]) -> None:

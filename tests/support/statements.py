@@ -84,7 +84,7 @@ def unnamed_tables(statement: Any) -> set[str]:
             elif tables and any(isinstance(side, BindParameter) for side in (element.left, element.right)):
                 named |= tables
     if isinstance(statement, Insert):
-        named.add(statement.table.name)  # a row without its account is refused by the schema
+        named |= {statement.table.name, "excluded"}  # a row without its account is refused by the schema
     while more := [tables for tables in joined if len(tables & named) == 1]:
         named |= set().union(*more)
     aliases = {table.name for table in used if _table_name(table) in owned | {"account"}}

@@ -36,7 +36,10 @@ class PriceList(Model):
 
 
 class SubscriptionRow(Model):
-    """`price_list_id` is used by the next quote. Each period keeps the price list that it was bought at."""
+    """`price_list_id` is used by the next quote. Each period keeps the price list that it was bought at.
+
+    `suggestion_hidden` is the ordinal of the period for which the owner hid the suggestion of fewer seats.
+    """
 
     __tablename__ = "subscription"
     __table_args__ = (one_of("plan", *Plan), CheckConstraint("term_months IN (1, 12)", name="term"))
@@ -52,6 +55,7 @@ class SubscriptionRow(Model):
     ended_on: Mapped[date | None]
     active_users: Mapped[int]
     active_users_as_of: Mapped[datetime] = mapped_column(Instant)
+    suggestion_hidden: Mapped[int | None]
 
 
 class Quiet(Model):
@@ -66,6 +70,17 @@ class Quiet(Model):
     account_id: Mapped[str] = account_part()
     subscription_id: Mapped[str] = mapped_column(Id, primary_key=True)
     until: Mapped[date]
+
+
+class ActiveUsersOfDay(Model):
+    """The most active users that were counted on a day, in the account's zone. A day without a count has no row."""
+
+    __tablename__ = "active_users_by_day"
+    __table_args__ = (CheckConstraint("active >= 0", name="active"), reference("subscription", subscription_id="id"))
+    account_id: Mapped[str] = account_part()
+    subscription_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    day: Mapped[date] = mapped_column(primary_key=True, index=True)
+    active: Mapped[int]
 
 
 class PeriodRow(Model):
@@ -212,6 +227,7 @@ class Subscription:
     ended_on: date | None
     active_users: int
     active_users_as_of: datetime
+    suggestion_hidden: int | None
     paused: bool
     held: bool
     unbooked_keys: frozenset[str]

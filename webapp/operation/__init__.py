@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, distribution, doctor, grants, identities, provision, prune, restored, serving
+from . import cli, count_users, distribution, doctor, grants, identities, provision, prune, restored, serving
 
 
 def register(app: Flask) -> None:
@@ -22,6 +22,7 @@ def register(app: Flask) -> None:
         provision.add_owner_command,
         identities.unbind_owner,
         prune.prune_command,
+        count_users.count_users_command,
         distribution.distribute_command,
         grants.grant_command,
     ):

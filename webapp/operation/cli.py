@@ -53,14 +53,14 @@ def demo() -> None:
 @with_appcontext
 def roll_over(account: str | None, every: int | None, threads: int, processes: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
-    with _stop_event() as stop:
+    with stop_event() as stop:
         failed = _repeat(partial(_sweep_with_progress, account, threads, stop, every, processes), every, stop)
     if failed:
         raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
 @contextmanager
-def _stop_event() -> Iterator[Event]:
+def stop_event() -> Iterator[Event]:
     """An event that SIGTERM and SIGINT set. The current subscription is then finished, and no other is started."""
     stop = Event()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
@@ -135,7 +135,7 @@ def send_mail(every: int | None) -> None:
     """Send the mails of the outbox that are due. Safe on several machines at once."""
     if not current_app.config["SMTP_URL"]:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
-    with _stop_event() as stop:
+    with stop_event() as stop:
         waiting = _repeat(partial(_send_with_summary, stop, every), every, stop)
     if waiting:
         raise click.ClickException(f"{waiting} mails were not sent: the log says why.")

@@ -28,6 +28,7 @@ from ..models.cards import CardSetup
 from ..models.drafts import Draft
 from ..models.mail import Message
 from ..models.purchases import Notification, Payment, Quote
+from ..models.subscriptions import ActiveUsersOfDay
 from ..ports import ports
 from ..purchases.gateway_events import KEPT_FOR
 from . import health
@@ -35,11 +36,15 @@ from . import health
 log = logging.getLogger(__name__)
 BATCH = 500  # rows of one transaction
 CARD_PAGES = timedelta(days=7)  # a gateway's card page is open for a day
+COUNTS = timedelta(days=400)  # the active users of a day: a year and a month
 DAILY = "1 per day"
 
 
 class Kind(NamedTuple):
-    """Rows that grow old: which, by the last column of their primary key. Before it stands `account_id`, if any."""
+    """Rows that grow old: which, by the last column of their primary key. Before it stands `account_id`, if any.
+
+    Rows of one account with the same `key` grow old together.
+    """
 
     name: str
     table: type[Any]
@@ -115,6 +120,9 @@ def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Ki
     yield Kind("cases", Case, Case.number, and_(of(Case.account_id), opened))
     happened = Activity.at <= _years_before(now, keep["KEEP_ACTIVITY_YEARS"])
     yield Kind("activity", Activity, Activity.id, and_(of(Activity.account_id), happened))
+    long_ago = ActiveUsersOfDay.day < (now - COUNTS).date()
+    days = and_(of(ActiveUsersOfDay.account_id), long_ago)
+    yield Kind("days of active users", ActiveUsersOfDay, ActiveUsersOfDay.day, days)
 
 
 def _has_body() -> ColumnElement[bool]:

@@ -3,7 +3,7 @@
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import datetime, time, timedelta, tzinfo
+from datetime import date, datetime, time, timedelta, tzinfo
 from functools import partial
 from zoneinfo import ZoneInfo
 
@@ -12,7 +12,7 @@ from sqlalchemy import delete, select
 from ..access import members
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
-from ..db import db, new_id, transaction
+from ..db import db, insert_rows, new_id, transaction
 from ..domain import subscription as rules
 from ..domain.periods import boundary, ordinal_on
 from ..domain.permissions import Role
@@ -24,7 +24,7 @@ from ..models.accounts import Account, Issuer, Member
 from ..models.cards import Card
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
-from ..models.subscriptions import BilledPeriod, PriceList, Subscription
+from ..models.subscriptions import ActiveUsersOfDay, BilledPeriod, PriceList, Subscription
 from ..purchases import quotes, wallet
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
@@ -36,6 +36,8 @@ from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 START = datetime(2027, 1, 15, 9, 0)  # noqa: DTZ001  naive on purpose: in the account's time zone
 TIERS: list[list[int | None]] = [[10, 3000], [25, 2700], [50, 2400], [None, 2100]]
 VISA = ("accepted", "Visa", "4242")
+COUNTED_DAYS = 120  # before today, for which a Business subscription has active users
+MORE_ACTIVE = (0, 1, 1, 2, 1, 0, 1, 0, 2, 0, 1)  # than today, on one day after the other
 DECLINED_VISA = ("card_declined", "Visa", "0341")
 MASTERCARD = ("accepted", "Mastercard", "4444")
 
@@ -229,12 +231,29 @@ def _subscription(account: Account, setup: SubscriptionSetup, name: str, now: da
     )
     source = "paid" if setup.plan is Plan.BUSINESS and not setup.reseller else "external"
     subscription_id = add_subscription(account.id, terms, prices, source, now - rules.ACTIVE_USERS_LAG)
+    if setup.plan is Plan.BUSINESS:
+        last_day = max(anchor, (now - rules.ACTIVE_USERS_LAG).date())
+        insert_rows(*_counts(account.id, subscription_id, setup, anchor, last_day))
     long_ago = datetime.combine(anchor, time(), now.tzinfo)
     db.session.add(SandboxHeadcount(tenant=tenant, customer=account.id, active=setup.active, since=long_ago))
     subscription = load(account.id, subscription_id)
     for attempt in range(len(rules.ATTEMPT_DAYS) if setup.lapsed else 0):
         _declined_attempt(subscription, attempt, now.tzinfo)
     return subscription
+
+
+def _counts(
+    account_id: str, subscription_id: str, setup: SubscriptionSetup, anchor: date, last_day: date
+) -> list[ActiveUsersOfDay]:
+    """The active users of each day until today: fewer at weekends, and never more than there are seats."""
+    rows = []
+    for ago in range(min(COUNTED_DAYS, (last_day - anchor).days) + 1):
+        day = last_day - timedelta(days=ago)
+        weekend = day.isoweekday() > 5
+        active = setup.active - setup.active // 2 if weekend else setup.active + MORE_ACTIVE[ago % len(MORE_ACTIVE)]
+        active = min(active, setup.seats) if ago else setup.active
+        rows.append(ActiveUsersOfDay(account_id=account_id, subscription_id=subscription_id, day=day, active=active))
+    return rows
 
 
 def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | None) -> None:

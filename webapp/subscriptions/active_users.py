@@ -2,12 +2,14 @@
 
 import logging
 from dataclasses import replace
+from functools import cache
 
-from sqlalchemy import bindparam, update
+from sqlalchemy import Executable, bindparam, update
+from sqlalchemy.dialects import postgresql, sqlite
 
-from ..db import db, table_of
+from ..db import db, locks_rows, table_of
 from ..domain.refusals import ActiveUsersUnknown
-from ..models.subscriptions import Subscription, SubscriptionRow
+from ..models.subscriptions import ActiveUsersOfDay, Subscription, SubscriptionRow
 from ..ports import ActiveUsers, DirectoryUnavailable, ports
 from .loading import load
 
@@ -49,9 +51,31 @@ def current_count(subscription: Subscription, *, needed: bool = True) -> ActiveU
 
 
 def store_count(subscription: Subscription, counted: ActiveUsers | None) -> Subscription:
-    """Stores a tenant's answer, if there is one, in the open transaction. Returns the subscription as it is then."""
+    """Stores a tenant's answer, if there is one, also for its day, in the open transaction.
+
+    Returns the subscription as it is then.
+    """
     if counted is None:
         return subscription
     of_whom = {"of_account": subscription.account_id, "of_subscription": subscription.id}
     db.session.execute(_count, {"active_users": counted.active, "active_users_as_of": counted.as_of, **of_whom})
+    of_day = {
+        "account_id": subscription.account_id,
+        "subscription_id": subscription.id,
+        "day": subscription.account.local(counted.as_of).date(),
+        "active": counted.active,
+    }
+    db.session.execute(_highest_of_day(locks_rows()), of_day)
     return replace(subscription, active_users=counted.active, active_users_as_of=counted.as_of)
+
+
+@cache
+def _highest_of_day(on_postgresql: bool) -> Executable:
+    """The highest count of a day stays: whoever was active and removed later has used a seat on that day."""
+    new = (postgresql if on_postgresql else sqlite).insert(table_of(ActiveUsersOfDay))
+    days, active = new.table.c, new.excluded.active
+    return new.on_conflict_do_update(
+        index_elements=[days.account_id, days.subscription_id, days.day],
+        set_={"active": active},
+        where=active > days.active,
+    )

@@ -1,4 +1,4 @@
-"""What happened to a subscription, for its timeline: one statement."""
+"""What happened to a subscription, for its page: one statement."""
 
 from datetime import date, datetime
 from typing import Any, NamedTuple
@@ -10,6 +10,7 @@ from ..json_rows import inner, instant, rows_as_json
 from ..models.activity import Activity
 from ..models.invoices import Invoice
 from ..models.mail import Message
+from ..models.subscriptions import ActiveUsersOfDay
 
 SHOWN_ELSEWHERE = ("renewal_paid", "addition_paid", "credit_note_issued", "case_opened")
 
@@ -43,13 +44,18 @@ class Noticed(NamedTuple):
 
 
 class History(NamedTuple):
-    """The newest of each. `done` lacks what documents already show. A mail to several owners counts once."""
+    """The newest of each. `done` lacks what documents already show. A mail to several owners counts once.
+
+    `active_users` are those of each counted day, in order.
+    """
 
     documents: list[Document]
     done: list[Done]
     notices: list[Noticed]
+    active_users: dict[date, int]
 
 
+_days = ActiveUsersOfDay.__table__.c
 _invoice, _activity, _message = Invoice.__table__.c, Activity.__table__.c, Message.__table__.c
 _account_id: BindParameter[str] = bindparam("account_id")
 _subscription_id: BindParameter[str] = bindparam("subscription_id")
@@ -78,14 +84,24 @@ def _notices() -> ScalarSelect[Any]:
     return _newest(columns.where(_message.account_id == _account_id, about), _message.sent_at)
 
 
-_history = select(_documents().label("documents"), _done().label("done"), _notices().label("notices"))
+def _active_users() -> ScalarSelect[Any]:
+    mine = _days.account_id == _account_id, _days.subscription_id == _subscription_id
+    return select(rows_as_json(_days.day, _days.active)).where(*mine, _days.day >= bindparam("since")).scalar_subquery()
 
 
-def history(account_id: str, subscription_id: str, most: int) -> History:
-    """The newest `most` documents, deeds and announcements."""
+_history = select(
+    _documents().label("documents"),
+    _done().label("done"),
+    _notices().label("notices"),
+    _active_users().label("active_users"),
+)
+
+
+def history(account_id: str, subscription_id: str, most: int, since: date) -> History:
+    """The newest `most` documents, deeds and announcements, and the active users from the day `since` on."""
     about = {what: f"{what}/{subscription_id}/" for what in ("renewal", "card_expires")}  # as mail/outbox.py writes it
-    parameters = {"account_id": account_id, "subscription_id": subscription_id, "most": most, **about}
-    documents, done, notices = db.session.execute(_history, parameters).one()
+    parameters = {"account_id": account_id, "subscription_id": subscription_id, "most": most, "since": since}
+    documents, done, notices, active_users = db.session.execute(_history, parameters | about).one()
     announced: dict[tuple[str, str, str], Noticed] = {}
     for sent_at, text in sorted(notices, reverse=True):
         what, _subscription, ordinal, which, _owner = text.split("/")
@@ -102,4 +118,5 @@ def history(account_id: str, subscription_id: str, most: int) -> History:
             for _id, at, what, before, after in sorted(done, key=lambda columns: columns[0], reverse=True)
         ],
         list(announced.values()),
+        {date.fromisoformat(day): active for day, active in sorted(active_users)},
     )

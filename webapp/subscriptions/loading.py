@@ -179,6 +179,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
         price_list=price_lists[values["price_list_id"]],
         active_users_as_of=values["active_users_as_of"],
+        suggestion_hidden=values["suggestion_hidden"],
         paused=bool(values["paused"]),
         held=any(released_at is None for _key, released_at in values["unbooked_captures"]),
         unbooked_keys=frozenset(key for key, _released_at in values["unbooked_captures"]),

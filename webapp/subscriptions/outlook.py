@@ -10,7 +10,7 @@ from ..domain.subscription import Facts, retries
 from ..domain.timeline import MOST, Planned, planned
 from ..models.cards import Card
 from ..models.subscriptions import BilledPeriod, Subscription
-from .history import Document, Done, history
+from .history import Document, Done, History
 
 # The checks that a tile shows. It shows the state of the others in other words already.
 SHOWN_ON_TILES = frozenset({Point.CARD, Point.EXPIRY, Point.REFUSAL, Point.SEATS, Point.TAX})
@@ -53,16 +53,15 @@ class Timeline(NamedTuple):
     retries: list[date]
 
 
-def timeline(subscription: Subscription, today: date, card: Card | None) -> Timeline:
+def timeline(subscription: Subscription, today: date, card: Card | None, history: History) -> Timeline:
     """The timeline of a subscription. `card` is the account's default card."""
     facts = subscription.facts
     zone = ZoneInfo(subscription.account.zone)
-    documents, done, notices = history(subscription.account_id, subscription.id, MOST)
     external_periods = [row for row in subscription.periods if row.source != "paid"]
     events = [
-        *(PastEvent(row.at.astimezone(zone).date(), done=row) for row in done),
-        *(PastEvent(document.issued_on, document=document) for document in documents),
-        *(PastEvent(at.astimezone(zone).date(), notice=days) for at, days in notices),
+        *(PastEvent(row.at.astimezone(zone).date(), done=row) for row in history.done),
+        *(PastEvent(document.issued_on, document=document) for document in history.documents),
+        *(PastEvent(at.astimezone(zone).date(), notice=days) for at, days in history.notices),
         *(PastEvent(facts.boundary(row.ordinal), period=row) for row in external_periods),
     ]
     past = (event for event in events if event.day <= today)

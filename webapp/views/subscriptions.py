@@ -2,17 +2,22 @@
 
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, redirect, render_template, url_for
+from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me, needs
+from ..domain import right_sizing
 from ..domain.permissions import Procedure
 from ..domain.subscription import Status
+from ..domain.timeline import MOST
 from ..invoices import spending
 from ..sentences.checks import check_sentence, payment_sentence, verdict_sentence
 from ..sentences.timeline import timeline_sentences
-from ..subscriptions import loading, outlook, spend, summary
-from . import spend_picture
+from ..subscriptions import loading, outlook, seat_use, spend, summary
+from ..subscriptions.history import history
+from ..words import gettext
+from . import seats_picture, spend_picture
+from .forms import parse_ordinal
 
 blueprint = Blueprint("subscriptions", __name__)
 needs(Procedure.SEE)(blueprint)
@@ -49,15 +54,30 @@ def _at_a_glance(tiles: list[summary.Summary]) -> dict[str, object]:
 def page(subscription_id: str) -> ResponseReturnValue:
     subscription = loading.load(me().account_id, subscription_id)
     facts, tile = subscription.facts, summary.summary(subscription)
+    past = history(subscription.account_id, subscription.id, MOST, seat_use.since(tile.today))
+    use = seat_use.seat_use(subscription, past.active_users, tile.today)
     return render_template(
         "subscriptions/page.html",
         tile=tile,
         columns=spend_picture.columns(spend.spend_by_month(tile)),
         months_paid=spend.MONTHS_PAID,
         this_month=tile.today.replace(day=1),
+        use=use,
+        picture=seats_picture.picture(use),
+        window=right_sizing.WINDOW_DAYS,
         checks=[check_sentence(check, tile) for check in tile.checks],
         verdict=verdict_sentence(tile.checks),
-        timeline=timeline_sentences(outlook.timeline(subscription, tile.today, tile.card), tile),
+        timeline=timeline_sentences(outlook.timeline(subscription, tile.today, tile.card, past), tile),
         periods=[(facts.period(ordinal), seats) for ordinal, seats in sorted(facts.seats.items(), reverse=True)],
         as_of=subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone)),
     )
+
+
+@blueprint.post("/subscriptions/<subscription_id>/hide-suggestion")
+@needs(Procedure.CHANGE)
+def hide_suggestion(subscription_id: str) -> ResponseReturnValue:
+    """« Masquer jusqu’à la prochaine période ». The form names the period, which may be over by now."""
+    period = parse_ordinal(request.form.get("period", ""))
+    if period is not None and seat_use.hide_suggestion(me().account_id, subscription_id, period):
+        flash(gettext("The suggestion is hidden until the next period."))
+    return redirect(url_for("subscriptions.page", subscription_id=subscription_id), 303)
