@@ -146,7 +146,7 @@ class Model(Payments):
         else:
             self.cards.append(card)
             self.default = self.default or card
-        if quote:
+        if quote and quote.unrefused is None:
             quote.card = known or card
         return known or card
 

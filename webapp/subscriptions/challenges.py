@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, select
+from sqlalchemy import and_, select, update
 
 from ..accounts import activity
 from ..db import db, update_row
@@ -13,9 +13,14 @@ from ..models.subscriptions import Subscription
 AUTHENTICATION_FAILED = "authentication_failed"
 
 
-def write_decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
-    """Writes that a payment was declined, in the open transaction."""
-    update_row(payment, state="declined", decline_code=code, settled_at=now)
+def write_decline(
+    subscription: Subscription, payment: Payment, code: str, now: datetime, *, backup_due: bool = False
+) -> None:
+    """Writes that a payment was declined, in the open transaction. `backup_due`: see Payment."""
+    update_row(payment, state="declined", decline_code=code, settled_at=now, backup_due=backup_due)
+    if payment.backup_of is not None:
+        of_default = Payment.account_id == payment.account_id, Payment.key == payment.backup_of
+        db.session.execute(update(Payment).where(*of_default).values(backup_due=False))
     card = f"{payment.card_brand} {payment.card_last4}".strip()
     after = {
         "total": payment.amount,

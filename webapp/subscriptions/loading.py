@@ -41,6 +41,7 @@ from ..models.subscriptions import (
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
 _payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
+_backup = _card.alias("backup")
 _quiet, _unbooked, _hold, _owner = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Owner.__table__
 
 
@@ -92,6 +93,7 @@ def _unpaid() -> ScalarSelect[Any]:
     columns = (
         *(q.id, q.kind, q.ordinal, q.automatic, q.tax_rate, q.expires_at),
         *(p.key, p.attempt, p.state, p.amount, p.currency, p.card_token, p.action_url, p.created_at, p.settled_at),
+        *(p.backup_due, p.backup_of),
     )
     with_quote = _payment.join(_quote, and_(q.account_id == p.account_id, q.id == p.quote_id))
     mine = _own(_payment), p.state != "captured"
@@ -99,11 +101,13 @@ def _unpaid() -> ScalarSelect[Any]:
 
 
 _chosen_card = and_(_default.c.account_id == _card.c.account_id, _default.c.card_id == _card.c.id)
+_chosen_backup = and_(_default.c.account_id == _backup.c.account_id, _default.c.backup_id == _backup.c.id)
 _subscriptions = (
     select(
         _subscription,
         *(column.label(f"of_account_{column.name}") for column in _account.c),
         *(column.label(f"of_card_{column.name}") for column in _card.c),
+        *(column.label(f"of_backup_{column.name}") for column in _backup.c),
         select(exists(select(_hold.c.id))).correlate(None).scalar_subquery().label("paused"),
         exists().where(_own(_quiet)).label("quiet"),
         _owners().label("owners"),
@@ -117,6 +121,7 @@ _subscriptions = (
     .join(_account, _account.c.id == _subscription.c.account_id)
     .outerjoin(_default, _default.c.account_id == _subscription.c.account_id)
     .outerjoin(_card, _chosen_card)
+    .outerjoin(_backup, _chosen_backup)
     .where(_subscription.c.account_id == bindparam("account_id"))
 )
 _one = _subscriptions.where(_subscription.c.id == bindparam("subscription_id"))
@@ -128,6 +133,7 @@ _lock = (
 _all = _subscriptions.order_by(_subscription.c.plan, _subscription.c.id)
 _ACCOUNT = [(column.name, f"of_account_{column.name}") for column in _account.c]
 _CARD = [(column.name, f"of_card_{column.name}") for column in _card.c]
+_BACKUP = [(column.name, f"of_backup_{column.name}") for column in _card.c]
 _PLAIN = ("id", "plan", "product", "tenant", "reseller", "anchor", "term_months", "ended_on", "active_users")
 
 
@@ -177,6 +183,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         **{name: values[name] for name in _PLAIN},
         account=Account(**{name: values[label] for name, label in _ACCOUNT}),
         default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
+        backup_card=Card(**{name: values[label] for name, label in _BACKUP}) if values["of_backup_id"] else None,
         price_list=price_lists[values["price_list_id"]],
         active_users_as_of=values["active_users_as_of"],
         paused=bool(values["paused"]),
@@ -198,7 +205,9 @@ def _subscription_of(row: Row[Any]) -> Subscription:
 
 def _payment_of(subscription_id: str, columns: list[Any]) -> PaymentRead:
     quote_id, kind, ordinal, automatic, tax_rate, expires_at = columns[:6]
-    key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:]
+    key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:15]
+    backup_due, backup_of = columns[15:]
     quote = QuoteRead(quote_id, subscription_id, kind, ordinal, bool(automatic), tax_rate, instant(expires_at))
     instants = instant(created_at), instant(settled_at) if settled_at else None
-    return PaymentRead(key, quote, attempt, state, amount, currency, card_token, action_url, *instants)
+    card = card_token, action_url
+    return PaymentRead(key, quote, attempt, state, amount, currency, *card, *instants, bool(backup_due), backup_of)
