@@ -37,6 +37,7 @@ class Rows(NamedTuple):
     cards: list[str]
     tokens: list[str]
     defaults: list[str]
+    backups: list[str]
     mails: list[str]
     attached: list[str]
     detachments: list[str]
@@ -83,6 +84,7 @@ def read(account: str) -> Rows:
         [row.id for row in _all(Card, account_id=account)],
         [row.token for row in _all(Card, account_id=account)],
         [row.card_id for row in _all(DefaultCard, account_id=account)],
+        [row.backup_id for row in _all(DefaultCard, account_id=account) if row.backup_id],
         [row.about for row in _all(Message, account_id=account)],
         [row.token for row in _all(SandboxCard, customer=account) if row.behaviour != "detached"],
         [row.token for row in _all(CardDetachment, account_id=account)],
@@ -141,6 +143,7 @@ def check(rows: Rows) -> None:
 
     assert len(rows.defaults) == bool(rows.cards), "one default while there are cards"
     assert set(rows.defaults) <= set(rows.cards)
+    assert set(rows.backups) <= set(rows.cards) - set(rows.defaults), "a backup is another card"
     charged = rows.subscription.plan == "business" and not rows.subscription.reseller and not rows.has_ended
     assert rows.cards or not rows.dropped or not charged, "the only card stays while something can be charged"
     assert set(rows.attached) <= {*rows.tokens, *rows.detachments}, "the gateway forgets what was dropped here"

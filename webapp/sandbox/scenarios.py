@@ -88,7 +88,7 @@ SCENARIOS = {
     "business": Scenario((BUSINESS,)),
     "business-annual": Scenario((replace(BUSINESS, term_months=12, past=1),)),
     "business-two-cards": Scenario((BUSINESS,), (VISA, MASTERCARD)),
-    "business-backup-card": Scenario((BUSINESS,), (VISA, MASTERCARD), then=lambda account, _: _choose_backup(account)),
+    "business-backup-card": Scenario((BUSINESS,), (VISA, MASTERCARD), then=lambda account, _: choose_backup(account)),
     "business-at-floor": Scenario((replace(BUSINESS, active=12),)),
     "business-reduction-pending": Scenario((BUSINESS,), then=partial(service.reduce, seats=8)),
     "business-cancellation-pending": Scenario((BUSINESS,), then=service.cancel),
@@ -153,7 +153,7 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
     )
 
 
-def _choose_backup(account_id: str) -> None:
+def choose_backup(account_id: str) -> None:
     """The owner chooses the second card as the backup card."""
     second = next(own.card.id for own in wallet.cards_of(account_id) if not own.is_default)
     cards.make_backup(account_id, second)
