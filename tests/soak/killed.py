@@ -72,7 +72,8 @@ def pay(_app: Flask, made: Made, quote: str) -> object:
 
 
 def confirm(app: Flask, made: Made, _quote: str) -> object:
-    challenge = db.session.scalars(select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)).one()
+    query = select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)
+    challenge = db.session.scalars(query.where(SandboxCharge.challenge.is_not(None))).one()
     db.session.remove()
     return app.test_client().post(f"/sandbox/gateway/challenges/{challenge}", data={"answer": "confirm"}).status_code
 
