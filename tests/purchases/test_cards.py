@@ -243,6 +243,20 @@ def test_a_card_that_is_being_charged_is_kept_until_the_outcome_is_known(
     assert db.session.scalars(select(Payment.card_last4)).all() == ["4444"]
 
 
+def test_a_card_entered_while_a_quote_is_being_charged_is_not_the_card_of_that_payment(
+    app: Flask, owner: FlaskClient, two: Made
+) -> None:
+    quote = quoted(app, two)
+    entry = owner.post(f"/subscriptions/{subscription(two)}/renew/{quote}/payment/new-card").headers["Location"]
+    back = owner.post(entry.removeprefix("http://localhost"), data=CARD | {"holder": "Alix"}).headers["Location"]
+    post(app, f"/{two.account}/gateway", next="timeout_after_charge")
+    assert pay(app, two, quote) == "pending"
+    owner.get(back.removeprefix("http://localhost"))
+    added = state(app, two)["cards"][-1]["id"]
+    assert stored(Quote, quote).card_id == two.cards[0]
+    assert owner.post(url(added, "delete")).status_code == 303
+
+
 # Default
 def test_the_new_default_is_first_and_renewals_are_charged_to_it(app: Flask, owner: FlaskClient, two: Made) -> None:
     answer = owner.post(url(two.cards[1], "default"))

@@ -1,19 +1,21 @@
 """The backup card in the automatic renewal: charged on the day of the refusal of the default, and never twice."""
 
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
 from tests.support import invariants
+from tests.support.restoring import back_up, booked, captured, last_invoice, restored, run
 from tests.support.truth import check, later
 from tests.support.world import pay, post, quoted, state, statements, subscription, words
 from webapp.db import db, transaction
 from webapp.models.activity import Activity
 from webapp.models.cards import Card
 from webapp.models.purchases import Payment
-from webapp.purchases import cards, payments
+from webapp.purchases import cards, payments, restores
 from webapp.renewals import sweep
 from webapp.renewals.rollover import SubscriptionKey, Tally, roll_over
 from webapp.sandbox import scenarios
@@ -212,3 +214,45 @@ def test_a_refusal_costs_a_backup_few_statements_more_and_a_renewal_none(app: Fl
     locks = 2 if db.engine.dialect.name == "postgresql" else 0
     portal = [statement for statement in asked if "sandbox" not in statement and "advisory" not in statement]
     assert len(portal) == 14 + locks, "as without a backup card"
+
+
+@pytest.mark.parametrize("chosen_before", [True, False])
+@pytest.mark.parametrize("command", [True, False])
+def test_a_restored_portal_finds_what_the_backup_card_paid(
+    app: Flask, tmp_path: Path, chosen_before: bool, command: bool
+) -> None:
+    """Also where the copy does not know of the backup card, and where nobody ran the command `restored`."""
+    made = scenarios.make("business-backup-card" if chosen_before else "business-two-cards")
+    behave("4242", "card_declined")
+    back_up(app, tmp_path / "copy")
+    if not chosen_before:
+        cards.make_backup(made.account, made.cards[1])
+    until(app, made, "2027-02-15T00:00:00")
+    ledger, option = captured(), last_invoice(made)
+    assert len(ledger) == 1
+    with restored(app, tmp_path / "copy") as elsewhere:
+        set_clock(made.account, made.now.replace(month=2, day=15))
+        if command:
+            run(elsewhere, "restored", option)
+        else:
+            restores.hold_payments()
+            restores.resume()
+        for _ in range(3):
+            later(made, DAY)
+        assert (captured(), booked(made)) == (ledger, dict(ledger))
+        db.session.rollback()
+        paid = db.session.scalars(select(Payment.card_last4).where(Payment.state == "captured")).all()
+        assert paid == ["4444"]
+
+
+def test_a_copy_made_between_both_cards_goes_on_with_the_backup(app: Flask, made: Made, tmp_path: Path) -> None:
+    default_refused(app, made)
+    back_up(app, tmp_path / "copy")
+    later(made, timedelta(minutes=1))
+    ledger = captured()
+    with restored(app, tmp_path / "copy"):
+        restores.hold_payments()
+        restores.resume()
+        later(made, timedelta(minutes=1))
+        assert (captured(), booked(made)) == (ledger, dict(ledger))
+        assert tried(made) == [("1", "4242", "declined"), ("2", "4444", "captured")]
