@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from ..db import NotFound, db, locks_rows
 from ..domain.subscription import ChangeKind
-from ..json_rows import inner, instant, rows_as_json
+from ..json_rows import inner, instant, row_as_json, rows_as_json
 from ..models.accounts import Account, Owner
 from ..models.cards import Card, DefaultCard
 from ..models.purchases import Payment, Quote
@@ -76,6 +76,11 @@ def _open_changes() -> ScalarSelect[Any]:
     return select(columns).where(_own(_change), c.closed_at.is_(None)).scalar_subquery()
 
 
+def _backup_card() -> ScalarSelect[Any]:
+    mine = _backup.c.account_id == bindparam("account_id"), _backup.c.id == _default.c.backup_id
+    return select(row_as_json(*_backup.c)).where(*mine).correlate(_default).scalar_subquery()
+
+
 def _owners() -> ScalarSelect[Any]:
     c = _owner.c
     mine = c.account_id == bindparam("account_id")
@@ -101,15 +106,14 @@ def _unpaid() -> ScalarSelect[Any]:
 
 
 _chosen_card = and_(_default.c.account_id == _card.c.account_id, _default.c.card_id == _card.c.id)
-_chosen_backup = and_(_default.c.account_id == _backup.c.account_id, _default.c.backup_id == _backup.c.id)
 _subscriptions = (
     select(
         _subscription,
         *(column.label(f"of_account_{column.name}") for column in _account.c),
         *(column.label(f"of_card_{column.name}") for column in _card.c),
-        *(column.label(f"of_backup_{column.name}") for column in _backup.c),
         select(exists(select(_hold.c.id))).correlate(None).scalar_subquery().label("paused"),
         exists().where(_own(_quiet)).label("quiet"),
+        _backup_card().label("backup_card"),
         _owners().label("owners"),
         _unbooked_captures().label("unbooked_captures"),
         _periods().label("periods"),
@@ -121,7 +125,6 @@ _subscriptions = (
     .join(_account, _account.c.id == _subscription.c.account_id)
     .outerjoin(_default, _default.c.account_id == _subscription.c.account_id)
     .outerjoin(_card, _chosen_card)
-    .outerjoin(_backup, _chosen_backup)
     .where(_subscription.c.account_id == bindparam("account_id"))
 )
 _one = _subscriptions.where(_subscription.c.id == bindparam("subscription_id"))
@@ -133,7 +136,6 @@ _lock = (
 _all = _subscriptions.order_by(_subscription.c.plan, _subscription.c.id)
 _ACCOUNT = [(column.name, f"of_account_{column.name}") for column in _account.c]
 _CARD = [(column.name, f"of_card_{column.name}") for column in _card.c]
-_BACKUP = [(column.name, f"of_backup_{column.name}") for column in _card.c]
 _PLAIN = ("id", "plan", "product", "tenant", "reseller", "anchor", "term_months", "ended_on", "active_users")
 
 
@@ -183,7 +185,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         **{name: values[name] for name in _PLAIN},
         account=Account(**{name: values[label] for name, label in _ACCOUNT}),
         default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
-        backup_card=Card(**{name: values[label] for name, label in _BACKUP}) if values["of_backup_id"] else None,
+        backup_card=_card_of(values["backup_card"]) if values["backup_card"] else None,
         price_list=price_lists[values["price_list_id"]],
         active_users_as_of=values["active_users_as_of"],
         paused=bool(values["paused"]),
@@ -201,6 +203,11 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         ),
         unpaid=[_payment_of(values["id"], columns) for columns in values["unpaid"]],
     )
+
+
+def _card_of(columns: list[Any]) -> Card:
+    values = dict(zip(_card.c.keys(), columns, strict=True))
+    return Card(**values | {"added_at": instant(values["added_at"])})
 
 
 def _payment_of(subscription_id: str, columns: list[Any]) -> PaymentRead:
