@@ -92,12 +92,13 @@ const updateExpanded = (menu) => menu.firstElementChild.setAttribute("aria-expan
 document.querySelectorAll("details.menu").forEach(updateExpanded);
 document.addEventListener("toggle", ({ target }) => target.matches("details.menu") && updateExpanded(target), true);
 const closeOtherMenus = (event) => {
+  if (dialog.contains(event.target)) return; // it was opened by an item of the menu, which gets the focus back
   for (const menu of document.querySelectorAll("details.menu[open]")) menu.open = menu.contains(event.target);
 };
 document.addEventListener("click", closeOtherMenus);
 document.addEventListener("focusin", closeOtherMenus);
 document.addEventListener("keydown", (event) => {
-  const menu = event.key === "Escape" && document.querySelector("details.menu[open]");
+  const menu = event.key === "Escape" && !dialog.open && document.querySelector("details.menu[open]");
   if (!menu) return;
   menu.open = false;
   menu.firstElementChild.focus();

@@ -47,10 +47,10 @@ def test_a_table_without_its_account_is_noticed(statement: object, unnamed: set[
 def test_a_service_that_forgets_the_account_fails_every_test_that_uses_it(
     app: Flask, business: Made, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert len(wallet.cards_of(business.account)) == 1
+    assert wallet.default_card(business.account) is not None
     monkeypatch.setattr(wallet, "_is_default", DefaultCard.card_id == Card.id)
     with pytest.raises(Unnamed):
-        wallet.cards_of(business.account)
+        wallet.default_card(business.account)
 
 
 @pytest.mark.service

@@ -25,11 +25,11 @@ def delete_card(walk: Walk) -> None:
 
 
 def delete_default_card(walk: Walk) -> None:
-    """Refused, with a link to the remedy."""
+    """Refused in a dialog, or on a page without scripts, with a link to the remedy."""
     to_billing(walk)
     item = open_menu(walk, "4242", "supprimer", "delete").get_by_role("link", name=walk["Delete"], exact=True)
     walk.click("Sélectionnez Supprimer.", "Select Delete.", item)
-    walk.heading("Delete card?")
+    expect(walk.page.get_by_role("heading", name=walk["Delete card?"], exact=True)).to_be_visible()
     expect(walk.button("Delete")).to_have_count(0)
     walk.see(
         "Vous ne pouvez pas supprimer le mode de paiement par défaut. Définissez un autre mode de paiement par défaut.",

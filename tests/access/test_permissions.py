@@ -59,6 +59,7 @@ MAY = {
     "sessions.page": EVERYBODY,
     "sessions.stay": EVERYBODY,
     "subscriptions": EVERYBODY,
+    "subscriptions.hide_suggestion": CHANGES,
     "undo": CHANGES,
 }
 VALUES = {"procedure": "renew", "year": 2026}

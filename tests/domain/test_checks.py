@@ -163,3 +163,36 @@ def test_a_remedy_stands_exactly_where_something_is_wrong(
     shown = checks(facts, today, card, country, number)
     assert all((check.remedy is None) == (check.verdict is Verdict.OK) for check in shown)
     assert len({check.point for check in shown}) == len(shown)
+
+
+GOOD, EXPIRED = CardFacts(date(2031, 1, 1), refused=False), CardFacts(date(2027, 2, 15), refused=False)
+REFUSED = CardFacts(date(2031, 1, 1), refused=True)
+
+
+@pytest.mark.parametrize(
+    ("card", "backup", "expected"),
+    [
+        (GOOD, GOOD, []),
+        (GOOD, EXPIRED, [(Point.BACKUP, Verdict.WARNING, Remedy.CARDS)]),
+        (GOOD, REFUSED, [(Point.BACKUP, Verdict.WARNING, Remedy.CARDS)]),
+        (EXPIRED, GOOD, [(Point.EXPIRY, Verdict.WARNING, Remedy.CARDS)]),
+        (REFUSED, GOOD, [(Point.REFUSAL, Verdict.WARNING, Remedy.CARDS)]),
+        (
+            REFUSED,
+            REFUSED,
+            [(Point.REFUSAL, Verdict.PROBLEM, Remedy.CARDS), (Point.BACKUP, Verdict.WARNING, Remedy.CARDS)],
+        ),
+        (
+            EXPIRED,
+            EXPIRED,
+            [(Point.EXPIRY, Verdict.PROBLEM, Remedy.CARDS), (Point.BACKUP, Verdict.WARNING, Remedy.CARDS)],
+        ),
+    ],
+)
+def test_a_backup_card_that_can_be_charged_turns_a_problem_of_the_default_into_a_warning(
+    card: CardFacts, backup: CardFacts, expected: list[tuple[Point, Verdict, Remedy]]
+) -> None:
+    shown = renewal_checks(FACTS, TODAY, card, "FR", TaxNumber.VALID, backup)
+    assert wrong(shown) == expected
+    (about_backup,) = (check for check in shown if check.point is Point.BACKUP)
+    assert about_backup.day == (date(2027, 2, 15) if backup is EXPIRED else None)

@@ -14,6 +14,7 @@ from webapp.models.accounts import Account, Member
 from webapp.purchases import quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.sandbox.tables import SandboxCard
 from webapp.subscriptions import loading, service
 
 
@@ -62,6 +63,23 @@ def lose_a_payment(app: Flask, made: Made) -> None:
     until(app, made, "2027-01-15T09:30:00")
 
 
+def have_both_cards_refused(app: Flask, made: Made) -> None:
+    with transaction() as session:
+        session.execute(update(SandboxCard).values(behaviour="card_declined"))
+    until(app, made, "2027-02-15T09:00:00")
+
+
+def have_the_backup_pay(app: Flask, made: Made) -> None:
+    with transaction() as session:
+        session.execute(update(SandboxCard).where(SandboxCard.last4 == "4242").values(behaviour="card_declined"))
+    until(app, made, "2027-02-15T09:00:00")
+
+
+NOTICE = (
+    "renewal",
+    "Votre abonnement se renouvelle le 15 février 2027",
+    "Your subscription renews on 15 February 2027",
+)
 EVENTS = [  # account, event (done twice), and its mails: kind, subject in French, subject in English
     ("business", renew, [("receipt", "Reçu de votre paiement", "Receipt for your payment")]),
     ("business", add, [("receipt", "Reçu de votre ajout de licences", "Receipt for the seats added")]),
@@ -87,17 +105,23 @@ EVENTS = [  # account, event (done twice), and its mails: kind, subject in Frenc
     ),
     ("business-past-due", cancel, [("ended", "Votre abonnement a pris fin", "Your subscription has ended")]),
     ("business-past-due", be_refused, [("refused", "Votre paiement a été refusé", "Your payment was declined")]),
+    (
+        "business-backup-card",
+        have_both_cards_refused,
+        [("refused", "Votre paiement a été refusé", "Your payment was declined"), NOTICE],
+    ),
+    (
+        "business-backup-card",
+        have_the_backup_pay,
+        [("receipt", "Reçu de votre paiement", "Receipt for your payment"), NOTICE],
+    ),
     ("business", lose_a_payment, [("not_made", "Votre paiement n’a pas abouti", "Your payment did not go through")]),
     (
         "expiring-card",
         wait,
         [
             ("card_expires", "Votre carte expire avant le renouvellement", "Your card expires before the renewal"),
-            (
-                "renewal",
-                "Votre abonnement se renouvelle le 15 février 2027",
-                "Your subscription renews on 15 February 2027",
-            ),
+            NOTICE,
         ],
     ),
 ]

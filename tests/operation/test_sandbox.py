@@ -24,6 +24,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
         ("business", True, False, 1),
         ("business-annual", True, False, 1),
         ("business-two-cards", True, False, 2),
+        ("business-backup-card", True, False, 2),
         ("business-at-floor", True, False, 1),
         ("enterprise", False, True, 1),
         ("both", True, True, 1),

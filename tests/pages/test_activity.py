@@ -33,7 +33,7 @@ def test_it_is_filtered_by_subject_and_a_subject_that_is_none_filters_nothing(
 
 def test_a_card_is_told_on_one_line(app: Flask, business: Made) -> None:
     made = scenarios.make("business-two-cards")
-    other = next(card for card, is_default in wallet.cards_of(made.account) if not is_default)
+    other = next(own.card for own in wallet.cards_of(made.account) if not own.is_default)
     cards.make_default(made.account, other.id)
     client = signed_in(app, made)
     assert "Card: Visa •••• 4242 → Mastercard •••• 4444" in shown(client, "cards").replace("\xa0", " ")

@@ -189,11 +189,30 @@ def test_the_default_card_is_kept_and_the_way_on_is_another_default(owner: Flask
         assert answer.status_code == 409
         assert "<h1>Delete credit card?</h1>" in answer.text
         assert "make another card the default first" in answer.text
-        assert 'class="button" href="/billing"' in answer.text
-        assert 'action="/billing/cards/' not in answer.text
+        assert ' href="/billing">Choose another default card</a>' in answer.text
+        assert f'action="{url(two.cards[1], "default")}"' in answer.text
+        assert "Make Mastercard 4444 the default" in answer.text
+        assert f'action="{url(two.cards[0], "delete")}"' not in answer.text
     assert dump() == before
     with pytest.raises(IntegrityError), transaction() as session:  # the schema forbids it, too
         session.execute(delete(Card).where(Card.id == two.cards[0]))
+
+
+def test_with_scripts_a_dialog_says_at_once_why_the_default_card_stays(owner: FlaskClient, two: Made) -> None:
+    asked = url(two.cards[0], "delete")
+    assert f'hx-get="{asked}"' in owner.get("/billing").text
+    answer = owner.get(asked, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    assert (answer.status_code, answer.text.count("<html"), 'id="dialog-title"' in answer.text) == (409, 0, True)
+    assert "make another card the default first" in answer.text
+    assert "<button data-variant" not in answer.text
+    assert "HX-Request" in answer.headers["Vary"]
+
+
+def test_with_scripts_a_card_that_can_be_deleted_is_still_asked_for_on_its_page(app: Flask) -> None:
+    made = scenarios.make("enterprise")
+    asked = url(made.cards[0], "delete")
+    answer = signed_in(app, made).get(asked, headers={"HX-Request": "true", "HX-Request-Type": "partial"})
+    assert (answer.headers["HX-Redirect"], answer.text) == (asked, "")
 
 
 def test_the_only_card_is_kept_and_the_way_on_is_to_add_one(client: FlaskClient, business: Made) -> None:
@@ -222,6 +241,20 @@ def test_a_card_that_is_being_charged_is_kept_until_the_outcome_is_known(
     assert owner.post(url(two.cards[1], "delete")).status_code == 303
     db.session.rollback()
     assert db.session.scalars(select(Payment.card_last4)).all() == ["4444"]
+
+
+def test_a_card_entered_while_a_quote_is_being_charged_is_not_the_card_of_that_payment(
+    app: Flask, owner: FlaskClient, two: Made
+) -> None:
+    quote = quoted(app, two)
+    entry = owner.post(f"/subscriptions/{subscription(two)}/renew/{quote}/payment/new-card").headers["Location"]
+    back = owner.post(entry.removeprefix("http://localhost"), data=CARD | {"holder": "Alix"}).headers["Location"]
+    post(app, f"/{two.account}/gateway", next="timeout_after_charge")
+    assert pay(app, two, quote) == "pending"
+    owner.get(back.removeprefix("http://localhost"))
+    added = state(app, two)["cards"][-1]["id"]
+    assert stored(Quote, quote).card_id == two.cards[0]
+    assert owner.post(url(added, "delete")).status_code == 303
 
 
 # Default

@@ -14,7 +14,7 @@ from tests.servers.stripe_server import Stripe
 from tests.support.cards import attached, attempts
 from tests.support.stripe_owner import Owner
 from tests.support.truth import later
-from tests.support.world import post, signed_in, stored
+from tests.support.world import pay, post, quoted, signed_in, stored
 from webapp.db import db, transaction
 from webapp.models.cards import Card, CardDetachment
 from webapp.ports import OutcomeUnknown
@@ -85,6 +85,16 @@ def test_an_attempt_that_was_never_made_is_made_by_the_sweep(app: Flask, two: Ma
         detachments.store(two.account, token, two.now)
     assert sum(sweep.run(two.account), Tally())["detached"] == 1
     assert (attached(two), attempts()) == (["4242"], [])
+
+
+def test_one_sweep_settles_a_payment_and_forgets_the_card_that_it_kept(app: Flask, two: Made) -> None:
+    quote = quoted(app, two)
+    post(app, f"/{two.account}/gateway", next="timeout_after_charge")
+    assert pay(app, two, quote) == "pending"
+    with transaction():
+        detachments.store(two.account, stored(Card, two.cards[0]).token, two.now)
+    done = sum(sweep.run(two.account), Tally())
+    assert (done["renewed"], done["detached"], attempts()) == (1, 1, [])
 
 
 def test_the_waits_double_up_to_a_day(app: Flask, two: Made) -> None:

@@ -24,13 +24,17 @@ from webapp.purchases import cards, payments, quotes
 from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.clock import set_clock
-from webapp.sandbox.scenarios import BUSINESS, Made, Scenario
+from webapp.sandbox.scenarios import BUSINESS, MASTERCARD, Made, Scenario
 from webapp.sandbox.tables import SandboxCharge
 from webapp.subscriptions import loading, service
 
 Step = Callable[[Flask, Made, Any], object]
 MINUTE, CHALLENGE_OVER = timedelta(minutes=1), timedelta(minutes=31)
-SCENARIOS = {"three": Scenario((BUSINESS,) * 3)}
+DECLINED, CHALLENGED = ("card_declined", "Visa", "0341"), ("challenge", "Visa", "3184")
+SCENARIOS = {"three": Scenario((BUSINESS,) * 3)} | {
+    name: Scenario((BUSINESS,), (DECLINED, backup), then=lambda account, _: scenarios.choose_backup(account))
+    for name, backup in (("backup", MASTERCARD), ("refused-backup", DECLINED), ("challenged-backup", CHALLENGED))
+}
 
 
 class Story(NamedTuple):
@@ -68,7 +72,8 @@ def pay(_app: Flask, made: Made, quote: str) -> object:
 
 
 def confirm(app: Flask, made: Made, _quote: str) -> object:
-    challenge = db.session.scalars(select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)).one()
+    query = select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)
+    challenge = db.session.scalars(query.where(SandboxCharge.challenge.is_not(None))).one()
     db.session.remove()
     return app.test_client().post(f"/sandbox/gateway/challenges/{challenge}", data={"answer": "confirm"}).status_code
 
@@ -104,6 +109,10 @@ def prefer_second(_app: Flask, made: Made, _given: object) -> object:
     return cards.make_default(made.account, made.cards[1])
 
 
+def choose_backup(_app: Flask, made: Made, _given: object) -> object:
+    return cards.make_backup(made.account, made.cards[1])
+
+
 def come_back(_app: Flask, made: Made, reference: str) -> object:
     return bool(cards.complete_card_setup(made.account, reference)[0])
 
@@ -134,6 +143,11 @@ STORIES = {
     "roll over, silent before": Story("business", (*DAY, a_minute_passes), fault="timeout"),
     "roll over, silent after": Story("business", (*DAY, a_minute_passes), fault="timeout_after_charge"),
     "roll over, 3-D Secure": Story("business", (*DAY, confirm, a_minute_passes), fault="challenge"),
+    "roll over, the backup pays": Story("backup", DAY),
+    "roll over, the backup is refused": Story("refused-backup", DAY),
+    "roll over, the backup and 3-D Secure": Story("challenged-backup", (*DAY, confirm, a_minute_passes)),
+    "roll over, silent after, the backup": Story("backup", (*DAY, a_minute_passes), fault="timeout_after_charge"),
+    "choose a backup, roll over": Story("business-two-cards", (choose_backup, *DAY)),
     "reduce, roll over": Story("business", (reduce, *DAY)),
     "cancel, roll over": Story("business", (cancel, *DAY)),
     "undo, roll over": Story("business-reduction-pending", (undo, *DAY), change),

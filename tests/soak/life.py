@@ -64,6 +64,7 @@ class Life(Purchases, Requests, Time):
         assert mails == +model.mails, (mails - model.mails, model.mails - mails)
         assert set(rows.cards) == {card.id for card in model.cards if not card.gone}
         assert rows.defaults == ([model.default.id] if model.default else [])
+        assert rows.backups == ([model.backup.id] if model.backup else [])
         self.tile_is_as_the_model_says()
 
     def tile_is_as_the_model_says(self) -> None:

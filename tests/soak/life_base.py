@@ -22,7 +22,7 @@ from webapp.domain import refusals
 from webapp.domain.refusals import Refusal
 from webapp.domain.subscription import Plan
 from webapp.ports import OutcomeUnknown
-from webapp.purchases import refunds
+from webapp.purchases import cards, refunds
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import FAULTS
 from webapp.sandbox.scenarios import Scenario, SubscriptionSetup
@@ -86,6 +86,7 @@ class LifeBase(RuleBasedStateMachine):
         days_in=st.sampled_from((0, 0, 1, 20)),
         owned=st.lists(st.sampled_from(BEHAVIOURS), max_size=2),
         expiring=st.sampled_from((False, False, False, True)),
+        backed=st.booleans(),
     )
     def begin(
         self,
@@ -100,6 +101,7 @@ class LifeBase(RuleBasedStateMachine):
         days_in: int,
         owned: list[str],
         expiring: bool,
+        backed: bool,
     ) -> None:
         plot = SubscriptionSetup(
             Plan.ENTERPRISE if plan == "enterprise" else Plan.BUSINESS,
@@ -137,6 +139,9 @@ class LifeBase(RuleBasedStateMachine):
             cards=own,
             default=own[0] if own else None,
         )
+        if backed and len(own) == 2:
+            cards.make_backup(self.account, own[1].id)
+            self.model.backup = own[1]
         self.lists = {row.price_list_id: PRICES[0]}
         self.tally["begin", f"{plan} {months}"] += 1
 

@@ -99,6 +99,23 @@ class Requests(LifeBase):
             "make default", lambda: self.model.make_default(card), lambda: cards.make_default(self.account, card.id)
         )
 
+    @precondition(lambda self: self.model.cards)
+    @rule(n=indexes, drop=st.sampled_from((False, False, False, True)), other=st.sampled_from((True, True, False)))
+    def choose_backup(self, n: int, drop: bool, other: bool) -> None:
+        """Mostly a card that is not the default."""
+        others = [card for card in self.model.cards if card is not self.model.default]
+        card = nth(others if other and others else self.model.cards, n)
+        if drop:
+            self.both(
+                "remove backup",
+                lambda: self.model.remove_backup(card),
+                lambda: cards.remove_backup(self.account, card.id),
+            )
+        else:
+            self.both(
+                "make backup", lambda: self.model.make_backup(card), lambda: cards.make_backup(self.account, card.id)
+            )
+
     @rule(buyer=st.sampled_from(BUYERS))
     def move_country(self, buyer: tuple[str, str]) -> None:
         account = db.session.get_one(Account, self.account)

@@ -92,13 +92,12 @@ class Time(LifeBase):
         return any(credit.state == "pending" for credit in self.model.credits)
 
     def name_quotes(self) -> None:
-        """Gives the model's automatic quotes the portal's ids; refused quotes of one period are interchangeable."""
+        """Gives the model's automatic quotes the portal's ids, in the order of the numbers of their keys."""
         named = {quote.id for quote in self.model.quotes}
         rows = [row for row in invariants.read(self.account).paid if row.automatic and row.quote_id not in named]
         fresh = [quote for quote in self.model.quotes if not quote.id]
-        order = ("declined", "cancelled", "captured", "pending")
-        rows.sort(key=lambda row: (row.ordinal, order.index(row.state)))
-        fresh.sort(key=lambda quote: (quote.ordinal, order.index(quote.attempts[0].state)))
+        rows.sort(key=lambda row: (row.ordinal, int(row.key.rpartition("-")[2])))
+        fresh.sort(key=lambda quote: quote.ordinal)
         assert len(rows) == len(fresh), "the sweep made other payments than the model"
         for row, quote in zip(rows, fresh, strict=True):
             quote.id = row.quote_id

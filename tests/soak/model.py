@@ -142,11 +142,11 @@ class Model(Payments):
         kept.sort(key=lambda other: other is not self.default)
         known = next((other for other in kept if other.expires == card.expires), None)
         if known:
-            known.behaviour = card.behaviour
+            known.behaviour, known.entered = card.behaviour, known.entered + 1
         else:
             self.cards.append(card)
             self.default = self.default or card
-        if quote:
+        if quote and quote.unrefused is None:
             quote.card = known or card
         return known or card
 
@@ -161,6 +161,7 @@ class Model(Payments):
             raise Refused("CardInUse")
         card.gone = True
         self.default = None if self.default is card else self.default
+        self.backup = None if self.backup is card else self.backup
         for quote in self.quotes:
             quote.card = None if quote.card is card else quote.card
 
@@ -168,6 +169,19 @@ class Model(Payments):
         if card.gone:
             raise Refused("NotFound")
         self.default = card
+        self.backup = None if self.backup is card else self.backup
+
+    def make_backup(self, card: Card) -> None:
+        if card.gone:
+            raise Refused("NotFound")
+        if card is self.default:
+            raise Refused("DefaultIsNoBackup")
+        self.backup = self._usable(card)
+
+    def remove_backup(self, card: Card) -> None:
+        if card.gone:
+            raise Refused("NotFound")
+        self.backup = None if self.backup is card else self.backup
 
     def sweep(self) -> None:
         for credit in self.credits:
@@ -212,8 +226,15 @@ class Model(Payments):
         return False
 
     def _renew_by_itself(self) -> None:
+        owed = [q for q in self.quotes if q.ordinal == self.last + 1]
+        first = next((a for q in owed for a in q.attempts if a.backup_since), None)
+        if first and first.backup_since and (first.backup_since != self.today or not self.backup_usable(first)):
+            self.refused(first, first.backup_since)
+            self.mails["refused"] += 1
+            return
         quote = self.draft("renewal", self.confirmed, automatic=True)
-        quote.card, attempt = self.default, Attempt(self.default, self.now, automatic=True)
+        quote.card = self.backup if first else self.default
+        attempt = Attempt(quote.card, self.now, automatic=True, first=first)
         quote.attempts.append(attempt)
         self.quotes.append(quote)
         if quote.card is None or self._expired(quote.card):

@@ -57,6 +57,7 @@ class Card:
     expires: tuple[int, int]  # the last year and month in which it is valid
     id: str
     gone: bool = False
+    entered: int = 1  # how often; each time the gateway names it anew
 
 
 @dataclass(eq=False)
@@ -64,6 +65,8 @@ class Attempt:
     """A payment. `bank` is the gateway's view of it; None if it never received the charge.
 
     `heard`: the gateway has a record of the charge. `asked`: the portal knows the address of the 3-D Secure page.
+    `first`: the refused attempt with the default card, if this one is with the backup card. `backup_since`: the day of
+    the refusal after which the backup card is still to be charged. `entered`: see Card.
     """
 
     card: Card | None
@@ -73,6 +76,12 @@ class Attempt:
     bank: str | None = None
     heard: bool = False
     asked: bool = False
+    first: "Attempt | None" = None
+    backup_since: date | None = None
+    entered: int = 0
+
+    def __post_init__(self) -> None:
+        self.entered = self.card.entered if self.card else 0
 
 
 @dataclass(eq=False)

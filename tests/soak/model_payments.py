@@ -1,6 +1,6 @@
 """Payments and refunds of the modelled subscription, with the gateway's own view of them."""
 
-from datetime import timedelta
+from datetime import date, timedelta
 
 from tests.soak.model_parts import Attempt, Card, Credit, Quote, Refused, half_up
 from tests.soak.model_state import State
@@ -44,12 +44,25 @@ class Payments(State):
             outcome = "declined"  # an unanswered challenge counts as one of the sweep's refused attempts
         attempt.state = outcome or "pending"
         if outcome == "declined" and attempt.automatic:
-            self.refusals.append(self.today)
-            self.mails["refused"] += 1
+            if attempt.first is None and self.backup_usable(attempt):
+                attempt.backup_since = self.today
+            else:
+                self.refused(attempt, self.today)
+                self.mails["refused"] += 1
         if outcome == "cancelled" and not attempt.asked:
             self.mails["not_made"] += not attempt.automatic
         if outcome == "captured":
             self._take_effect(quote)
+
+    def backup_usable(self, refused: Attempt) -> bool:
+        if self.backup is None or self._expired(self.backup):
+            return False
+        return (self.backup, self.backup.entered) != (refused.card, refused.entered)
+
+    def refused(self, attempt: Attempt, day: date) -> None:
+        """The default and the backup card together are one of the sweep's attempts."""
+        (attempt.first or attempt).backup_since = None
+        self.refusals.append(day)
 
     def _take_effect(self, quote: Quote) -> None:
         if quote.kind == "addition":
@@ -100,7 +113,7 @@ class Payments(State):
             self._settle(quote, attempt, attempt.bank)
             return False
         attempt.bank, attempt.state = "cancelled", "declined"
-        self.refusals.append(self.today)
+        self.refused(attempt, self.today)
         return True
 
     def credit(self, invoice: int, net: int | None) -> str:

@@ -22,6 +22,7 @@ class State:
     crowd: list[tuple[datetime, int]]
     cards: list[Card]
     default: Card | None
+    backup: Card | None = None
     treatment: str = "standard"
     fault: str | None = None
     changes: list[Change] = field(default_factory=list)

@@ -15,6 +15,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select
 
+from tests.soak.killed import SCENARIOS
 from tests.support.application import running
 from tests.support.together import Act, Stop, again, alone, together
 from tests.support.truth import check, later, truth
@@ -25,7 +26,7 @@ from webapp.purchases import quotes as quoting
 from webapp.renewals import rollover, sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.clock import set_clock
-from webapp.sandbox.scenarios import BUSINESS, Made, Scenario
+from webapp.sandbox.scenarios import Made
 from webapp.sandbox.tables import SandboxCharge
 from webapp.subscriptions import loading, service
 
@@ -202,6 +203,10 @@ def prefer_second(_app: Flask, made: Made, _given: object) -> object:
     return cards.make_default(made.account, made.cards[1])
 
 
+def choose_backup(_app: Flask, made: Made, _given: object) -> object:
+    return cards.make_backup(made.account, made.cards[1])
+
+
 def come_back(_app: Flask, made: Made, reference: str) -> object:
     card, quote, _ = cards.complete_card_setup(made.account, reference)
     return card is not None and quote is not None and quote.card_id == card.id
@@ -227,6 +232,10 @@ SCENES = {
     "add, reduce": Scene("business", addition, (pay, reduce)),
     "add, roll over": Scene("business", addition_on_the_day, (pay, roll_over)),
     "roll over twice": Scene("three", on_the_day, (roll_over,) * 2),
+    "roll over with a backup, twice": Scene("backup", on_the_day, (roll_over,) * 2, stops=FOUR),
+    "roll over with a refused backup, twice": Scene("refused-backup", on_the_day, (roll_over,) * 2, stops=FOUR),
+    "delete the backup, roll over": Scene("backup", on_the_day, (delete_second, roll_over), stops=FOUR),
+    "choose a backup, make it the default": Scene("business-two-cards", nothing, (choose_backup, prefer_second)),
     "roll over four times": Scene("three", on_the_day, (roll_over,) * 4),
     "the first invoices of a year": Scene("three", on_the_day, (roll_first, roll_second), NEW_YEAR),
     "pay, reconcile what was charged": Scene("business", unanswered("timeout_after_charge"), (pay, reconcile)),
@@ -250,7 +259,8 @@ SCENES = {
 def app(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Flask]:
     """One application for all scenes, each with its own account."""
     with pytest.MonkeyPatch.context() as patch, running(migrated, tmp_path_factory.mktemp("races")) as app:
-        patch.setitem(scenarios.SCENARIOS, "three", Scenario((BUSINESS,) * 3))
+        for name, scenario in SCENARIOS.items():
+            patch.setitem(scenarios.SCENARIOS, name, scenario)
         yield app
 
 

@@ -32,6 +32,7 @@ SCENARIOS = (
     "business-lapsed",
     "expiring-card",
     "third-party",
+    "business-backup-card",
 )
 # Files, answers to programs, and returns from the gateway, which only redirect.
 NO_PAGES = {
@@ -145,6 +146,7 @@ def _look_around(owner: Owner) -> None:
         owner.show(path)
     for card in owner.made.cards:
         owner.show(f"/billing/cards/{card}/delete")
+    owner.show(f"/billing/cards/{owner.made.cards[0]}/delete", fragment=True)
     listed = owner.show("/billing/invoices")
     for link in re.findall(r'href="(/billing/invoices/\w{32})"', listed)[:1]:
         owner.show(link)
@@ -219,6 +221,8 @@ def _ask(owner: Owner) -> None:
     owner.show(owner.matched(r'<th scope="row"><a href="([^"]*)"', sent))
     owner.show("/billing/information", {"legal_name": ""})
     for card in owner.made.cards:
+        owner.show(f"/billing/cards/{card}/backup", {})
+        owner.show(f"/billing/cards/{card}/backup/remove", {})
         owner.show(f"/billing/cards/{card}/default", {})
         owner.show(f"/billing/cards/{card}/delete", {})
     owner.show("/activity")

@@ -7,7 +7,7 @@ from sqlalchemy import and_, select
 
 from webapp.db import db
 from webapp.domain.money import divide_half_up
-from webapp.domain.subscription import due
+from webapp.domain.subscription import Status, due, status
 from webapp.domain.tax import tax_terms
 from webapp.models.activity import Activity
 from webapp.models.cards import Card, CardDetachment, DefaultCard
@@ -37,12 +37,14 @@ class Rows(NamedTuple):
     cards: list[str]
     tokens: list[str]
     defaults: list[str]
+    backups: list[str]
     mails: list[str]
     attached: list[str]
     detachments: list[str]
     dropped: bool
     spent: list[str]  # invoice numbers that were given before a restore
     unbooked: list[str]  # the keys of captures that are not booked
+    has_ended: bool  # also where the sweep is still to write it
 
 
 def read(account: str) -> Rows:
@@ -82,13 +84,20 @@ def read(account: str) -> Rows:
         [row.id for row in _all(Card, account_id=account)],
         [row.token for row in _all(Card, account_id=account)],
         [row.card_id for row in _all(DefaultCard, account_id=account)],
+        [row.backup_id for row in _all(DefaultCard, account_id=account) if row.backup_id],
         [row.about for row in _all(Message, account_id=account)],
         [row.token for row in _all(SandboxCard, customer=account) if row.behaviour != "detached"],
         [row.token for row in _all(CardDetachment, account_id=account)],
         any(row.what == "card_deleted" for row in _all(Activity, account_id=account)),
         [row.number for one in {row.issuer_id for row in documents} for row in _all(SpentNumber, issuer_id=one)],
         [row.key for row in _all(UnbookedCapture, account_id=account)],
+        _has_ended(account, subscription.id),
     )
+
+
+def _has_ended(account: str, subscription: str) -> bool:
+    loaded = loading.load(account, subscription)
+    return status(loaded.facts, ports().clock.now(loaded.account).date()) is Status.ENDED
 
 
 def _all(model: Any, **where: str) -> list[Any]:
@@ -134,7 +143,8 @@ def check(rows: Rows) -> None:
 
     assert len(rows.defaults) == bool(rows.cards), "one default while there are cards"
     assert set(rows.defaults) <= set(rows.cards)
-    charged = rows.subscription.plan == "business" and not rows.subscription.reseller and not rows.subscription.ended_on
+    assert set(rows.backups) <= set(rows.cards) - set(rows.defaults), "a backup is another card"
+    charged = rows.subscription.plan == "business" and not rows.subscription.reseller and not rows.has_ended
     assert rows.cards or not rows.dropped or not charged, "the only card stays while something can be charged"
     assert set(rows.attached) <= {*rows.tokens, *rows.detachments}, "the gateway forgets what was dropped here"
     assert len(rows.mails) == len(set(rows.mails)), "a mail is sent once"

@@ -76,7 +76,7 @@ def check(made: Made, nothing_pending: bool = False) -> None:
         assert db.session.scalars(open_detachments).all() == []
     _check_periods(made, [quote for payment, quote in attempts if payment.state == "captured"])
     _check_numbers(invoices)
-    defaults = [is_default for _, is_default in wallet.cards_of(made.account)]
+    defaults = [own.is_default for own in wallet.cards_of(made.account)]
     assert sum(defaults) == (1 if defaults else 0)
 
 

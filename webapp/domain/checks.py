@@ -24,6 +24,7 @@ class Point(StrEnum):
     CARD = "card"
     EXPIRY = "expiry"
     REFUSAL = "refusal"
+    BACKUP = "backup"
     SEATS = "seats"
     TAX = "tax"
 
@@ -48,14 +49,16 @@ class TaxNumber(StrEnum):
 
 
 class CardFacts(NamedTuple):
-    """The default card. `until` is the first day on which it is expired; `refused`: its last charge was declined."""
+    """The default card, or the backup card. `until` is the first day on which it is expired; `refused`: its last charge
+    was declined."""
 
     until: date
     refused: bool
 
 
 class Check(NamedTuple):
-    """`day` is when the subscription ends, is charged, or its card expires. `remedy` is None if the verdict is OK."""
+    """`day` is when the subscription ends, is charged, or its card expires: of the backup card, only if it does so too
+    soon. `remedy` is None if the verdict is OK."""
 
     point: Point
     verdict: Verdict
@@ -64,11 +67,16 @@ class Check(NamedTuple):
 
 
 def renewal_checks(
-    facts: Facts, today: date, card: CardFacts | None, country: str, tax_number: TaxNumber
+    facts: Facts,
+    today: date,
+    card: CardFacts | None,
+    country: str,
+    tax_number: TaxNumber,
+    backup: CardFacts | None = None,
 ) -> list[Check]:
     """The checks, most important first. Empty if no automatic charge will ever be made.
 
-    `card` is None if the account has no default card.
+    `card` is None if the account has no default card, `backup` if it has no backup card.
     """
     now, next_due = status(facts, today), due(facts, today)
     if not facts.self_service or now is Status.ENDED or next_due is None:
@@ -83,7 +91,7 @@ def renewal_checks(
     return [
         _check(Point.CHARGE, late, Remedy.FOLLOW_PAYMENT if wait else Remedy.RENEW, charged_on),
         _check(Point.PAYMENT, _payment_verdict(facts), Remedy.FOLLOW_PAYMENT),
-        *_card_checks(card, charged_on),
+        *_card_checks(card, backup, charged_on),
         _seats_check(facts, now),
         _tax_check(country, tax_number),
     ]
@@ -99,12 +107,18 @@ def _payment_verdict(facts: Facts) -> Verdict:
     return Verdict.WARNING if facts.payment_pending else Verdict.OK
 
 
-def _card_checks(card: CardFacts | None, charged_on: date) -> Iterator[Check]:
+def _card_checks(card: CardFacts | None, backup: CardFacts | None, charged_on: date) -> Iterator[Check]:
+    """What is wrong with the default card is a warning only, while the backup card can be charged instead."""
     yield _check(Point.CARD, Verdict.PROBLEM if card is None else Verdict.OK, Remedy.CARDS)
     if card is not None:
-        expired = Verdict.PROBLEM if card.until <= charged_on else Verdict.OK
-        yield _check(Point.EXPIRY, expired, Remedy.CARDS, card.until)
-        yield _check(Point.REFUSAL, Verdict.PROBLEM if card.refused else Verdict.OK, Remedy.CARDS)
+        saved = backup is not None and backup.until > charged_on and not backup.refused
+        wrong = Verdict.WARNING if saved else Verdict.PROBLEM
+        yield _check(Point.EXPIRY, wrong if card.until <= charged_on else Verdict.OK, Remedy.CARDS, card.until)
+        yield _check(Point.REFUSAL, wrong if card.refused else Verdict.OK, Remedy.CARDS)
+    if backup is not None:
+        expires = backup.until <= charged_on
+        verdict = Verdict.WARNING if expires or backup.refused else Verdict.OK
+        yield _check(Point.BACKUP, verdict, Remedy.CARDS, backup.until if expires else None)
 
 
 def _seats_check(facts: Facts, now: Status) -> Check:

@@ -132,6 +132,10 @@ class DefaultCardKept(Refusal):
         self.only = only
 
 
+class DefaultIsNoBackup(Refusal):
+    """The default card cannot be its own backup."""
+
+
 class CardInUse(Refusal):
     """A payment with this card is pending, for the subscription with this id."""
 

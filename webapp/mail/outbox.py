@@ -73,9 +73,14 @@ def before_renewal(subscription: Subscription, ahead: int, total: Money, now: da
     return messages
 
 
-def receipts(subscription: Subscription, invoice: Invoice, now: datetime) -> list[Message]:
-    """A payment was made: the receipt to the owners, and the invoice to the billing e-mails."""
-    words = partial(purchases.receipt, subscription, invoice)
+def receipts(
+    subscription: Subscription, invoice: Invoice, now: datetime, refused: Payment | None = None
+) -> list[Message]:
+    """A payment was made: the receipt to the owners, and the invoice to the billing e-mails.
+
+    `refused` is the payment of the default card, if the backup card was charged after it.
+    """
+    words = partial(purchases.receipt, subscription, invoice, refused)
     return _with_document(subscription, invoice, now, _to_members(subscription, f"receipt/{invoice.id}", now, words))
 
 
@@ -141,11 +146,17 @@ def over_seats(subscription: Subscription, payment: Payment, seats: int, now: da
     )
 
 
-def refused(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
-    """An automatic payment was declined: why, and the next attempt, or until when the subscription can be renewed."""
-    facts = subscription.facts
-    facts_after = replace(facts, refused=facts.refused + 1, refused_on=now.date())
-    words = partial(renewals.refused, subscription, payment, attempt_day(facts_after), lapse_end(facts_after))
+def refused(
+    subscription: Subscription, payment: Payment, now: datetime, before: Payment | None = None
+) -> list[Message]:
+    """An automatic payment was declined: why, and the next attempt, or until when the subscription can be renewed.
+
+    `before` is the declined payment of the default card, if this one is of the backup card.
+    """
+    facts, refused_on = subscription.facts, subscription.account.local(payment.settled_at or now).date()
+    facts_after = replace(facts, refused=facts.refused + 1, refused_on=refused_on)
+    declined = [payment] if before is None else [before, payment]
+    words = partial(renewals.refused, subscription, declined, attempt_day(facts_after), lapse_end(facts_after))
     return _to_members(subscription, f"refused/{payment.key}", now, words)
 
 

@@ -36,12 +36,21 @@ class Card(Model):
 
 
 class DefaultCard(Model):
-    """The default card of an account. The foreign key refuses to delete this card while it is the default."""
+    """The default card of an account, and the backup card if the owner chose one: it is charged if an automatic charge
+    of the default is refused.
+
+    The foreign keys refuse to delete these cards while they have these roles.
+    """
 
     __tablename__ = "default_card"
-    __table_args__ = (reference("card", card_id="id"),)
+    __table_args__ = (
+        reference("card", card_id="id"),
+        reference("card", backup_id="id"),
+        CheckConstraint("backup_id <> card_id", name="backup"),
+    )
     account_id: Mapped[str] = account_part()
     card_id: Mapped[str] = mapped_column(Id)
+    backup_id: Mapped[str | None] = mapped_column(Id)
 
 
 class CardDetachment(Model):

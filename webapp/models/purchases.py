@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
@@ -84,6 +84,9 @@ class Payment(Model):
 
     Two partial unique indexes allow one pending or captured attempt for each quote, and one pending payment for each
     subscription. `quote` is no column: who loads a payment sets it.
+
+    `backup_due`: it was refused, and the backup card is to be charged instead, today. `backup_of`: it charges the
+    backup card, after the payment with this key was refused.
     """
 
     if TYPE_CHECKING:
@@ -94,6 +97,7 @@ class Payment(Model):
         one_of("state", "pending", "captured", "declined", "cancelled"),
         UniqueConstraint("account_id", "quote_id", "attempt"),
         reference("quote", subscription_id="subscription_id", quote_id="id"),
+        reference("payment", backup_of="key"),
         Index("ix_payment_subscription", "account_id", "subscription_id"),
         CheckConstraint("(state = 'pending') = (settled_at IS NULL)", name="settled"),
         index_where("state IN ('pending', 'captured')", "uq_payment_unrefused", "account_id", "quote_id", unique=True),
@@ -114,6 +118,8 @@ class Payment(Model):
     action_url: Mapped[str | None] = mapped_column(String(2000))
     created_at: Mapped[datetime] = mapped_column(Instant)
     settled_at: Mapped[datetime | None] = mapped_column(Instant)
+    backup_due: Mapped[bool] = mapped_column(default=False, server_default=false())
+    backup_of: Mapped[str | None] = mapped_column(PaymentKey)
 
     @property
     def automatic(self) -> bool:

@@ -193,6 +193,8 @@ class PaymentRead(NamedTuple):
     action_url: str | None
     created_at: datetime
     settled_at: datetime | None
+    backup_due: bool
+    backup_of: str | None
 
     @property
     def automatic(self) -> bool:
@@ -217,6 +219,7 @@ class Subscription:
     id: str
     account: Account
     default_card: Card | None
+    backup_card: Card | None
     plan: str
     product: str
     tenant: str
@@ -251,13 +254,22 @@ class Subscription:
         declined = [payment for payment in self.unpaid if payment.state == "declined"]
         return sorted(declined, key=lambda payment: (payment.settled_at, payment.key))
 
+    @property
+    def _refused_attempts(self) -> list[PaymentRead]:
+        """The declined automatic payments for the first unpaid period, oldest first."""
+        owed = self.periods[-1].ordinal + 1
+        return [row for row in self.refusals if row.automatic and row.quote.ordinal == owed]
+
+    @property
+    def backup_due(self) -> PaymentRead | None:
+        """The refused automatic payment after which the backup card is still to be charged."""
+        return next((row for row in self._refused_attempts if row.backup_due), None)
+
     @cached_property
     def facts(self) -> Facts:
-        """What the domain rules need to know."""
-        owed = self.periods[-1].ordinal + 1
-        refused = [
-            row.settled_at for row in self.refusals if row.settled_at and row.automatic and row.quote.ordinal == owed
-        ]
+        """What the domain rules need to know. An attempt is refused once its backup card, if any, was refused too."""
+        refused = [row for row in self._refused_attempts if not row.backup_due]
+        refused_at = refused[-1].settled_at if refused else None
         return Facts(
             plan=Plan(self.plan),
             anchor=self.anchor,
@@ -266,8 +278,8 @@ class Subscription:
             reseller=self.reseller,
             changes=tuple(Change(row.kind, row.seats, row.effective_ordinal) for row in self.open_changes),
             ended_on=self.ended_on,
-            refused=len(refused),
-            refused_on=self.account.local(refused[-1]).date() if refused else None,
+            refused=sum(row.backup_of is None for row in refused),
+            refused_on=self.account.local(refused_at).date() if refused_at else None,
             payment_pending=bool(self.pending_payments),
             held=self.held,
             challenge_open=any(row.challenged and row.automatic for row in self.pending_payments),

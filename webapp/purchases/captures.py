@@ -113,10 +113,13 @@ def hold(account_id: str, subscription_id: str, capture: Capture, reason: str) -
 def adopt(subscription: Subscription, payment: Payment, capture: Capture) -> bool:
     """Makes the payment and its quote what was captured.
 
-    The gateway answers a key with the outcome of its first charge. A restored database may ask for it with other seats
-    or prices. Returns False if nothing explains the captured amount; then the subscription is held.
+    The gateway answers a key with the outcome of its first charge. A restored database may ask for it with other seats,
+    with another card or at other prices. Returns False if nothing explains the captured amount; then the subscription
+    is held.
     """
     quote = payment.quote
+    if capture.card_last4 and capture.card_last4 != payment.card_last4:
+        update_row(payment, card_brand=capture.card_brand, card_last4=capture.card_last4)
     if capture.money == quote.money and capture.metadata.get("seats", str(quote.seats)) == str(quote.seats):
         return True
     try:
@@ -127,8 +130,6 @@ def adopt(subscription: Subscription, payment: Payment, capture: Capture) -> boo
     names = ("seats", "price_list_id", "lines", "net", "tax", "total", "tax_treatment", "tax_rate")
     update_row(quote, **{name: getattr(captured, name) for name in names})
     update_row(payment, amount=quote.total)
-    if capture.card_last4:
-        update_row(payment, card_brand=capture.card_brand, card_last4=capture.card_last4)
     return True
 
 

@@ -1,4 +1,4 @@
-"""An account's cards: add, list, delete, and choose the default.
+"""An account's cards: add, list, delete, and choose the default and the backup.
 
 Every change of the cards locks the account's row. So exactly one card is the default while the account has cards.
 """
@@ -11,13 +11,14 @@ from sqlalchemy import delete as delete_rows
 from ..accounts import activity, billing_information
 from ..db import LOCK, NotFound, db, transaction
 from ..domain import subscription as rules
-from ..domain.refusals import CardInUse, DefaultCardKept
+from ..domain.refusals import CardInUse, DefaultCardKept, DefaultIsNoBackup
 from ..models.accounts import Account
 from ..models.cards import Card, CardSetup, DefaultCard
 from ..models.purchases import Payment, Quote
 from ..ports import NewCard, ports
 from ..subscriptions import loading
 from . import detachments, wallet
+from .quotes import check_card
 
 
 def begin_card_setup(account_id: str, quote_id: str | None, return_url: str, locale: str) -> str:
@@ -73,9 +74,16 @@ def _save(account: Account, setup: CardSetup, entered: NewCard) -> detachments.D
         replaced = detachments.store(account.id, card.token, setup.completed_at)
         card.token, card.holder = entered.token, entered.holder
     activity.record(account.id, what, setup.completed_at, after=wallet.activity_values(card))
-    if setup.quote_id is not None:
+    if setup.quote_id is not None and not _is_charged(account.id, setup.quote_id):
         db.session.get_one(Quote, (account.id, setup.quote_id)).card_id = card.id
     return replaced
+
+
+def _is_charged(account_id: str, quote_id: str) -> bool:
+    """Whether the quote has a pending or captured payment: its card is then the one that this payment charges."""
+    of_quote = Payment.account_id == account_id, Payment.quote_id == quote_id
+    query = select(Payment.key).where(*of_quote, Payment.state.in_(("pending", "captured")))
+    return db.session.scalars(query).first() is not None
 
 
 def _entered_card(account_id: str, reference: str, entered: NewCard | None) -> EnteredCard:
@@ -142,6 +150,7 @@ def delete(account_id: str, card_id: str) -> str:
         session.execute(
             delete_rows(DefaultCard).where(DefaultCard.account_id == account_id, DefaultCard.card_id == card.id)
         )
+        _drop_backup(account_id, card.id)
         quoted = update(Quote).where(Quote.account_id == account_id, Quote.card_id == card.id)
         session.execute(quoted.values(card_id=None))
         session.execute(delete_rows(Card).where(Card.account_id == account_id, Card.id == card.id))
@@ -151,18 +160,68 @@ def delete(account_id: str, card_id: str) -> str:
     return last4
 
 
-def make_default(account_id: str, card_id: str) -> str:
-    """Makes a card the default payment method. Doing it twice has one effect. Returns its last four digits."""
+class NewDefault(NamedTuple):
+    """`was_backup`: the card was the backup card, so there is none now."""
+
+    last4: str
+    was_backup: bool
+
+
+def make_default(account_id: str, card_id: str) -> NewDefault:
+    """Makes a card the default payment method. Doing it twice has one effect.
+
+    If it was the backup card, there is none then: the former default may be the card that was just refused.
+    """
     with transaction() as session:
         loading.lock_all(account_id)  # the sweep checks them again: the new card may expire before a renewal
         account = _locked_account(account_id)
         card, previous = find_card(account_id, card_id), wallet.default_card(account_id)
+        was_backup = _drop_backup(account_id, card.id)
         if previous is None or previous.id != card.id:
             session.merge(DefaultCard(account_id=account_id, card_id=card.id))
             now = ports().clock.now(account)
             before = wallet.activity_values(previous) if previous else None
             activity.record(account_id, "card_made_default", now, before, wallet.activity_values(card))
+        return NewDefault(card.last4, was_backup)
+
+
+def make_backup(account_id: str, card_id: str) -> str:
+    """Makes a card the backup card, instead of another one if there is one. Doing it twice has one effect.
+
+    Returns its last four digits. Raises NotFound, DefaultIsNoBackup and CardExpired.
+    """
+    with transaction() as session:
+        loading.lock_all(account_id)
+        account = _locked_account(account_id)
+        now, card, previous = ports().clock.now(account), find_card(account_id, card_id), wallet.backup_card(account_id)
+        roles = session.get_one(DefaultCard, account_id, populate_existing=True)
+        if roles.card_id == card.id:
+            raise DefaultIsNoBackup
+        check_card(card, now)
+        if roles.backup_id != card.id:
+            roles.backup_id = card.id
+            before = wallet.activity_values(previous) if previous else None
+            activity.record(account_id, "card_made_backup", now, before, wallet.activity_values(card))
         return card.last4
+
+
+def remove_backup(account_id: str, card_id: str) -> str:
+    """The card is no longer the backup card, if it was. Returns its last four digits. Raises NotFound."""
+    with transaction():
+        loading.lock_all(account_id)
+        account = _locked_account(account_id)
+        card = find_card(account_id, card_id)
+        if _drop_backup(account_id, card.id):
+            now = ports().clock.now(account)
+            activity.record(account_id, "card_no_backup", now, before=wallet.activity_values(card))
+        return card.last4
+
+
+def _drop_backup(account_id: str, card_id: str) -> bool:
+    """In the open transaction, which holds the account's lock. False: this card was not the backup card."""
+    is_backup = DefaultCard.account_id == account_id, DefaultCard.backup_id == card_id
+    dropped = update(DefaultCard).where(*is_backup).values(backup_id=None).returning(DefaultCard.account_id)
+    return db.session.scalars(dropped).first() is not None
 
 
 def _locked_account(account_id: str) -> Account:

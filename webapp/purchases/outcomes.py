@@ -14,7 +14,7 @@ from ..models.invoices import Invoice
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import PeriodRow, Subscription
 from ..ports import ActionRequired, Cancelled, Captured, Declined, Outcome
-from ..subscriptions.challenges import AUTHENTICATION_FAILED, write_decline
+from ..subscriptions.challenges import AUTHENTICATION_FAILED, load_payment, write_decline
 from ..subscriptions.service import close_change
 from . import captures
 
@@ -45,10 +45,31 @@ def _require_action(subscription: Subscription, payment: Payment, url: str, now:
 
 
 def decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
-    """The owner gets a mail if the payment was automatic, since nobody saw the page."""
-    write_decline(subscription, payment, code, now)
-    if payment.automatic:
-        insert_rows(*outbox.refused(subscription, payment, now))
+    """The owner gets a mail if the payment was automatic, since nobody saw the page. If there is a backup card, the
+    sweep charges it first: then one mail tells of both."""
+    is_first = payment.automatic and payment.backup_of is None
+    backup_due = is_first and backup_usable(subscription, payment.card_token, now)
+    write_decline(subscription, payment, code, now, backup_due=backup_due)
+    if payment.automatic and not backup_due:
+        insert_rows(*outbox.refused(subscription, payment, now, _before_backup(payment)))
+
+
+def backup_usable(subscription: Subscription, refused_token: str, now: datetime) -> bool:
+    """Whether the backup card can be charged today. It may be the card that was refused, if the roles have changed."""
+    backup = subscription.backup_card
+    return backup is not None and backup.token != refused_token and not backup.expired(now.date())
+
+
+def give_up_backup(subscription: Subscription, refused_key: str, now: datetime) -> None:
+    """The backup card can no longer be charged after this refusal: the owner is told of it, in the open transaction."""
+    payment = load_payment(subscription.account_id, refused_key)
+    update_row(payment, backup_due=False)
+    insert_rows(*outbox.refused(subscription, payment, now))
+
+
+def _before_backup(payment: Payment) -> Payment | None:
+    """The refused payment of the default card, if this one charges the backup card."""
+    return load_payment(payment.account_id, payment.backup_of) if payment.backup_of is not None else None
 
 
 def _cancel(subscription: Subscription, payment: Payment, now: datetime) -> None:
@@ -74,6 +95,8 @@ def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> 
         insert_rows(*outbox.over_seats(subscription, payment, quote.seats, now))
     invoice = _issue_with_receipts(subscription, payment, now)
     after = {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number}
+    if payment.backup_of is not None:
+        after["card"] = f"{payment.card_brand} {payment.card_last4}"
     activity.record(subscription.account_id, f"{quote.kind}_paid", now, before, after, subscription)
 
 
@@ -81,12 +104,13 @@ def _issue_with_receipts(subscription: Subscription, payment: Payment, now: date
     """The mails are written before the invoice gets its number, since other renewals wait from then on."""
     issuer = db.session.get_one(Issuer, subscription.account.issuer_id)
     invoice = issuing.draft_invoice(issuer, subscription, payment.quote, payment, now)
-    drafted_on, mails = invoice.issued_on, outbox.receipts(subscription, invoice, now)
+    refused = _before_backup(payment)
+    drafted_on, mails = invoice.issued_on, outbox.receipts(subscription, invoice, now, refused)
     invoice.number, invoice.issued_on = issuing.next_number(issuer, now)
     if invoice.issued_on == drafted_on:
         mails = outbox.numbered(mails, issuing.NUMBER_TO_COME, invoice.number)
     else:
-        mails = outbox.receipts(subscription, invoice, now)
+        mails = outbox.receipts(subscription, invoice, now, refused)
     insert_rows(invoice)
     insert_rows(*mails)
     return invoice

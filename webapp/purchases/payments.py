@@ -153,10 +153,11 @@ def _compare(quote: Quote, card_id: str | None, now: datetime) -> tuple[Quote, d
     return fresh, changes
 
 
-def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
+def claim(quote: Quote, now: datetime, key: str = "", backup_of: str | None = None) -> Payment:
     """A new pending payment, to be committed before the gateway is asked. Two unique indexes refuse a second one.
 
     An automatic charge has a `key` of its own. An owner's purchase has the quote and the attempt as its key.
+    `backup_of`: see Payment.
     """
     attempt = len(quote.payments) + 1
     quote.buyer = quote.subscription.account.buyer  # of the moment at which the tax was last compared
@@ -177,6 +178,8 @@ def claim(quote: Quote, now: datetime, key: str = "") -> Payment:
         action_url=None,
         created_at=now,
         settled_at=None,
+        backup_due=False,
+        backup_of=backup_of,
     )
     payment.quote = quote
     return payment

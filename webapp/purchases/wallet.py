@@ -1,4 +1,6 @@
-"""An account's cards and its default card, for use inside other transactions."""
+"""An account's cards, its default card and its backup card, for use inside other transactions."""
+
+from typing import NamedTuple
 
 from sqlalchemy import and_, select
 
@@ -7,18 +9,28 @@ from ..models.accounts import Account
 from ..models.cards import Card, DefaultCard
 from ..ports import NewCard, ports
 
+
+class OwnCard(NamedTuple):
+    """A card of the account, and its role. The default is charged automatically, the backup if that is refused."""
+
+    card: Card
+    is_default: bool
+    is_backup: bool
+
+
 _is_default = and_(DefaultCard.account_id == Card.account_id, DefaultCard.card_id == Card.id)
 
 
-def cards_of(account_id: str) -> list[tuple[Card, bool]]:
-    """The account's cards, the default first; True marks the default card."""
+def cards_of(account_id: str) -> list[OwnCard]:
+    """The account's cards: the default, the backup, and the others as they were added."""
     rows = db.session.execute(
-        select(Card, DefaultCard.card_id.is_not(None))
-        .outerjoin(DefaultCard, _is_default)
+        select(Card, DefaultCard.card_id == Card.id, DefaultCard.backup_id == Card.id)
+        .outerjoin(DefaultCard, DefaultCard.account_id == Card.account_id)
         .where(Card.account_id == account_id)
-        .order_by(DefaultCard.card_id.is_(None), Card.added_at, Card.id)
+        .order_by(Card.added_at, Card.id)
     )
-    return [(card, is_default) for card, is_default in rows]
+    cards = [OwnCard(card, bool(is_default), bool(is_backup)) for card, is_default, is_backup in rows]
+    return sorted(cards, key=lambda own: (not own.is_default, not own.is_backup))
 
 
 def default_card(account_id: str) -> Card | None:
@@ -27,9 +39,17 @@ def default_card(account_id: str) -> Card | None:
     return db.session.scalars(query).one_or_none()
 
 
+def backup_card(account_id: str) -> Card | None:
+    """The card that is charged if the default card is refused. None if the owner chose none."""
+    is_backup = and_(DefaultCard.account_id == Card.account_id, DefaultCard.backup_id == Card.id)
+    query = select(Card).join(DefaultCard, is_backup).where(Card.account_id == account_id)
+    return db.session.scalars(query).one_or_none()
+
+
 def find_same_card(account_id: str, entered: NewCard) -> Card | None:
     """The account's card with the same brand, digits, expiry and holder. None if `entered` is another card."""
-    return next((card for card, _ in cards_of(account_id) if _printed_on(card) == _printed_on(entered)), None)
+    cards = (own.card for own in cards_of(account_id))
+    return next((card for card in cards if _printed_on(card) == _printed_on(entered)), None)
 
 
 def _printed_on(card: Card | NewCard) -> tuple[object, ...]:

@@ -20,7 +20,7 @@ from ..mail import outbox
 from ..models.accounts import Account
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
-from ..models.subscriptions import BilledPeriod, PeriodRow, Quiet, Subscription
+from ..models.subscriptions import BilledPeriod, PaymentRead, PeriodRow, Quiet, Subscription
 from ..ports import ActiveUsers, Captured, Outcome, OutcomeUnknown, ports
 from ..purchases import outcomes, payments, quotes
 from ..purchases.captures import AUTOMATIC
@@ -91,11 +91,13 @@ def _do_next(key: SubscriptionKey, ask_gateway: bool, ask_tenant: bool, tally: T
             return _reconcile(key, quote_id) if ask_gateway else Step(None, False)
         case Claim():
             return _charge(key, begun, ask_tenant, tally)
+        case Step():
+            return begun
         case outcome:
             return Step(outcome, outcome is not None)
 
 
-def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | str | None:
+def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | Step | str | None:
     """Writes what is due, in the open transaction: the outcome, or what to ask the gateway after the commit."""
     subscription = loading.load(*key, lock=True)
     if subscription.held or subscription.paused:
@@ -144,24 +146,40 @@ def _external_period(subscription: Subscription) -> PeriodRow:
     )
 
 
-def _claim(subscription: Subscription, now: datetime) -> Claim | str:
-    """A pending payment of the due period with the default card. If that cannot be charged, it is declined at once."""
-    facts = subscription.facts
-    quote = quotes.draft(subscription, "renewal", projected_seats(facts), now, automatic=True)
-    quote.card = subscription.default_card
+def _claim(subscription: Subscription, now: datetime) -> Claim | Step:
+    """A pending payment of the due period with the default card, or with the backup card once that was refused.
+
+    If the default card cannot be charged, it is declined at once. The backup card is charged on the day of the refusal
+    only.
+    """
+    refused = subscription.backup_due
+    if refused is not None and not _backup_chargeable(subscription, refused, now):
+        outcomes.give_up_backup(subscription, refused.key, now)
+        return Step(PAYMENT_OUTCOMES["declined"], True)
+    quote = quotes.draft(subscription, "renewal", projected_seats(subscription.facts), now, automatic=True)
+    quote.card = subscription.backup_card if refused else subscription.default_card
     quote.card_id = quote.card.id if quote.card else None
-    payment = payments.claim(quote, now, _automatic_key(subscription, quote.ordinal))
+    key = _automatic_key(subscription, quote.ordinal)
+    payment = payments.claim(quote, now, key, refused.key if refused else None)
     insert_rows(quote)
     insert_rows(payment)
     if quote.card is None or quote.card.expired(now.date()):
         code = "no_card" if quote.card is None else "expired_card"
         outcomes.decline(subscription, payment, code, now)
-        return PAYMENT_OUTCOMES["declined"]
+        return _step(payment)
     return Claim(payment, subscription.tenant)
+
+
+def _backup_chargeable(subscription: Subscription, refused: PaymentRead, now: datetime) -> bool:
+    refused_on = subscription.account.local(refused.settled_at or refused.created_at).date()
+    return refused_on == now.date() and outcomes.backup_usable(subscription, refused.card_token, now)
 
 
 def _automatic_key(subscription: Subscription, ordinal: int) -> str:
     """Follows from what is paid and how often it was tried, so a restored database finds the charge that was made.
+
+    The backup card has the number that follows the default card's. So the charge is found, too, where the copy knows
+    of another backup card, or of none: each sweep asks for these numbers in their order.
 
     The key of a capture that an operator settled by hand is not used again.
     """
@@ -240,6 +258,8 @@ def _count_active_users(tenant: str) -> ActiveUsers | None:
 def _step(payment: Payment) -> Step:
     if payment.state == "pending":
         return Step("waiting" if payment.action_url else "silent", False)
+    if payment.backup_due:
+        return Step(None, True)
     return Step(PAYMENT_OUTCOMES[payment.state], True)
 
 

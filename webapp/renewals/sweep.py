@@ -68,10 +68,11 @@ def run(account_id: str | None = None, threads: int = 1, part: Part | None = Non
     part = part or parts(1)[0]
     if part.leads:
         yield from _until_silent(_check_refund, refunds.pending_keys(account_id, PAGE), "refund")
-        yield from _until_silent(detachments.detach, detachments.open_keys(account_id, PAGE), "detachment")
     with _parallel_map(threads) as parallel_map:
         for tally in parallel_map(Patience().roll_over, _keys_of_pending(account_id) if part.leads else []):
             yield tally + Tally(seen=1)
+        if part.leads:  # after the pending payments, since a card that is being charged is kept at the gateway
+            yield from _until_silent(detachments.detach, detachments.open_keys(account_id, PAGE), "detachment")
         asked_at = ports().clock.system_now()
         for page in _pages(account_id, part.begins):
             for tally in parallel_map(patience.roll_over, page):

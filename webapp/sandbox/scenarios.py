@@ -25,7 +25,7 @@ from ..models.cards import Card
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import ActiveUsersOfDay, BilledPeriod, PriceList, Subscription
-from ..purchases import quotes, wallet
+from ..purchases import cards, quotes, wallet
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
 from ..subscriptions.loading import load
@@ -91,6 +91,7 @@ SCENARIOS = {
     "business": Scenario((BUSINESS,)),
     "business-annual": Scenario((replace(BUSINESS, term_months=12, past=1),)),
     "business-two-cards": Scenario((BUSINESS,), (VISA, MASTERCARD)),
+    "business-backup-card": Scenario((BUSINESS,), (VISA, MASTERCARD), then=lambda account, _: choose_backup(account)),
     "business-at-floor": Scenario((replace(BUSINESS, active=12),)),
     "business-reduction-pending": Scenario((BUSINESS,), then=partial(service.reduce, seats=8)),
     "business-cancellation-pending": Scenario((BUSINESS,), then=service.cancel),
@@ -148,7 +149,7 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
             )
         )
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
-        cards = [_card(account, card, expiry) for card in definition.cards]
+        own_cards = [_card(account, card, expiry) for card in definition.cards]
         made = [_subscription(account, setup, name, now) for setup in definition.subscriptions]
         _issue_past_invoices(made, now)
         subscriptions: dict[str, str | None] = {subscription.plan: subscription.id for subscription in made}
@@ -157,7 +158,15 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
         definition.then(account_id, subscription_id or "")
     with transaction() as session:  # a new account has received no mail
         session.execute(delete(Message).where(Message.account_id == account_id))
-    return Made(account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
+    return Made(
+        account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, own_cards
+    )
+
+
+def choose_backup(account_id: str) -> None:
+    """The owner chooses the second card as the backup card."""
+    second = next(own.card.id for own in wallet.cards_of(account_id) if not own.is_default)
+    cards.make_backup(account_id, second)
 
 
 def _issuer() -> Issuer:

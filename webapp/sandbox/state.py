@@ -38,8 +38,8 @@ def account_state(account: Account) -> dict[str, object]:
         "now": now.isoformat(timespec="seconds"),
         "subscriptions": [_subscription_state(subscription, now.date()) for subscription in load_all(account_id)],
         "cards": [
-            {"id": card.id, "brand": card.brand, "last4": card.last4, "default": is_default}
-            for card, is_default in wallet.cards_of(account_id)
+            {"id": card.id, "brand": card.brand, "last4": card.last4, "default": is_default, "backup": is_backup}
+            for card, is_default, is_backup in wallet.cards_of(account_id)
         ],
         "invoices": [_invoice_state(invoice) for invoice in reversed(listing.invoices_of(account_id))],
         "payments": _payment_states(account_id),

@@ -90,6 +90,7 @@ def _sentence(check: Check, tile: Summary) -> str:
         Point.CARD: _card,
         Point.EXPIRY: _expiry,
         Point.REFUSAL: _refusal,
+        Point.BACKUP: _backup,
         Point.SEATS: _seats,
         Point.TAX: _tax,
     }
@@ -146,6 +147,16 @@ def _refusal(check: Check, _tile: Summary) -> str:
     if check.verdict is Verdict.OK:
         return gettext("The bank has not declined this card for this renewal.")
     return gettext("The bank declined the default card at the last attempt.")
+
+
+def _backup(check: Check, tile: Summary) -> str:
+    if check.day is not None:
+        return gettext("The backup card will have expired by the next renewal: it will not be charged.")
+    if check.verdict is not Verdict.OK:
+        return gettext("The bank declined the backup card at the last attempt, too.")
+    backup = tile.subscription.backup_card
+    card = formats.card_name(backup.brand, backup.last4) if backup else ""
+    return gettext("If the default card is declined, the backup card, %(card)s, will be charged.", card=card)
 
 
 def _seats(check: Check, tile: Summary) -> str:

@@ -23,6 +23,8 @@ ACTIVITIES = {
     "card_updated": lazy_gettext("Card updated"),
     "card_deleted": lazy_gettext("Card deleted"),
     "card_made_default": lazy_gettext("Default card changed"),
+    "card_made_backup": lazy_gettext("Backup card chosen"),
+    "card_no_backup": lazy_gettext("Backup card removed"),
     "billing_information_changed": lazy_gettext("Billing information changed"),
     "case_opened": lazy_gettext("Message to the account manager"),
     "credit_note_issued": lazy_gettext("Credit note issued"),
@@ -51,6 +53,8 @@ ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "card_updated": "cards",
     "card_deleted": "cards",
     "card_made_default": "cards",
+    "card_made_backup": "cards",
+    "card_no_backup": "cards",
     "billing_information_changed": "billing",
     "case_opened": "messages",
 }

@@ -10,7 +10,7 @@ from ..domain import permissions
 from ..domain import refusals as rules
 from ..domain import subscription as subscription_rules
 from ..domain.permissions import Procedure
-from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept
+from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept, DefaultIsNoBackup
 from ..formats import ngettext
 from ..models.subscriptions import Subscription
 from ..urls import step_url
@@ -94,7 +94,10 @@ CLOSED = {
 }
 
 
-def _explain_card(refusal: CardMissing | CardExpired | DefaultCardKept | CardInUse) -> Explained:
+CardRefusal = CardMissing | CardExpired | DefaultCardKept | DefaultIsNoBackup | CardInUse
+
+
+def _explain_card(refusal: CardRefusal) -> Explained:
     match refusal:
         case CardMissing():
             return Explained(gettext("Choose a payment method, or add one first."))
@@ -109,6 +112,9 @@ def _explain_card(refusal: CardMissing | CardExpired | DefaultCardKept | CardInU
         case DefaultCardKept():
             sentence = gettext("The default card cannot be deleted: make another card the default first.")
             return Explained(sentence, gettext("Choose another default card"), url_for("billing.page"))
+        case DefaultIsNoBackup():
+            sentence = gettext("The default card cannot be the backup card, too: choose another card.")
+            return Explained(sentence, gettext("Payment & billing"), url_for("billing.page"))
         case CardInUse(subscription_id=charged):
             sentence = gettext(
                 "A payment with this card is still in progress. You can delete the card once it is complete."
@@ -136,7 +142,7 @@ def _who_may(procedure: Procedure, owner: str) -> str:
 def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
     """The sentence of a refusal; `subscription` is the one that the request was about, if any."""
     match refusal:
-        case CardMissing() | CardExpired() | DefaultCardKept() | CardInUse():
+        case CardMissing() | CardExpired() | DefaultCardKept() | DefaultIsNoBackup() | CardInUse():
             return _explain_card(refusal)
         case rules.NotPermitted(procedure=procedure, owner=owner):
             return Explained(_who_may(procedure, owner))

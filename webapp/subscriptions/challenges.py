@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import and_, bindparam, select
+from sqlalchemy import and_, bindparam, select, update
 
 from ..accounts import activity
 from ..db import db, update_row
@@ -19,9 +19,14 @@ _payment_with_quote = (
 )
 
 
-def write_decline(subscription: Subscription, payment: Payment, code: str, now: datetime) -> None:
-    """Writes that a payment was declined, in the open transaction."""
-    update_row(payment, state="declined", decline_code=code, settled_at=now)
+def write_decline(
+    subscription: Subscription, payment: Payment, code: str, now: datetime, *, backup_due: bool = False
+) -> None:
+    """Writes that a payment was declined, in the open transaction. `backup_due`: see Payment."""
+    update_row(payment, state="declined", decline_code=code, settled_at=now, backup_due=backup_due)
+    if payment.backup_of is not None:
+        of_default = Payment.account_id == payment.account_id, Payment.key == payment.backup_of
+        db.session.execute(update(Payment).where(*of_default).values(backup_due=False))
     card = f"{payment.card_brand} {payment.card_last4}".strip()
     after = {
         "total": payment.amount,

@@ -18,7 +18,7 @@ from sqlalchemy import (
 
 from ..db import NotFound, db, locks_rows
 from ..domain.subscription import ChangeKind
-from ..json_rows import inner, instant, rows_as_json
+from ..json_rows import inner, instant, row_as_json, rows_as_json
 from ..models.accounts import Account, Member
 from ..models.cards import Card, DefaultCard
 from ..models.purchases import Payment, Quote
@@ -41,6 +41,7 @@ from ..models.subscriptions import (
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
 _payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
+_backup = _card.alias("backup")
 _quiet, _unbooked, _hold, _member = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Member.__table__
 
 
@@ -75,6 +76,11 @@ def _open_changes() -> ScalarSelect[Any]:
     return select(columns).where(_own(_change), c.closed_at.is_(None)).scalar_subquery()
 
 
+def _backup_card() -> ScalarSelect[Any]:
+    mine = _backup.c.account_id == bindparam("account_id"), _backup.c.id == _default.c.backup_id
+    return select(row_as_json(*_backup.c)).where(*mine).correlate(_default).scalar_subquery()
+
+
 def _readers() -> ScalarSelect[Any]:
     c = _member.c
     mine = c.account_id == bindparam("account_id")
@@ -92,6 +98,7 @@ def _unpaid() -> ScalarSelect[Any]:
     columns = (
         *(q.id, q.kind, q.ordinal, q.automatic, q.tax_rate, q.expires_at),
         *(p.key, p.attempt, p.state, p.amount, p.currency, p.card_token, p.action_url, p.created_at, p.settled_at),
+        *(p.backup_due, p.backup_of),
     )
     with_quote = _payment.join(_quote, and_(q.account_id == p.account_id, q.id == p.quote_id))
     mine = _own(_payment), p.state != "captured"
@@ -106,6 +113,7 @@ _subscriptions = (
         *(column.label(f"of_card_{column.name}") for column in _card.c),
         select(exists(select(_hold.c.id))).correlate(None).scalar_subquery().label("paused"),
         exists().where(_own(_quiet)).label("quiet"),
+        _backup_card().label("backup_card"),
         _readers().label("members"),
         _unbooked_captures().label("unbooked_captures"),
         _periods().label("periods"),
@@ -177,6 +185,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         **{name: values[name] for name in _PLAIN},
         account=Account(**{name: values[label] for name, label in _ACCOUNT}),
         default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
+        backup_card=_card_of(values["backup_card"]) if values["backup_card"] else None,
         price_list=price_lists[values["price_list_id"]],
         active_users_as_of=values["active_users_as_of"],
         suggestion_hidden=values["suggestion_hidden"],
@@ -197,9 +206,16 @@ def _subscription_of(row: Row[Any]) -> Subscription:
     )
 
 
+def _card_of(columns: list[Any]) -> Card:
+    values = dict(zip(_card.c.keys(), columns, strict=True))
+    return Card(**values | {"added_at": instant(values["added_at"])})
+
+
 def _payment_of(subscription_id: str, columns: list[Any]) -> PaymentRead:
     quote_id, kind, ordinal, automatic, tax_rate, expires_at = columns[:6]
-    key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:]
+    key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:15]
+    backup_due, backup_of = columns[15:]
     quote = QuoteRead(quote_id, subscription_id, kind, ordinal, bool(automatic), tax_rate, instant(expires_at))
     instants = instant(created_at), instant(settled_at) if settled_at else None
-    return PaymentRead(key, quote, attempt, state, amount, currency, card_token, action_url, *instants)
+    card = card_token, action_url
+    return PaymentRead(key, quote, attempt, state, amount, currency, *card, *instants, bool(backup_due), backup_of)

@@ -13,20 +13,24 @@ from ..models.subscriptions import BilledPeriod, Subscription
 from .history import Document, Done, History
 
 # The checks that a tile shows. It shows the state of the others in other words already.
-SHOWN_ON_TILES = frozenset({Point.CARD, Point.EXPIRY, Point.REFUSAL, Point.SEATS, Point.TAX})
+SHOWN_ON_TILES = frozenset({Point.CARD, Point.EXPIRY, Point.REFUSAL, Point.BACKUP, Point.SEATS, Point.TAX})
 
 
 def checks_of(subscription: Subscription, facts: Facts, today: date, card: Card | None) -> list[Check]:
     """The checks of the next renewal. `card` is the account's default card."""
     account = subscription.account
-    card_facts = CardFacts(card.until, _was_declined(subscription, facts, card)) if card else None
-    return renewal_checks(facts, today, card_facts, account.country, billing_information.tax_number(account))
+    tax_number, declined = billing_information.tax_number(account), _last_declined(subscription, facts)
+    first, backup = (
+        CardFacts(own.until, own.token in declined) if own else None for own in (card, subscription.backup_card)
+    )
+    return renewal_checks(facts, today, first, account.country, tax_number, backup)
 
 
-def _was_declined(subscription: Subscription, facts: Facts, card: Card) -> bool:
-    """Whether the last declined payment was with this card, for a period that is not paid yet."""
-    last = subscription.refusals[-1] if subscription.refusals else None
-    return last is not None and last.card_token == card.token and last.quote.ordinal > facts.last_paid
+def _last_declined(subscription: Subscription, facts: Facts) -> set[str]:
+    """The cards of the last declined payment, if it was for a period that is not paid yet: one, or the default and the
+    backup card."""
+    owed = [payment for payment in subscription.refusals if payment.quote.ordinal > facts.last_paid]
+    return {payment.card_token for payment in owed if payment is owed[-1] or payment.key == owed[-1].backup_of}
 
 
 class PastEvent(NamedTuple):

@@ -171,7 +171,7 @@ def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> Respons
         "purchase/payment.html",
         quote=quote,
         cards=cards,
-        selected=quote.card_id or next((card.id for card, is_default in cards if is_default), None),
+        selected=quote.card_id or next((own.card.id for own in cards if own.is_default), None),
         refused=refused or failed,
         refused_token=quote.payments[-1].card_token if failed else None,
         today=ports().clock.now(quote.subscription.account).date(),

@@ -1,5 +1,7 @@
 """Words of the mails about payments and their documents. Each function is called in the reader's language."""
 
+from collections.abc import Mapping
+
 from flask_babel import gettext
 
 from ...formats import card_name, last_day, money, ngettext, number
@@ -12,7 +14,8 @@ from ...urls import public_url
 from ..layout import Mail, subscription_link
 
 
-def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
+def receipt(subscription: Subscription, invoice: Invoice, refused: Payment | None = None) -> Mail:
+    """`refused` is the payment of the default card, if the backup card paid instead."""
     snapshot, total = invoice.snapshot, money(invoice.total, invoice.currency)
     product, seats, facts = subscription.product, snapshot["seats"], []
     title = gettext("Receipt for your payment")
@@ -41,7 +44,20 @@ def receipt(subscription: Subscription, invoice: Invoice) -> Mail:
     ]
     way_on = gettext("You will find the invoice in My Qlik, under Payment & billing.")
     action = gettext("See the invoice"), public_url("billing.invoice", invoice_id=invoice.id)
-    return Mail(title, product, [opening, way_on], facts, action)
+    return Mail(title, product, [opening, *_backup_paid(snapshot["card"], refused), way_on], facts, action)
+
+
+def _backup_paid(card: Mapping[str, str], refused: Payment | None) -> list[str]:
+    if refused is None:
+        return []
+    return [
+        gettext(
+            "Your default card, %(default)s, was declined, so your backup card, %(backup)s, was charged. Replace the "
+            "default card before the next renewal, under Payment & billing.",
+            default=card_name(refused.card_brand, refused.card_last4),
+            backup=card_name(card["brand"], card["last4"]),
+        )
+    ]
 
 
 def credit_note(subscription: Subscription, note: Invoice) -> Mail:

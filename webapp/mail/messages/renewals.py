@@ -1,5 +1,6 @@
 """Words of the mails about automatic renewals. Each function is called in the reader's language."""
 
+from collections.abc import Sequence
 from datetime import date, datetime
 
 from flask_babel import gettext
@@ -19,6 +20,7 @@ from ..layout import Mail, subscription_link
 
 def renewal(subscription: Subscription, seats: int, total: Money, card: Card | None, day: date) -> Mail:
     """Announces the next automatic renewal, some days ahead."""
+    backup = _usable_backup(subscription, day)
     product, rate = subscription.product, subscription.account.tax_terms.rate
     opening = ngettext(
         "Your subscription to %(product)s renews automatically on %(day)s with %(n)s seat: %(total)s.",
@@ -43,9 +45,16 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
             (gettext("Seats"), number(seats)),
             (amount_label(rate), money(*total)),
             (gettext("Card"), _card(card) if card else gettext("None")),
+            *([(gettext("Backup card, if that one is declined"), _card(backup))] if backup else []),
         ],
         action,
     )
+
+
+def _usable_backup(subscription: Subscription, day: date) -> Card | None:
+    """The backup card, if it can be charged on that day."""
+    backup = subscription.backup_card
+    return backup if backup is not None and not backup.expired(day) else None
 
 
 def _price_change(subscription: Subscription, seats: int) -> list[str]:
@@ -67,7 +76,7 @@ def _price_change(subscription: Subscription, seats: int) -> list[str]:
 
 def card_expires(subscription: Subscription, total: Money, card: Card, day: date) -> Mail:
     """The default card expires before the renewal charges it."""
-    shown = card_name(card.brand, card.last4)
+    shown, backup = card_name(card.brand, card.last4), _usable_backup(subscription, day)
     opening = gettext(
         "The renewal of %(product)s will be charged to %(card)s on %(day)s, but the card will have expired by "
         "then and the payment would be declined.",
@@ -75,10 +84,15 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
         product=subscription.product,
         day=on(day),
     )
+    instead = (
+        gettext("Your backup card, %(card)s, would then be charged.", card=card_name(backup.brand, backup.last4))
+        if backup
+        else ""
+    )
     return Mail(
         gettext("Your card expires before the renewal"),
         subscription.product,
-        [opening, gettext("Add another card and make it your default before then.")],
+        [opening, *filter(None, [instead]), gettext("Add another card and make it your default before then.")],
         [
             (gettext("Card"), shown),
             (gettext("Expires"), _expiry(card)),
@@ -112,13 +126,25 @@ def over_seats(subscription: Subscription, seats: int) -> Mail:
     )
 
 
-def refused(subscription: Subscription, payment: Payment, next_try: date | None, lapse_end: date | None) -> Mail:
-    """An automatic payment was refused; after the last attempt, `lapse_end` is set instead of `next_try`."""
+def refused(
+    subscription: Subscription, declined: Sequence[Payment], next_try: date | None, lapse_end: date | None
+) -> Mail:
+    """An automatic payment was declined; after the last attempt, `lapse_end` is set instead of `next_try`.
+
+    `declined` is that payment, or those of the default card and of the backup card.
+    """
+    payment = declined[-1]
     product, total = subscription.product, money(payment.amount, payment.currency)
     paragraphs = [gettext("We could not charge the renewal of %(product)s (%(total)s).", product=product, total=total)]
-    facts = [(amount_label(payment.quote.tax_rate), total), (gettext("Reason"), decline(payment.decline_code))]
-    if payment.card_last4:
-        facts.insert(1, (gettext("Card"), card_name(payment.card_brand, payment.card_last4)))
+    facts = [(amount_label(payment.quote.tax_rate), total)]
+    if len(declined) > 1:
+        paragraphs.append(gettext("Your default card and your backup card were both declined."))
+        labels = gettext("Default card"), gettext("Backup card")
+        facts += [(label, _declined(tried)) for label, tried in zip(labels, declined, strict=True)]
+    else:
+        if payment.card_last4:
+            facts.append((gettext("Card"), card_name(payment.card_brand, payment.card_last4)))
+        facts.append((gettext("Reason"), decline(payment.decline_code)))
     if next_try:
         paragraphs.append(
             gettext("We will try again on %(day)s. Your seats stay available until then.", day=on(next_try))
@@ -139,6 +165,11 @@ def refused(subscription: Subscription, payment: Payment, next_try: date | None,
         facts,
         (gettext("Renew"), public_url("renew.stepper", subscription_id=subscription.id)),
     )
+
+
+def _declined(payment: Payment) -> str:
+    """A card and why it was declined."""
+    return f"{card_name(payment.card_brand, payment.card_last4)} · {decline(payment.decline_code)}"
 
 
 def confirm(subscription: Subscription, payment: Payment, expires_at: datetime, next_try: date | None) -> Mail:

@@ -1,7 +1,7 @@
 """members with roles, invitations and the handover of an account
 
 Revision ID: 0019
-Revises: 0017
+Revises: 0018
 Create Date: 2026-11-26 20:10:00.000000
 
 Tables and columns are renamed where they stand, distributed or not. The names of primary keys stay, because Citus cannot
@@ -15,7 +15,7 @@ from webapp.operation.distribution import Place, place_new
 
 # revision identifiers, used by Alembic.
 revision = '0019'
-down_revision = '0017'
+down_revision = '0018'
 branch_labels = None
 depends_on = None
 
