@@ -19,6 +19,7 @@ from ..words import gettext
 from . import seats_picture, spend_picture
 from .forms import parse_ordinal
 
+NEWEST = 3  # documents that the page of a subscription lists
 blueprint = Blueprint("subscriptions", __name__)
 needs(Procedure.SEE)(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
@@ -69,6 +70,7 @@ def page(subscription_id: str) -> ResponseReturnValue:
         verdict=verdict_sentence(tile.checks),
         timeline=timeline_sentences(outlook.timeline(subscription, tile.today, tile.card, past), tile),
         periods=[(facts.period(ordinal), seats) for ordinal, seats in sorted(facts.seats.items(), reverse=True)],
+        documents=past.documents[:NEWEST],
         as_of=subscription.active_users_as_of.astimezone(ZoneInfo(subscription.account.zone)),
     )
 
