@@ -10,6 +10,8 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
+from tests.support.invitations import last_mail, link_in
+from tests.support.team import PASSWORD
 from tests.support.world import post, state, subscription
 from webapp.access import provider as identity_provider
 from webapp.sandbox import scenarios
@@ -48,6 +50,7 @@ NO_PAGES = {
     "purchase.authenticated",
     "subscriptions.home",
     "passwords.open_link",
+    "invitations.sign_in_at_provider",
 }
 
 
@@ -57,8 +60,8 @@ class Face(NamedTuple):
     whole: bool
 
 
-class Owner:
-    """One owner's browser: it keeps the pages it saw and their endpoints."""
+class Visitor:
+    """A browser: it keeps the pages it saw and their endpoints."""
 
     def __init__(self, app: Flask, made: Made, locale: str) -> None:
         self.app, self.made, self.locale = app, made, locale
@@ -66,9 +69,6 @@ class Owner:
         self.browser.set_cookie("locale", locale)
         self.faces: list[Face] = []
         self.seen: set[str] = set()
-        self.show("/sign-in")
-        self.show("/sign-in", {"email": "", "password": ""})
-        self.show("/sign-in", {"email": made.email, "password": made.password})
 
     def show(self, path: str, form: dict[str, object] | None = None, fragment: bool = False) -> str:
         """Sends a GET, or a POST of `form`, and follows redirects; "" for a fragment that is only a redirect."""
@@ -102,6 +102,16 @@ class Owner:
         return base
 
 
+class Owner(Visitor):
+    """One owner's browser, signed in."""
+
+    def __init__(self, app: Flask, made: Made, locale: str) -> None:
+        super().__init__(app, made, locale)
+        self.show("/sign-in")
+        self.show("/sign-in", {"email": "", "password": ""})
+        self.show("/sign-in", {"email": made.email, "password": made.password})
+
+
 def gets(app: Flask) -> set[str]:
     """The endpoints that show a page."""
     return {str(rule.endpoint) for rule in app.url_map.iter_rules() if _shows(rule)} - NO_PAGES
@@ -119,6 +129,7 @@ def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
     _pay(owners[0], app)
     _ask(owners[1])
     _come_in(owners[2])
+    _work_together(owners[3])
     refusals = [*_errors(app, locale), *_not_signed_in(app, locale)]
     return [face for owner in owners for face in owner.faces] + refusals, {
         endpoint for owner in owners for endpoint in owner.seen
@@ -261,6 +272,35 @@ def _come_in(owner: Owner) -> None:
     with provider(owner.app, "http://127.0.0.1:9"):  # nothing listens there
         for path in ("/sign-in", "/sign-in/provider", "/sign-in/provider/callback?error=access_denied"):
             owner.show(path)
+
+
+def _work_together(owner: Owner) -> None:
+    """The team: invited, refused, confirmed, handed over, and what a viewer sees."""
+    for email, role in (("", ""), ("x", "owner"), (owner.made.email, "viewer"), ("nadia@example.test", "viewer")):
+        owner.show("/team", {"email": email, "role": role})
+    link = link_in(last_mail(owner.app, owner.made, "nadia@example.test"))
+    owner.show(link)
+    invited = Visitor(owner.app, owner.made, owner.locale)
+    for form in ({}, {"name": "", "password": "x"}, {"name": "Nadia Benali", "password": PASSWORD}):
+        invited.show(link, dict(form) or None)
+    invited.show("/invitations/x")
+    for path in ("/subscriptions", "/billing", "/sessions", "/team", "/team/handover", "/team/leave"):
+        invited.show(path)
+    owner.show("/team", {"email": "sam@example.test", "role": "manager"})
+    member = owner.matched(r'"/team/(\w{32})/remove"', owner.show("/team"))
+    for path in (f"/team/{member}/remove", f"/team/{member}/handover"):
+        owner.show(path)
+        owner.show(path, {})
+    owner.show(f"/team/{member}/role", {"role": "accountant"})
+    owner.show(f"/team/{member}/handover", {"understood": "y"})
+    owner.show(f"/team/{member}/handover", {"understood": "y"})
+    owner.show("/team/leave")
+    invited.show("/team/handover")
+    invited.show("/team/handover", {})
+    invited.show("/team/leave", {})
+    owner.show("/activity")
+    owner.faces += invited.faces
+    owner.seen |= invited.seen
 
 
 @contextmanager

@@ -21,6 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ..access import limits
 from ..db import Across, across, db, transaction
 from ..domain.access import DRAFT_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
+from ..domain.team import INVITATIONS_KEPT
 from ..models.access import MemberSession, PasswordReset, RateLimit
 from ..models.accounts import Account
 from ..models.activity import Activity, Case
@@ -28,6 +29,7 @@ from ..models.cards import CardSetup
 from ..models.drafts import Draft
 from ..models.mail import Message
 from ..models.purchases import Notification, Payment, Quote
+from ..models.team import Invitation
 from ..ports import ports
 from ..purchases.gateway_events import KEPT_FOR
 from . import health
@@ -91,9 +93,11 @@ def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
 
 
 def _mails() -> Iterator[Kind]:
-    """A link that sets a password is kept no longer than it takes to send it."""
-    over = Message.about.startswith("password_reset/"), Message.delivery.in_(("sent", "given_up"))
-    yield Kind("bodies of reset mails", Message, Message.id, and_(*over, _has_body()))
+    """A link that lets somebody in is kept no longer than it takes to send it."""
+    sent = Message.delivery.in_(("sent", "given_up"))
+    for name, about in (("reset mails", "password_reset"), ("invitation mails", "invitation")):
+        over = Message.about.startswith(f"{about}/"), sent, _has_body()
+        yield Kind(f"bodies of {name}", Message, Message.id, and_(*over))
 
 
 def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Kind]:
@@ -111,6 +115,8 @@ def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Ki
     sent = Message.sent_at <= now - timedelta(days=keep["KEEP_MAIL_DAYS"])
     settled = Message.delivery != "unsent"
     yield Kind("bodies of mails", Message, Message.id, and_(of(Message.account_id), sent, settled, _has_body()))
+    invited = Invitation.sent_at <= now - INVITATIONS_KEPT
+    yield Kind("invitations", Invitation, Invitation.id, and_(of(Invitation.account_id), invited))
     opened = Case.opened_at <= _years_before(now, keep["KEEP_CASES_YEARS"])
     yield Kind("cases", Case, Case.number, and_(of(Case.account_id), opened))
     happened = Activity.at <= _years_before(now, keep["KEEP_ACTIVITY_YEARS"])

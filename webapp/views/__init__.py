@@ -14,6 +14,8 @@ from . import (
     contact,
     drafts,
     export,
+    handover,
+    invitations,
     manage,
     passwords,
     preferences,
@@ -24,6 +26,7 @@ from . import (
     sign_in,
     sso,
     subscriptions,
+    team,
     undo,
 )
 
@@ -47,6 +50,9 @@ PAGES = (
     cards,
     contact,
     drafts,
+    team,
+    handover,
+    invitations,
     activity,
     active_users,
     accessibility,
