@@ -67,6 +67,7 @@ MAY = {
     "handover.leave": EVERYBODY,
     "handover.page": EVERYBODY,
     "handover.propose": OWNER,
+    "mails": EVERYBODY,
     "undo": CHANGES,
 }
 VALUES = {"procedure": "renew", "year": 2026}

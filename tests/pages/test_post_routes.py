@@ -50,6 +50,7 @@ def ids_of(app: Flask, made: Made) -> dict[str, object]:
     post(app, f"/{made.account}/gateway", next="decline")
     tenant = loading.load(made.account, subscription(made)).tenant
     invitation = invited(app, made, signed_in(app, made), "nadia@example.test").rpartition("/")[2]
+    db.session.rollback()
     ids: dict[str, object] = {
         "account": made.account,
         "card_id": made.cards[0],

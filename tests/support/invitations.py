@@ -9,7 +9,7 @@ from tests.support.team import PASSWORD
 from tests.support.world import state
 from webapp.sandbox.scenarios import Made
 
-ADDRESS = re.compile(r"https?://\S+")
+ADDRESS = re.compile(r"https?://[^/\s]+(/[\w./-]+)")
 
 
 def last_mail(app: Flask, made: Made, to: str) -> str:
@@ -23,7 +23,7 @@ def link_in(text: str) -> str:
     """The path of the first address in a mail."""
     address = ADDRESS.search(text)
     assert address
-    return re.sub(r"https?://[^/]+", "", address[0])
+    return address[1]
 
 
 def invited(app: Flask, made: Made, owner: FlaskClient, email: str, role: str = "manager") -> str:

@@ -86,7 +86,7 @@ def accept(me: SignedIn) -> None:
         _close(session, me.account_id)
         owner.role = Role.MANAGER
         session.flush()  # the schema allows no second owner for a moment either
-        member.role = Role.OWNER
+        member.role, member.unwanted_mails = Role.OWNER, []  # the owner is told everything until they choose
         session.flush()
         activity.record(
             me.account_id,

@@ -3,11 +3,11 @@
 Each change locks the account and reads the roles again, so that two changes at once cannot leave it without an owner.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from ..access import members as known
@@ -16,12 +16,14 @@ from ..accounts import activity
 from ..db import LOCK, NotFound, db, transaction
 from ..domain.permissions import Procedure, Role
 from ..domain.refusals import NotPermitted, OwnerStays, RoleMoved
+from ..domain.team import MailKind, unwanted_at_first
 from ..mail import team_mails
 from ..models.access import MemberSession, PasswordReset, ProviderIdentity
 from ..models.accounts import Account, Member
 from ..models.drafts import Draft
 from ..models.team import Handover
 from ..ports import ports
+from ..subscriptions import loading
 
 
 class Locked(NamedTuple):
@@ -86,6 +88,8 @@ def change_role(me: SignedIn, member_id: str, role: Role, shown: str = "") -> Me
             raise RoleMoved()
         before = member.role
         if role != before:
+            if set(member.unwanted_mails) == set(unwanted_at_first(Role(before))):
+                member.unwanted_mails = [str(kind) for kind in unwanted_at_first(role)]
             member.role = role
             facts = {"member": member.email}
             activity.record(
@@ -93,6 +97,20 @@ def change_role(me: SignedIn, member_id: str, role: Role, shown: str = "") -> Me
             )
             session.add(team_mails.role_changed(locked.account, member, before, locked.now))
     return member
+
+
+def unwanted_mails(me: SignedIn) -> list[str]:
+    query = select(Member.unwanted_mails).where(Member.account_id == me.account_id, Member.id == me.member_id)
+    return db.session.scalars(query).one()
+
+
+def choose_mails(me: SignedIn, wanted: Collection[str]) -> None:
+    """Stores which kinds of mails the signed-in member gets. Mails about their own access always come."""
+    unwanted = [str(kind) for kind in MailKind if kind not in wanted]
+    with transaction() as session:
+        loading.lock_all(me.account_id)  # a notice may be due to somebody who did not want it until now
+        this = Member.account_id == me.account_id, Member.id == me.member_id
+        session.execute(update(Member).where(*this).values(unwanted_mails=unwanted))
 
 
 def remove(me: SignedIn, member_id: str) -> Member:
