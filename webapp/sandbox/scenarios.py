@@ -2,9 +2,10 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, time, timedelta, tzinfo
 from functools import partial
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
@@ -30,6 +31,7 @@ from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
 from ..subscriptions.loading import load
 from ..subscriptions.opening import Terms, add_subscription
+from . import people
 from .gateway import card_details
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 
@@ -83,10 +85,26 @@ class Scenario:
     cards: tuple[tuple[str, str, str], ...] = (VISA,)
     expiring: bool = False
     then: Callable[[str, str], object] = lambda _account, _subscription: None
+    with_members: bool = False
+
+
+class Wishes(NamedTuple):
+    """What a tester wants otherwise than the scenario has it: of each subscription, and of the organisation."""
+
+    seats: int | None = None
+    active: int | None = None
+    term_months: int | None = None
+    country: str | None = None
+
+    def applied(self, setup: SubscriptionSetup) -> SubscriptionSetup:
+        given = {name: value for name, value in self._asdict().items() if name != "country" and value is not None}
+        return replace(setup, **given)
 
 
 SCENARIOS = {
     "business": Scenario((BUSINESS,)),
+    "team": Scenario((BUSINESS,), with_members=True),
+    "no-card": Scenario((BUSINESS,), cards=()),
     "business-annual": Scenario((replace(BUSINESS, term_months=12, past=1),)),
     "business-two-cards": Scenario((BUSINESS,), (VISA, MASTERCARD)),
     "business-at-floor": Scenario((replace(BUSINESS, active=12),)),
@@ -106,7 +124,10 @@ SCENARIOS = {
 
 @dataclass(frozen=True)
 class Made:
-    """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids."""
+    """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids.
+
+    `members` are those beside the owner: e-mail, password and role of each.
+    """
 
     account: str
     email: str
@@ -114,9 +135,17 @@ class Made:
     now: datetime
     subscriptions: dict[str, str | None]
     cards: list[str]
+    members: list[dict[str, str]] = field(default_factory=list)
 
 
-def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email: str = "", password: str = "") -> Made:
+def make(
+    scenario: str,
+    now: datetime = START,
+    zone: str = "Europe/Paris",
+    email: str = "",
+    password: str = "",
+    wishes: Wishes = Wishes(),  # noqa: B008  it never changes
+) -> Made:
     """Makes a new account. `now` is its time, in `zone` if it is naive. Raises KeyError for an unknown scenario."""
     definition = SCENARIOS[scenario]
     name = secrets.token_hex(4)
@@ -128,6 +157,8 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
         session.add(issuer)
         session.flush()
         account = _account(name, zone, issuer.id)
+        if wishes.country not in (None, account.country):  # its numbers are entered as billing information
+            account.country, account.siren, account.vat_number = wishes.country or "", None, None
         session.add(account)
         session.flush()
         session.add(
@@ -145,9 +176,10 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
                 locale=None,
             )
         )
+        others = people.add_members(account.id, name) if definition.with_members else []
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         cards = [_card(account, card, expiry) for card in definition.cards]
-        made = [_subscription(account, setup, name, now) for setup in definition.subscriptions]
+        made = [_subscription(account, wishes.applied(setup), name, now) for setup in definition.subscriptions]
         _issue_past_invoices(made, now)
         subscriptions: dict[str, str | None] = {subscription.plan: subscription.id for subscription in made}
     account_id = account.id
@@ -155,7 +187,8 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
         definition.then(account_id, subscription_id or "")
     with transaction() as session:  # a new account has received no mail
         session.execute(delete(Message).where(Message.account_id == account_id))
-    return Made(account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
+    by_plan = {plan.value: subscriptions.get(plan.value) for plan in Plan}
+    return Made(account_id, email, password, now, by_plan, cards, others)
 
 
 def _issuer() -> Issuer:
