@@ -43,6 +43,8 @@ def test_accepting_swaps_the_roles(app: Flask, business: Made, owner: FlaskClien
     assert roles(business) == {business.email: "owner", member.email: role}, "nothing changes yet"
     assert "You have offered the account to Nadia" in owner.get("/team").text
     assert browser.get("/team").status_code == 403
+    assert 'href="/team/handover"' in browser.get("/sessions").text
+    assert 'href="/team/handover"' not in owner.get("/sessions").text
     page = browser.get("/team/handover")
     assert (page.status_code, "Camille Martin" in page.text) == (200, True)
     assert browser.post("/team/handover").status_code == 422
