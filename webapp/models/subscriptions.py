@@ -160,12 +160,17 @@ class OpenChange(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """An owner, as someone to whom mails are written. `locale` is None until the owner has chosen a language."""
+    """A member, as someone to whom mails are written. `locale` is None until a language was chosen.
+
+    `unwanted`: the kinds of mails that the member does not want.
+    """
 
     id: str
     name: str
     email: str
     locale: str | None
+    role: str
+    unwanted: list[str]
 
 
 class QuoteRead(NamedTuple):
