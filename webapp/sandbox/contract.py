@@ -14,6 +14,7 @@ from .. import formats
 from ..access.identity import public
 from ..db import NotFound, transaction
 from ..domain import subscription as rules
+from ..domain.periods import TERMS
 from ..domain.seats import MAX_SEATS
 from ..models.accounts import Account
 from ..ports import ports
@@ -74,8 +75,8 @@ def _wishes() -> scenarios.Wishes:
     if country and country not in dict(formats.countries()):
         raise BadRequest(gettext("Unknown country: give a code such as FR or DE."))
     seats, active, term = (_number(name, least) for name, least in (("seats", 1), ("active", 0), ("term", 1)))
-    if term not in (None, 1, 12):
-        raise BadRequest(gettext("The term is 1 or 12 months."))
+    if term not in (None, *TERMS):
+        raise BadRequest(gettext("The term in months is one of: %(terms)s.", terms=", ".join(map(str, TERMS))))
     return scenarios.Wishes(seats, active, term, country or None)
 
 
