@@ -51,7 +51,7 @@ def test_a_viewer_sees_no_button_that_would_be_refused(begin: Begin) -> None:
     expect(walk.account_menu("Équipe")).to_have_count(0)
     walk.page.goto(f"{walk.sandbox.url}/sessions")
     inspect_screen(walk, "Connexion et sessions")
-    walk.page.get_by_role("link", name="Choisir vos e-mails").click()
+    walk.page.get_by_role("link", name="Choisir les e-mails à recevoir").click()
     inspect_screen(walk, "Vos e-mails")
     walk.page.goto(f"{walk.sandbox.url}/team/leave")
     inspect_screen(walk, "Quitter le compte\u00a0?")

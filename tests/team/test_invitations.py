@@ -161,7 +161,7 @@ def test_who_is_a_member_here_or_elsewhere_is_not_invited(app: Flask, business: 
     ]
     assert [answer.status_code for answer in answers] == [422, 422, 422]
     assert all("already belongs to a member" in answer.text for answer in answers[:2])
-    assert "already signs in to My Qlik" in answers[2].text
+    assert "already used to sign in to My Qlik" in answers[2].text
     assert elsewhere.account not in answers[2].text
     assert all("messages" not in answer.text for answer in answers)
     assert db.session.scalars(select(Invitation)).all() == []

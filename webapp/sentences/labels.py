@@ -48,7 +48,9 @@ ROLES = {
 }
 ROLE_WORDS = {  # what each role may do, by domain/permissions.py
     "owner": lazy_gettext("Does everything, and manages the team."),
-    "manager": lazy_gettext("Renews, adds, reduces and cancels; manages cards and billing information."),
+    "manager": lazy_gettext(
+        "Manages subscriptions (renewing, adding, reducing, cancelling), cards and billing information."
+    ),
     "accountant": lazy_gettext("Manages cards, billing information and invoices; changes no subscription."),
     "viewer": lazy_gettext("Sees subscriptions, invoices and the activity, and changes nothing."),
 }

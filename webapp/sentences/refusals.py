@@ -128,14 +128,14 @@ def _who_may(procedure: Procedure, owner: str) -> str:
     """Which members may do what this one may not."""
     match len(permissions.ALLOWED[procedure]):
         case 1:
-            return gettext("Only the owner of the account, %(name)s, can do this. Nothing was changed.", name=owner)
+            return gettext("Only the account owner (%(name)s) can do this. Nothing was changed.", name=owner)
         case 2:
             return gettext(
-                "Only the owner of the account, %(name)s, or a manager can do this. Nothing was changed.", name=owner
+                "Only the account owner (%(name)s) or a manager can do this. Nothing was changed.", name=owner
             )
         case _:
             return gettext(
-                "Only the owner of the account, %(name)s, a manager or an accountant can do this. Nothing was changed.",
+                "Only the account owner (%(name)s), a manager or an accountant can do this. Nothing was changed.",
                 name=owner,
             )
 
@@ -153,14 +153,14 @@ def _explain_team(refusal: rules.Refusal) -> Explained:
             sentence = gettext("This address already belongs to a member of the team.")
         case rules.AddressTaken():
             return Explained(
-                gettext("This address already signs in to My Qlik and cannot be invited. Use another one.")
+                gettext("This address is already used to sign in to My Qlik and cannot be invited. Use another one.")
             )
         case rules.InvitationOver():
             sentence = ngettext(
-                "This invitation no longer works: it was accepted, withdrawn or sent again, or is more than %(n)s day "
-                "old. Ask whoever invited you for a new one.",
-                "This invitation no longer works: it was accepted, withdrawn or sent again, or is more than %(n)s days "
-                "old. Ask whoever invited you for a new one.",
+                "This invitation no longer works: it was accepted, withdrawn or replaced by a newer one, or is more "
+                "than %(n)s day old. Ask whoever invited you for a new one.",
+                "This invitation no longer works: it was accepted, withdrawn or replaced by a newer one, or is more "
+                "than %(n)s days old. Ask whoever invited you for a new one.",
                 team_rules.INVITATION_LIFETIME.days,
             )
             title = gettext("This invitation no longer works")

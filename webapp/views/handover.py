@@ -98,7 +98,7 @@ def leave() -> ResponseReturnValue:
         return _confirm_leaving(form, 422)
     members.leave(me())
     sessions.end_current()
-    flash(gettext("You have left the account. Your sign-in no longer exists."))
+    flash(gettext("You have left the account and can no longer sign in to it."))
     return redirect(url_for("sign_in.page"), 303)
 
 

@@ -79,19 +79,18 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
             name=name,
         ),
         "unknown": gettext(
-            "%(email)s is not the e-mail address of a service account owner. If you have another account, sign "
-            "in with that one. To become an owner, contact your organisation’s service account owner or your "
-            "Qlik account manager.",
+            "%(email)s does not give access to any My Qlik account. If you have another address, sign in with that "
+            "one. To get access, contact your organisation’s service account owner or your Qlik account manager.",
             email=email,
         ),
         "another": gettext(
-            "The owner with the e-mail address %(email)s signs in here with a different %(name)s identity. If "
-            "you are that owner, ask whoever administers this portal to restore your access.",
+            "The e-mail address %(email)s is already linked here to a different %(name)s identity. If it is yours, "
+            "ask whoever administers this portal to restore your access.",
             name=name,
             email=email,
         ),
         "uninvited": gettext(
-            "The invitation is for another e-mail address than %(email)s. Sign in at %(name)s with the invited one.",
+            "The invitation is not for %(email)s. Sign in with %(name)s using the address that was invited.",
             email=email,
             name=name,
         ),

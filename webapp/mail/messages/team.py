@@ -68,7 +68,7 @@ def removed(account: Account, by: str) -> Mail:
 def handover_offered(account: Account, owner: Member, ends_at: datetime) -> Mail:
     """To the member who would become the owner."""
     return Mail(
-        gettext("You are offered an account"),
+        gettext("Proposal to hand over a My Qlik account to you"),
         account.legal_name,
         [
             gettext(
