@@ -3,7 +3,7 @@
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me, needs
+from ..access.identity import me, needs, needs_proof
 from ..domain import refusals
 from ..domain.permissions import Procedure
 from ..models.cards import Card
@@ -13,6 +13,7 @@ from ..words import gettext
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
 needs(Procedure.BILLING)(blueprint)
+needs_proof(blueprint)
 blueprint.context_processor(lambda: {"section": "billing"})
 REFUSALS = (refusals.DefaultCardKept, refusals.CardInUse)
 
