@@ -66,6 +66,10 @@ class CodeForm(PortalForm):
     )
 
 
+def wrong_code() -> str:
+    return gettext("This code is not valid, or it has already been used. Wait for the next one.")
+
+
 class SeatsForm(PortalForm):
     """The stepper. `seats` is the text as typed, so that the page can show it beside the error."""
 

@@ -10,7 +10,7 @@ from ..access import halfway, passkeys, recovery_codes, second_factor
 from ..access.identity import SignedIn, public
 from ..formats import ngettext
 from ..words import gettext, lazy_gettext
-from .forms import CodeForm, PortalForm
+from .forms import CodeForm, PortalForm, wrong_code
 
 blueprint = Blueprint("sign_in_factor", __name__, url_prefix="/sign-in/factor")
 
@@ -79,10 +79,6 @@ def recover() -> ResponseReturnValue:
         + gettext("If you have lost your phone or your key, remove it under Sign-in & sessions.")
     )
     return _go_on()
-
-
-def wrong_code() -> str:
-    return gettext("This code is not valid, or it has already been used. Wait for the next one.")
 
 
 def _owner() -> SignedIn:

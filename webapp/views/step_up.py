@@ -15,8 +15,7 @@ from ..access.identity import me, needs
 from ..access.step_up import Held
 from ..domain.permissions import Procedure
 from ..words import gettext, lazy_gettext
-from .forms import CodeForm, PortalForm
-from .sign_in_factor import wrong_code
+from .forms import CodeForm, PortalForm, wrong_code
 
 blueprint = Blueprint("step_up", __name__, url_prefix="/confirm/<held_id>")
 needs(Procedure.OWN)(blueprint)
@@ -98,7 +97,7 @@ def _environment(held: Held) -> dict[str, object]:
     return {
         **kept,
         **referrer,
-        "PATH_INFO": parts.path,
+        "PATH_INFO": parts.path.encode().decode("latin-1"),  # as WSGI wants it
         "QUERY_STRING": parts.query,
         "REQUEST_URI": held.path,
         "RAW_URI": held.path,
