@@ -69,6 +69,10 @@ def set_spending_limit(account_id: str, limit: int | None) -> bool:
         if before == limit:
             return False
         account.spending_limit = limit
-        values = [{} if cents is None else {"total": cents} for cents in (before, limit)]
-        activity.record(account_id, "spending_limit_changed", ports().clock.now(account), *values)
+        now, values = ports().clock.now(account), {"before": _amount(before), "after": _amount(limit)}
+        activity.record(account_id, "spending_limit_changed", now, **values)
     return True
+
+
+def _amount(cents: int | None) -> dict[str, int]:
+    return {} if cents is None else {"total": cents}

@@ -1,6 +1,5 @@
 """Whether a member has a second factor."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
@@ -13,7 +12,7 @@ from ..models.second_factor import Passkey, Totp
 _totp, _passkey = table_of(Totp).c, table_of(Passkey).c
 
 
-def is_set_up(member: Mapping[str, Any] | Any = Member.__table__.c) -> ColumnElement[bool]:
+def is_set_up(member: Any = Member.__table__.c) -> ColumnElement[bool]:
     """For a statement that reads the table of members."""
     app = and_(_totp.account_id == member.account_id, _totp.member_id == member.id, _totp.secret.is_not(None))
     key = and_(_passkey.account_id == member.account_id, _passkey.member_id == member.id)

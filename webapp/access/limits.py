@@ -36,7 +36,7 @@ LIMITS = {
     "guess_known": "10 per 5 minutes",  # for one e-mail, from a browser that signed in as this owner before
     "account": "100 per hour",  # for one e-mail, from all other browsers together
     "address": "50 per 15 minutes",  # for any e-mail, from one client address
-    "code": "10 per 15 minutes",  # codes of an authenticator app tried for one e-mail, from each known browser or all others
+    "code": "10 per 15 minutes",  # app codes tried for one e-mail, from each known browser or all others
     "code_day": "50 per day",  # the same, so that guessing for weeks leads nowhere
     "recovery": "10 per 15 minutes",  # recovery codes, likewise
     "reset": "3 per 15 minutes",  # password links mailed to one e-mail

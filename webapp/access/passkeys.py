@@ -63,7 +63,7 @@ def relying_party() -> RelyingParty | None:
 
 
 def options(purpose: Purpose) -> str | None:
-    """What the browser's part of the ceremony is given, as JSON, with a new challenge. None if there is none to begin."""
+    """What the browser needs for the ceremony, as JSON, with a new challenge. None if there is none to begin."""
     import webauthn
     from webauthn.helpers import structs
 
@@ -71,8 +71,7 @@ def options(purpose: Purpose) -> str | None:
     if party is None or (owner is None and purpose != "sign-in"):
         return None
     known = [_descriptor(passkey) for passkey in of_member(owner)] if owner else []
-    if purpose == "add":
-        assert owner is not None
+    if purpose == "add" and owner:
         made: Any = webauthn.generate_registration_options(
             rp_id=party.id,
             rp_name="My Qlik",

@@ -4,7 +4,7 @@ import re
 import secrets
 
 from argon2.low_level import Type, hash_secret_raw
-from sqlalchemy import delete, func, select
+from sqlalchemy import ColumnElement, delete, func, select
 from sqlalchemy.orm import Session
 
 from ..db import db
@@ -22,9 +22,7 @@ def make(session: Session, owner: SignedIn) -> list[str]:
     session.execute(delete(RecoveryCode).where(*_of(owner)))
     for code in codes:
         hashed = _hash(code, salt)
-        session.add(
-            RecoveryCode(account_id=owner.account_id, member_id=owner.member_id, code_hash=hashed, salt=salt)
-        )
+        session.add(RecoveryCode(account_id=owner.account_id, member_id=owner.member_id, code_hash=hashed, salt=salt))
     return codes
 
 
@@ -57,5 +55,5 @@ def _hash(code: str, salt: str) -> str:
     return hash_secret_raw(letters.encode(), bytes.fromhex(salt), 2, 19 * 1024, 1, 32, Type.ID).hex()
 
 
-def _of(owner: SignedIn) -> tuple[object, ...]:
+def _of(owner: SignedIn) -> tuple[ColumnElement[bool], ...]:
     return RecoveryCode.account_id == owner.account_id, RecoveryCode.member_id == owner.member_id

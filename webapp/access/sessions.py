@@ -47,8 +47,8 @@ SYSTEMS = (
 
 
 def forget_expired(session: Session, account_id: str, now: datetime) -> None:
-    """Deletes the account's expired sessions, password links, drafts and held forms, and all expired rate limits, in the open
-    transaction.
+    """Deletes the account's expired sessions, password links, drafts and held forms, and all expired rate limits, in
+    the open transaction.
 
     Rows that another process is deleting are skipped. `prune` finds those of accounts where nobody signs in.
     """

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from flask import session as cookie
-from sqlalchemy import delete, select, update
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
 from ..db import NotFound, db, transaction
@@ -117,7 +117,7 @@ def take(owner: SignedIn, held_id: str) -> Held:
     return Held(*row)
 
 
-def _waiting(owner: SignedIn, held_id: str) -> tuple[object, ...]:
+def _waiting(owner: SignedIn, held_id: str) -> tuple[ColumnElement[bool], ...]:
     since = ports().clock.system_now() - HELD_LIFETIME
     mine = HeldForm.account_id == owner.account_id, HeldForm.session_id == owner.session_id
     return *mine, HeldForm.id == held_id, HeldForm.held_at > since

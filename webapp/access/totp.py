@@ -1,9 +1,9 @@
-"""Authenticator apps: time-based codes of six digits (RFC 6238). A code is accepted once, and one step around its own."""
+"""Authenticator apps: time-based codes (RFC 6238). A code is accepted once, within a step of its own."""
 
 import hmac
 import re
 
-from sqlalchemy import select, update
+from sqlalchemy import ColumnElement, select, update
 from sqlalchemy.orm import Session
 
 from ..db import LOCK, db, transaction
@@ -41,7 +41,7 @@ def address(owner: SignedIn, secret: str) -> str:
     """What the QR code says."""
     import pyotp
 
-    return pyotp.TOTP(secret).provisioning_uri(owner.email, ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(name=owner.email, issuer_name=ISSUER)
 
 
 def is_set_up(owner: SignedIn) -> bool:
@@ -84,5 +84,5 @@ def _step_of(secret: str, code: str) -> int | None:
     return next((step for step in steps if hmac.compare_digest(app.generate_otp(step), digits)), None)
 
 
-def _of(owner: SignedIn) -> tuple[object, ...]:
+def _of(owner: SignedIn) -> tuple[ColumnElement[bool], ...]:
     return Totp.account_id == owner.account_id, Totp.member_id == owner.member_id

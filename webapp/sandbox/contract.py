@@ -61,6 +61,7 @@ def make_account() -> ResponseReturnValue:
         now=made.now.isoformat(timespec="seconds"),
         subscriptions=made.subscriptions,
         cards=made.cards,
+        **({"totp_secret": made.totp_secret} if made.totp_secret else {}),
     ), 201
 
 

@@ -1,6 +1,7 @@
 """The accounts that testers start from. Each has an issuer of its own, so its invoice numbers begin at one."""
 
 import secrets
+from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
@@ -9,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
-from ..access import members
+from ..access import members, sealing
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
 from ..db import db, new_id, transaction
@@ -24,6 +25,7 @@ from ..models.accounts import Account, Issuer, Member
 from ..models.cards import Card
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
+from ..models.second_factor import Totp
 from ..models.subscriptions import BilledPeriod, PriceList, Subscription
 from ..purchases import quotes, wallet
 from ..purchases.captures import AUTOMATIC
@@ -76,12 +78,13 @@ ENTERPRISE = SubscriptionSetup(
 class Scenario:
     """`cards` are the behaviour, brand and last digits of each. `then` is what the owner did after that.
 
-    `expiring` makes the cards expire at the end of this month.
+    `expiring` makes the cards expire at the end of this month. `totp`: the owner has an authenticator app.
     """
 
     subscriptions: tuple[SubscriptionSetup, ...]
     cards: tuple[tuple[str, str, str], ...] = (VISA,)
     expiring: bool = False
+    totp: bool = False
     then: Callable[[str, str], object] = lambda _account, _subscription: None
 
 
@@ -101,12 +104,15 @@ SCENARIOS = {
     "third-party": Scenario((replace(BUSINESS, reseller="Nordlys Data"),)),
     "enterprise": Scenario((ENTERPRISE,)),
     "both": Scenario((BUSINESS, ENTERPRISE)),
+    "two-factor": Scenario((BUSINESS,), totp=True),
 }
 
 
 @dataclass(frozen=True)
 class Made:
-    """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids."""
+    """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids. `totp_secret`
+    gives the codes of the owner's authenticator app, if there is one.
+    """
 
     account: str
     email: str
@@ -114,6 +120,7 @@ class Made:
     now: datetime
     subscriptions: dict[str, str | None]
     cards: list[str]
+    totp_secret: str | None = None
 
 
 def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email: str = "", password: str = "") -> Made:
@@ -135,16 +142,16 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
                 account_id=account.id, scenario=scenario, password=password, set_to=now, set_at=machine_now()
             )
         )
-        members.add_member(
-            Member(
-                account_id=account.id,
-                role=Role.OWNER,
-                name="Camille Martin",
-                email=email,
-                password_hash=password_hash,
-                locale=None,
-            )
+        owner = Member(
+            account_id=account.id,
+            role=Role.OWNER,
+            name="Camille Martin",
+            email=email,
+            password_hash=password_hash,
+            locale=None,
         )
+        members.add_member(owner)
+        secret = _app(owner) if definition.totp else None
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         cards = [_card(account, card, expiry) for card in definition.cards]
         made = [_subscription(account, setup, name, now) for setup in definition.subscriptions]
@@ -155,7 +162,15 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
         definition.then(account_id, subscription_id or "")
     with transaction() as session:  # a new account has received no mail
         session.execute(delete(Message).where(Message.account_id == account_id))
-    return Made(account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, cards)
+    by_plan = {plan.value: subscriptions.get(plan.value) for plan in Plan}
+    return Made(account_id, email, password, now, by_plan, cards, secret)
+
+
+def _app(owner: Member) -> str:
+    """Gives the owner an authenticator app. Returns its secret."""
+    secret = b32encode(secrets.token_bytes(20)).decode()
+    db.session.add(Totp(account_id=owner.account_id, member_id=owner.id, secret=sealing.seal(secret), last_step=0))
+    return secret
 
 
 def _issuer() -> Issuer:

@@ -27,6 +27,14 @@ ACTIVITIES = {
     "case_opened": lazy_gettext("Message to the account manager"),
     "credit_note_issued": lazy_gettext("Credit note issued"),
     "document_sent": lazy_gettext("Document sent again by e-mail"),
+    "second_factor_added": lazy_gettext("Second factor added"),
+    "second_factor_removed": lazy_gettext("Second factor removed"),
+    "second_factor_reset": lazy_gettext("Second factor reset"),
+    "recovery_code_used": lazy_gettext("Recovery code used"),
+    "recovery_codes_made": lazy_gettext("New recovery codes"),
+    "second_factor_required": lazy_gettext("Second factor required of all"),
+    "second_factor_optional": lazy_gettext("Second factor no longer required"),
+    "spending_limit_changed": lazy_gettext("Spending limit changed"),
 }
 SUBJECTS = {
     "payments": lazy_gettext("Payments"),
@@ -34,6 +42,7 @@ SUBJECTS = {
     "cards": lazy_gettext("Cards"),
     "billing": lazy_gettext("Billing information"),
     "messages": lazy_gettext("Messages"),
+    "security": lazy_gettext("Security"),
 }
 ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "renewal_paid": "payments",
@@ -53,8 +62,17 @@ ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "card_made_default": "cards",
     "billing_information_changed": "billing",
     "case_opened": "messages",
+    "second_factor_added": "security",
+    "second_factor_removed": "security",
+    "second_factor_reset": "security",
+    "recovery_code_used": "security",
+    "recovery_codes_made": "security",
+    "second_factor_required": "security",
+    "second_factor_optional": "security",
+    "spending_limit_changed": "security",
 }
 ACTIVITY_FACTS = {
+    "member": lazy_gettext("Member"),
     "seats": lazy_gettext("Seats"),
     "total": lazy_gettext("Amount"),
     "invoice": lazy_gettext("Invoice"),

@@ -156,6 +156,9 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
                 "We are checking a payment for this subscription. Nothing will be changed or charged until that "
                 "is done."
             )
+        case rules.LastFactorKept():
+            sentence = gettext("It is your only second factor, and the account requires one. Set up another one first.")
+            return Explained(sentence, gettext("Second factor"), url_for("second_factor.page"))
         case rules.SubscriptionEnded():
             sentence = gettext("This subscription has ended. To start a new one, contact your account manager.")
         case _ if subscription is not None:

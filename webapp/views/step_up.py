@@ -91,7 +91,8 @@ def _environment(held: Held) -> dict[str, object]:
     kept = {
         name: value
         for name, value in request.environ.items()
-        if not name.startswith(("HTTP_HX_", "werkzeug.", "flask.")) and name not in ("HTTP_REFERER", "HTTP_CONTENT_TYPE")
+        if not name.startswith(("HTTP_HX_", "werkzeug.", "flask."))
+        and name not in ("HTTP_REFERER", "HTTP_CONTENT_TYPE")
     }
     referrer = {"HTTP_REFERER": request.host_url.rstrip("/") + held.page} if held.page else {}
     return {

@@ -54,7 +54,9 @@ def reset(by: str) -> Told:
 
 
 def codes_made() -> Told:
-    sentence = gettext("New recovery codes have been created for your My Qlik access. The previous ones no longer work.")
+    sentence = gettext(
+        "New recovery codes have been created for your My Qlik access. The previous ones no longer work."
+    )
     return Told(gettext("New recovery codes"), sentence)
 
 
