@@ -69,8 +69,8 @@ def set_spending_limit(account_id: str, limit: int | None) -> bool:
         if before == limit:
             return False
         account.spending_limit = limit
-        now, values = ports().clock.now(account), {"before": _amount(before), "after": _amount(limit)}
-        activity.record(account_id, "spending_limit_changed", now, **values)
+        now = ports().clock.now(account)
+        activity.record(account_id, "spending_limit_changed", now, _amount(before), _amount(limit))
     return True
 
 

@@ -38,7 +38,7 @@ class Issuer(Model):
 class Account(Model):
     """A customer organisation: its billing information, its time zone and its account manager.
 
-    `requires_factor`: each member needs a second factor. `spending_limit`, in cents: a purchase above it asks for proof.
+    `requires_factor`: each member needs a second factor. `spending_limit`, in cents: more asks for a proof.
     """
 
     __tablename__ = "account"

@@ -1,5 +1,5 @@
-"""What support does for a person: `unbind-owner`, where the identity provider made them anew, under another subject, and
-`reset-factor`, where they have lost their second factor."""
+"""What support does for a person: `unbind-owner`, where the identity provider made them anew, under another subject,
+and `reset-factor`, where they have lost their second factor."""
 
 import click
 from flask.cli import with_appcontext

@@ -1,4 +1,4 @@
-"""« Sécurité du compte », the owner's page: a second factor for all, members who have lost theirs, the spending limit."""
+"""« Sécurité du compte », the owner's: a second factor for all, members who have lost theirs, the spending limit."""
 
 import re
 

@@ -7,8 +7,9 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from markupsafe import Markup
 from wtforms import HiddenField, StringField
-from wtforms.validators import InputRequired, Length, StopValidation
+from wtforms.validators import DataRequired, Length, StopValidation
 
+from .. import pasting
 from ..access import local_passwords, passkeys, second_factor, sessions, totp
 from ..access.identity import me, needs, needs_proof
 from ..accounts import billing_information
@@ -25,8 +26,8 @@ GROUP = 4  # letters of the secret, so that it can be typed
 class PasskeyForm(PortalForm):
     name = StringField(
         lazy_gettext("Name of the passkey"),
-        [InputRequired(lazy_gettext("Enter a name, such as that of your phone.")), Length(max=60)],
-        filters=[lambda text: text and text.strip()],
+        [DataRequired(lazy_gettext("Enter a name, such as that of your phone.")), Length(max=60)],
+        filters=[pasting.trimmed],
         render_kw={"autocomplete": "off", "maxlength": 60},
     )
     credential = HiddenField()

@@ -1,4 +1,4 @@
-"""After the right password, the second factor: a code, a passkey, or a recovery code. Only then is a member signed in."""
+"""After the right password, the second factor: a code, a passkey or a recovery code. Only then is a member in."""
 
 from flask import Blueprint, flash, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue

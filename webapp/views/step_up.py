@@ -87,7 +87,7 @@ def _carry_out(held_id: str) -> ResponseReturnValue:
 def _environment(held: Held) -> dict[str, object]:
     """That of this request, with the address, the fields and the page of the held form; the answer is a whole page."""
     parts = urlsplit(held.path)
-    body = urlencode([*held.fields, ("csrf_token", generate_csrf())]).encode()
+    body = urlencode([*((name, text) for name, text in held.fields), ("csrf_token", generate_csrf())]).encode()
     kept = {
         name: value
         for name, value in request.environ.items()

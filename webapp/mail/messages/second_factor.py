@@ -21,7 +21,8 @@ class Told(NamedTuple):
 def mail(email: str, told: Told) -> Mail:
     """Each of these mails says what to do if it was somebody else."""
     advice = gettext(
-        "If this was not you, set a new password straight away, end your other sessions and tell your Qlik account manager."
+        "If this was not you, set a new password straight away, end your other sessions and tell your Qlik account "
+        "manager."
     )
     facts = [(gettext("E-mail"), email), *told.facts]
     action = gettext("See sign-in and sessions"), public_url("sessions.page")
