@@ -61,6 +61,7 @@ def test_the_last_factor_stays_while_one_is_required(app: Flask, business: Made,
     assert client.post(f"/second-factor/passkeys/{passkey}/remove").status_code == 409
     require(client, "no")
     assert client.post(f"/second-factor/passkeys/{passkey}/remove").status_code == 303
+    db.session.rollback()
     what = db.session.scalars(select(Activity.what).where(Activity.account_id == business.account)).all()
     assert {"second_factor_required", "second_factor_optional", "second_factor_removed"} <= set(what)
 

@@ -36,7 +36,7 @@ def test_adding_a_passkey_gives_recovery_codes_and_it_is_listed(app: Flask, busi
     assert asked["user"]["name"] == business.email
     with_passkey(client)
     page = words(client.get("/second-factor").text)
-    assert "My key" in page
+    assert "Camille" in page
     assert "10 recovery codes left" in page
     assert [one["type"] for one in options(client, "add")["excludeCredentials"]] == ["public-key"]
 
@@ -196,7 +196,7 @@ def test_a_removed_passkey_signs_nobody_in_and_can_be_added_again(app: Flask, bu
     page = f"/second-factor/passkeys/{passkey_id}/remove"
     colleague = team.browser(app, team.add(business, "viewer"))
     assert colleague.post(page).status_code == 404
-    assert "My key" in client.get(page).text
+    assert "Camille" in client.get(page).text
     assert client.post(page).status_code == 303
     assert len(db.session.scalars(select(SignInKey)).all()) == keys  # one more member, one passkey less
     assert show(app.test_client(), key) == 422

@@ -85,10 +85,10 @@ def options(client: FlaskClient, purpose: str) -> dict[str, Any]:
     return found
 
 
-def with_passkey(client: FlaskClient, **given: Any) -> Authenticator:
+def with_passkey(client: FlaskClient, name: str = "Camille Martin", **given: Any) -> Authenticator:
     """Adds a passkey to the signed-in member."""
     key = Authenticator(**given)
-    form = {"name": "My key", "credential": key.create(options(client, "add"))}
+    form = {"name": name, "credential": key.create(options(client, "add"))}
     answer = client.post("/second-factor/passkeys", data=form)
     assert answer.status_code in (200, 303), answer.text
     return key

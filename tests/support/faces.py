@@ -10,6 +10,7 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
+from tests.support import faces_of_factors
 from tests.support.world import post, state, subscription
 from webapp.access import provider as identity_provider
 from webapp.sandbox import scenarios
@@ -32,6 +33,7 @@ SCENARIOS = (
     "business-lapsed",
     "expiring-card",
     "third-party",
+    "two-factor",
 )
 # Files, answers to programs, and returns from the gateway, which only redirect.
 NO_PAGES = {
@@ -48,6 +50,8 @@ NO_PAGES = {
     "purchase.authenticated",
     "subscriptions.home",
     "passwords.open_link",
+    "passkeys.options",
+    "sso.again",
 }
 
 
@@ -69,6 +73,8 @@ class Owner:
         self.show("/sign-in")
         self.show("/sign-in", {"email": "", "password": ""})
         self.show("/sign-in", {"email": made.email, "password": made.password})
+        if made.totp_secret:
+            faces_of_factors.give_factor(self)
 
     def show(self, path: str, form: dict[str, object] | None = None, fragment: bool = False) -> str:
         """Sends a GET, or a POST of `form`, and follows redirects; "" for a fragment that is only a redirect."""
@@ -119,6 +125,7 @@ def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
     _pay(owners[0], app)
     _ask(owners[1])
     _come_in(owners[2])
+    faces_of_factors.protect(owners[3])
     refusals = [*_errors(app, locale), *_not_signed_in(app, locale)]
     return [face for owner in owners for face in owner.faces] + refusals, {
         endpoint for owner in owners for endpoint in owner.seen

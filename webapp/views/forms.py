@@ -61,7 +61,7 @@ class CodeForm(PortalForm):
     code = StringField(
         lazy_gettext("Code"),
         [InputRequired(lazy_gettext("Enter the code that your app shows.")), Length(max=40)],
-        description=lazy_gettext("six digits, from your authenticator app"),
+        description=lazy_gettext("from your authenticator app"),
         render_kw={"autocomplete": "one-time-code", "inputmode": "numeric"},
     )
 
