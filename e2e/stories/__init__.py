@@ -13,6 +13,7 @@ from . import (
     invoices,
     reduce,
     renew,
+    second_factor,
     undo_cancellation,
     undo_reduction,
 )
@@ -35,6 +36,7 @@ STORIES = (
     *billing_info.DOCUMENTED,
     *invoices.DOCUMENTED,
     *contact.DOCUMENTED,
+    *second_factor.DOCUMENTED,
 )
 REFUSALS = (
     *renew.REFUSALS,

@@ -103,7 +103,7 @@ def test_of_two_browsers_with_the_same_code_one_gets_in(app: Flask, protected: t
     made, phone = protected
     clients, code = [halfway(app, made) for _ in range(2)], code_at(phone)
     statuses: list[int] = []
-    threads = [threading.Thread(target=lambda c=client: statuses.append(enter(c, code))) for client in clients]  # type: ignore[misc]
+    threads = [threading.Thread(target=lambda c=client: statuses.append(enter(c, code))) for client in clients]
     for thread in threads:
         thread.start()
     for thread in threads:
