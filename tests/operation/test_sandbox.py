@@ -261,3 +261,10 @@ def test_the_gateways_page_may_live_at_another_origin(
     assert where.startswith("http://gateway.test:9/sandbox/gateway/cards/")
     page = client.get(where.removeprefix("http://gateway.test:9"))
     assert "form-action 'self' http://localhost;" in page.headers["Content-Security-Policy"]
+
+
+def test_the_panel_gives_the_code_of_an_authenticator_app(app: Flask) -> None:
+    made = scenarios.make("two-factor")
+    page = app.test_client().get(f"/sandbox?account={made.account}").text
+    assert f"<code>{made.totp_secret}</code>" in page
+    assert re.search(r"<code>[0-9]{6}</code>", page)
