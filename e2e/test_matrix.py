@@ -22,6 +22,7 @@ PROCEDURES = [
     "invoices",
     "contact",
     "team",
+    "second_factor",
 ]
 
 

@@ -26,7 +26,7 @@ from . import (
     urls,
     views,
 )
-from .access import permission, post_limits, provider, recognition
+from .access import permission, post_limits, provider, recognition, step_up
 from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
@@ -78,6 +78,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     csrf.init_app(app)
     app.before_request(app.reuse_form_token)
     post_limits.init(app)
+    step_up.init(app)
     app.extensions["ports"] = choose_adapters(app)
     provider.init(app)
     guard.register(app, guard.ARCHIVES, (), guard.Busy)

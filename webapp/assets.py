@@ -26,6 +26,7 @@ PARTS = (
     "filters",
     "invoices",
     "team",
+    "factors",
     "print",
 )
 

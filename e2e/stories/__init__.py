@@ -13,6 +13,7 @@ from . import (
     invoices,
     reduce,
     renew,
+    second_factor,
     team,
     undo_cancellation,
     undo_reduction,
@@ -37,6 +38,7 @@ STORIES = (
     *invoices.DOCUMENTED,
     *contact.DOCUMENTED,
     *team.DOCUMENTED,
+    *second_factor.DOCUMENTED,
 )
 REFUSALS = (
     *renew.REFUSALS,

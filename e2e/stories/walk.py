@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+import pyotp
 from playwright.sync_api import Locator, Page, expect
 
 from ..portal import Sandbox, token
@@ -122,6 +123,9 @@ class Walk:
         form = {"csrf_token": csrf, "email": self.account["email"], "password": self.account["password"]}
         answer = http.post(address, form=form, headers=language)
         assert answer.url != address
+        if secret := self.account.get("totp_secret"):
+            form = {"csrf_token": token(answer.text()), "code": pyotp.TOTP(secret).now()}
+            http.post(f"{address}/factor", form=form, headers=language)
         self.page.goto(f"{self.sandbox.url}/subscriptions")
         expect(self.page.get_by_role("article").first).to_be_visible()
 

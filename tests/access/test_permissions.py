@@ -19,6 +19,7 @@ EVERYBODY = "owner manager accountant viewer"
 CHANGES, BILLING, OWNER = "owner manager", "owner manager accountant", "owner"
 # By route or, where all routes of a module are alike, by module. A new route needs a line.
 MAY = {
+    "account_security": OWNER,
     "active_users": CHANGES,
     "activity": EVERYBODY,
     "add": CHANGES,
@@ -54,10 +55,13 @@ MAY = {
     "purchase.reconcile": CHANGES,
     "reduce": CHANGES,
     "renew": CHANGES,
+    "second_factor": EVERYBODY,
     "sessions.end": EVERYBODY,
     "sessions.end_others": EVERYBODY,
     "sessions.page": EVERYBODY,
     "sessions.stay": EVERYBODY,
+    "sso.again": EVERYBODY,
+    "step_up": EVERYBODY,
     "subscriptions": EVERYBODY,
     "subscriptions.hide_suggestion": CHANGES,
     "team": OWNER,

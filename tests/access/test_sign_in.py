@@ -61,6 +61,13 @@ def test_every_page_but_the_public_ones_wants_an_owner(app: Flask) -> None:
         "sign_in.page",
         "sign_in.submit",
         "sign_in.sign_out",
+        "sign_in.by_passkey",
+        "sign_in_factor.page",  # of whoever has given the right password
+        "sign_in_factor.submit",
+        "sign_in_factor.by_passkey",
+        "sign_in_factor.recovery",
+        "sign_in_factor.recover",
+        "passkeys.options",
         "preferences.language",
         "drafts.keep",
         "sessions.left",

@@ -47,6 +47,7 @@ def test_what_was_written_survives_down_and_up_again(tmp_path: Path) -> None:
                         member_id=member_id,
                         created_at=now,
                         last_seen_at=now,
+                        proved_at=now,
                         browser="Firefox",
                         system="Windows",
                     )

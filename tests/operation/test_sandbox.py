@@ -1,5 +1,6 @@
 """The sandbox's routes, which QA relies on, one by one."""
 
+import re
 from typing import Any
 
 import pytest
@@ -292,3 +293,10 @@ def test_a_tester_may_want_it_otherwise(app: Flask) -> None:
         form = {"scenario": "business", **wrong}
         answer = app.test_client().post("/sandbox/accounts", data=form, headers={"Accept": "application/json"})
         assert answer.status_code == 422, wrong
+
+
+def test_the_panel_gives_the_code_of_an_authenticator_app(app: Flask) -> None:
+    made = scenarios.make("two-factor")
+    page = app.test_client().get(f"/sandbox?account={made.account}").text
+    assert f"<code>{made.totp_secret}</code>" in page
+    assert re.search(r"<code>[0-9]{6}</code>", page)

@@ -11,9 +11,12 @@ from werkzeug.routing import Rule
 from tests.support import team
 from tests.support.invitations import invited
 from tests.support.world import RETURN_URL, dump, pay, post, quoted, signed_in, subscription
-from webapp.db import db
+from webapp.adapters.clock import machine_now
+from webapp.db import db, transaction
 from webapp.invoices import listing
 from webapp.models.access import MemberSession
+from webapp.models.accounts import Member
+from webapp.models.second_factor import HeldForm, Passkey
 from webapp.models.team import Invitation
 from webapp.purchases import cards
 from webapp.sandbox import scenarios
@@ -29,6 +32,7 @@ NEED_NO_FORM = {
     "sandbox.set_gateway": "without a fault, the next charge goes well",
     "sandbox_gateway.answer_challenge": "any answer but yes is a no",
     "sandbox_tenant.remove": "removes one active user",
+    "second_factor.begin_app": "makes a secret to be set up",
     "sessions.stay": "extends the session",
     "sessions.end_others": "ends the owner's other sessions",
     "sign_in.sign_out": "ends the session",
@@ -55,6 +59,9 @@ def ids_of(app: Flask, made: Made) -> dict[str, object]:
         "account": made.account,
         "card_id": made.cards[0],
         "challenge": challenge,
+        "held_id": held(made, session),
+        "member_id": db.session.scalars(select(Member.id).where(Member.account_id == made.account)).one(),
+        "passkey_id": passkey(made),
         "change_id": loading.load(made.account, subscription(made)).open_changes[0].id,
         "invitation_id": db.session.scalars(select(Invitation.id)).one(),
         "member": team.add(made, "viewer").id,
@@ -70,6 +77,27 @@ def ids_of(app: Flask, made: Made) -> dict[str, object]:
     assert None not in ids.values()
     db.session.remove()
     return ids
+
+
+def held(made: Made, session: str | None) -> str:
+    """A form of theirs that waits for a proof."""
+    member_id = db.session.scalars(select(Member.id).where(Member.account_id == made.account)).one()
+    with transaction() as database:
+        form = HeldForm(
+            account_id=made.account, member_id=member_id, session_id=session, path="/sessions/stay", fields=[]
+        )
+        form.held_at = machine_now()
+        database.add(form)
+        database.flush()
+        return form.id
+
+
+def passkey(made: Made) -> str:
+    member_id = db.session.scalars(select(Member.id).where(Member.account_id == made.account)).one()
+    with transaction() as database:
+        values = {"credential_id": "x", "public_key": "x", "sign_count": 0, "name": "x", "added_at": machine_now()}
+        database.add(Passkey(account_id=made.account, member_id=member_id, id="x" * 32, **values))
+    return "x" * 32
 
 
 def addresses(app: Flask, ids: dict[str, object]) -> Iterator[tuple[str, str]]:

@@ -176,7 +176,7 @@ def test_the_operators_guide_says_what_the_code_does(sentence: str) -> None:
 def test_the_table_of_limits_is_the_codes() -> None:
     said = re.findall(r"\| (\d+ in (?:\d+|an|a) \w+) \|", OPERATE)
     coded = [limit.replace(" per ", " in ").replace("in hour", "in an hour") for limit in limits.LIMITS.values()]
-    assert sorted(said) == sorted(re.sub(r"in minute$", "in a minute", limit) for limit in coded)
+    assert sorted(said) == sorted(re.sub(r"in (minute|day)$", r"in a \1", limit) for limit in coded)
 
 
 def test_every_constant_that_the_documentation_names_is_there() -> None:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from flask import Flask
 from werkzeug.routing import Rule
 
+from tests.support import faces_of_factors
 from tests.support.invitations import last_mail, link_in
 from tests.support.team import PASSWORD
 from tests.support.visitors import HX, Face, Owner, Visitor
@@ -31,6 +32,7 @@ SCENARIOS = (
     "expiring-card",
     "third-party",
     "business-backup-card",
+    "two-factor",
 )
 # Files, answers to programs, and returns from the gateway, which only redirect.
 NO_PAGES = {
@@ -48,6 +50,8 @@ NO_PAGES = {
     "subscriptions.home",
     "passwords.open_link",
     "invitations.sign_in_at_provider",
+    "passkeys.options",
+    "sso.again",
 }
 
 
@@ -69,6 +73,7 @@ def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
     _ask(owners[1])
     _come_in(owners[2])
     _work_together(owners[3])
+    faces_of_factors.protect(owners[4])
     refusals = [*_errors(app, locale), *_not_signed_in(app, locale)]
     return [face for owner in owners for face in owner.faces] + refusals, {
         endpoint for owner in owners for endpoint in owner.seen

@@ -8,6 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 
+from tests.support import faces_of_factors
 from tests.support.world import subscription
 from webapp.sandbox.scenarios import Made
 
@@ -70,3 +71,5 @@ class Owner(Visitor):
         self.show("/sign-in")
         self.show("/sign-in", {"email": "", "password": ""})
         self.show("/sign-in", {"email": made.email, "password": made.password})
+        if made.totp_secret:
+            faces_of_factors.give_factor(self)

@@ -1,6 +1,7 @@
 """Who is signed in. A view needs a signed-in member unless it is `@public`, and says with `needs` what it is for."""
 
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from flask import g
@@ -10,6 +11,7 @@ from ..domain.permissions import Procedure, Role
 
 View = TypeVar("View", bound=Callable[..., Any])
 Marked = TypeVar("Marked")
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 class SignedIn(NamedTuple):
@@ -21,6 +23,10 @@ class SignedIn(NamedTuple):
     account_name: str
     session_id: str
     role: Role
+    proved_at: datetime = NEVER  # when this session last gave a password or factor
+    by_provider: bool = False  # signed in there, where factors are the provider's
+    must_set_up: bool = False  # the account requires a second factor, and there is none
+    spending_limit: int | None = None  # of the account, in cents
 
     def may(self, procedure: Procedure) -> bool:
         return permissions.may(self.role, procedure)
@@ -46,6 +52,12 @@ def needs(procedure: Procedure) -> Callable[[Marked], Marked]:
         return marked
 
     return mark
+
+
+def needs_proof(marked: Marked) -> Marked:
+    """Marks a view, or the views of a blueprint, whose forms are carried out only soon after a password or factor."""
+    marked.needs_proof = True  # type: ignore[attr-defined]
+    return marked
 
 
 def passive(view: View) -> View:

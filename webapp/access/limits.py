@@ -36,6 +36,9 @@ LIMITS = {
     "guess_known": "10 per 5 minutes",  # for one e-mail, from a browser that signed in as this owner before
     "account": "100 per hour",  # for one e-mail, from all other browsers together
     "address": "50 per 15 minutes",  # for any e-mail, from one client address
+    "code": "10 per 15 minutes",  # app codes tried for one e-mail, from each known browser or all others
+    "code_day": "50 per day",  # the same, so that guessing for weeks leads nowhere
+    "recovery": "10 per 15 minutes",  # recovery codes, likewise
     "reset": "3 per 15 minutes",  # password links mailed to one e-mail
     "reset_address": "20 per hour",  # password links requested from one client address
     "card": "10 per 10 minutes",  # card pages opened by one account, or card numbers entered on one page
@@ -164,6 +167,24 @@ def count_guess(email: str) -> Counted:
         counted: Counted = [("guess_known", email, device)]
     else:  # the widest limit last: a hit that a narrow limit refuses does not use up the shared ones
         counted = [("guess", email, address), ("address", address), ("account", email)]
+    count(*counted)
+    return counted
+
+
+def count_code(email: str) -> Counted:
+    """Counts a code of an authenticator app before it is looked at. Sessions do not matter: a new one starts no count.
+
+    Returns what to `uncount` if it is right. Raises TooManyRequests.
+    """
+    device = _known_device(email)
+    counted: Counted = [("code", email, device), ("code_day", email, device)]
+    count(*counted)
+    return counted
+
+
+def count_recovery(email: str) -> Counted:
+    """The same for a recovery code, which is open still when an attacker has used up the codes of the app."""
+    counted: Counted = [("recovery", email, _known_device(email))]
     count(*counted)
     return counted
 

@@ -21,6 +21,15 @@ def subject_key(issuer: str, subject: str) -> str:
     return _hash("subject", issuer, subject)
 
 
+def passkey_key(credential_id: str) -> str:
+    return _hash("passkey", credential_id)
+
+
+def handle(account_id: str, member_id: str) -> str:
+    """What a member is called in passkeys."""
+    return _hash("member", account_id, member_id)
+
+
 def _hash(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

@@ -13,6 +13,7 @@ from ..domain import access
 from ..mail import outbox
 from ..models.access import MemberSession, PasswordReset
 from ..models.accounts import Account, Member
+from ..models.second_factor import HeldForm, RecoveryCode
 from ..models.team import Handover, Invitation
 from ..ports import ports
 from . import limits, members, sessions, sign_in, strength
@@ -147,12 +148,14 @@ def _store(
 
 
 def end_all_access(session: Session) -> None:
-    """Ends every session, link, invitation and handover, and removes every local password, in the open transaction.
+    """Ends every session, link, invitation and handover, and removes every local password and recovery code, in the
+    open transaction.
 
-    After a restore, ended sessions, withdrawn invitations and changed passwords would be good again. Members set a new
-    password by mail.
+    After a restore, ended sessions, withdrawn invitations, changed passwords and used codes would be good again.
+    Members set a new password by mail. Apps and passkeys stay, as second factors: without a password, no passkey
+    signs in.
     """
-    for table in (MemberSession, PasswordReset, Invitation, Handover):
+    for table in (HeldForm, MemberSession, PasswordReset, RecoveryCode, Invitation, Handover):
         session.execute(across(delete(table), Across.RESTORE))
     session.execute(across(update(Member).values(password_hash=""), Across.RESTORE))
 

@@ -13,10 +13,12 @@ from flask import Flask, current_app, request, session
 
 from .. import guard
 from ..db import db
+from ..ports import ports
 from ..urls import parsed, public_url
 
 TIMEOUT = 5  # seconds, to connect and between two bytes
 SIGN_INS_AT_ONCE = 3  # pending sign-ins of one browser: the session cookie has no room for more
+CLOCKS_APART = 60  # seconds
 LONGEST_SUBJECT = 255  # characters, by OpenID Connect
 STATE = "_state_provider_"
 log = logging.getLogger(__name__)
@@ -24,13 +26,14 @@ log = logging.getLogger(__name__)
 
 class VerifiedIdentity(NamedTuple):
     """The person whom the provider signed in: its own name for the person, the verified e-mail, the ID token, and the
-    page to return to."""
+    page to return to. `is_proof`: the person was asked to sign in anew, and did."""
 
     issuer: str
     subject: str
     email: str
     id_token: str
     target: str = ""
+    is_proof: bool = False
 
 
 class SignInRefused(Exception):
@@ -40,6 +43,7 @@ class SignInRefused(Exception):
     - `stale`: begun in another browser, too long ago, or used before
     - `unverified`: the provider has not verified the e-mail
     - `invalid`: the answer cannot be trusted
+    - `unasked`: the provider did not ask the person to sign in anew
     - `late`, `unreachable`: no answer in time, or none
     """
 
@@ -72,20 +76,24 @@ def is_configured() -> bool:
     return current_app.extensions["sso"] is not None
 
 
-def begin(target: str, again: bool = False) -> str:
+def begin(target: str, again: bool = False, proof: bool = False) -> str:
     """The address of the provider's sign-in page, for a sign-in that returns to the page `target`.
 
-    `again` asks the provider to let the person choose another account. Raises SignInRefused.
+    `again` asks the provider to let the person choose another account; `proof`, to sign the person in anew, now.
+    Raises SignInRefused.
     """
     client = current_app.extensions["sso"]
-    options = {"prompt": "login"} if again else {}
+    options = {"prompt": "login"} if again or proof else {}
+    if proof:
+        options["max_age"] = "0"
     with _provider_call():
         _metadata(client)
         authorization = client.create_authorization_url(public_url("sso.callback"), **options)
     pending = sorted((key for key in session if key.startswith(STATE)), key=lambda key: session[key]["exp"])
     for oldest in pending[: -(SIGN_INS_AT_ONCE - 1)]:
         session.pop(oldest)
-    client.save_authorize_data(redirect_uri=public_url("sso.callback"), target=target, **authorization)
+    proving = {"proof_from": int(ports().clock.system_now().timestamp())} if proof else {}
+    client.save_authorize_data(redirect_uri=public_url("sso.callback"), target=target, **proving, **authorization)
     url: str = authorization["url"]
     return url
 
@@ -109,6 +117,9 @@ def complete() -> VerifiedIdentity:
         claims = token.get("userinfo")
         if claims is None:
             raise SignInRefused("invalid")
+        proof_from = (pending or {}).get("proof_from")
+        if proof_from is not None and not _is_later(claims.get("auth_time"), proof_from):
+            raise SignInRefused("unasked")
         subject = claims["sub"]
         if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
             raise SignInRefused("invalid")
@@ -119,7 +130,13 @@ def complete() -> VerifiedIdentity:
     if not isinstance(email, str) or claims.get("email_verified") is not True:
         raise SignInRefused("unverified")
     issuer: str = current_app.config["OIDC_ISSUER"]  # the same as in the token, which was checked
-    return VerifiedIdentity(issuer, subject, email, token["id_token"], (pending or {}).get("target", ""))
+    target = (pending or {}).get("target", "")
+    return VerifiedIdentity(issuer, subject, email, token["id_token"], target, proof_from is not None)
+
+
+def _is_later(auth_time: object, since: int) -> bool:
+    """When the provider last asked for the person's password or factor; its clock may be a little behind."""
+    return isinstance(auth_time, int) and auth_time >= since - CLOCKS_APART
 
 
 def end_url(id_token: str) -> str | None:

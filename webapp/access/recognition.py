@@ -2,7 +2,7 @@
 
 from flask import Response, abort, current_app, flash, g, redirect, request, session, url_for
 from flask_wtf.csrf import validate_csrf
-from sqlalchemy import and_, bindparam, exists, select
+from sqlalchemy import and_, bindparam, exists, not_, select
 from wtforms.validators import ValidationError
 
 from ..db import db
@@ -13,7 +13,7 @@ from ..models.restores import RestoreHold
 from ..ports import ports
 from ..urls import referring_page, with_seats
 from ..words import gettext
-from . import drafts, sessions
+from . import drafts, factors, sessions
 from .identity import SignedIn
 
 # Columns of tables, not attributes of models: this query runs before every request and needs no objects.
@@ -28,6 +28,10 @@ _signed_in_columns = (  # in the order of SignedIn
     _account.legal_name,
     _session.id,
     _member.role,
+    _session.proved_at,
+    _session.id_token.is_not(None),
+    and_(_account.requires_factor, _session.id_token.is_(None), not_(factors.is_set_up(_member))),
+    _account.spending_limit,
 )
 _session_of_token = (
     select(
@@ -35,6 +39,7 @@ _session_of_token = (
         _session.ended,
         _session.last_seen_at,
         _session.created_at,
+        _session.awaits_factor,
         exists().where(_hold.id == 1),
     )
     .select_from(MemberSession.__table__)
@@ -47,19 +52,30 @@ _session_of_token = (
 def require_sign_in() -> Response | None:
     """Sets `g.member`. Returns None if the request may go on, else a redirect to the sign-in page.
 
-    Sets `g.session_left` too, in seconds; and `g.lapsed_member`, if the owner's session ended by itself.
+    Sets `g.session_left` too, in seconds; `g.lapsed_member`, if the owner's session ended by itself; and `g.halfway`,
+    who gave a password and owes a second factor: that is no sign-in.
 
     An htmx request is answered with 401, because htmx would put the redirect's page into a fragment.
     """
-    g.session_left, g.lapsed_member = 0, None
+    g.session_left, g.lapsed_member, g.halfway = 0, None, None
     token = session.get("token")
     g.member, why_ended = _find_owner(token) if token else (None, "")
+    if g.member is not None and g.member.must_set_up and not _is_open_without_factor():
+        return _lead_to(url_for("second_factor.page"))
     if g.member is not None or _is_open_to_all():
         return None
+    if g.halfway is not None and "HX-Request" not in request.headers:
+        return _lead_to(url_for("sign_in_factor.page", next=_page_to_come_back_to()))
     if "HX-Request" in request.headers:
         abort(401)
     _explain_redirect(why_ended, had_session=bool(token))
-    return redirect(url_for("sign_in.page", next=_page_to_come_back_to()), 303)  # type: ignore[return-value]
+    return _lead_to(url_for("sign_in.page", next=_page_to_come_back_to()))
+
+
+def _lead_to(address: str) -> Response:
+    if "HX-Request" in request.headers:
+        return Response(headers={"HX-Redirect": address})
+    return redirect(address, 303)  # type: ignore[return-value]
 
 
 def _find_owner(token: str) -> tuple[SignedIn | None, str]:
@@ -69,7 +85,11 @@ def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     row = db.session.execute(_session_of_token, this).one_or_none()
     if row is None:
         return None, ""
-    *signed_in, ended, last_seen_at, created_at, g.payments_held = row
+    *signed_in, ended, last_seen_at, created_at, awaits_factor, g.payments_held = row
+    if awaits_factor:
+        is_open = not ended and now - created_at < access.HALFWAY_LIFETIME
+        g.halfway = SignedIn(*signed_in) if is_open else None
+        return None, ""
     why_ended = sessions.why_ended(ended, last_seen_at, now)
     if why_ended or now - created_at >= access.SESSION_LIFETIME:
         g.lapsed_member = None if ended else SignedIn(*signed_in)
@@ -85,6 +105,11 @@ def _is_open_to_all() -> bool:
     """Static files, public views, and addresses without a view, which are answered with 404."""
     view = current_app.view_functions.get(request.endpoint or "")
     return view is None or request.endpoint == "static" or getattr(view, "public", False)
+
+
+def _is_open_without_factor() -> bool:
+    """What a member may open who must set up a second factor first."""
+    return _is_open_to_all() or request.blueprint in ("second_factor", "step_up", "passkeys")
 
 
 def _explain_redirect(why_ended: str, had_session: bool) -> None:

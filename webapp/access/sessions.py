@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from flask import current_app, g, request, session
 from flask_babel import get_locale
@@ -17,9 +17,12 @@ from ..formats import ngettext
 from ..models.access import MemberSession, PasswordReset, RateLimit
 from ..models.accounts import Member
 from ..models.drafts import Draft
+from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
+from . import factors
 
+Begun = Literal["", "signed_in", "factor"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
 # The first text that a User-Agent contains gives the name. Versions are not stored, so few browsers can be told apart.
 BROWSERS = (
@@ -44,15 +47,16 @@ SYSTEMS = (
 
 
 def forget_expired(session: Session, account_id: str, now: datetime) -> None:
-    """Deletes the account's expired sessions, password links and drafts, and all expired rate limits, in the open
-    transaction.
+    """Deletes the account's expired sessions, password links, drafts and held forms, and all expired rate limits, in
+    the open transaction.
 
     Rows that another process is deleting are skipped. `prune` finds those of accounts where nobody signs in.
     """
-    expired: tuple[tuple[type[MemberSession | PasswordReset | Draft], Any, ColumnElement[bool]], ...] = (
+    expired: tuple[tuple[type[MemberSession | PasswordReset | Draft | HeldForm], Any, ColumnElement[bool]], ...] = (
         (MemberSession, MemberSession.token_hash, MemberSession.created_at <= now - access.SESSION_LIFETIME),
         (PasswordReset, PasswordReset.token_hash, PasswordReset.created_at <= now - access.RESET_LIFETIME),
         (Draft, Draft.id, Draft.kept_at <= now - access.DRAFT_LIFETIME),
+        (HeldForm, HeldForm.id, HeldForm.held_at <= now - access.HELD_LIFETIME),
     )
     for table, key, is_expired in expired:
         mine = table.account_id == account_id
@@ -87,19 +91,28 @@ def browser_and_system(user_agent: str) -> tuple[str, str]:
     return browser, system
 
 
-def begin(account_id: str, member_id: str, id_token: str | None = None, password_hash: str | None = None) -> bool:
+def begin(
+    account_id: str,
+    member_id: str,
+    id_token: str | None = None,
+    password_hash: str | None = None,
+    *,
+    by_passkey: bool = False,
+) -> Begun:
     """Starts a session under a new token and ends the browser's previous one.
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
-    verified. Returns False if the owner's password has changed since then.
+    verified. Returns "" if the owner's password has changed since then, and "factor" if a second factor is owed: until
+    it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
     """
     end_current()
     token, now = new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
         if password_hash is not None and not password_is_unchanged(database, account_id, member_id, password_hash):
-            return False
+            return ""
         forget_expired(database, account_id, now)
+        asks = id_token is None and not by_passkey and factors.has_any(database, account_id, member_id)
         database.add(
             MemberSession(
                 account_id=account_id,
@@ -110,12 +123,29 @@ def begin(account_id: str, member_id: str, id_token: str | None = None, password
                 browser=browser,
                 system=system,
                 id_token=id_token,
+                proved_at=now,
+                awaits_factor=asks,
             )
         )
         first = update(Member).where(Member.account_id == account_id, Member.id == member_id, Member.locale.is_(None))
         database.execute(first.values(locale=str(get_locale())))  # mails use the language of the first visit
     session["token"] = token
-    return True
+    return "factor" if asks else "signed_in"
+
+
+def complete(database: Session, account_id: str, session_id: str, token_hash: str) -> str:
+    """Makes a session that awaited its factor a sign-in, in the open transaction. Returns its new token.
+
+    Raises NotFound if it was ended meanwhile, or completed by another request.
+    """
+    this = MemberSession.account_id == account_id, MemberSession.id == session_id
+    open_still = MemberSession.awaits_factor, MemberSession.ended.is_(None), MemberSession.token_hash == token_hash
+    now = ports().clock.system_now()
+    completing = update(MemberSession).where(*this, *open_still)
+    values = {"awaits_factor": False, "last_seen_at": now, "proved_at": now}
+    if database.execute(completing.values(values).returning(MemberSession.id)).one_or_none() is None:
+        raise NotFound(session_id)
+    return change_token(database, account_id, session_id)
 
 
 def password_is_unchanged(database: Session, account_id: str, member_id: str, password_hash: str) -> bool:
@@ -209,6 +239,7 @@ def list_live(account_id: str, member_id: str) -> Sequence[MemberSession]:
             MemberSession.account_id == account_id,
             MemberSession.member_id == member_id,
             MemberSession.ended.is_(None),
+            ~MemberSession.awaits_factor,
             MemberSession.created_at > now - access.SESSION_LIFETIME,
             MemberSession.last_seen_at > now - idle_limit(),
         )

@@ -14,7 +14,7 @@ from ..db import db, transaction
 from ..models.access import ProviderIdentity, SignInKey
 from ..models.accounts import Member
 from ..ports import ports
-from . import limits, members, sessions
+from . import limits, members, passkeys, sessions
 from .provider import VerifiedIdentity
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
@@ -24,8 +24,9 @@ KELVIN_SIGN = "\u212a"
 log = logging.getLogger(__name__)
 
 
-def sign_in(email: str, password: str) -> bool:
-    """Starts a session. Returns False for an unknown e-mail or a wrong password, after the same time for both.
+def sign_in(email: str, password: str) -> sessions.Begun:
+    """Starts a session. Returns "" for an unknown e-mail or a wrong password, after the same time for both; "factor" if
+    a second factor is owed.
 
     Raises TooManyRequests after too many wrong passwords.
     """
@@ -36,12 +37,31 @@ def sign_in(email: str, password: str) -> bool:
     db.session.rollback()
     # The hash is "" also if the owner must set a new password.
     if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
-        return False
+        return ""
     limits.uncount(counted)
     limits.count(("sign_in", email))
-    if not sessions.begin(account_id, member_id, password_hash=known_hash):
+    begun = sessions.begin(account_id, member_id, password_hash=known_hash)
+    if begun == "signed_in":
+        limits.remember_device(email)
+    return begun
+
+
+def by_passkey(credential: str) -> bool:
+    """Starts a session for the member whose passkey this is, which counts as a password and a factor.
+
+    Not for a member without a password: none was set yet, or a backup was restored, which may know a passkey again that
+    had been removed. They set a password by mail first.
+    """
+    try:
+        member = passkeys.verify(credential, "sign-in")
+    except passkeys.Refused:
         return False
-    limits.remember_device(email)
+    if not member.password_hash:
+        return False
+    limits.count(("sign_in", member.email))
+    if not sessions.begin(member.account_id, member.id, password_hash=member.password_hash, by_passkey=True):
+        return False
+    limits.remember_device(member.email)
     return True
 
 

@@ -20,8 +20,8 @@ class Procedure(StrEnum):
     CHANGE = "change"  # renew, add, reduce, cancel, undo
     BILLING = "billing"  # cards, billing information, send an invoice again
     CONTACT = "contact"  # write to the account manager
-    TEAM = "team"  # members, invitations, handover
-    OWN = "own"  # one's own password, sessions, language and mails
+    TEAM = "team"  # members, invitations, handover, second factor for all, spending limit
+    OWN = "own"  # one's own password, factors, sessions, language and mails
 
 
 ALLOWED: dict[Procedure, tuple[Role, ...]] = {
@@ -32,6 +32,8 @@ ALLOWED: dict[Procedure, tuple[Role, ...]] = {
     Procedure.TEAM: (Role.OWNER,),
     Procedure.OWN: (Role.OWNER, Role.MANAGER, Role.ACCOUNTANT, Role.VIEWER),
 }
+
+PROVEN = frozenset({Procedure.TEAM})  # each form of these asks for the password or a factor, unless it was just given
 
 
 def may(role: Role, procedure: Procedure) -> bool:

@@ -195,3 +195,7 @@ class QuoteMoved(Refusal):
 
     def __init__(self, fresh: str, changes: dict[str, tuple[object, object]]) -> None:
         self.fresh, self.changes = fresh, changes
+
+
+class LastFactorKept(Refusal):
+    """The account requires a second factor of each member, and this is the member's last one."""

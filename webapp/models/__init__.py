@@ -14,6 +14,7 @@ from . import (
     operation,
     purchases,
     restores,
+    second_factor,
     subscriptions,
     team,
 )
@@ -29,6 +30,7 @@ __all__ = [
     "operation",
     "purchases",
     "restores",
+    "second_factor",
     "subscriptions",
     "team",
 ]

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from sqlalchemy import Index, String, Text, UniqueConstraint
+from sqlalchemy import Index, String, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
@@ -67,7 +67,8 @@ class RateLimit(Model):
 class MemberSession(Model):
     """A signed-in browser, found by the hash of the token in its cookie. Its owner ends it by its `id`.
 
-    `ended` says why it was ended from elsewhere. The provider needs `id_token` to end its own session.
+    `ended` says why it was ended from elsewhere. The provider needs `id_token` to end its own session. `proved_at` is
+    when its member last gave a password or factor. `awaits_factor`: the password was right, and it is no sign-in yet.
     No IP address is stored: the owner recognises the browser, and nobody else should trace it.
     """
 
@@ -88,3 +89,5 @@ class MemberSession(Model):
     system: Mapped[str] = mapped_column(String(30))
     ended: Mapped[str | None] = mapped_column(String(10))
     id_token: Mapped[str | None] = mapped_column(Text)
+    proved_at: Mapped[datetime] = mapped_column(Instant)
+    awaits_factor: Mapped[bool] = mapped_column(default=False, server_default=false())

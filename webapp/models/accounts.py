@@ -36,7 +36,10 @@ class Issuer(Model):
 
 
 class Account(Model):
-    """A customer organisation: its billing information, its time zone and its account manager."""
+    """A customer organisation: its billing information, its time zone and its account manager.
+
+    `requires_factor`: each member needs a second factor. `spending_limit`, in cents: more asks for a proof.
+    """
 
     __tablename__ = "account"
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
@@ -55,6 +58,8 @@ class Account(Model):
     manager_name: Mapped[str] = mapped_column(String(200))
     manager_email: Mapped[str] = mapped_column(String(254))
     manager_phone: Mapped[str] = mapped_column(String(40))
+    requires_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
+    spending_limit: Mapped[int | None] = mapped_column(BigInteger)
 
     @property
     def tax_terms(self) -> TaxTerms:

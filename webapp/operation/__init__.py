@@ -21,6 +21,7 @@ def register(app: Flask) -> None:
         provision.add_member_command,
         provision.add_owner_command,
         identities.unbind_owner,
+        identities.reset_factor,
         prune.prune_command,
         count_users.count_users_command,
         distribution.distribute_command,

@@ -20,7 +20,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from ..access import limits
 from ..db import Across, across, db, transaction
-from ..domain.access import DRAFT_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
+from ..domain.access import DRAFT_LIFETIME, HELD_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
 from ..domain.team import INVITATIONS_KEPT
 from ..models.access import MemberSession, PasswordReset, RateLimit
 from ..models.accounts import Account
@@ -29,6 +29,7 @@ from ..models.cards import CardSetup
 from ..models.drafts import Draft
 from ..models.mail import Message
 from ..models.purchases import Notification, Payment, Quote
+from ..models.second_factor import HeldForm
 from ..models.subscriptions import ActiveUsersOfDay
 from ..models.team import Invitation
 from ..ports import ports
@@ -92,6 +93,7 @@ def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
     over = PasswordReset.created_at <= now - RESET_LIFETIME
     yield Kind("reset links", PasswordReset, PasswordReset.token_hash, over)
     yield Kind("drafts", Draft, Draft.id, Draft.kept_at <= now - DRAFT_LIFETIME)
+    yield Kind("held forms", HeldForm, HeldForm.id, HeldForm.held_at <= now - HELD_LIFETIME)
     yield Kind("limits", RateLimit, RateLimit.key, RateLimit.ends_at <= now)
     yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - KEPT_FOR)
     yield Kind("card pages", CardSetup, CardSetup.reference, CardSetup.begun_at <= now - CARD_PAGES)

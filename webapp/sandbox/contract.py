@@ -66,6 +66,7 @@ def make_account() -> ResponseReturnValue:
         subscriptions=made.subscriptions,
         cards=made.cards,
         **({"members": made.members} if made.members else {}),
+        **({"totp_secret": made.totp_secret} if made.totp_secret else {}),
     ), 201
 
 

@@ -1,10 +1,13 @@
 """The sandbox's HTML panel: the accounts made for testers, one of them in full, and its mails."""
 
+import pyotp
 from flask import Blueprint, Response, g, render_template, request
 from flask.typing import ResponseReturnValue
 from sqlalchemy import and_, select
 
+from ..access import sealing
 from ..access.identity import public
+from ..adapters.clock import machine_now
 from ..db import Across, NotFound, across, db
 from ..domain import subscription as rules
 from ..domain.permissions import Role
@@ -12,6 +15,7 @@ from ..invoices import documents
 from ..models.accounts import Member
 from ..models.invoices import Invoice
 from ..models.mail import Message
+from ..models.second_factor import Totp
 from ..ports import ports
 from . import scenarios
 from .fields import find_account
@@ -44,8 +48,11 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
         account_id = accounts[0][0].account_id
     account = find_account(account_id) if account_id else None
     shown = db.session.execute(query.where(SandboxAccount.account_id == account_id)).first()
+    secret = account and _app_secret(account.id)
     return render_template(
         "sandbox/panel.html",
+        app_secret=secret,
+        app_code=pyotp.TOTP(secret).at(machine_now()) if secret else "",
         error=error,
         scenarios=scenarios.SCENARIOS,
         faults=FAULTS,
@@ -58,6 +65,14 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
         messages=account and messages_of(account.id),
         lag=rules.ACTIVE_USERS_LAG,
     ), status
+
+
+def _app_secret(account_id: str) -> str | None:
+    """Of an authenticator app in the account, the owner's first."""
+    of_member = and_(Member.account_id == Totp.account_id, Member.id == Totp.member_id)
+    query = select(Totp.secret).join(Member, of_member).where(Totp.account_id == account_id, Totp.secret.is_not(None))
+    sealed = db.session.scalars(query.order_by(Member.role != Role.OWNER).limit(1)).first()
+    return sealing.unseal(sealed) if sealed else None
 
 
 def _find_message(message_id: str) -> Message:

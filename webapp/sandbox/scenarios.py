@@ -1,6 +1,7 @@
 """The accounts that testers start from. Each has an issuer of its own, so its invoice numbers begin at one."""
 
 import secrets
+from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
@@ -10,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
 
-from ..access import members
+from ..access import members, sealing
 from ..access.sign_in import hasher
 from ..adapters.clock import machine_now
 from ..db import db, insert_rows, new_id, transaction
@@ -25,6 +26,7 @@ from ..models.accounts import Account, Member
 from ..models.cards import Card
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
+from ..models.second_factor import Totp
 from ..models.subscriptions import ActiveUsersOfDay, BilledPeriod, PriceList, Subscription
 from ..purchases import cards, quotes, wallet
 from ..purchases.captures import AUTOMATIC
@@ -81,12 +83,13 @@ ENTERPRISE = SubscriptionSetup(
 class Scenario:
     """`cards` are the behaviour, brand and last digits of each. `then` is what the owner did after that.
 
-    `expiring` makes the cards expire at the end of this month.
+    `expiring` makes the cards expire at the end of this month. `totp`: the owner has an authenticator app.
     """
 
     subscriptions: tuple[SubscriptionSetup, ...]
     cards: tuple[tuple[str, str, str], ...] = (VISA,)
     expiring: bool = False
+    totp: bool = False
     then: Callable[[str, str], object] = lambda _account, _subscription: None
     with_members: bool = False
 
@@ -123,6 +126,7 @@ SCENARIOS = {
     "third-party": Scenario((replace(BUSINESS, reseller="Nordlys Data"),)),
     "enterprise": Scenario((ENTERPRISE,)),
     "both": Scenario((BUSINESS, ENTERPRISE)),
+    "two-factor": Scenario((BUSINESS,), totp=True),
 }
 
 
@@ -131,6 +135,7 @@ class Made:
     """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids.
 
     `members` are those beside the owner: e-mail, password and role of each.
+    `totp_secret` gives the codes of the owner's authenticator app, if there is one.
     """
 
     account: str
@@ -140,6 +145,7 @@ class Made:
     subscriptions: dict[str, str | None]
     cards: list[str]
     members: list[dict[str, str]] = field(default_factory=list)
+    totp_secret: str | None = None
 
 
 def make(
@@ -170,16 +176,16 @@ def make(
                 account_id=account.id, scenario=scenario, password=password, set_to=now, set_at=machine_now()
             )
         )
-        members.add_member(
-            Member(
-                account_id=account.id,
-                role=Role.OWNER,
-                name="Camille Martin",
-                email=email,
-                password_hash=password_hash,
-                locale=None,
-            )
+        owner = Member(
+            account_id=account.id,
+            role=Role.OWNER,
+            name="Camille Martin",
+            email=email,
+            password_hash=password_hash,
+            locale=None,
         )
+        members.add_member(owner)
+        secret = _app(owner) if definition.totp else None
         others = people.add_members(account.id, name) if definition.with_members else []
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         own_cards = [_card(account, card, expiry) for card in definition.cards]
@@ -192,7 +198,14 @@ def make(
     with transaction() as session:  # a new account has received no mail
         session.execute(delete(Message).where(Message.account_id == account_id))
     by_plan = {plan.value: subscriptions.get(plan.value) for plan in Plan}
-    return Made(account_id, email, password, now, by_plan, own_cards, others)
+    return Made(account_id, email, password, now, by_plan, own_cards, others, secret)
+
+
+def _app(owner: Member) -> str:
+    """Gives the owner an authenticator app. Returns its secret."""
+    secret = b32encode(secrets.token_bytes(20)).decode()
+    db.session.add(Totp(account_id=owner.account_id, member_id=owner.id, secret=sealing.seal(secret), last_step=0))
+    return secret
 
 
 def choose_backup(account_id: str) -> None:

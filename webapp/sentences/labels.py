@@ -39,6 +39,14 @@ ACTIVITIES = {
     "handover_cancelled": lazy_gettext("Handover proposal cancelled"),
     "handover_declined": lazy_gettext("Handover declined"),
     "handover_accepted": lazy_gettext("Account handed over"),
+    "second_factor_added": lazy_gettext("Second factor added"),
+    "second_factor_removed": lazy_gettext("Second factor removed"),
+    "second_factor_reset": lazy_gettext("Second factor reset"),
+    "recovery_code_used": lazy_gettext("Recovery code used"),
+    "recovery_codes_made": lazy_gettext("New recovery codes"),
+    "second_factor_required": lazy_gettext("Second factor required of all"),
+    "second_factor_optional": lazy_gettext("Second factor no longer required"),
+    "spending_limit_changed": lazy_gettext("Spending limit changed"),
 }
 ROLES = {
     "owner": lazy_gettext("Owner"),
@@ -67,6 +75,7 @@ SUBJECTS = {
     "billing": lazy_gettext("Billing information"),
     "messages": lazy_gettext("Messages"),
     "team": lazy_gettext("Team"),
+    "security": lazy_gettext("Security"),
 }
 ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "renewal_paid": "payments",
@@ -98,6 +107,14 @@ ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "handover_cancelled": "team",
     "handover_declined": "team",
     "handover_accepted": "team",
+    "second_factor_added": "security",
+    "second_factor_removed": "security",
+    "second_factor_reset": "security",
+    "recovery_code_used": "security",
+    "recovery_codes_made": "security",
+    "second_factor_required": "security",
+    "second_factor_optional": "security",
+    "spending_limit_changed": "security",
 }
 ACTIVITY_FACTS = {
     "member": lazy_gettext("Member"),

@@ -140,7 +140,7 @@ def _who_may(procedure: Procedure, owner: str) -> str:
             )
 
 
-def _explain_team(refusal: rules.Refusal) -> Explained:
+def _explain_members(refusal: rules.Refusal) -> Explained:
     way_on = gettext("See the team"), url_for("team.page")
     match refusal:
         case rules.OwnerStays():
@@ -174,6 +174,9 @@ def _explain_team(refusal: rules.Refusal) -> Explained:
                 "This proposal is no longer open: it was answered or cancelled, or has expired. Nothing was changed."
             )
             return Explained(sentence)
+        case rules.LastFactorKept():
+            sentence = gettext("It is your only second factor, and the account requires one. Set up another one first.")
+            return Explained(sentence, gettext("Second factor"), url_for("second_factor.page"))
         case _:
             raise refusal
     return Explained(sentence, *way_on)
@@ -194,8 +197,9 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
             | rules.InvitationOver()
             | rules.HandoverOpen()
             | rules.HandoverOver()
+            | rules.LastFactorKept()
         ):
-            return _explain_team(refusal)
+            return _explain_members(refusal)
         case rules.PaymentsHeld():
             sentence = gettext(
                 "Payments are paused while we check data restored from a backup. Nothing was charged. Try again later."

@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from ..access import members as known
+from ..access import second_factor
 from ..access.identity import SignedIn
 from ..accounts import activity
 from ..db import LOCK, NotFound, db, transaction
@@ -144,6 +145,7 @@ def _go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
     for identity in session.scalars(select(ProviderIdentity).where(*identities)):
         known.forget_key(known.subject_key(identity.issuer, identity.subject))
     known.forget_key(known.email_key(member.email))
+    second_factor.erase(session, member.account_id, member.id)
     for table in (Handover, Draft, PasswordReset, ProviderIdentity, MemberSession):
         session.execute(delete(table).where(table.account_id == member.account_id, table.member_id == member.id))
     session.flush()

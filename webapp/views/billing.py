@@ -16,7 +16,7 @@ from flask import (
 )
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me, needs
+from ..access.identity import me, needs, needs_proof
 from ..accounts.billing_information import account_of
 from ..domain.permissions import Procedure
 from ..invoices import archives, documents, listing
@@ -42,6 +42,7 @@ def page() -> ResponseReturnValue:
 
 @blueprint.post("/cards/new")
 @needs(Procedure.BILLING)
+@needs_proof
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
     return_url = public_url("billing.card_return")

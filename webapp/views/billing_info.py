@@ -14,7 +14,7 @@ from wtforms.validators import StopValidation
 
 from .. import formats
 from ..access import drafts
-from ..access.identity import me, needs
+from ..access.identity import me, needs, needs_proof
 from ..accounts import activity, billing_information
 from ..addresses import WrongAddress
 from ..domain.permissions import Procedure
@@ -27,6 +27,7 @@ from .forms import PortalForm, printable
 
 blueprint = Blueprint("billing_info", __name__, url_prefix="/billing/information")
 needs(Procedure.BILLING)(blueprint)
+needs_proof(blueprint)
 blueprint.context_processor(lambda: {"section": "billing"})
 NOT_LISTED = lazy_gettext("Choose from the list.")
 OPENED = TypeAdapter(billing_information.Information)

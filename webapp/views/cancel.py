@@ -3,7 +3,7 @@
 from flask import Blueprint
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me, needs
+from ..access.identity import me, needs, needs_proof
 from ..domain.permissions import Procedure
 from ..domain.subscription import Status, check_cancellation
 from ..ports import ports
@@ -14,6 +14,7 @@ from .confirmation import ConfirmForm, confirmation, done
 
 blueprint = Blueprint("cancel", __name__, url_prefix="/subscriptions/<subscription_id>/cancel")
 needs(Procedure.CHANGE)(blueprint)
+needs_proof(blueprint)
 blueprint.context_processor(lambda: {"section": "subscriptions"})
 
 

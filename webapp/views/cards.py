@@ -3,7 +3,7 @@
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me, needs
+from ..access.identity import me, needs, needs_proof
 from ..accounts.billing_information import account_of
 from ..domain import refusals
 from ..domain.permissions import Procedure
@@ -16,6 +16,7 @@ from .fragments import FRAGMENT_HEADERS, wants_fragment
 
 blueprint = Blueprint("cards", __name__, url_prefix="/billing/cards/<card_id>")
 needs(Procedure.BILLING)(blueprint)
+needs_proof(blueprint)
 blueprint.context_processor(lambda: {"section": "billing"})
 REFUSALS = (refusals.DefaultCardKept, refusals.CardInUse)
 

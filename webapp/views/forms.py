@@ -6,7 +6,7 @@ from typing import Any
 from flask import request
 from flask_wtf import FlaskForm
 from wtforms import Field, StringField
-from wtforms.validators import StopValidation
+from wtforms.validators import InputRequired, Length, StopValidation
 from wtforms.widgets import NumberInput
 
 from .. import pasting
@@ -53,6 +53,21 @@ class PortalForm(FlaskForm):
     def __init__(self, **given: Any) -> None:
         given.setdefault("formdata", request.form if request.method == "POST" else None)
         super().__init__(**given)
+
+
+class CodeForm(PortalForm):
+    """A code of an authenticator app."""
+
+    code = StringField(
+        lazy_gettext("Code"),
+        [InputRequired(lazy_gettext("Enter the code that your app shows.")), Length(max=40)],
+        description=lazy_gettext("from your authenticator app"),
+        render_kw={"autocomplete": "one-time-code", "inputmode": "numeric"},
+    )
+
+
+def wrong_code() -> str:
+    return gettext("This code is not valid, or it has already been used. Wait for the next one.")
 
 
 class SeatsForm(PortalForm):

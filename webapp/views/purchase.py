@@ -5,7 +5,7 @@ from contextlib import suppress
 from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
-from ..access.identity import me, needs
+from ..access.identity import me, needs, needs_proof
 from ..domain import refusals, seats
 from ..domain.permissions import Procedure
 from ..domain.refusals import BelowActiveUsers
@@ -60,6 +60,7 @@ def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 
 
 @blueprint.post("/payment/new-card")
+@needs_proof
 def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: redirects to the gateway's card page."""
     quote = _load_quote(subscription_id, quote_id)

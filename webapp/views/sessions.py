@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
-from ..access import identity, local_passwords, sessions
+from ..access import identity, local_passwords, second_factor, sessions
 from ..access.identity import me, needs
 from ..accounts import billing_information
 from ..domain.permissions import Procedure
@@ -26,6 +26,7 @@ def page() -> ResponseReturnValue:
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=local_passwords.are_on(),
         is_offered=_is_offered(),
+        factor=second_factor.of_member(me()).any,
     )
 
 

@@ -6,7 +6,7 @@ from wtforms import EmailField, PasswordField
 from wtforms.validators import InputRequired, Length
 
 from .. import pasting, urls
-from ..access import identity, local_passwords, provider, sessions, sign_in
+from ..access import identity, local_passwords, passkeys, provider, sessions, sign_in
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from ..words import gettext, lazy_gettext
 from .forms import PortalForm
@@ -44,8 +44,21 @@ def submit() -> ResponseReturnValue:
     form = SignInForm()
     if not form.validate():
         return _page(form, 422)
-    if not sign_in.sign_in(form.email.data or "", form.password.data or ""):
+    begun = sign_in.sign_in(form.email.data or "", form.password.data or "")
+    if not begun:
         return _page(form, 422, refused=gettext("Incorrect e-mail or password."))
+    target = urls.safe_next(request.form.get("next"))
+    return redirect(url_for("sign_in_factor.page", next=target) if begun == "factor" else target, 303)
+
+
+@blueprint.post("/sign-in/passkey")
+@identity.public
+def by_passkey() -> ResponseReturnValue:
+    """Without a password: the passkey asked for a PIN, a finger or a face."""
+    if not local_passwords.are_on():
+        abort(404)
+    if not sign_in.by_passkey(request.form.get("credential", "")):
+        return _page(SignInForm(formdata=None), 422, refused=gettext("This passkey was not accepted."))
     return redirect(urls.safe_next(request.form.get("next")), 303)
 
 
@@ -71,5 +84,6 @@ def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseRet
         target=request.values.get("next", ""),
         local=local,
         provider=provider.is_configured(),
+        passkeys=local and passkeys.relying_party() is not None,
     )
     return page, status

@@ -1,10 +1,12 @@
 """Sign-in through the organisation's identity provider: the redirect to it and the return from it."""
 
-from flask import Blueprint, abort, current_app, redirect, render_template, request, session
+from flask import Blueprint, abort, current_app, g, redirect, render_template, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from .. import urls
-from ..access import identity, provider, sign_in
+from ..access import identity, provider, sign_in, step_up
+from ..access.identity import needs
+from ..domain.permissions import Procedure
 from ..team import invitations
 from ..words import gettext
 from .invitations import LINK
@@ -17,6 +19,7 @@ STATUSES = {  # by reason of provider.SignInRefused; or an outcome of sign_in.si
     "unknown": 403,
     "another": 403,
     "uninvited": 403,
+    "unasked": 403,
     "invalid": 502,
     "unreachable": 503,
     "late": 504,
@@ -54,6 +57,8 @@ def callback() -> ResponseReturnValue:
         identified = provider.complete()
     except provider.SignInRefused as refusal:
         return refused(refusal.reason)
+    if identified.is_proof:
+        return _proved(identified)
     outcome = sign_in.sign_in_as(identified)
     token = session.pop(LINK, "")
     if outcome == "unknown" and token:
@@ -63,6 +68,26 @@ def callback() -> ResponseReturnValue:
     if outcome != "signed_in":
         return refused(outcome, identified.email)
     return redirect(urls.safe_next(identified.target), 303)
+
+
+@blueprint.get("/again")
+@needs(Procedure.OWN)
+def again() -> ResponseReturnValue:
+    """To the provider, which asks the member to sign in anew, and back to the form that waits for this."""
+    try:
+        return redirect(provider.begin(urls.safe_next(request.args.get("next")), proof=True), 303)
+    except provider.SignInRefused as refusal:
+        return refused(refusal.reason)
+
+
+def _proved(identified: provider.VerifiedIdentity) -> ResponseReturnValue:
+    """The person signed in anew. It starts no session: whose session has ended meanwhile signs in first."""
+    target = urls.safe_next(identified.target)
+    if g.member is None:
+        return redirect(url_for("sign_in.page", next=target), 303)
+    if not step_up.by_provider(g.member, identified):
+        return refused("another", identified.email)
+    return redirect(target, 303)
 
 
 def refused(reason: str, email: str = "") -> tuple[str, int]:
@@ -91,7 +116,12 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
         ),
         "uninvited": gettext(
             "The invitation is not for %(email)s. Sign in with %(name)s using the address that was invited.",
+            name=name,
             email=email,
+        ),
+        "unasked": gettext(
+            "%(name)s did not ask you to sign in again, so we could not confirm that it is you. Nothing was changed. "
+            "Tell whoever administers it.",
             name=name,
         ),
         "invalid": gettext(

@@ -1,0 +1,170 @@
+"""The second factors of a member, and what an account's owner says about them.
+
+Each change is written with its mail to the member and its record in the activity.
+"""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from ..accounts import activity
+from ..db import LOCK, NotFound, db, transaction
+from ..domain.refusals import LastFactorKept
+from ..mail import outbox
+from ..mail.messages import second_factor as words
+from ..models.access import SignInKey
+from ..models.accounts import Account, Member
+from ..models.second_factor import HeldForm, Passkey, RecoveryCode, Totp
+from ..ports import ports
+from . import factors, members, passkeys, recovery_codes, sessions, totp
+from .identity import SignedIn
+
+
+class Factors(NamedTuple):
+    """`codes`: how many recovery codes are left. `required`: whether the account requires a factor of each member."""
+
+    app: bool
+    passkeys: list[Passkey]
+    codes: int
+    required: bool
+
+    @property
+    def any(self) -> bool:
+        return self.app or bool(self.passkeys)
+
+
+def of_member(owner: SignedIn) -> Factors:
+    required = db.session.scalars(select(Account.requires_factor).where(Account.id == owner.account_id)).one()
+    return Factors(totp.is_set_up(owner), passkeys.of_member(owner), recovery_codes.left(owner), required)
+
+
+def add_app(owner: SignedIn, code: str) -> list[str] | None:
+    """The app whose secret was shown becomes a factor if it gave this code; None if it did not.
+
+    Returns the recovery codes that come with the first factor, to be shown once; none if there are some.
+    """
+    with transaction() as session:
+        if not totp.confirm(session, owner, code):
+            return None
+        return _added(session, owner, words.APP)
+
+
+def add_passkey(owner: SignedIn, credential: str, name: str) -> list[str]:
+    """The passkey that the browser made becomes a factor. Returns the recovery codes, as `add_app`.
+
+    Raises passkeys.Refused.
+    """
+    verified = passkeys.verify_new(credential)
+    key = members.passkey_key(verified.credential_id)
+    try:
+        with transaction() as session:
+            session.add(SignInKey(key_hash=key, account_id=owner.account_id))
+            session.add(
+                Passkey(
+                    account_id=owner.account_id,
+                    id=passkeys.id_of(verified.credential_id),
+                    member_id=owner.member_id,
+                    credential_id=verified.credential_id,
+                    public_key=verified.public_key,
+                    sign_count=verified.sign_count,
+                    name=name,
+                    added_at=ports().clock.system_now(),
+                )
+            )
+            session.flush()
+            return _added(session, owner, words.PASSKEY, name)
+    except IntegrityError as fault:
+        raise passkeys.Refused("it is known already") from fault
+
+
+def remove_app(owner: SignedIn) -> None:
+    """Raises NotFound if there is none, LastFactorKept if it must stay."""
+    with transaction() as session:
+        this = Totp.account_id == owner.account_id, Totp.member_id == owner.member_id
+        removed = delete(Totp).where(*this, Totp.secret.is_not(None)).returning(Totp.member_id)
+        if session.execute(removed).one_or_none() is None:
+            raise NotFound(owner.member_id)
+        _removed(session, owner, words.APP)
+
+
+def remove_passkey(owner: SignedIn, passkey_id: str) -> None:
+    """Raises NotFound, LastFactorKept."""
+    with transaction() as session:
+        passkey = session.get(Passkey, (owner.account_id, passkey_id))
+        if passkey is None or passkey.member_id != owner.member_id:
+            raise NotFound(passkey_id)
+        name = passkey.name
+        session.delete(passkey)
+        members.forget_key(members.passkey_key(passkey.credential_id))
+        session.flush()
+        _removed(session, owner, words.PASSKEY, name)
+
+
+def new_codes(owner: SignedIn) -> list[str]:
+    """A new set of recovery codes, which replaces the old one. Raises NotFound if there is no factor to recover."""
+    with transaction() as session:
+        if not factors.has_any(session, owner.account_id, owner.member_id):
+            raise NotFound(owner.member_id)
+        _tell(session, owner.account_id, owner.member_id, "recovery_codes_made", words.codes_made)
+        return recovery_codes.make(session, owner)
+
+
+def recovery_code_used(session: Session, owner: SignedIn) -> None:
+    """Tells that a recovery code was used, in the open transaction."""
+    _tell(session, owner.account_id, owner.member_id, "recovery_code_used", words.code_used)
+
+
+def reset(account_id: str, member_id: str, by: str) -> None:
+    """Removes every factor of a member who has lost them, and ends their sessions. `by`: the name of who does it.
+
+    Raises NotFound if the member has none.
+    """
+    with transaction() as session:
+        if not factors.has_any(session, account_id, member_id):
+            raise NotFound(member_id)
+        erase(session, account_id, member_id)
+        sessions.end(session, account_id, member_id, "revoked")
+        _tell(session, account_id, member_id, "second_factor_reset", lambda: words.reset(by), by=by)
+
+
+def erase(session: Session, account_id: str, member_id: str) -> None:
+    """Deletes all that this module keeps of a member, in the open transaction."""
+    of = Passkey.account_id == account_id, Passkey.member_id == member_id
+    for credential_id in session.scalars(delete(Passkey).where(*of).returning(Passkey.credential_id)).all():
+        members.forget_key(members.passkey_key(credential_id))
+    for table in (Totp, RecoveryCode, HeldForm):
+        session.execute(delete(table).where(table.account_id == account_id, table.member_id == member_id))
+
+
+def _added(session: Session, owner: SignedIn, kind: str, name: str = "") -> list[str]:
+    _tell(session, owner.account_id, owner.member_id, "second_factor_added", lambda: words.added(kind, name))
+    return [] if recovery_codes.left(owner) else recovery_codes.make(session, owner)
+
+
+def _removed(session: Session, owner: SignedIn, kind: str, name: str = "") -> None:
+    if not factors.has_any(session, owner.account_id, owner.member_id):
+        account = session.get_one(Account, owner.account_id, with_for_update=LOCK, populate_existing=True)
+        if account.requires_factor:
+            raise LastFactorKept
+        this = RecoveryCode.account_id == owner.account_id, RecoveryCode.member_id == owner.member_id
+        session.execute(delete(RecoveryCode).where(*this))
+    _tell(session, owner.account_id, owner.member_id, "second_factor_removed", lambda: words.removed(kind, name))
+
+
+def _tell(
+    session: Session,
+    account_id: str,
+    member_id: str,
+    what: str,
+    told: Callable[[], words.Told],
+    by: str | None = None,
+) -> None:
+    """The mail to the member, and the record in the activity of the account."""
+    member = session.get_one(Member, (account_id, member_id))
+    session.add(outbox.second_factor(member, what, told))
+    now: datetime = ports().clock.now(session.get_one(Account, account_id))
+    activity.record(account_id, what, now, after={"member": member.name}, by=by or member.name)
