@@ -22,6 +22,7 @@ from .stories import REFUSALS, STORIES, Story
 EVERY = (*STORIES, *REFUSALS)
 NO_VIDEO = "There is no video: ffmpeg is not installed and could not be."
 NO_VIDEO_IN = "There is no video: Playwright films in Chromium only."
+NOT_WANTED = "There is no video, as VIDEO=0 asks."
 DEVICES = {"desktop": "1280", "phone": "360"}
 ENGINES = ("chromium", "firefox")
 
@@ -63,10 +64,19 @@ def portal() -> AbstractContextManager[Sandbox]:
     return deployed_portal(address) if address else running_portal()
 
 
+def why_no_video(engine: str) -> str:
+    """Empty if there is a video."""
+    if os.environ.get("VIDEO") == "0":
+        return NOT_WANTED
+    if engine != "chromium":
+        return NO_VIDEO_IN
+    return "" if ensure_ffmpeg() else NO_VIDEO
+
+
 def film_all(planned: Iterable[tuple[Story, Cell]], engine: str) -> tuple[runs.Run, list[Take], str]:
     """Films each story in its cell. Returns the run, the takes, and why there is no video."""
     planned, options = list(planned), launch_options(engine)
-    without_video = NO_VIDEO_IN if engine != "chromium" else "" if ensure_ffmpeg() else NO_VIDEO
+    without_video = why_no_video(engine)
     devices = [name for name, width in DEVICES.items() if any(str(cell.width) == width for _, cell in planned)]
     with portal() as sandbox, sync_playwright() as playwright:
         browser = getattr(playwright, engine).launch(**options)

@@ -23,11 +23,12 @@ FIND = r"""([selectors, texts]) => {
         add(box, box.right);
     }
     for (const field of document.querySelectorAll("input, textarea"))
-        if (field.type !== "hidden" && new RegExp(texts, "i").test(field.value))
+        if (field.checkVisibility() && new RegExp(texts, "i").test(field.value))
             add(field.getBoundingClientRect(), 0);
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const node = walker.currentNode;
+        if (!node.parentElement.checkVisibility({visibilityProperty: true})) continue; // a closed menu's, for example
         for (const match of node.data.matchAll(pattern)) {
             const range = document.createRange();
             range.setStart(node, match.index);
