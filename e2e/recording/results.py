@@ -53,7 +53,7 @@ def write_results(run: Run, takes: Iterable[Take]) -> None:
 
 
 def write_junit(run: Run, changes: Iterable[Change]) -> None:
-    """A suite for each recording and a case for each of its steps. A step that differs is a failure of type `changed`."""
+    """A suite for each recording and a case for each of its steps. One that differs is a failure of type `changed`."""
     changed = defaultdict(list)
     for change in changes:
         changed[change.take].append(change)
@@ -85,7 +85,9 @@ def _failures(case: ElementTree.Element, step: dict[str, Any], change: Change | 
     elif step["console"]:
         _fail(case, "console", "\n".join(step["console"]))
     elif change:
-        text = f"{change.pixels} pixels differ from the baseline." if change.pixels else "The baseline has no such step."
+        text = (
+            f"{change.pixels} pixels differ from the baseline." if change.pixels else "The baseline has no such step."
+        )
         _fail(case, change.kind, text)
     lines = [f"{sent['method']} {sent['path']} {sent['status']} {sent['ms']} ms" for sent in step["requests"]]
     lines += [f"axe: {found['rule']} ({found['impact']}): {'; '.join(found['targets'])}" for found in step["axe"]]
@@ -100,7 +102,8 @@ def _fail(case: ElementTree.Element, kind: str, text: str) -> None:
 
 def flakes(code: str) -> list[dict[str, Any]]:
     """The steps that failed in one run and passed in another of the same code: the take, the step, and the runs."""
-    passed, failed = defaultdict(list), defaultdict(list)
+    passed: dict[tuple[str, str], list[str]] = defaultdict(list)
+    failed: dict[tuple[str, str], list[str]] = defaultdict(list)
     for run in kept():
         if run.code != code or not run.seconds:
             continue

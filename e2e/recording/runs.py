@@ -74,7 +74,9 @@ def start(browser: str, devices: list[str], portal: str) -> Run:
     """A folder for a new run. RUN=name names it."""
     now, name = datetime.now().astimezone(), os.environ.get("RUN", "")
     if name and (not NAME.fullmatch(name) or name == BASELINE):
-        raise SystemExit(f"RUN={name} is no name for a run: use letters, digits, dots and dashes, and not “{BASELINE}”.")
+        raise SystemExit(
+            f"RUN={name} is no name for a run: use letters, digits, dots and dashes, and not “{BASELINE}”."
+        )
     run_id = name or now.strftime("%Y-%m-%d-%H%M%S")
     if not name:
         while (OUT / run_id).exists():  # two runs began within a second
@@ -100,7 +102,9 @@ def find(run_id: str | None) -> Run:
     chosen = next((run for run in ended if run_id in (None, "", run.id)), None)
     if chosen is None:
         ids = ", ".join(run.id for run in ended)
-        raise SystemExit(f"There is no run {run_id}. There are: {ids}." if ids else "No run is kept: `make record` first.")
+        raise SystemExit(
+            f"There is no run {run_id}. There are: {ids}." if ids else "No run is kept: `make record` first."
+        )
     return chosen
 
 

@@ -63,7 +63,7 @@ class Shot:
 
 @dataclass
 class Take:
-    """A story filmed in one cell of the matrix. `engine` is the browser's name, which an id has unless it is Chromium."""
+    """A story filmed in one cell of the matrix. `engine` is the browser, which is named in the id unless it is Chromium."""
 
     story: Story
     cell: Cell
