@@ -14,7 +14,9 @@ from pathlib import Path
 SYSTEM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 FIREFOX = ("firefox-esr", "firefox")
 FIREFOX_OF_PLAYWRIGHT = Path("/snap/bin/firefox")
-NO_FIREFOX = "No Firefox for BROWSER=firefox: install Debian’s firefox-esr, and link it to /snap/bin/firefox if you are not root."
+NO_FIREFOX = (
+    "No Firefox for BROWSER=firefox: install Debian’s firefox-esr; if you are not root, link it to /snap/bin/firefox."
+)
 ADVICE = "No browser for the tests: install Chromium, or set BROWSER_PATH to one."
 
 

@@ -29,7 +29,7 @@ def baseline() -> int:
 
 
 def show_trace() -> int:
-    """Serves the trace of a TAKE at an address of this machine, to be opened in any browser; it needs none of its own."""
+    """Serves the trace of a TAKE at an address of this machine, to be opened in any browser."""
     run, wanted = runs.find(os.environ.get("RUN")), os.environ.get("TAKE", "")
     takes = {take["id"]: take for take in run.results()["takes"]}
     if wanted not in takes:

@@ -81,7 +81,7 @@ def start(browser: str, devices: list[str], portal: str) -> Run:
     if not name:
         while (OUT / run_id).exists():  # two runs began within a second
             run_id += "-2"
-    run = Run(run_id, bool(name), now.isoformat(timespec="seconds"), *code_of(), browser, devices, portal)
+    run = Run(run_id, bool(name), now.isoformat(timespec="milliseconds"), *code_of(), browser, devices, portal)
     try:
         run.folder.mkdir(parents=True)
     except FileExistsError:

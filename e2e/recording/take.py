@@ -63,7 +63,7 @@ class Shot:
 
 @dataclass
 class Take:
-    """A story filmed in one cell of the matrix. `engine` is the browser, which is named in the id unless it is Chromium."""
+    """A story filmed in one cell of the matrix. `engine`, the browser, is in the id unless it is Chromium."""
 
     story: Story
     cell: Cell
