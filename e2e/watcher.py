@@ -16,6 +16,7 @@ RUN_AXE = """async rules => {
     return (await axe.run({exclude: covered}, {runOnly: rules})).violations;
 }"""
 REFUSED_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[03])")
+PLAYWRIGHTS_STYLE = "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT+SmwNZWA="  # `body {}`, at a picture in Firefox
 NARROWEST = 320
 # Ids, addresses and tokens, by which two screens that look the same differ.
 NAMES = re.compile(r"[0-9a-f]{8,}|[\w.-]{30,}")
@@ -49,8 +50,12 @@ def record_faults(context: BrowserContext, faults: list[str]) -> None:
         if message.type in ("error", "warning") and not REFUSED_STATUS.match(message.text):
             faults.append(f"{message.location.get('url')}: {message.text}")
 
+    def on_error(text: str) -> None:
+        if PLAYWRIGHTS_STYLE not in text:
+            faults.append(f"Script: {text}")
+
     context.on("console", on_console)
-    context.on("weberror", lambda web_error: faults.append(f"Script: {web_error.error}"))
+    context.on("weberror", lambda web_error: on_error(str(web_error.error)))
 
 
 def findings(page: Page) -> list[Finding]:

@@ -9,11 +9,11 @@ from playwright.sync_api import Page
 
 # A story or a template can mark a region of its own with `data-varies`.
 SELECTORS = ("[data-varies]", ".environment", "time.clock")
-# Ids and e-mails with an id in them, and times of day.
-TEXTS = r"[\w.+-]*[0-9a-f]{8,}[\w.@-]*|\b\d{1,2}[:h]\d{2}(:\d{2})?\b|\b\d{1,2}:\d{2}\s?[ap]\.?m\b"
+# Ids, e-mails with an id in them, numbers of cases, and times of day.
+TEXTS = r"[\w.+-]*[0-9a-f]{8,}[\w.@-]*|\bC-[2-9A-Z]{8}\b|\b\d{1,2}[:h]\d{2}(:\d{2})?\b|\b\d{1,2}:\d{2}\s?[ap]\.?m\b"
 # What follows a text of another width moves, so the region goes on to the end of the line's box.
 FIND = r"""([selectors, texts]) => {
-    const regions = [], pattern = new RegExp(texts, "gi");
+    const regions = [], pattern = new RegExp(texts, "g");
     const add = (box, right) => {
         if (box.width && box.height && box.bottom > 0 && box.top < innerHeight)
             regions.push([box.left, box.top, Math.max(box.right, right), box.bottom].map(Math.round));
@@ -22,9 +22,10 @@ FIND = r"""([selectors, texts]) => {
         const box = element.getBoundingClientRect();
         add(box, box.right);
     }
-    for (const field of document.querySelectorAll("input, textarea"))
-        if (field.checkVisibility() && new RegExp(texts, "i").test(field.value))
-            add(field.getBoundingClientRect(), 0);
+    for (const field of document.querySelectorAll("input, textarea, select")) {
+        const shown = field.localName === "select" ? field.selectedOptions[0]?.text ?? "" : field.value;
+        if (field.checkVisibility() && new RegExp(texts).test(shown)) add(field.getBoundingClientRect(), 0);
+    }
     const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
     while (walker.nextNode()) {
         const node = walker.currentNode;

@@ -33,6 +33,11 @@ CAPTION = """<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{he
 <div xmlns="http://www.w3.org/1999/xhtml" style="display: flex; align-items: end; height: {height}px">
 <p style="flex: 1; margin: 0; padding: 14px 5%; background: #14201a; color: #fff; text-align: center;
 font: 600 {font}px/1.35 system-ui, sans-serif">{text}</p></div></foreignObject></svg>"""
+# What fades or blinks in its own time is hidden. Playwright's own way is a style, which the pages' policy refuses.
+STILL = """element => {
+    element.style.setProperty("-webkit-tap-highlight-color", "transparent");
+    element.style.setProperty("caret-color", "transparent");
+}"""
 LONGEST_KEY = 60
 
 
@@ -112,10 +117,11 @@ class Take:
         self.end_step()
         number = self.steps + (not step.seen)
         shot = Shot(step, self._key(step), number, page.title(), acted is not None, time.monotonic())
+        page.locator("html").evaluate(STILL)
         if acted:
             acted.scroll_into_view_if_needed()
             acted.evaluate(OUTLINE, LINE)
-        page.screenshot(path=self.folder / shot.picture, animations="disabled", scale="css")
+        page.screenshot(path=self.folder / shot.picture, animations="allow", caret="initial", scale="css")
         shot.masks = masks_of(page)
         self.shots.append(shot)
         if self.video:
