@@ -77,8 +77,14 @@ record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record
 
 # On kept runs: STEPS="…" or all of a RUN (the newest) are accepted; a RUN becomes the baseline; a TAKE's trace is served.
-accept baseline show-trace: $(VENV)/.test
-	@$(PYTHON) -m e2e.recording $@
+accept: $(VENV)/.test
+	@$(PYTHON) -m e2e.recording accept
+
+baseline: $(VENV)/.test
+	@$(PYTHON) -m e2e.recording baseline
+
+show-trace: $(VENV)/.test
+	@$(PYTHON) -m e2e.recording show-trace
 
 # Each procedure and refusal in both languages, with and without scripts, on wide and narrow screens, and each page in both
 # languages and colour schemes. `make test` covers half of this.
