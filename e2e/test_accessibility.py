@@ -39,6 +39,8 @@ def addresses(walk: Walk) -> list[str]:
         f"/billing/cards/{walk.account['cards'][0]}/delete",
         "/contact",
         "/activity",
+        "/team",
+        "/account/mails",
         "/accessibility",
         "/never",
         f"/sandbox?account={walk.account['account']}",

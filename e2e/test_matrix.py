@@ -21,6 +21,7 @@ PROCEDURES = [
     "billing_info",
     "invoices",
     "contact",
+    "team",
 ]
 
 

@@ -29,6 +29,7 @@ ORDER = (
     "mail",
     "access",
     "subscriptions",
+    "team",
     "sentences.checks sentences.timeline",
     "purchases",
     "accounts.cases",

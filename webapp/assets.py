@@ -25,6 +25,7 @@ PARTS = (
     "cost",
     "filters",
     "invoices",
+    "team",
     "print",
 )
 

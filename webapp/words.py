@@ -4,7 +4,7 @@ Flask-Babel chooses the language and loads the catalogues. Its own functions loo
 """
 
 from babel.support import NullTranslations, Translations
-from flask import g, has_app_context
+from flask import g
 from flask_babel import LazyString, get_locale
 
 from .config import PACKAGE
@@ -14,8 +14,11 @@ catalogues: dict[str, NullTranslations] = {}  # by language, each loaded when it
 
 def language() -> str:
     """The language of the current page or mail, "fr" or "en"."""
-    known = g.get("_flask_babel") if has_app_context() else None  # where Flask-Babel keeps what it has chosen
-    locale = getattr(known, "babel_locale", None) or get_locale()
+    try:
+        locale = g._get_current_object()._flask_babel.babel_locale  # where Flask-Babel keeps what it has chosen
+    except (AttributeError, RuntimeError):  # nothing is chosen yet, or no request is open
+        locale = None
+    locale = locale or get_locale()
     return locale.language if locale else "fr"
 
 

@@ -13,6 +13,7 @@ from . import (
     invoices,
     reduce,
     renew,
+    team,
     undo_cancellation,
     undo_reduction,
 )
@@ -35,6 +36,7 @@ STORIES = (
     *billing_info.DOCUMENTED,
     *invoices.DOCUMENTED,
     *contact.DOCUMENTED,
+    *team.DOCUMENTED,
 )
 REFUSALS = (
     *renew.REFUSALS,

@@ -55,6 +55,9 @@ def test_every_page_but_the_public_ones_wants_an_owner(app: Flask) -> None:
     """A new route needs a session unless it is marked public."""
     open_to_all = {endpoint for endpoint, view in app.view_functions.items() if getattr(view, "public", False)}
     assert {name for name in open_to_all if not name.startswith("sandbox")} == {
+        "invitations.accept",
+        "invitations.page",
+        "invitations.sign_in_at_provider",
         "sign_in.page",
         "sign_in.submit",
         "sign_in.sign_out",

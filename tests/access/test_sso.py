@@ -128,7 +128,7 @@ def test_who_gives_up_at_the_provider_is_told_so(app: Flask, issuer: str) -> Non
 def test_an_email_of_no_owner_is_told_and_kept_nowhere(app: Flask, business: Made, provider: Provider) -> None:
     before, provider.claims = dump(), {"email": "stranger@example.test"}
     client, answer = come_back(app, provider)
-    assert (answer.status_code, "stranger@example.test is not the e-mail address" in answer.text) == (403, True)
+    assert (answer.status_code, "stranger@example.test does not give access" in answer.text) == (403, True)
     assert "Qlik account manager" in answer.text
     assert dump() == before
     assert "stranger" not in cookie(client)

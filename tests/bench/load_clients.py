@@ -137,8 +137,8 @@ def _with_cookies(
 
 def owners(portal: Sandbox, made: Made, url: str, count: int) -> list[Owner]:
     query = (
-        "SELECT owner.email, subscription.id, subscription.account_id, card.id FROM owner "
-        "JOIN subscription USING (account_id) JOIN card USING (account_id) ORDER BY owner.email LIMIT %s"
+        "SELECT member.email, subscription.id, subscription.account_id, card.id FROM member "
+        "JOIN subscription USING (account_id) JOIN card USING (account_id) ORDER BY member.email LIMIT %s"
     )
     with psycopg.connect(url) as connection:
         rows = connection.execute(query.encode(), (count,)).fetchall()

@@ -8,8 +8,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import select
 
-from tests.support.faces import HX, walk
+from tests.support.faces import walk
 from tests.support.log_lines import Lines
+from tests.support.visitors import HX
 from tests.support.world import post, signed_in, step, subscription
 from webapp.access import members
 from webapp.config import Misconfigured, check

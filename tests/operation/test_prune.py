@@ -13,6 +13,7 @@ from tests.support.outgoing import mails_to
 from tests.support.world import dump, pay, quoted, signed_in, stored_or_none
 from webapp.access import limits, passwords
 from webapp.db import Model, db, transaction
+from webapp.domain.team import INVITATIONS_KEPT
 from webapp.mail import delivery
 from webapp.models.access import MemberSession, PasswordReset, RateLimit
 from webapp.models.activity import Activity, Case
@@ -20,6 +21,7 @@ from webapp.models.cards import CardSetup
 from webapp.models.mail import Message
 from webapp.models.purchases import Notification, Payment, Quote
 from webapp.models.subscriptions import ActiveUsersOfDay
+from webapp.models.team import Invitation
 from webapp.operation import prune
 from webapp.ports import ports
 from webapp.sandbox import scenarios
@@ -138,6 +140,23 @@ def test_a_link_that_sets_a_password_goes_with_its_mail(app: Flask, business: Ma
     db.session.rollback()
     row = db.session.execute(select(Message.delivery, Message.body, Message.html)).one()
     assert tuple(row) == (outcome, "", "")
+
+
+def test_the_link_of_an_invitation_goes_with_its_mail(app: Flask, business: Made) -> None:
+    with running(Post()) as port:
+        mails_to(app, f"smtp://localhost:{port}")
+        signed_in(app, business).post("/team", data={"email": "nadia@example.test", "role": "viewer"})
+        delivery.send_due()
+    db.session.rollback()
+    assert db.session.execute(select(Message.delivery, Message.body, Message.html)).all() == [("sent", "", "")]
+
+
+def test_an_invitation_that_nobody_accepted_is_pruned(app: Flask, business: Made) -> None:
+    signed_in(app, business).post("/team", data={"email": "nadia@example.test", "role": "viewer"})
+    age(Invitation, "sent_at", INVITATIONS_KEPT - timedelta(minutes=1))
+    assert prune.prune()["invitations"] == 0
+    age(Invitation, "sent_at", timedelta(minutes=2))
+    assert prune.prune()["invitations"] == 1
 
 
 def test_a_link_of_an_older_version_is_pruned_at_once(app: Flask, business: Made) -> None:

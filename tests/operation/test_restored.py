@@ -11,6 +11,7 @@ from sqlalchemy import delete, select, update
 
 from tests.access.test_passwords import follow, link
 from tests.soak.killed import the_day_comes
+from tests.support.invitations import invited
 from tests.support.restoring import back_up, booked, captured, last_invoice, restored, run
 from tests.support.truth import later
 from tests.support.world import pay, post, quoted, renew_url, signed_in, step, subscription
@@ -94,8 +95,10 @@ def test_no_credit_note_is_numbered_while_payments_are_held(app: Flask, business
 def test_every_session_and_link_and_password_ends(app: Flask, business: Made) -> None:
     client = signed_in(app, business)
     app.test_client().post("/password/forgotten", data={"email": business.email})
+    link = invited(app, business, client, "nadia@example.test")
     run(app, "restored")
     assert client.get("/subscriptions").status_code == 303
+    assert app.test_client().get(link).status_code == 410
     form = {"email": business.email, "password": business.password}
     assert app.test_client().post("/sign-in", data=form).status_code == 422
     assert set(db.session.scalars(select(Member.password_hash))) == {""}

@@ -10,7 +10,8 @@ from sqlalchemy import text
 from tests.support.world import CARD, card_page, dump, post, state, subscription
 from webapp import create_app
 from webapp.config import Misconfigured
-from webapp.db import transaction
+from webapp.db import db, transaction
+from webapp.models.accounts import Account
 from webapp.sandbox import scenarios
 from webapp.sandbox.gateway import TEST_CARDS
 from webapp.sandbox.scenarios import Made
@@ -262,3 +263,30 @@ def test_the_gateways_page_may_live_at_another_origin(
     assert where.startswith("http://gateway.test:9/sandbox/gateway/cards/")
     page = client.get(where.removeprefix("http://gateway.test:9"))
     assert "form-action 'self' http://localhost;" in page.headers["Content-Security-Policy"]
+
+
+def test_a_team_has_a_member_of_each_role(app: Flask) -> None:
+    made = post(app, "", scenario="team")
+    assert [member["role"] for member in made["members"]] == ["manager", "accountant", "viewer"]
+    told: Any = app.test_client().get(f"/sandbox/accounts/{made['account']}/state").json
+    assert told["members"][0] == {"email": made["email"], "role": "owner"}
+    assert {member["email"]: member["role"] for member in told["members"][1:]} == {
+        member["email"]: member["role"] for member in made["members"]
+    }
+    for member in made["members"]:
+        answer = app.test_client().post("/sign-in", data={"email": member["email"], "password": member["password"]})
+        assert answer.status_code == 303
+    assert post(app, "", scenario="no-card")["cards"] == []
+
+
+def test_a_tester_may_want_it_otherwise(app: Flask) -> None:
+    made = post(app, "", scenario="business", seats=30, active=7, term=12, country="de")
+    answered: Any = app.test_client().get(f"/sandbox/accounts/{made['account']}/state").json
+    told = answered["subscriptions"][0]
+    assert (told["seats"], told["period_end"] > "2027-12-01") == (30, True)
+    account = db.session.get_one(Account, made["account"])
+    assert (account.country, account.vat_number) == ("DE", None)
+    for wrong in ({"seats": 0}, {"seats": "x"}, {"active": -1}, {"term": 3}, {"country": "Germany"}):
+        form = {"scenario": "business", **wrong}
+        answer = app.test_client().post("/sandbox/accounts", data=form, headers={"Accept": "application/json"})
+        assert answer.status_code == 422, wrong

@@ -14,7 +14,8 @@ from flask_babel import force_locale
 from html5lib import HTMLParser as StrictParser
 from sqlalchemy import select
 
-from tests.support.faces import HX, Face, gets, walk
+from tests.support.faces import gets, walk
+from tests.support.visitors import HX, Face
 from tests.support.world import dump, signed_in, subscription
 from webapp import formats, words
 from webapp.db import db

@@ -10,7 +10,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from tests.support.faces import HX
+from tests.support.visitors import HX
 from tests.support.world import invoice_of, quoted, signed_in, subscription
 from webapp.access import limits
 from webapp.sandbox import scenarios

@@ -10,7 +10,8 @@ from flask import Flask, abort
 from flask.testing import FlaskClient
 from werkzeug.routing import Rule
 
-from tests.support.faces import HX, STATUSES
+from tests.support.faces import STATUSES
+from tests.support.visitors import HX
 from tests.support.world import signed_in, subscription
 from webapp.sandbox import scenarios
 

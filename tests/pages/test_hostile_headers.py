@@ -9,8 +9,8 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.faces import HX
 from tests.support.log_lines import Lines
+from tests.support.visitors import HX
 from tests.support.world import signed_in, state, subscription
 from webapp import urls
 from webapp.operation import logs

@@ -8,10 +8,13 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
+from tests.support import team
+from tests.support.invitations import invited
 from tests.support.world import RETURN_URL, dump, pay, post, quoted, signed_in, subscription
 from webapp.db import db
 from webapp.invoices import listing
 from webapp.models.access import MemberSession
+from webapp.models.team import Invitation
 from webapp.purchases import cards
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -46,11 +49,16 @@ def ids_of(app: Flask, made: Made) -> dict[str, object]:
     challenge = db.session.scalars(select(SandboxCharge.challenge).where(SandboxCharge.customer == made.account)).one()
     post(app, f"/{made.account}/gateway", next="decline")
     tenant = loading.load(made.account, subscription(made)).tenant
+    invitation = invited(app, made, signed_in(app, made), "nadia@example.test").rpartition("/")[2]
+    db.session.rollback()
     ids: dict[str, object] = {
         "account": made.account,
         "card_id": made.cards[0],
         "challenge": challenge,
         "change_id": loading.load(made.account, subscription(made)).open_changes[0].id,
+        "invitation_id": db.session.scalars(select(Invitation.id)).one(),
+        "member": team.add(made, "viewer").id,
+        "token": invitation,
         "invoice_id": listing.invoices_of(made.account)[0].id,
         "quote_id": charged,
         "reference": cards.begin_card_setup(made.account, charged, RETURN_URL, "en").rpartition("/")[2],

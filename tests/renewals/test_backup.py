@@ -213,7 +213,7 @@ def test_a_refusal_costs_a_backup_few_statements_more_and_a_renewal_none(app: Fl
         assert roll_over(SubscriptionKey(made.account, subscription(made))) == Tally(renewed=1)
     locks = 2 if db.engine.dialect.name == "postgresql" else 0
     portal = [statement for statement in asked if "sandbox" not in statement and "advisory" not in statement]
-    assert len(portal) == 14 + locks, "as without a backup card"
+    assert len(portal) == 15 + locks, "as without a backup card"
 
 
 @pytest.mark.parametrize("chosen_before", [True, False])

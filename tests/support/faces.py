@@ -2,24 +2,22 @@
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from typing import NamedTuple
+from contextlib import contextmanager
 
 from flask import Flask
-from flask.testing import FlaskClient
-from werkzeug.exceptions import HTTPException
 from werkzeug.routing import Rule
 
+from tests.support.invitations import last_mail, link_in
+from tests.support.team import PASSWORD
+from tests.support.visitors import HX, Face, Owner, Visitor
 from tests.support.world import post, state, subscription
 from webapp.access import provider as identity_provider
 from webapp.sandbox import scenarios
-from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import loading
 from webapp.views.errors import error_page
 from webapp.views.sso import STATUSES as STATUSES_OF_PROVIDER
 from webapp.views.sso import refused as not_signed_in
 
-HX = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": "http://localhost/subscriptions"}
 STATUSES = (400, 401, 403, 404, 405, 409, 411, 413, 422, 429, 500, 503)
 SCENARIOS = (
     "both",
@@ -50,58 +48,8 @@ NO_PAGES = {
     "purchase.authenticated",
     "subscriptions.home",
     "passwords.open_link",
+    "invitations.sign_in_at_provider",
 }
-
-
-class Face(NamedTuple):
-    what: str
-    text: str
-    whole: bool
-
-
-class Owner:
-    """One owner's browser: it keeps the pages it saw and their endpoints."""
-
-    def __init__(self, app: Flask, made: Made, locale: str) -> None:
-        self.app, self.made, self.locale = app, made, locale
-        self.browser: FlaskClient = app.test_client()
-        self.browser.set_cookie("locale", locale)
-        self.faces: list[Face] = []
-        self.seen: set[str] = set()
-        self.show("/sign-in")
-        self.show("/sign-in", {"email": "", "password": ""})
-        self.show("/sign-in", {"email": made.email, "password": made.password})
-
-    def show(self, path: str, form: dict[str, object] | None = None, fragment: bool = False) -> str:
-        """Sends a GET, or a POST of `form`, and follows redirects; "" for a fragment that is only a redirect."""
-        headers = HX if fragment else {}
-        if form is None:
-            answer = self.browser.get(path, headers=headers)
-        else:
-            answer = self.browser.post(path, data=form, headers=headers)
-        if answer.status_code == 303:
-            return self.show(answer.headers["Location"].removeprefix("http://localhost"))
-        method = "GET" if form is None else "POST"
-        with suppress(HTTPException):
-            self.seen.add(str(self.app.url_map.bind("localhost").match(path.split("?")[0], method)[0]))
-        text = answer.text
-        what = f"{self.locale} {'POST' if form is not None else 'GET'} {path}{' as a fragment' if fragment else ''}"
-        self.faces.append(Face(what, text, "<!doctype" in text))
-        return text
-
-    def matched(self, pattern: str, text: str) -> str:
-        link = re.search(pattern, text)
-        assert link, pattern
-        return link[1].replace("&amp;", "&")
-
-    def quoted(self, seats: int = 14, procedure: str = "renew") -> str:
-        """Begins a purchase; returns its address once it is at its overview."""
-        here = f"/subscriptions/{subscription(self.made)}/{procedure}"
-        payment = self.show(here, {"seats": seats})
-        base = self.matched(rf'action="({here}/\w+)/payment"', payment)
-        self.show(base + "/payment", {})
-        self.show(base + "/payment", {"card": self.made.cards[0]})
-        return base
 
 
 def gets(app: Flask) -> set[str]:
@@ -121,6 +69,7 @@ def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
     _pay(owners[0], app)
     _ask(owners[1])
     _come_in(owners[2])
+    _work_together(owners[3])
     refusals = [*_errors(app, locale), *_not_signed_in(app, locale)]
     return [face for owner in owners for face in owner.faces] + refusals, {
         endpoint for owner in owners for endpoint in owner.seen
@@ -249,7 +198,8 @@ def _come_in(owner: Owner) -> None:
         "/sign-in", data={"email": owner.made.email, "password": owner.made.password}
     )
     assert signed_in.status_code == 303
-    for path in ("/sessions", "/password", "/password/forgotten", "/password/reset"):
+    owner.show("/account/mails", {"kinds": "team"})
+    for path in ("/sessions", "/account/mails", "/password", "/password/forgotten", "/password/reset"):
         owner.show(path)
     weak = {"current": "wrong", "new": "my-qlik-12345", "again": ""}
     for form in ({}, weak, {**weak, "new": "aaaaaaaaaaaa"}, {**weak, "new": "x" * 200}, {**weak, "new": "x"}):
@@ -266,6 +216,36 @@ def _come_in(owner: Owner) -> None:
     with provider(owner.app, "http://127.0.0.1:9"):  # nothing listens there
         for path in ("/sign-in", "/sign-in/provider", "/sign-in/provider/callback?error=access_denied"):
             owner.show(path)
+
+
+def _work_together(owner: Owner) -> None:
+    """The team: invited, refused, confirmed, handed over, and what a viewer sees."""
+    nadia = f"nadia-{owner.made.account[:8]}@example.test"
+    for email, role in (("", ""), ("x", "owner"), (owner.made.email, "viewer"), (nadia, "viewer")):
+        owner.show("/team", {"email": email, "role": role})
+    link = link_in(last_mail(owner.app, owner.made, nadia))
+    owner.show(link)
+    invited = Visitor(owner.app, owner.made, owner.locale)
+    for form in ({}, {"name": "", "password": "x"}, {"name": "Camille Martin", "password": PASSWORD}):
+        invited.show(link, dict(form) or None)
+    invited.show("/invitations/x")
+    for path in ("/subscriptions", "/billing", "/sessions", "/team", "/team/handover", "/team/leave"):
+        invited.show(path)
+    owner.show("/team", {"email": f"sam-{nadia}", "role": "manager"})
+    member = owner.matched(r'"/team/(\w{32})/remove"', owner.show("/team"))
+    for path in (f"/team/{member}/remove", f"/team/{member}/handover"):
+        owner.show(path)
+        owner.show(path, {})
+    owner.show(f"/team/{member}/role", {"role": "accountant"})
+    owner.show(f"/team/{member}/handover", {"understood": "y"})
+    owner.show(f"/team/{member}/handover", {"understood": "y"})
+    owner.show("/team/leave")
+    invited.show("/team/handover")
+    invited.show("/team/handover", {})
+    invited.show("/team/leave", {})
+    owner.show("/activity")
+    owner.faces += invited.faces
+    owner.seen |= invited.seen
 
 
 @contextmanager

@@ -1,5 +1,7 @@
 """Members of an account beside its owner, for tests."""
 
+from collections.abc import Sequence
+
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -14,7 +16,7 @@ PASSWORD = "quatre mots bien longs"
 _hash = hasher.hash(PASSWORD)
 
 
-def add(made: Made, role: str, email: str = "", name: str = "") -> Member:
+def add(made: Made, role: str, email: str = "", name: str = "", unwanted: Sequence[str] = ()) -> Member:
     """A new member of the account; the row is detached."""
     with transaction() as session:
         member = Member(
@@ -24,6 +26,7 @@ def add(made: Made, role: str, email: str = "", name: str = "") -> Member:
             email=email or f"{role}-{new_id()[:8]}@example.test",
             password_hash=_hash,
             locale="en",
+            unwanted_mails=[str(kind) for kind in unwanted],
         )
         members.add_member(member)
         session.flush()

@@ -41,6 +41,7 @@ LIMITS = {
     "card": "10 per 10 minutes",  # card pages opened by one account, or card numbers entered on one page
     "pay": "10 per minute",  # payments of one account
     "send": "30 per hour",  # documents that one account has sent again
+    "invite": "20 per hour",  # invitations of one account: each says whether an address signs in here
     "sign_in": "100 per hour",  # sign-ins of one owner with the right password
     "post": "100 per hour",  # forms of one kind, from one account
     "post_member": "80 per hour",  # forms of one kind, from one owner of an account
@@ -51,6 +52,7 @@ SANDBOX_LIMITS = {
     "address": "5000 per 15 minutes",
     "reset_address": "2000 per hour",
     "card": "200 per 10 minutes",
+    "invite": "200 per hour",
     "pay": "200 per minute",
     "post_stranger": "30000 per hour",
 }

@@ -13,6 +13,7 @@ from ..domain import access
 from ..mail import outbox
 from ..models.access import MemberSession, PasswordReset
 from ..models.accounts import Account, Member
+from ..models.team import Handover, Invitation
 from ..ports import ports
 from . import limits, members, sessions, sign_in, strength
 from .identity import SignedIn
@@ -146,11 +147,12 @@ def _store(
 
 
 def end_all_access(session: Session) -> None:
-    """Ends every session and link, and removes every local password, in the open transaction.
+    """Ends every session, link, invitation and handover, and removes every local password, in the open transaction.
 
-    After a restore, ended sessions and changed passwords would be good again. Owners set a new password by mail.
+    After a restore, ended sessions, withdrawn invitations and changed passwords would be good again. Members set a new
+    password by mail.
     """
-    for table in (MemberSession, PasswordReset):
+    for table in (MemberSession, PasswordReset, Invitation, Handover):
         session.execute(across(delete(table), Across.RESTORE))
     session.execute(across(update(Member).values(password_hash=""), Across.RESTORE))
 

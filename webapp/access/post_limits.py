@@ -14,6 +14,8 @@ COSTLY = {
     "purchase.new_card": "card",
     "billing.add_card": "card",
     "billing.send_again": "send",
+    "team.invite": "invite",
+    "team.send_again": "invite",
 }
 # Guesses are counted by e-mail, address and browser, so that nobody at the same address keeps an owner out.
 COUNTED_BY_ITSELF = "sign_in.submit"

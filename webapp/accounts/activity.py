@@ -28,8 +28,12 @@ def record(
     before: Mapping[str, Any] | None = None,
     after: Mapping[str, Any] | None = None,
     subscription: Subscription | None = None,
+    by: str | None = None,
 ) -> None:
-    """Writes a row, in the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`."""
+    """Writes a row, in the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`.
+
+    `by` is the name of who did it, where that is not the signed-in member.
+    """
     member = g.get("member") if has_request_context() else None
     insert_rows(
         Activity(
@@ -37,7 +41,7 @@ def record(
             id=_ordered_id(),
             subscription_id=subscription.id if subscription else None,
             at=at,
-            by=member.name if member else None,
+            by=by or (member.name if member else None),
             what=what,
             before=dict(before or {}),
             after=dict(after or {}),

@@ -8,6 +8,8 @@ from calendar import monthrange
 from datetime import date
 from typing import NamedTuple
 
+TERMS = (1, 12)  # months that a period may have
+
 
 class Period(NamedTuple):
     """Half-open: `start` is the first day, `end` is the day after the last day."""

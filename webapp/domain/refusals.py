@@ -21,6 +21,36 @@ class NotPermitted(Refusal):
         self.procedure, self.owner = procedure, owner
 
 
+class OwnerStays(Refusal):
+    """The owner cannot leave, be removed or get another role: they hand the account over first."""
+
+
+class RoleMoved(Refusal):
+    """The member has another role by now than the page showed."""
+
+
+class AlreadyMember(Refusal):
+    """The invited address is a member's of this account."""
+
+
+class AddressTaken(Refusal):
+    """The invited address signs in to another account. It is not said which."""
+
+
+class InvitationOver(Refusal):
+    """The invitation was accepted, withdrawn or sent again, has expired, or never existed."""
+
+    status = 410
+
+
+class HandoverOpen(Refusal):
+    """The account is already offered to a member."""
+
+
+class HandoverOver(Refusal):
+    """The account is not offered to this member, or no longer."""
+
+
 class PlanForbids(Refusal):
     """Only directly bought Business subscriptions are self-service. The account manager changes the others."""
 

@@ -130,8 +130,8 @@ def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
 
 
 def _removed_text(claim: Claim) -> dict[str, object]:
-    """A link that sets a password is not kept once its mail is sent, or given up."""
-    return {"body": "", "html": ""} if claim.about.startswith("password_reset/") else {}
+    """A link that lets somebody in is not kept once its mail is sent, or given up."""
+    return {"body": "", "html": ""} if claim.about.startswith(("password_reset/", "invitation/")) else {}
 
 
 def _failed(claim: Claim, reason: str, final: bool) -> str:

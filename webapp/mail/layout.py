@@ -5,6 +5,7 @@ from typing import NamedTuple
 from flask import render_template
 from flask_babel import gettext
 
+from ..domain.permissions import Role
 from ..models.accounts import Account
 from ..models.subscriptions import Subscription
 from ..urls import public_url
@@ -50,9 +51,17 @@ def write(mail: Mail, name: str, footer: str) -> Written:
     return Written(subject, body, html)
 
 
-def footer(account: Account) -> str:
-    """Why the owner receives the mail."""
-    return gettext("You are receiving this e-mail as a service account owner for %(name)s.", name=account.legal_name)
+def footer(account: Account, role: str) -> str:
+    """Why a member of this role receives the mail."""
+    if role == Role.OWNER:
+        return gettext(
+            "You are receiving this e-mail as a service account owner for %(name)s.", name=account.legal_name
+        )
+    return gettext("You are receiving this e-mail as a member of the team of %(name)s.", name=account.legal_name)
+
+
+def manager_footer(account: Account) -> str:
+    return gettext("You are receiving this e-mail as the account manager for %(name)s.", name=account.legal_name)
 
 
 def _on_one_line(text: str) -> str:

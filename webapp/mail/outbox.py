@@ -15,6 +15,7 @@ from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
 from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
+from ..domain.team import MailKind
 from ..models.accounts import Account, Member
 from ..models.activity import Case
 from ..models.invoices import Invoice
@@ -27,19 +28,21 @@ from .messages import changes, contact, purchases, renewals, sign_in
 
 
 def _to_members(
-    subscription: Subscription, about: str, now: datetime, words: Callable[[], layout.Mail]
+    subscription: Subscription, kind: MailKind, about: str, now: datetime, words: Callable[[], layout.Mail]
 ) -> list[Message]:
-    """One mail to each owner of the account, in that owner's language. `about` identifies what the mail reports."""
+    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports."""
     account, messages = subscription.account, []
-    for owner in subscription.members:
-        with force_locale(owner.locale or account.document_locale):
-            written = layout.write(words(), owner.name, layout.footer(account))
+    for member in subscription.members:
+        if kind in member.unwanted:
+            continue
+        with force_locale(member.locale or account.document_locale):
+            written = layout.write(words(), member.name, layout.footer(account, member.role))
         messages.append(
             Message(
                 account_id=account.id,
-                recipient=owner.email,
+                recipient=member.email,
                 **written._asdict(),
-                about=f"{about}/{owner.id}",
+                about=f"{about}/{member.id}",
                 sent_at=now,
             )
         )
@@ -64,12 +67,12 @@ def before_renewal(subscription: Subscription, ahead: int, total: Money, now: da
     notice = f"renewal/{subscription.id}/{ordinal}/{ahead}"
     if not _is_written(subscription, notice):
         words = partial(renewals.renewal, subscription, projected_seats(facts), total, card, day)
-        messages += _to_members(subscription, notice, now, words)
+        messages += _to_members(subscription, MailKind.NOTICES, notice, now, words)
     if card is not None and card.expired(day):
         warning = f"card_expires/{subscription.id}/{ordinal}/{card.id}"
         if not _is_written(subscription, warning):
             words = partial(renewals.card_expires, subscription, total, card, day)
-            messages += _to_members(subscription, warning, now, words)
+            messages += _to_members(subscription, MailKind.NOTICES, warning, now, words)
     return messages
 
 
@@ -81,7 +84,8 @@ def receipts(
     `refused` is the payment of the default card, if the backup card was charged after it.
     """
     words = partial(purchases.receipt, subscription, invoice, refused)
-    return _with_document(subscription, invoice, now, _to_members(subscription, f"receipt/{invoice.id}", now, words))
+    to = _to_members(subscription, MailKind.INVOICES, f"receipt/{invoice.id}", now, words)
+    return _with_document(subscription, invoice, now, to)
 
 
 def numbered(messages: list[Message], draft_number: str, number: str) -> list[Message]:
@@ -96,7 +100,9 @@ def numbered(messages: list[Message], draft_number: str, number: str) -> list[Me
 def credited(subscription: Subscription, note: Invoice, now: datetime) -> list[Message]:
     """A credit note was issued: a mail to the owners, and the credit note to the billing e-mails."""
     words = partial(purchases.credit_note, subscription, note)
-    return _with_document(subscription, note, now, _to_members(subscription, f"credited/{note.id}", now, words))
+    return _with_document(
+        subscription, note, now, _to_members(subscription, MailKind.INVOICES, f"credited/{note.id}", now, words)
+    )
 
 
 def _with_document(
@@ -142,7 +148,11 @@ def documents_to(
 def over_seats(subscription: Subscription, payment: Payment, seats: int, now: datetime) -> list[Message]:
     """A subscription was renewed at the confirmed number of seats, although more users are active."""
     return _to_members(
-        subscription, f"over_seats/{payment.key}", now, partial(renewals.over_seats, subscription, seats)
+        subscription,
+        MailKind.NOTICES,
+        f"over_seats/{payment.key}",
+        now,
+        partial(renewals.over_seats, subscription, seats),
     )
 
 
@@ -157,7 +167,7 @@ def refused(
     facts_after = replace(facts, refused=facts.refused + 1, refused_on=refused_on)
     declined = [payment] if before is None else [before, payment]
     words = partial(renewals.refused, subscription, declined, attempt_day(facts_after), lapse_end(facts_after))
-    return _to_members(subscription, f"refused/{payment.key}", now, words)
+    return _to_members(subscription, MailKind.REFUSALS, f"refused/{payment.key}", now, words)
 
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
@@ -165,17 +175,25 @@ def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list
     facts, expires_at = subscription.facts, subscription.account.local(payment.quote.expires_at)
     given_up = replace(facts, refused=facts.refused + 1, refused_on=expires_at.date())
     words = partial(renewals.confirm, subscription, payment, expires_at, attempt_day(given_up))
-    return _to_members(subscription, f"confirm/{payment.key}", now, words)
+    return _to_members(subscription, MailKind.REFUSALS, f"confirm/{payment.key}", now, words)
 
 
 def not_made(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
     """A payment whose outcome was unknown turned out not to be made."""
-    return _to_members(subscription, f"not_made/{payment.key}", now, partial(purchases.not_made, subscription, payment))
+    return _to_members(
+        subscription,
+        MailKind.REFUSALS,
+        f"not_made/{payment.key}",
+        now,
+        partial(purchases.not_made, subscription, payment),
+    )
 
 
 def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]:
     """The subscription ended on `day`."""
-    return _to_members(subscription, f"ended/{subscription.id}", now, partial(renewals.ended, subscription, day))
+    return _to_members(
+        subscription, MailKind.NOTICES, f"ended/{subscription.id}", now, partial(renewals.ended, subscription, day)
+    )
 
 
 def change_requested(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
@@ -192,7 +210,7 @@ def change_requested(subscription: Subscription, change: ChangeRow, now: datetim
         words = partial(
             changes.reduction_requested, subscription, before, replaced and replaced.seats, change.seats, day
         )
-    return _to_members(subscription, f"requested/{change.id}", now, words)
+    return _to_members(subscription, MailKind.NOTICES, f"requested/{change.id}", now, words)
 
 
 def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
@@ -203,7 +221,7 @@ def change_undone(subscription: Subscription, change: ChangeRow, now: datetime) 
     goes_on = not (reduction and facts.change(ChangeKind.CANCELLATION))
     day = facts.boundary(change.effective_ordinal)
     words = partial(changes.change_undone, subscription, change.kind, seats, day, goes_on)
-    return _to_members(subscription, f"undone/{change.id}", now, words)
+    return _to_members(subscription, MailKind.NOTICES, f"undone/{change.id}", now, words)
 
 
 def case(
@@ -214,9 +232,8 @@ def case(
     `subject` is a lazy string.
     """
     with force_locale(account.document_locale):
-        footer = gettext("You are receiving this e-mail as the account manager for %(name)s.", name=account.legal_name)
         words = contact.case(opened, account, subscription, owner, str(subject))
-        written = layout.write(words, account.manager_name, footer)
+        written = layout.write(words, account.manager_name, layout.manager_footer(account))
     return Message(
         account_id=account.id,
         recipient=account.manager_email,
@@ -244,13 +261,13 @@ def password_changed(owner: Member, browser: str) -> Message:
     return _to_member(owner, "password_changed", partial(sign_in.password_changed, owner.email, browser))
 
 
-def _to_member(owner: Member, about: str, words: Callable[[], layout.Mail]) -> Message:
-    account = db.session.get_one(Account, owner.account_id)
-    with force_locale(owner.locale or account.document_locale):
-        written = layout.write(words(), owner.name, layout.footer(account))
+def _to_member(member: Member, about: str, words: Callable[[], layout.Mail]) -> Message:
+    account = db.session.get_one(Account, member.account_id)
+    with force_locale(member.locale or account.document_locale):
+        written = layout.write(words(), member.name, layout.footer(account, member.role))
     return Message(
         account_id=account.id,
-        recipient=owner.email,
+        recipient=member.email,
         **written._asdict(),
         about=f"{about}/{new_id()}",
         sent_at=ports().clock.now(account),

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
 from ..domain.money import CURRENCIES
+from ..domain.periods import TERMS
 from ..domain.pricing import Tier, parse_tiers
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
@@ -42,7 +43,7 @@ class SubscriptionRow(Model):
     """
 
     __tablename__ = "subscription"
-    __table_args__ = (one_of("plan", *Plan), CheckConstraint("term_months IN (1, 12)", name="term"))
+    __table_args__ = (one_of("plan", *Plan), CheckConstraint(f"term_months IN {TERMS}", name="term"))
     account_id: Mapped[str] = account_key()
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     plan: Mapped[str] = mapped_column(String(10))
@@ -160,12 +161,17 @@ class OpenChange(NamedTuple):
 
 
 class Reader(NamedTuple):
-    """An owner, as someone to whom mails are written. `locale` is None until the owner has chosen a language."""
+    """A member, as someone to whom mails are written. `locale` is None until a language was chosen.
+
+    `unwanted`: the kinds of mails that the member does not want.
+    """
 
     id: str
     name: str
     email: str
     locale: str | None
+    role: str
+    unwanted: list[str]
 
 
 class QuoteRead(NamedTuple):

@@ -38,6 +38,5 @@ class Handover(Model):
     __tablename__ = "handover"
     __table_args__ = (reference("member", member_id="id"),)
     account_id: Mapped[str] = account_part()
-    id: Mapped[str] = mapped_column(Id, default=new_id)
     member_id: Mapped[str] = mapped_column(Id)
     proposed_at: Mapped[datetime] = mapped_column(Instant)

@@ -21,6 +21,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from ..access import limits
 from ..db import Across, across, db, transaction
 from ..domain.access import DRAFT_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
+from ..domain.team import INVITATIONS_KEPT
 from ..models.access import MemberSession, PasswordReset, RateLimit
 from ..models.accounts import Account
 from ..models.activity import Activity, Case
@@ -29,6 +30,7 @@ from ..models.drafts import Draft
 from ..models.mail import Message
 from ..models.purchases import Notification, Payment, Quote
 from ..models.subscriptions import ActiveUsersOfDay
+from ..models.team import Invitation
 from ..ports import ports
 from ..purchases.gateway_events import KEPT_FOR
 from . import health
@@ -116,6 +118,8 @@ def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Ki
     sent = Message.sent_at <= now - timedelta(days=keep["KEEP_MAIL_DAYS"])
     settled = Message.delivery != "unsent"
     yield Kind("bodies of mails", Message, Message.id, and_(of(Message.account_id), sent, settled, _has_body()))
+    invited = Invitation.sent_at <= now - INVITATIONS_KEPT
+    yield Kind("invitations", Invitation, Invitation.id, and_(of(Invitation.account_id), invited))
     opened = Case.opened_at <= _years_before(now, keep["KEEP_CASES_YEARS"])
     yield Kind("cases", Case, Case.number, and_(of(Case.account_id), opened))
     happened = Activity.at <= _years_before(now, keep["KEEP_ACTIVITY_YEARS"])

@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from flask import jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
 
+from .. import formats
 from ..access.identity import public
 from ..db import NotFound, transaction
 from ..domain import subscription as rules
+from ..domain.periods import TERMS
+from ..domain.seats import MAX_SEATS
 from ..models.accounts import Account
 from ..ports import ports
 from ..renewals import rollover, sweep
@@ -54,7 +57,8 @@ def make_account() -> ResponseReturnValue:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise BadRequest(gettext("Unknown time zone: give an IANA name such as Europe/Paris.")) from None
-    made = scenarios.make(scenario, parse_instant(field("now")) if field("now") else scenarios.START, zone)
+    now = parse_instant(field("now")) if field("now") else scenarios.START
+    made = scenarios.make(scenario, now, zone, wishes=_wishes())
     if not _wants_json():
         return redirect(url_for("sandbox.panel", account=made.account), 303)
     return jsonify(
@@ -64,7 +68,27 @@ def make_account() -> ResponseReturnValue:
         now=made.now.isoformat(timespec="seconds"),
         subscriptions=made.subscriptions,
         cards=made.cards,
+        **({"members": made.members} if made.members else {}),
     ), 201
+
+
+def _wishes() -> scenarios.Wishes:
+    """Raises BadRequest."""
+    country = field("country").upper()
+    if country and country not in dict(formats.countries()):
+        raise BadRequest(gettext("Unknown country: give a code such as FR or DE."))
+    seats, active, term = (_number(name, least) for name, least in (("seats", 1), ("active", 0), ("term", 1)))
+    if term not in (None, *TERMS):
+        raise BadRequest(gettext("The term in months is one of: %(terms)s.", terms=", ".join(map(str, TERMS))))
+    return scenarios.Wishes(seats, active, term, country or None)
+
+
+def _number(name: str, least: int) -> int | None:
+    if not (text := field(name)):
+        return None
+    if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) or not least <= int(text) <= MAX_SEATS:
+        raise BadRequest(gettext("%(name)s is a whole number.", name=name))
+    return int(text)
 
 
 @blueprint.post("/accounts/<account>/clock")

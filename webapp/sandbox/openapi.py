@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from ..domain.permissions import Role
+from ..domain.seats import MAX_SEATS
 from .gateway import FAULTS
 from .scenarios import SCENARIOS
 
@@ -36,6 +38,7 @@ def _named(name: str) -> Schema:
     return {"$ref": f"#/components/schemas/{name}"}
 
 
+ROLE = _one_of(*Role)
 PERIOD = _object(ordinal=WHOLE, seats=WHOLE, start=DAY, end={**DAY, "description": "Exclusive."})
 CHANGE = _object(
     kind=_one_of("reduction", "cancellation"),
@@ -88,6 +91,7 @@ STATE = _object(
         charges=_list(_object(key=TEXT, amount=CENTS, state=_one_of("captured", "declined"))),
         refunds=_list(_object(key=TEXT, amount=CENTS)),
     ),
+    members=_list(_object(email=TEXT, role=ROLE)),
     messages=_list(MESSAGE),
     activity=_list(ACTIVITY),
 )
@@ -99,6 +103,7 @@ MADE = _object(
     subscriptions=_object(business=_or_null(TEXT), enterprise=_or_null(TEXT)),
     cards=_list(TEXT),
 )
+MADE["properties"]["members"] = _list(_object(email=TEXT, password=TEXT, role=ROLE))  # of the scenario `team` only
 ERROR = _object(
     error={**TEXT, "description": "The name of the error, the same in every language."},
     message={**TEXT, "description": "A sentence in the language that is asked for."},
@@ -133,6 +138,10 @@ NEW_ACCOUNT = _fields(
     scenario=_one_of(*SCENARIOS),
     now={**TEXT, "description": "Date and time, for example 2027-01-31T09:00:00."},
     tz={**TEXT, "description": "An IANA name, for example Europe/Paris."},
+    seats={"type": "integer", "minimum": 1, "maximum": MAX_SEATS},
+    active={"type": "integer", "minimum": 0, "maximum": MAX_SEATS},
+    term={"type": "integer", "enum": [1, 12], "description": "In months."},
+    country={"type": "string", "pattern": "^[A-Z]{2}$", "description": "Of the organisation, for example DE."},
 )
 CLOCK = _fields(
     advance={**TEXT, "description": "A duration in ISO 8601: PT2M, P31D, P1M."},

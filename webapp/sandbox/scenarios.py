@@ -2,9 +2,10 @@
 
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta, tzinfo
 from functools import partial
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import delete, select
@@ -20,7 +21,7 @@ from ..domain.pricing import period_lines
 from ..domain.subscription import Plan
 from ..domain.tax import amounts
 from ..invoices import issuing
-from ..models.accounts import Account, Issuer, Member
+from ..models.accounts import Account, Member
 from ..models.cards import Card
 from ..models.mail import Message
 from ..models.purchases import Payment, Quote
@@ -30,7 +31,9 @@ from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
 from ..subscriptions.loading import load
 from ..subscriptions.opening import Terms, add_subscription
+from . import people
 from .gateway import card_details
+from .organisation import new_account, new_issuer
 from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 
 START = datetime(2027, 1, 15, 9, 0)  # noqa: DTZ001  naive on purpose: in the account's time zone
@@ -85,10 +88,26 @@ class Scenario:
     cards: tuple[tuple[str, str, str], ...] = (VISA,)
     expiring: bool = False
     then: Callable[[str, str], object] = lambda _account, _subscription: None
+    with_members: bool = False
+
+
+class Wishes(NamedTuple):
+    """What a tester wants otherwise than the scenario has it: of each subscription, and of the organisation."""
+
+    seats: int | None = None
+    active: int | None = None
+    term_months: int | None = None
+    country: str | None = None
+
+    def applied(self, setup: SubscriptionSetup) -> SubscriptionSetup:
+        given = {name: value for name, value in self._asdict().items() if name != "country" and value is not None}
+        return replace(setup, **given)
 
 
 SCENARIOS = {
     "business": Scenario((BUSINESS,)),
+    "team": Scenario((BUSINESS,), with_members=True),
+    "no-card": Scenario((BUSINESS,), cards=()),
     "business-annual": Scenario((replace(BUSINESS, term_months=12, past=1),)),
     "business-two-cards": Scenario((BUSINESS,), (VISA, MASTERCARD)),
     "business-backup-card": Scenario((BUSINESS,), (VISA, MASTERCARD), then=lambda account, _: choose_backup(account)),
@@ -109,7 +128,10 @@ SCENARIOS = {
 
 @dataclass(frozen=True)
 class Made:
-    """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids."""
+    """A new account: what a tester needs to use it. `subscriptions` are ids by plan; `cards` are ids.
+
+    `members` are those beside the owner: e-mail, password and role of each.
+    """
 
     account: str
     email: str
@@ -117,9 +139,17 @@ class Made:
     now: datetime
     subscriptions: dict[str, str | None]
     cards: list[str]
+    members: list[dict[str, str]] = field(default_factory=list)
 
 
-def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email: str = "", password: str = "") -> Made:
+def make(
+    scenario: str,
+    now: datetime = START,
+    zone: str = "Europe/Paris",
+    email: str = "",
+    password: str = "",
+    wishes: Wishes = Wishes(),  # noqa: B008  it never changes
+) -> Made:
     """Makes a new account. `now` is its time, in `zone` if it is naive. Raises KeyError for an unknown scenario."""
     definition = SCENARIOS[scenario]
     name = secrets.token_hex(4)
@@ -127,10 +157,12 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
     now = (now if now.tzinfo else now.replace(tzinfo=ZoneInfo(zone))).astimezone(ZoneInfo(zone))
     password_hash = hasher.hash(password)
     with transaction() as session:
-        issuer = _issuer()
+        issuer = new_issuer()
         session.add(issuer)
         session.flush()
-        account = _account(name, zone, issuer.id)
+        account = new_account(name, zone, issuer.id)
+        if wishes.country not in (None, account.country):  # its numbers are entered as billing information
+            account.country, account.siren, account.vat_number = wishes.country or "", None, None
         session.add(account)
         session.flush()
         session.add(
@@ -148,9 +180,10 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
                 locale=None,
             )
         )
+        others = people.add_members(account.id, name) if definition.with_members else []
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         own_cards = [_card(account, card, expiry) for card in definition.cards]
-        made = [_subscription(account, setup, name, now) for setup in definition.subscriptions]
+        made = [_subscription(account, wishes.applied(setup), name, now) for setup in definition.subscriptions]
         _issue_past_invoices(made, now)
         subscriptions: dict[str, str | None] = {subscription.plan: subscription.id for subscription in made}
     account_id = account.id
@@ -158,53 +191,14 @@ def make(scenario: str, now: datetime = START, zone: str = "Europe/Paris", email
         definition.then(account_id, subscription_id or "")
     with transaction() as session:  # a new account has received no mail
         session.execute(delete(Message).where(Message.account_id == account_id))
-    return Made(
-        account_id, email, password, now, {plan.value: subscriptions.get(plan.value) for plan in Plan}, own_cards
-    )
+    by_plan = {plan.value: subscriptions.get(plan.value) for plan in Plan}
+    return Made(account_id, email, password, now, by_plan, own_cards, others)
 
 
 def choose_backup(account_id: str) -> None:
     """The owner chooses the second card as the backup card."""
     second = next(own.card.id for own in wallet.cards_of(account_id) if not own.is_default)
     cards.make_backup(account_id, second)
-
-
-def _issuer() -> Issuer:
-    return Issuer(
-        id=new_id(),
-        legal_name="My Qlik Démonstration SAS",
-        street="12 rue de la Facture",
-        postal_code="75002",
-        city="Paris",
-        country="FR",
-        siren="900100207",
-        vat_number="FR83900100207",
-        invoice_prefix="MQ",
-        legal_form="SAS",
-        share_capital=5_000_000,
-        register="Paris",
-    )
-
-
-def _account(name: str, zone: str, issuer_id: str) -> Account:
-    return Account(
-        id=new_id(),
-        issuer_id=issuer_id,
-        legal_name="Ateliers Beaumont SARL",
-        street="8 quai des Analyses",
-        postal_code="69002",
-        city="Lyon",
-        country="FR",
-        siren="900300401",
-        vat_number="FR41900300401",
-        purchase_order=None,
-        billing_emails=[f"compta-{name}@example.test"],
-        document_locale="fr",
-        zone=zone,
-        manager_name="Sophie Laurent",
-        manager_email="sophie.laurent@example.test",
-        manager_phone="+33 1 99 00 12 34",
-    )
 
 
 def _card(account: Account, card: tuple[str, str, str], expiry: tuple[int, int]) -> str:

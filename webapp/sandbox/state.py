@@ -18,6 +18,7 @@ from ..ports import ports
 from ..purchases import wallet
 from ..subscriptions import summary
 from ..subscriptions.loading import load_all
+from ..team.members import list_members
 from .tables import SandboxAccount, SandboxCharge, SandboxHeadcount, SandboxRefund
 
 
@@ -51,6 +52,7 @@ def account_state(account: Account) -> dict[str, object]:
         "invoices": [_invoice_state(invoice) for invoice in reversed(invoices)],
         "payments": _payment_states(account_id),
         "gateway": {"charges": _charge_states(account_id), "refunds": _refund_states(account_id)},
+        "members": [{"email": member.email, "role": member.role} for member in list_members(account_id)],
         "messages": [_message_state(message, zone, files) for message in messages_of(account_id)],
         "activity": _activity_states(account_id, zone),
     }

@@ -29,6 +29,36 @@ ACTIVITIES = {
     "case_opened": lazy_gettext("Message to the account manager"),
     "credit_note_issued": lazy_gettext("Credit note issued"),
     "document_sent": lazy_gettext("Document sent again by e-mail"),
+    "member_invited": lazy_gettext("Member invited"),
+    "invitation_withdrawn": lazy_gettext("Invitation withdrawn"),
+    "member_joined": lazy_gettext("Member joined"),
+    "member_role_changed": lazy_gettext("Role changed"),
+    "member_removed": lazy_gettext("Member removed"),
+    "member_left": lazy_gettext("Member left"),
+    "handover_proposed": lazy_gettext("Handover proposed"),
+    "handover_cancelled": lazy_gettext("Handover proposal cancelled"),
+    "handover_declined": lazy_gettext("Handover declined"),
+    "handover_accepted": lazy_gettext("Account handed over"),
+}
+ROLES = {
+    "owner": lazy_gettext("Owner"),
+    "manager": lazy_gettext("Manager"),
+    "accountant": lazy_gettext("Accountant"),
+    "viewer": lazy_gettext("Viewer"),
+}
+ROLE_WORDS = {  # what each role may do, by domain/permissions.py
+    "owner": lazy_gettext("Does everything, and manages the team."),
+    "manager": lazy_gettext(
+        "Manages subscriptions (renewing, adding, reducing, cancelling), cards and billing information."
+    ),
+    "accountant": lazy_gettext("Manages cards, billing information and invoices; changes no subscription."),
+    "viewer": lazy_gettext("Sees subscriptions, invoices and the activity, and changes nothing."),
+}
+MAIL_KINDS = {
+    "notices": lazy_gettext("Renewal notices and requested changes"),
+    "refusals": lazy_gettext("Payments that were declined or need a confirmation"),
+    "invoices": lazy_gettext("Receipts, invoices and credit notes"),
+    "team": lazy_gettext("Changes to the team"),
 }
 SUBJECTS = {
     "payments": lazy_gettext("Payments"),
@@ -36,6 +66,7 @@ SUBJECTS = {
     "cards": lazy_gettext("Cards"),
     "billing": lazy_gettext("Billing information"),
     "messages": lazy_gettext("Messages"),
+    "team": lazy_gettext("Team"),
 }
 ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "renewal_paid": "payments",
@@ -57,8 +88,21 @@ ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "card_no_backup": "cards",
     "billing_information_changed": "billing",
     "case_opened": "messages",
+    "member_invited": "team",
+    "invitation_withdrawn": "team",
+    "member_joined": "team",
+    "member_role_changed": "team",
+    "member_removed": "team",
+    "member_left": "team",
+    "handover_proposed": "team",
+    "handover_cancelled": "team",
+    "handover_declined": "team",
+    "handover_accepted": "team",
 }
 ACTIVITY_FACTS = {
+    "member": lazy_gettext("Member"),
+    "owner": lazy_gettext("Owner"),
+    "role": lazy_gettext("Role"),
     "seats": lazy_gettext("Seats"),
     "total": lazy_gettext("Amount"),
     "invoice": lazy_gettext("Invoice"),

@@ -9,6 +9,7 @@ from .. import formats
 from ..domain import permissions
 from ..domain import refusals as rules
 from ..domain import subscription as subscription_rules
+from ..domain import team as team_rules
 from ..domain.permissions import Procedure
 from ..domain.refusals import CardExpired, CardInUse, CardMissing, DefaultCardKept, DefaultIsNoBackup
 from ..formats import ngettext
@@ -127,16 +128,55 @@ def _who_may(procedure: Procedure, owner: str) -> str:
     """Which members may do what this one may not."""
     match len(permissions.ALLOWED[procedure]):
         case 1:
-            return gettext("Only the owner of the account, %(name)s, can do this. Nothing was changed.", name=owner)
+            return gettext("Only the account owner (%(name)s) can do this. Nothing was changed.", name=owner)
         case 2:
             return gettext(
-                "Only the owner of the account, %(name)s, or a manager can do this. Nothing was changed.", name=owner
+                "Only the account owner (%(name)s) or a manager can do this. Nothing was changed.", name=owner
             )
         case _:
             return gettext(
-                "Only the owner of the account, %(name)s, a manager or an accountant can do this. Nothing was changed.",
+                "Only the account owner (%(name)s), a manager or an accountant can do this. Nothing was changed.",
                 name=owner,
             )
+
+
+def _explain_team(refusal: rules.Refusal) -> Explained:
+    way_on = gettext("See the team"), url_for("team.page")
+    match refusal:
+        case rules.OwnerStays():
+            sentence = gettext(
+                "An account always has an owner. Hand the account over to another member first; nothing was changed."
+            )
+        case rules.RoleMoved():
+            sentence = gettext("The role of this member was changed meanwhile: check it, then decide again.")
+        case rules.AlreadyMember():
+            sentence = gettext("This address already belongs to a member of the team.")
+        case rules.AddressTaken():
+            return Explained(
+                gettext("This address is already used to sign in to My Qlik and cannot be invited. Use another one.")
+            )
+        case rules.InvitationOver():
+            sentence = ngettext(
+                "This invitation no longer works: it was accepted, withdrawn or replaced by a newer one, or is more "
+                "than %(n)s day old. Ask whoever invited you for a new one.",
+                "This invitation no longer works: it was accepted, withdrawn or replaced by a newer one, or is more "
+                "than %(n)s days old. Ask whoever invited you for a new one.",
+                team_rules.INVITATION_LIFETIME.days,
+            )
+            title = gettext("This invitation no longer works")
+            return Explained(sentence, gettext("Sign in"), url_for("sign_in.page"), title)
+        case rules.HandoverOpen():
+            sentence = gettext(
+                "The account is already offered to a member. Cancel that proposal first, or wait for the answer."
+            )
+        case rules.HandoverOver():
+            sentence = gettext(
+                "This proposal is no longer open: it was answered or cancelled, or has expired. Nothing was changed."
+            )
+            return Explained(sentence)
+        case _:
+            raise refusal
+    return Explained(sentence, *way_on)
 
 
 def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
@@ -146,6 +186,16 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
             return _explain_card(refusal)
         case rules.NotPermitted(procedure=procedure, owner=owner):
             return Explained(_who_may(procedure, owner))
+        case (
+            rules.OwnerStays()
+            | rules.RoleMoved()
+            | rules.AlreadyMember()
+            | rules.AddressTaken()
+            | rules.InvitationOver()
+            | rules.HandoverOpen()
+            | rules.HandoverOver()
+        ):
+            return _explain_team(refusal)
         case rules.PaymentsHeld():
             sentence = gettext(
                 "Payments are paused while we check data restored from a backup. Nothing was charged. Try again later."

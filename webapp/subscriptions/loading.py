@@ -84,7 +84,7 @@ def _backup_card() -> ScalarSelect[Any]:
 def _readers() -> ScalarSelect[Any]:
     c = _member.c
     mine = c.account_id == bindparam("account_id")
-    return select(rows_as_json(c.id, c.name, c.email, c.locale)).where(mine).scalar_subquery()
+    return select(rows_as_json(c.id, c.name, c.email, c.locale, c.role, c.unwanted_mails)).where(mine).scalar_subquery()
 
 
 def _unbooked_captures() -> ScalarSelect[Any]:
@@ -193,7 +193,10 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         held=any(released_at is None for _key, released_at in values["unbooked_captures"]),
         unbooked_keys=frozenset(key for key, _released_at in values["unbooked_captures"]),
         quiet=bool(values["quiet"]),
-        members=[Reader(*columns) for columns in sorted(values["members"], key=lambda columns: columns[0])],
+        members=[
+            Reader(member_id, name, email, locale, role, inner(unwanted))
+            for member_id, name, email, locale, role, unwanted in sorted(values["members"])
+        ],
         periods=periods,
         open_changes=sorted(
             (

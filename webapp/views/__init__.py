@@ -14,6 +14,9 @@ from . import (
     contact,
     drafts,
     export,
+    handover,
+    invitations,
+    mails,
     manage,
     passwords,
     preferences,
@@ -24,6 +27,7 @@ from . import (
     sign_in,
     sso,
     subscriptions,
+    team,
     undo,
 )
 
@@ -47,6 +51,10 @@ PAGES = (
     cards,
     contact,
     drafts,
+    team,
+    handover,
+    invitations,
+    mails,
     activity,
     active_users,
     accessibility,

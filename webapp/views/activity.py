@@ -11,7 +11,7 @@ from ..access.identity import me, needs
 from ..accounts import activity, billing_information
 from ..domain.permissions import Procedure
 from ..models.activity import Activity
-from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, ACTIVITY_SUBJECTS, CASE_SUBJECTS, SUBJECTS
+from ..sentences.labels import ACTIVITIES, ACTIVITY_FACTS, ACTIVITY_SUBJECTS, CASE_SUBJECTS, ROLES, SUBJECTS
 from .billing_info import LANGUAGES
 
 blueprint = Blueprint("activity", __name__, url_prefix="/activity")
@@ -21,6 +21,7 @@ PAGE_SIZE = 50
 CODES: dict[str, Callable[[str], object]] = {  # stored as codes, shown in words
     "subject": lambda code: CASE_SUBJECTS.get(code, code),
     "country": formats.country,
+    "role": lambda code: ROLES.get(code, code),
     "document_locale": lambda code: LANGUAGES.get(code, code),
 }
 

@@ -96,7 +96,8 @@ def send_link() -> ResponseReturnValue:
     passwords.request_reset(form.email.data or "")
     flash(
         gettext(
-            "If this address belongs to an owner, we have just e-mailed a link to it. The link works for %(time)s.",
+            "If this address is used to sign in to My Qlik, we have just e-mailed a link to it. "
+            "The link works for %(time)s.",
             time=minutes(access.RESET_LIFETIME),
         )
     )

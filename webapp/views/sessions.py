@@ -10,6 +10,7 @@ from ..access.identity import me, needs
 from ..accounts import billing_information
 from ..domain.permissions import Procedure
 from ..ports import ports
+from ..team import handover
 from ..words import gettext
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
@@ -24,7 +25,14 @@ def page() -> ResponseReturnValue:
         own=me().session_id,
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=local_passwords.are_on(),
+        is_offered=_is_offered(),
     )
+
+
+def _is_offered() -> bool:
+    """Whether the owner has offered the account to this member."""
+    proposal = handover.open_proposal(me().account_id)
+    return proposal is not None and proposal.member.id == me().member_id
 
 
 @blueprint.app_template_global()

@@ -1,11 +1,13 @@
 """Sign-in through the organisation's identity provider: the redirect to it and the return from it."""
 
-from flask import Blueprint, abort, current_app, redirect, render_template, request
+from flask import Blueprint, abort, current_app, redirect, render_template, request, session
 from flask.typing import ResponseReturnValue
 
 from .. import urls
 from ..access import identity, provider, sign_in
+from ..team import invitations
 from ..words import gettext
+from .invitations import LINK
 
 blueprint = Blueprint("sso", __name__, url_prefix="/sign-in/provider")
 STATUSES = {  # by reason of provider.SignInRefused; or an outcome of sign_in.sign_in_as
@@ -14,6 +16,7 @@ STATUSES = {  # by reason of provider.SignInRefused; or an outcome of sign_in.si
     "unverified": 403,
     "unknown": 403,
     "another": 403,
+    "uninvited": 403,
     "invalid": 502,
     "unreachable": 503,
     "late": 504,
@@ -52,6 +55,11 @@ def callback() -> ResponseReturnValue:
     except provider.SignInRefused as refusal:
         return refused(refusal.reason)
     outcome = sign_in.sign_in_as(identified)
+    token = session.pop(LINK, "")
+    if outcome == "unknown" and token:
+        if not invitations.accept_identified(token, identified):
+            return refused("uninvited", identified.email)
+        outcome = sign_in.sign_in_as(identified)
     if outcome != "signed_in":
         return refused(outcome, identified.email)
     return redirect(urls.safe_next(identified.target), 303)
@@ -71,16 +79,20 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
             name=name,
         ),
         "unknown": gettext(
-            "%(email)s is not the e-mail address of a service account owner. If you have another account, sign "
-            "in with that one. To become an owner, contact your organisation’s service account owner or your "
-            "Qlik account manager.",
+            "%(email)s does not give access to any My Qlik account. If you have another address, sign in with that "
+            "one. To get access, contact your organisation’s service account owner or your Qlik account manager.",
             email=email,
         ),
         "another": gettext(
-            "The owner with the e-mail address %(email)s signs in here with a different %(name)s identity. If "
-            "you are that owner, ask whoever administers this portal to restore your access.",
+            "The e-mail address %(email)s is already linked here to a different %(name)s identity. If it is yours, "
+            "ask whoever administers this portal to restore your access.",
             name=name,
             email=email,
+        ),
+        "uninvited": gettext(
+            "The invitation is not for %(email)s. Sign in with %(name)s using the address that was invited.",
+            email=email,
+            name=name,
         ),
         "invalid": gettext(
             "We could not verify the response from %(name)s. Try again; if the problem persists, tell whoever "
@@ -93,7 +105,7 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
     page = render_template(
         "sso/refused.html",
         sentence=sentences[reason],
-        other=reason in ("unknown", "unverified", "denied"),
+        other=reason in ("unknown", "uninvited", "unverified", "denied"),
         target=request.args.get("next"),
     )
     return page, STATUSES[reason]

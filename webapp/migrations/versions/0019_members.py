@@ -152,7 +152,6 @@ def make_tables():
     op.create_table(
         'handover',
         sa.Column('account_id', ID, nullable=False),
-        sa.Column('id', ID, nullable=False),
         sa.Column('member_id', ID, nullable=False),
         sa.Column('proposed_at', sa.DateTime(), nullable=False),
         sa.PrimaryKeyConstraint('account_id', name=op.f('pk_handover')),
