@@ -98,6 +98,7 @@ def test_every_route_answers_as_described(app: Flask, business: Made, route: str
         check(answer, f"/sandbox/accounts/{{account}}/{route}", "post")
 
 
+@pytest.mark.service
 def test_a_payment_is_in_the_state_with_its_mail_invoice_and_activity(app: Flask, business: Made) -> None:
     post(app, f"/{business.account}/users", active="7")
     post(app, f"/{business.account}/gateway", next="error")
@@ -175,7 +176,8 @@ def test_errors_are_json_in_the_language_that_is_asked_for(
     assert page.content_type.startswith("text/html")
 
 
-@pytest.mark.parametrize("scenario", ["business", "both", "business-lapsed", "business-backup-card"])
+@pytest.mark.service
+@pytest.mark.parametrize("scenario", ["team", "both", "business-lapsed", "business-backup-card"])
 def test_an_account_is_removed_with_all_it_has_and_no_other(app: Flask, scenario: str) -> None:
     scenarios.make("business")
     before = {name: len(rows) for name, rows in dump().items()}

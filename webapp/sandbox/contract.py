@@ -25,7 +25,7 @@ from ..views.errors import error_page, json_error
 from ..words import gettext
 from . import scenarios
 from .clock import set_clock
-from .fields import BadRequest, add_duration, check_year, field, find_account, is_given, parse_instant
+from .fields import BadRequest, add_duration, check_year, field, find_account, given_fields, parse_instant
 from .gateway import FAULTS
 from .openapi import describe
 from .panel import blueprint, render_panel
@@ -158,10 +158,13 @@ def _set_directory(account_id: str, directory: str) -> None:
 @blueprint.post("/accounts/<account>/gateway")
 @public
 def set_gateway(account: str) -> ResponseReturnValue:
-    """Sets the fault of the account's next charge or refund (`next`), or none if it is empty."""
+    """Sets the fault of the account's next charge or refund (`next`), or none if it is empty.
+
+    Another field alone is a slip, such as `down=1` for `next=down`, and clears no fault.
+    """
     find_account(account)
-    fault = field("next")
-    if (fault and fault not in FAULTS) or not is_given("next"):
+    fault, given = field("next"), given_fields()
+    if (fault and fault not in FAULTS) or (given and "next" not in given):
         raise BadRequest(gettext("The next charge can do one of: %(names)s.", names=", ".join(FAULTS)))
     with transaction() as session:
         session.get_one(SandboxAccount, account).next_charge = fault or None

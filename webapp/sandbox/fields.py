@@ -26,9 +26,9 @@ def field(name: str) -> str:
     return "" if value is None else str(value).strip()
 
 
-def is_given(name: str) -> bool:
-    """Whether the request has this field, empty or not."""
-    return name in request.values or name in _body()
+def given_fields() -> set[str]:
+    """The names of the request's fields, also of those that are empty."""
+    return {*request.values, *_body()}
 
 
 def _body() -> dict[str, object]:

@@ -148,7 +148,7 @@ CLOCK = _fields(
     to={**TEXT, "description": "A date and time, or `next`: the next thing that becomes due."},
 )
 USERS = _fields(active={"type": "integer", "minimum": 0, "maximum": 999_999}, directory=_one_of("up", "down"))
-GATEWAY = _fields(("next",), next=_one_of("", *FAULTS))
+GATEWAY = _fields(next=_one_of("", *FAULTS))
 
 
 def describe() -> Schema:
