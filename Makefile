@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql on-citus lint types fmt messages record matrix bench mutate soak soak-kills soak-invoices wheel clean
+.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql on-citus lint types fmt messages record accept baseline show-trace matrix bench mutate soak soak-kills soak-invoices wheel clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -75,6 +75,16 @@ messages: $(VENV)/.run
 
 record: $(VENV)/.test $(CATALOGS)
 	@$(PYTHON) -m e2e.record
+
+# On kept runs: STEPS="…" or all of a RUN (the newest) are accepted; a RUN becomes the baseline; a TAKE's trace is served.
+accept: $(VENV)/.test
+	@$(PYTHON) -m e2e.recording accept
+
+baseline: $(VENV)/.test
+	@$(PYTHON) -m e2e.recording baseline
+
+show-trace: $(VENV)/.test
+	@$(PYTHON) -m e2e.recording show-trace
 
 # Each procedure and refusal in both languages, with and without scripts, on wide and narrow screens, and each page in both
 # languages and colour schemes. `make test` covers half of this.

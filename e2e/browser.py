@@ -8,9 +8,15 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 SYSTEM = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+FIREFOX = ("firefox-esr", "firefox")
+FIREFOX_OF_PLAYWRIGHT = Path("/snap/bin/firefox")
+NO_FIREFOX = (
+    "No Firefox for BROWSER=firefox: install Debian’s firefox-esr; if you are not root, link it to /snap/bin/firefox."
+)
 ADVICE = "No browser for the tests: install Chromium, or set BROWSER_PATH to one."
 
 
@@ -58,9 +64,26 @@ def ensure() -> str:
     return path
 
 
-def launch_options() -> dict[str, object]:
+def launch_options(engine: str = "chromium") -> dict[str, object]:
+    if engine == "firefox":
+        ensure_firefox()
+        return {"channel": "moz-firefox"}
     sandboxed = ["--no-sandbox"] if hasattr(os, "geteuid") and os.geteuid() == 0 else []
     return {"executable_path": ensure(), "args": [*sandboxed, "--disable-background-networking"]}
+
+
+def ensure_firefox() -> None:
+    """Links the system's Firefox where Playwright looks for a stock one. SystemExit if there is none."""
+    system = next((path for path in map(shutil.which, FIREFOX) if path), None)
+    if FIREFOX_OF_PLAYWRIGHT.exists():
+        return
+    if system:
+        with suppress(OSError):
+            FIREFOX_OF_PLAYWRIGHT.parent.mkdir(parents=True, exist_ok=True)
+            FIREFOX_OF_PLAYWRIGHT.unlink(missing_ok=True)  # a dangling link
+            FIREFOX_OF_PLAYWRIGHT.symlink_to(system)
+    if not FIREFOX_OF_PLAYWRIGHT.exists():
+        raise SystemExit(NO_FIREFOX)
 
 
 def ensure_ffmpeg() -> bool:

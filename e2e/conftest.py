@@ -1,5 +1,6 @@
 """The portal that the browser tests share, and walks whose pages fail the test on any error the browser reports."""
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -9,7 +10,7 @@ from playwright.sync_api import BrowserContext
 from .browser import launch_options
 from .matrix import REGIONS, WHOLE, Cell
 from .portal import Sandbox, running_portal
-from .stories import Story, Walk
+from .stories import REFUSALS, STORIES, Story, Walk
 from .watcher import Inspector, record_faults
 
 
@@ -30,6 +31,25 @@ def faults() -> Iterator[list[str]]:
     recorded: list[str] = []
     yield recorded
     assert recorded == []
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """`make matrix PROCEDURE=renew` walks this story only."""
+    wanted = os.environ.get("PROCEDURE")
+    if not (WHOLE and wanted):
+        return
+    known = [story.id for story in (*STORIES, *REFUSALS)]
+    if wanted not in known:
+        raise pytest.UsageError(f"PROCEDURE={wanted} is unknown; use one of {', '.join(known)}.")
+    kept = [item for item in items if _story_of(item) == wanted]
+    config.hook.pytest_deselected(items=[item for item in items if item not in kept])
+    items[:] = kept
+
+
+def _story_of(item: pytest.Item) -> str | None:
+    call = getattr(item, "callspec", None)
+    walked = call.params.get("story") if call else None
+    return walked.id if isinstance(walked, Story) else None
 
 
 Begin = Callable[..., Walk]

@@ -93,6 +93,18 @@ def running_portal(**settings: str) -> Iterator["Sandbox"]:
             log.close()
 
 
+@contextmanager
+def deployed_portal(address: str) -> Iterator["Sandbox"]:
+    """A portal that runs elsewhere, with its sandbox on. SystemExit if none answers there."""
+    sandbox = Sandbox(address.rstrip("/"), Path(), {})
+    try:
+        with urlopen(f"{sandbox.url}/sandbox", timeout=30):
+            pass
+    except (OSError, ValueError) as fault:
+        raise SystemExit(f"No portal with its sandbox on answers at URL={address}: {fault}") from None
+    yield sandbox
+
+
 class Sandbox:
     """The sandbox's routes, which set up accounts, move clocks and make gateways fail."""
 

@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from playwright.sync_api import BrowserContext, ConsoleMessage, Page, ViewportSize, expect
 
@@ -16,6 +16,7 @@ RUN_AXE = """async rules => {
     return (await axe.run({exclude: covered}, {runOnly: rules})).violations;
 }"""
 REFUSED_STATUS = re.compile(r"Failed to load resource: the server responded with a status of (4\d\d|50[03])")
+PLAYWRIGHTS_STYLE = "sha256-YjaKGiklmzC6wjXA513HAMmzus8VE61XCOT+SmwNZWA="  # `body {}`, at a picture in Firefox
 NARROWEST = 320
 # Ids, addresses and tokens, by which two screens that look the same differ.
 NAMES = re.compile(r"[0-9a-f]{8,}|[\w.-]{30,}")
@@ -30,6 +31,16 @@ SMALL_TARGETS = """() => [...document.querySelectorAll("a, button, input, select
 }).map(element => element.outerHTML.slice(0, 100))"""
 
 
+class Finding(TypedDict):
+    """A rule of axe that a screen breaks, and where."""
+
+    rule: str
+    impact: str
+    help: str
+    address: str
+    targets: list[str]
+
+
 def record_faults(context: BrowserContext, faults: list[str]) -> None:
     """Records page errors, console errors and policy violations. The browser also logs the status of each refusal,
     which is no fault.
@@ -39,19 +50,34 @@ def record_faults(context: BrowserContext, faults: list[str]) -> None:
         if message.type in ("error", "warning") and not REFUSED_STATUS.match(message.text):
             faults.append(f"{message.location.get('url')}: {message.text}")
 
+    def on_error(text: str) -> None:
+        if PLAYWRIGHTS_STYLE not in text:
+            faults.append(f"Script: {text}")
+
     context.on("console", on_console)
-    context.on("weberror", lambda web_error: faults.append(f"Script: {web_error.error}"))
+    context.on("weberror", lambda web_error: on_error(str(web_error.error)))
 
 
-def violations(page: Page) -> list[str]:
+def findings(page: Page) -> list[Finding]:
     """The violations of WCAG 2.2 AA that axe finds on the page as it stands."""
     page.wait_for_load_state()
     if page.evaluate("typeof axe") == "undefined":
         page.evaluate(AXE)
     return [
-        f"{page.url}: {violation['id']} {[node['target'] for node in violation['nodes']]}"
+        Finding(
+            rule=violation["id"],
+            impact=violation["impact"] or "",
+            help=violation["help"],
+            address=violation["helpUrl"],
+            targets=[" ".join(map(str, node["target"])) for node in violation["nodes"]],
+        )
         for violation in page.evaluate(RUN_AXE, RULES)
     ]
+
+
+def violations(page: Page) -> list[str]:
+    """The same as sentences."""
+    return [f"{page.url}: {finding['rule']} {finding['targets']}" for finding in findings(page)]
 
 
 def scrolls_sideways(page: Page) -> bool:

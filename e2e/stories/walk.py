@@ -40,6 +40,7 @@ class Walk:
     account: dict[str, Any]
     scripts: bool = True
     watch: Callable[[Step, Locator | None], None] = field(default=lambda _step, _acted: None)
+    touch: bool = False
 
     def __getitem__(self, name: str) -> str:
         return LABELS[self.locale][name]
@@ -54,7 +55,11 @@ class Walk:
         return acted
 
     def click(self, fr: str, en: str, acted: Locator) -> None:
-        self.step(fr, en, acted).click()
+        self.step(fr, en, acted)
+        if self.touch:
+            acted.tap()
+        else:
+            acted.click()
 
     def see(self, fr: str, en: str, shown: Locator | None = None) -> None:
         """A documented result: the watcher sees the screen that shows it."""

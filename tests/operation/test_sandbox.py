@@ -21,18 +21,18 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 
 @pytest.mark.parametrize(
-    ("scenario", "business", "enterprise", "cards"),
+    ("scenario", "business", "enterprise", "cards", "active"),
     [
-        ("business", True, False, 1),
-        ("business-annual", True, False, 1),
-        ("business-two-cards", True, False, 2),
-        ("business-backup-card", True, False, 2),
-        ("business-at-floor", True, False, 1),
-        ("enterprise", False, True, 1),
-        ("both", True, True, 1),
+        ("business", True, False, 1, 5),
+        ("business-annual", True, False, 1, 5),
+        ("business-two-cards", True, False, 2, 5),
+        ("business-backup-card", True, False, 2, 5),
+        ("business-at-floor", True, False, 1, 12),
+        ("enterprise", False, True, 1, 183),
+        ("both", True, True, 1, 5),
     ],
 )
-def test_a_fresh_account(app: Flask, scenario: str, business: bool, enterprise: bool, cards: int) -> None:
+def test_a_fresh_account(app: Flask, scenario: str, business: bool, enterprise: bool, cards: int, active: int) -> None:
     made = post(app, "", scenario=scenario)
     assert set(made) == {"account", "email", "password", "now", "subscriptions", "cards"}
     assert made["now"] == "2027-01-15T09:00:00+01:00"
@@ -40,9 +40,7 @@ def test_a_fresh_account(app: Flask, scenario: str, business: bool, enterprise: 
     assert bool(made["subscriptions"]["enterprise"]) == enterprise
     assert len(made["cards"]) == cards
     account_state: Any = app.test_client().get(f"/sandbox/accounts/{made['account']}/state").json
-    assert set(account_state) == {
-        *("now", "subscriptions", "cards", "invoices", "payments", "gateway", "members", "messages")
-    }
+    assert (account_state["active_users"], account_state["armed"]) == (active, None)
     assert (account_state["payments"], account_state["gateway"], account_state["messages"]) == (
         [],
         {"charges": [], "refunds": []},
@@ -113,7 +111,7 @@ def test_a_testers_slip_is_422_with_a_sentence_and_changes_nothing(
     answer = app.test_client().post(url, data=form, headers={"Accept": "application/json"})
     assert answer.status_code == 422
     assert answer.json
-    assert answer.json["error"]
+    assert (answer.json["error"], bool(answer.json["message"])) == ("invalid", True)
     page = app.test_client().post(url, data=form, headers=BROWSER)
     assert (page.status_code, 'role="alert"' in page.text) == (422, True)
     assert dump() == before

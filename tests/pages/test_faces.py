@@ -119,7 +119,9 @@ def _unsound(face: Face) -> Iterator[str]:
 
 def _written(locale: str) -> Iterator[tuple[str, str]]:
     """The subjects, texts and HTML of all mails in a member's own language, and every string of some invoices' PDFs."""
-    for mail in db.session.scalars(select(Message).where(~Message.about.regexp_match("^(document|case|invitation|handover)"))):
+    for mail in db.session.scalars(
+        select(Message).where(~Message.about.regexp_match("^(document|case|invitation|handover)"))
+    ):
         yield from ((f"mail {mail.about}", text) for text in (mail.subject, *mail.body.split("\n")))
         yield from ((f"mail {mail.about}", text) for text in Words(mail.html).texts)
     for invoice in db.session.scalars(

@@ -42,6 +42,7 @@ NO_PAGES = {
     "billing.year_archive",
     "export.archive",
     "export.journal",
+    "sandbox.openapi",
     "sandbox.state",
     "sessions.left",
     "sandbox.attachment",

@@ -1,4 +1,5 @@
-"""The routes that QA's programs use: make an account, move its clock, set its active users and gateway faults, read it.
+"""The routes that QA's programs use: make an account, move its clock, set its active users and gateway faults, read it,
+remove it.
 
 The panel's forms use them too. A program gets JSON; a form is answered with a redirect to the panel.
 """
@@ -20,13 +21,15 @@ from ..models.accounts import Account
 from ..ports import ports
 from ..renewals import rollover, sweep
 from ..subscriptions.loading import load_all
-from ..views.errors import error_page
+from ..views.errors import error_page, json_error
 from ..words import gettext
 from . import scenarios
 from .clock import set_clock
-from .fields import BadRequest, check_year, field, find_account, parse_duration, parse_instant
+from .fields import BadRequest, add_duration, check_year, field, find_account, given_fields, parse_instant
 from .gateway import FAULTS
+from .openapi import describe
 from .panel import blueprint, render_panel
+from .removal import remove_account
 from .state import account_state
 from .tables import SandboxAccount, SandboxHeadcount
 
@@ -34,13 +37,13 @@ from .tables import SandboxAccount, SandboxHeadcount
 @blueprint.errorhandler(BadRequest)
 def bad_request(error: BadRequest) -> ResponseReturnValue:
     if _wants_json():
-        return jsonify(error=str(error)), 422
+        return json_error(422, str(error))
     return render_panel((request.view_args or {}).get("account"), str(error), 422)
 
 
 @blueprint.errorhandler(NotFound)
 def not_found(error: NotFound) -> ResponseReturnValue:
-    return (jsonify(error="There is no such account."), 404) if _wants_json() else error_page(404)
+    return json_error(404, gettext("There is no such account.")) if _wants_json() else error_page(404)
 
 
 @blueprint.post("/accounts")
@@ -98,13 +101,19 @@ def move_clock(account: str) -> ResponseReturnValue:
 
 
 def _asked_instant(account: Account) -> datetime:
-    """The instant `to`, in the account's zone if it names none, or now plus `advance`. Raises BadRequest."""
+    """The instant `to`, in the account's zone if it names none, or now plus `advance`. `next` is the next instant at
+    which anything becomes due. Raises BadRequest."""
     now = ports().clock.now(account)
+    if field("to") == "next":
+        event = rollover.next_event(account.id)
+        if event is None:
+            raise BadRequest(gettext("Nothing becomes due: give to= a date and time."))
+        return event
     if field("to"):
         instant = parse_instant(field("to"))
         target = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(account.zone))
     else:
-        target = now + parse_duration(field("advance"))
+        target = add_duration(now, field("advance"), ZoneInfo(account.zone))
     if target < now:
         raise BadRequest(gettext("The clock only moves forward."))
     check_year(target)
@@ -150,10 +159,13 @@ def _set_directory(account_id: str, directory: str) -> None:
 @blueprint.post("/accounts/<account>/gateway")
 @public
 def set_gateway(account: str) -> ResponseReturnValue:
-    """Sets the fault of the account's next charge or refund (`next`), or none."""
+    """Sets the fault of the account's next charge or refund (`next`), or none if it is empty.
+
+    Another field alone is a slip, such as `down=1` for `next=down`, and clears no fault.
+    """
     find_account(account)
-    fault = field("next")
-    if fault and fault not in FAULTS:
+    fault, given = field("next"), given_fields()
+    if (fault and fault not in FAULTS) or (given and "next" not in given):
         raise BadRequest(gettext("The next charge can do one of: %(names)s.", names=", ".join(FAULTS)))
     with transaction() as session:
         session.get_one(SandboxAccount, account).next_charge = fault or None
@@ -164,6 +176,20 @@ def set_gateway(account: str) -> ResponseReturnValue:
 @public
 def state(account: str) -> ResponseReturnValue:
     return jsonify(account_state(find_account(account)))
+
+
+@blueprint.delete("/accounts/<account>")
+@public
+def delete_account(account: str) -> ResponseReturnValue:
+    """Removes an account that was made for testers, with everything that it has."""
+    remove_account(find_account(account))
+    return "", 204
+
+
+@blueprint.get("/openapi.json")
+@public
+def openapi() -> ResponseReturnValue:
+    return jsonify(describe())
 
 
 def _wants_json() -> bool:

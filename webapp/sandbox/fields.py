@@ -1,17 +1,19 @@
 """Reads what a tester's request asks for: fields, dates, durations and the account."""
 
 import re
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from flask import request
 
 from ..db import NotFound, db
+from ..domain.periods import boundary
 from ..models.accounts import Account
 from ..words import gettext
 from .tables import SandboxAccount
 
 FIRST_YEAR, LAST_YEAR = 2000, 9000
-DURATION = re.compile(r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.ASCII)
+DURATION = re.compile(r"P(?:(\d{1,3})M)?(?:(\d{1,4})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,8})S)?)?", re.ASCII)
 
 
 class BadRequest(Exception):
@@ -20,12 +22,21 @@ class BadRequest(Exception):
 
 def field(name: str) -> str:
     """A field of the form, the address or a JSON object, trimmed; "" if it is missing."""
+    value = request.values.get(name) or _body().get(name)
+    return "" if value is None else str(value).strip()
+
+
+def given_fields() -> set[str]:
+    """The names of the request's fields, also of those that are empty."""
+    return {*request.values, *_body()}
+
+
+def _body() -> dict[str, object]:
     try:
         body = request.get_json(silent=True)
     except RecursionError:
         body = None
-    value = request.values.get(name) or (body.get(name) if isinstance(body, dict) else None)
-    return "" if value is None else str(value).strip()
+    return body if isinstance(body, dict) else {}
 
 
 def find_account(account_id: str) -> Account:
@@ -51,10 +62,22 @@ def check_year(instant: datetime) -> None:
         raise BadRequest(gettext("Give a year from %(first)s to %(last)s.", first=FIRST_YEAR, last=LAST_YEAR))
 
 
-def parse_duration(text: str) -> timedelta:
-    """A duration in ISO 8601, of days, hours, minutes and seconds. Raises BadRequest."""
+def add_duration(now: datetime, text: str, zone: ZoneInfo) -> datetime:
+    """`now` plus a duration in ISO 8601, of months, days, hours, minutes and seconds. Raises BadRequest.
+
+    A month later is the same time of the same day of the next month, or of its last day.
+    """
     match = DURATION.fullmatch(text)
     if not match or not any(match.groups()):
-        raise BadRequest(gettext("Give advance= a duration such as PT2M or P31D, or to= a date and time."))
-    days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
-    return timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+        raise BadRequest(
+            gettext("Give advance= a duration such as PT2M, P31D or P1M, or to= a date and time, or to=next.")
+        )
+    months, days, hours, minutes, seconds = (int(part or 0) for part in match.groups())
+    try:
+        if months:
+            now = datetime.combine(boundary(now.date(), months, 1), now.time(), zone)
+        later = now + timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
+    except (OverflowError, ValueError):  # beyond the calendar
+        later = now.replace(year=MAXYEAR)
+    check_year(later)
+    return later

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from flask import Flask, Response, make_response, render_template, request, url_for
+from flask import Flask, Response, jsonify, make_response, render_template, request, url_for
 from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
@@ -24,6 +24,19 @@ from ..words import gettext
 
 log = logging.getLogger(__name__)
 RETRY_AFTER = 10  # seconds, where nobody knows better
+CODES = {  # of an error for programs
+    400: "bad_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    411: "length_required",
+    413: "too_large",
+    422: "invalid",
+    429: "too_many_requests",
+    503: "unavailable",
+}
 
 
 def register(app: Flask) -> None:
@@ -152,6 +165,8 @@ def error_page(status: int, explained: Explained | None = None, wait: int | None
     if request_ctx.url_adapter is None:  # the host is not in TRUSTED_HOSTS, so no link can be built
         return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
     whole_page = "HX-Request" not in request.headers
+    if whole_page and asks_for_json():
+        return json_error(status, explained.sentence if explained else sentence)
     explained = explained or Explained(sentence, *_next_step(status, whole_page))
     template = "errors/page.html" if whole_page else "errors/_error.html"
     body = render_template(template, title=explained.title or title, explained=explained, status=status)
@@ -159,6 +174,17 @@ def error_page(status: int, explained: Explained | None = None, wait: int | None
     if not whole_page:
         response.headers.update({"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})
     return response
+
+
+def asks_for_json() -> bool:
+    """Whether the request prefers JSON to a page. A browser does not, nor does what accepts anything."""
+    accepted = request.accept_mimetypes
+    return accepted["application/json"] > accepted["text/html"]
+
+
+def json_error(status: int, message: str) -> Response:
+    """An error for a program: `error` is its name, the same in every language; `message` is its sentence."""
+    return make_response(jsonify(error=CODES.get(status, "fault"), message=message), status)
 
 
 def _try_again_after(minutes: int) -> str:
