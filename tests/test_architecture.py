@@ -20,6 +20,7 @@ ORDER = (
     "models",
     "ports",
     "pasting words",
+    "metrics",
     "urls formats addresses locale_cookie guard leases",
     "sentences",
     "access.identity",

@@ -31,6 +31,7 @@ from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
 from .operation import health, logs
+from .operation import metrics as scraping
 from .portal import Portal
 from .ports import (
     Clock,
@@ -66,6 +67,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     db.init(app)
     logs.init(app)
     app.before_request(health.answer)
+    scraping.init(app)
     Compress(app)
     Babel(
         app,

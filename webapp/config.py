@@ -35,8 +35,10 @@ SECRETS = (
     "QLIK_API_KEY",
     "QLIK_CLIENT_SECRET",
     "OIDC_CLIENT_SECRET",
+    "METRICS_TOKEN",
 )
 SHORTEST_KEY = 32  # characters
+SHORTEST_TOKEN = 16
 
 
 def _secret(name: str) -> str:
@@ -162,6 +164,7 @@ def from_environment() -> dict[str, Any]:
         "KEEP_CASES_YEARS": _whole_number("KEEP_CASES_YEARS", "5", 1, 99),
         "KEEP_ACTIVITY_YEARS": _whole_number("KEEP_ACTIVITY_YEARS", "10", 1, 99),
         "LOG_FORMAT": env.get("LOG_FORMAT", "text" if sandbox else "json"),
+        "METRICS_TOKEN": _secret("METRICS_TOKEN"),
         "REQUEST_ID_HEADER": env.get("REQUEST_ID_HEADER", ""),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
@@ -278,6 +281,8 @@ def check(config: dict[str, Any]) -> None:
         raise Misconfigured(f"FONTS_DIR ({config['FONTS_DIR']}) is not a folder.")
     if config["LOG_FORMAT"] not in ("json", "text"):
         raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
+    if config["METRICS_TOKEN"] and len(config["METRICS_TOKEN"]) < SHORTEST_TOKEN:
+        raise Misconfigured(f"METRICS_TOKEN is shorter than {SHORTEST_TOKEN} characters: set it to a longer one.")
     _check_secret_key(config)
     _check_identity(config)
     if config["SANDBOX"] and config["GATEWAY"] != "sandbox":

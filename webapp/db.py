@@ -90,6 +90,7 @@ class Across(StrEnum):
     SENDER = "finds the mails to send"
     PRUNE = "finds what is old enough to be deleted"
     COUNT = "finds the tenants to ask for their active users"
+    METRICS = "counts, for the operator, what waits: payments, refunds and mails"
     DOCTOR = "counts, for the operator, what is at fault"
     RESTORE = "after a restore: finds payments in flight, and ends all access"
     SIGN_IN = "finds the session of a cookie, or the link of a mail, that an older version made"

@@ -25,7 +25,7 @@ from ..ports import ports
 from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
 from ..renewals.processes import run as sweep_all
-from . import health, jobs, prune
+from . import health, jobs, logs, prune
 from .supervision import orphaned
 
 log = logging.getLogger(__name__)
@@ -53,10 +53,11 @@ def demo() -> None:
 @with_appcontext
 def roll_over(account: str | None, every: int | None, threads: int, processes: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
+    current_app.config["ACTOR"] = "sweep"
     with stop_event() as stop:
         failed = _repeat(partial(_sweep_with_progress, account, threads, stop, every, processes), every, stop)
     if failed:
-        raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
+        raise logs.Unsuccessful(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
 @contextmanager
@@ -107,7 +108,7 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
 
     options = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
     with click.progressbar(length=total, show_pos=True, item_show_func=rate, **options) as bar:  # type: ignore[arg-type]
-        make_app = current_app.extensions["make_app"]
+        make_app = partial(current_app.extensions["make_app"], {"ACTOR": "sweep"})
         for outcomes in sweep.run(account, threads) if account else sweep_all(make_app, threads, processes, total):
             done.update(outcomes)
             bar.update(outcomes["seen"], done)
@@ -118,7 +119,7 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
         summary = "Payments are paused, because a copy was restored. Run: my-qlik-portal restored"
     db.session.rollback()
     if not quiet or done.total() > done["seen"]:
-        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.")
+        logs.say(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.", outcomes=done)
     else:
         jobs.say_idle(jobs.SWEEP)
     if every and account is None:
@@ -135,10 +136,11 @@ def send_mail(every: int | None) -> None:
     """Send the mails of the outbox that are due. Safe on several machines at once."""
     if not current_app.config["SMTP_URL"]:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
+    current_app.config["ACTOR"] = "sender"
     with stop_event() as stop:
         waiting = _repeat(partial(_send_with_summary, stop, every), every, stop)
     if waiting:
-        raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
+        raise logs.Unsuccessful(f"{waiting} mails were not sent: the log says why.")
 
 
 def _send_with_summary(stop: Event, every: int | None) -> int:
@@ -150,7 +152,7 @@ def _send_with_summary(stop: Event, every: int | None) -> int:
         jobs.say_idle(jobs.SENDER)
     else:
         counts = (f"{outcomes[name]:,} {name}" for name in delivery.OUTCOMES if outcomes[name])
-        click.echo(", ".join(counts) or "nothing was due")
+        logs.say(", ".join(counts) or "nothing was due", outcomes=outcomes)
     return outcomes.total() - outcomes["sent"]
 
 

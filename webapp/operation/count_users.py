@@ -20,9 +20,10 @@ from ..models.subscriptions import SubscriptionRow
 from ..ports import ports
 from ..subscriptions.active_users import current_count, store_count
 from ..subscriptions.loading import load
-from . import health
+from . import health, jobs, logs
 from .cli import stop_event
 
+COMMAND = "count-users"
 log = logging.getLogger(__name__)
 PAGE = 200  # subscriptions that are looked up at once
 FRESH = timedelta(hours=20)  # a count that is no older is not repeated, so one run a day may come somewhat earlier
@@ -69,13 +70,14 @@ def _not_counted_lately() -> Iterator[tuple[str, str]]:
             last = (rows[-1][0], rows[-1][1])
 
 
-@click.command("count-users")
+@click.command(COMMAND)
 @with_appcontext
 def count_users_command() -> None:
     """Ask every tenant for its active users, once a day at most."""
     health.check_database()
+    started_at = ports().clock.system_now()
     with stop_event() as stop:
         done = count_users(stop)
-    click.echo(
-        ", ".join(f"{done[name]:,} {name}" for name in ("counted", "silent", "failed") if done[name]) or "all are fresh"
-    )
+    jobs.finished(COMMAND, None, started_at, done)
+    counts = (f"{done[name]:,} {name}" for name in ("counted", "silent", "failed") if done[name])
+    logs.say(", ".join(counts) or "all are fresh", outcomes=done)
