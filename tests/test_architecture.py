@@ -15,6 +15,7 @@ LONGEST_FILE, LONGEST_LINE = 350, 120
 # From the foundation up: a module imports only modules of its own row or of rows above it in this list.
 ORDER = (
     "domain",
+    "misconfigured",
     "config mail_server private_files",
     "db database_faults json_rows",
     "models",

@@ -17,7 +17,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..access import members
-from ..config import DEMO_EMAIL, DEMO_PASSWORD
+from ..config import COMMAND, DEMO_EMAIL, DEMO_PASSWORD
 from ..db import db
 from ..invoices import listing
 from ..mail import delivery
@@ -116,7 +116,7 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
                 break
     summary = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if hold.payments_held():
-        summary = "Payments are paused, because a copy was restored. Run: my-qlik-portal restored"
+        summary = f"Payments are paused, because a copy was restored. Run: {COMMAND} restored"
     db.session.rollback()
     if not quiet or done.total() > done["seen"]:
         logs.say(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.", outcomes=done)
@@ -176,7 +176,7 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
     if refund.state == "pending":
         raise click.ClickException(
             f"The gateway did not say what became of the refund {refund.key}. It is kept as pending: "
-            f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
+            f"the next roll-over asks again ({COMMAND} roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
     amount = refunds.format_amount(note.total, note.currency) + (" with tax" if note.tax else "")

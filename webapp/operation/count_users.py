@@ -23,7 +23,6 @@ from ..subscriptions.loading import load
 from . import health, jobs, logs
 from .cli import stop_event
 
-COMMAND = "count-users"
 log = logging.getLogger(__name__)
 PAGE = 200  # subscriptions that are looked up at once
 FRESH = timedelta(hours=20)  # a count that is no older is not repeated, so one run a day may come somewhat earlier
@@ -70,7 +69,7 @@ def _not_counted_lately() -> Iterator[tuple[str, str]]:
             last = (rows[-1][0], rows[-1][1])
 
 
-@click.command(COMMAND)
+@click.command(jobs.COUNT)
 @with_appcontext
 def count_users_command() -> None:
     """Ask every tenant for its active users, once a day at most."""
@@ -78,6 +77,6 @@ def count_users_command() -> None:
     started_at = ports().clock.system_now()
     with stop_event() as stop:
         done = count_users(stop)
-    jobs.finished(COMMAND, None, started_at, done)
+    jobs.finished(jobs.COUNT, None, started_at, done)
     counts = (f"{done[name]:,} {name}" for name in ("counted", "silent", "failed") if done[name])
     logs.say(", ".join(counts) or "all are fresh", outcomes=done)

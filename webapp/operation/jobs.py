@@ -12,7 +12,7 @@ from ..models.operation import JobRun
 from ..ports import ports
 
 log = logging.getLogger(__name__)
-SWEEP, SENDER = "roll-over", "send-mail"
+SWEEP, SENDER, COUNT = "roll-over", "send-mail", "count-users"
 IDLE_LINE_EVERY = timedelta(minutes=10)  # between two lines of the log that say that there was nothing to do
 LATE = timedelta(minutes=10)  # after its last run a job that repeats is late,
 LATE_INTERVALS = 10  # or after so many of its intervals, where they are longer
@@ -37,6 +37,13 @@ def say_idle(name: str) -> None:
     if last is None or now - last >= IDLE_LINE_EVERY:
         _idle_line_at[name] = now
         log.info("%s: nothing was due", name)
+
+
+def ago(name: str) -> timedelta | None:
+    """How long ago a job last ended; None where it never ran."""
+    run = db.session.get(JobRun, name)
+    db.session.rollback()
+    return None if run is None else ports().clock.system_now() - run.finished_at
 
 
 def late(name: str) -> timedelta | None:

@@ -159,10 +159,18 @@ def _shape(path: str) -> str:
     return "/".join(part if part in words or not part else MASK for part in parts[:DEEPEST])
 
 
+@cache
+def _tell_of_proxy() -> None:
+    """Once in a process."""
+    log.warning("X-Forwarded-For was sent, but TRUSTED_PROXIES is 0: if a proxy of yours sent it, set the number")
+
+
 def _begin() -> None:
     """Gives the request an id, which an owner can quote. A trusted proxy may give it in REQUEST_ID_HEADER."""
     header = current_app.config["REQUEST_ID_HEADER"]
     proxy_id = request.headers.get(header, "") if header else ""
+    if "X-Forwarded-For" in request.headers and not current_app.config["TRUSTED_PROXIES"]:
+        _tell_of_proxy()
     g.request_id, g.began = proxy_id if WELL_FORMED.fullmatch(proxy_id) else new_id(), perf_counter()
 
 
