@@ -102,6 +102,7 @@ class Across(StrEnum):
     SENDER = "finds the mails to send"
     PRUNE = "finds what is old enough to be deleted"
     COUNT = "finds the tenants to ask for their active users"
+    SUPPORT = "finds the account of a name, an e-mail, a domain or an invoice number, for support"
     METRICS = "counts, for the operator, what waits: payments, refunds and mails"
     DOCTOR = "counts, for the operator, what is at fault"
     RESTORE = "after a restore: finds payments in flight, and ends all access"

@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from . import cli, count_users, distribution, doctor, grants, identities, provision, prune, restored, serving
+from . import cli, count_users, distribution, doctor, grants, identities, provision, prune, restored, serving, support
 
 
 def register(app: Flask) -> None:
@@ -12,6 +12,7 @@ def register(app: Flask) -> None:
         cli.roll_over,
         cli.send_mail,
         cli.credit_note,
+        support.support,
         cli.backup,
         restored.restored,
         restored.release,

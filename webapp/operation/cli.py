@@ -164,6 +164,10 @@ def _send_with_summary(stop: Event, every: int | None) -> int:
 @with_appcontext
 def credit_note(number: str, account: str, net: str | None, reason: str) -> None:
     """Refund an invoice to the card that paid it, and issue the credit note."""
+    credit_and_tell(account, number, net, reason)
+
+
+def credit_and_tell(account: str, number: str, net: str | None, reason: str) -> None:
     health.check_database()
     if net is not None and not re.fullmatch(r"0*[1-9][0-9]{0,11}", net, re.ASCII):
         raise click.ClickException("--net is a whole number of cents, 1 or more.")
