@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from . import cli, count_users, distribution, doctor, grants, identities, provision, prune, restored, serving, support
+from . import (
+    backup,
+    cli,
+    count_users,
+    distribution,
+    doctor,
+    grants,
+    identities,
+    provision,
+    prune,
+    restored,
+    serving,
+    support,
+)
 
 
 def register(app: Flask) -> None:
@@ -13,7 +26,7 @@ def register(app: Flask) -> None:
         cli.send_mail,
         cli.credit_note,
         support.support,
-        cli.backup,
+        backup.backup,
         restored.restored,
         restored.release,
         serving.serve,

@@ -1,14 +1,12 @@
 """The commands. An error is one sentence, not a traceback."""
 
 import logging
-import os
 import re
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from threading import Event
 
@@ -55,7 +53,7 @@ def roll_over(account: str | None, every: int | None, threads: int, processes: i
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
     current_app.config["ACTOR"] = "sweep"
     with stop_event() as stop:
-        failed = _repeat(partial(_sweep_with_progress, account, threads, stop, every, processes), every, stop)
+        failed = repeat(partial(_sweep_with_progress, account, threads, stop, every, processes), every, stop)
     if failed:
         raise logs.Unsuccessful(f"{failed} subscriptions were not rolled over: the log says why.")
 
@@ -72,7 +70,7 @@ def stop_event() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _repeat(once: Callable[[], int], every: int | None, stop: Event) -> int:
+def repeat(once: Callable[[], int], every: int | None, stop: Event) -> int:
     """Calls `once`, or calls it every so many seconds until the parent process ends. Returns the last result.
 
     If a repeated call fails, such as when the database is away, the next one tries again.
@@ -138,7 +136,7 @@ def send_mail(every: int | None) -> None:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
     current_app.config["ACTOR"] = "sender"
     with stop_event() as stop:
-        waiting = _repeat(partial(_send_with_summary, stop, every), every, stop)
+        waiting = repeat(partial(_send_with_summary, stop, every), every, stop)
     if waiting:
         raise logs.Unsuccessful(f"{waiting} mails were not sent: the log says why.")
 
@@ -185,33 +183,3 @@ def credit_and_tell(account: str, number: str, net: str | None, reason: str) -> 
     note = listing.find_invoice(account, refund.credit_note_id or "")
     amount = refunds.format_amount(note.total, note.currency) + (" with tax" if note.tax else "")
     click.echo(f"Credit note {note.number} of {amount} for the invoice {number}.")
-
-
-@click.command("backup")
-@click.argument("file", type=click.Path(exists=False, dir_okay=False))
-@with_appcontext
-def backup(file: str) -> None:
-    """Copy the SQLite database as it is at one moment into a new file, while the portal runs.
-
-    The copy is marked: a portal that starts on it charges nothing until `restored` was run.
-    """
-    if db.engine.dialect.name != "sqlite":
-        raise click.ClickException("This copies SQLite only. PostgreSQL: pg_dump --format=custom --file=FILE ADDRESS")
-    health.check_database()
-    try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-    except OSError as fault:
-        raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
-    os.close(descriptor)
-    copied_at = ports().clock.system_now().replace(tzinfo=None)
-    unmarked = f"{file}.unmarked"
-    os.close(os.open(unmarked, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
-    with closing(sqlite3.connect(db.engine.url.database or "")) as source:
-        source.execute("VACUUM INTO ?", (unmarked,))
-    with closing(sqlite3.connect(unmarked)) as copy, copy:
-        copy.execute("INSERT OR REPLACE INTO restore_hold (id, copied_at) VALUES (1, ?)", (f"{copied_at}",))
-    os.replace(unmarked, file)  # so there is never a complete copy without its mark
-    descriptor = os.open(file, os.O_RDWR)
-    os.fsync(descriptor)
-    os.close(descriptor)
-    click.echo(f"{file}: {os.path.getsize(file):,} bytes.")
