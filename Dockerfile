@@ -1,5 +1,5 @@
 # The image of the portal. It installs the locked packages, runs as an unprivileged user, and can run read-only.
-FROM python:3.11.13-slim-bookworm AS build
+FROM python:3.13.18-slim-trixie AS build
 WORKDIR /build
 RUN python -m venv /portal
 COPY requirements.lock .
@@ -13,7 +13,7 @@ RUN /portal/bin/pybabel --quiet compile -d webapp/translations \
     && /portal/bin/pip install --no-cache-dir --no-deps dist/*.whl \
     && /portal/bin/python -m compileall -q /portal/lib
 
-FROM python:3.11.13-slim-bookworm
+FROM python:3.13.18-slim-trixie
 RUN useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin portal
 COPY --from=build /portal /portal
 ENV PATH=/portal/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 HOST=0.0.0.0 PORT=8000 \

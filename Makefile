@@ -5,7 +5,7 @@ FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
 
-.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql on-citus lint types fmt messages record accept baseline show-trace matrix bench mutate soak soak-kills soak-invoices wheel clean
+.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql on-citus lint types fmt messages record accept baseline show-trace matrix bench mutate soak soak-kills soak-invoices wheel sbom clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -116,6 +116,10 @@ soak-invoices: $(VENV)/.test $(CATALOGS)
 wheel: $(VENV)/.run $(CATALOGS)
 	@rm -rf dist && $(PYTHON) -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
 	@$(PYTHON) -m tests.operation.installed dist/*.whl
+
+# The bill of materials (CycloneDX), from the lock.
+sbom: $(VENV)/bin/python
+	@mkdir -p dist && $(PYTHON) deploy/sbom.py > dist/sbom.json && echo dist/sbom.json
 
 clean:
 	rm -rf $(VENV) $(CATALOGS) mutants dist

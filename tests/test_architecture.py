@@ -15,11 +15,13 @@ LONGEST_FILE, LONGEST_LINE = 350, 120
 # From the foundation up: a module imports only modules of its own row or of rows above it in this list.
 ORDER = (
     "domain",
+    "misconfigured",
     "config mail_server private_files",
     "db database_faults json_rows",
     "models",
     "ports",
     "pasting words",
+    "metrics",
     "urls formats addresses locale_cookie guard leases",
     "sentences",
     "access.identity",

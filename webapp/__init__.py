@@ -19,6 +19,7 @@ from . import (
     guard,
     headers,
     locale_cookie,
+    misconfigured,
     models,
     operation,
     private_files,
@@ -31,6 +32,7 @@ from .adapters.smtp import Smtp
 from .invoices import wording
 from .mail_server import parse_relay
 from .operation import health, logs
+from .operation import metrics as scraping
 from .portal import Portal
 from .ports import (
     Clock,
@@ -55,9 +57,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     private_files.begin()
     app = Portal(__name__, template_folder=config.ROOT / "templates", static_folder=config.ROOT / "static")
     app.config.from_mapping(config.DEFAULTS)
-    app.config.from_mapping(config.from_environment())
-    app.config.from_mapping(settings or {})
-    config.check(app.config)
+    _read_settings(app, settings or {})
     private_files.tighten(app.config)
     app.config["WTF_CSRF_SECRET_KEY"] = config.signing_keys(app.config)
 
@@ -66,6 +66,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     db.init(app)
     logs.init(app)
     app.before_request(health.answer)
+    scraping.init(app)
     Compress(app)
     Babel(
         app,
@@ -91,6 +92,23 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     locale_cookie.init(app, config.LOCALES)
     assets.init(app)
     return app
+
+
+def _read_settings(app: Flask, settings: dict[str, Any]) -> None:
+    """Raises Misconfigured. But some commands work with any settings: `doctor` tells all that are wrong."""
+    if not misconfigured.is_tolerant():
+        app.config.from_mapping(config.from_environment())
+        app.config.from_mapping(settings)
+        config.check(app.config)
+        return
+    with misconfigured.collecting() as faults:
+        app.config.from_mapping(config.from_environment())
+    app.config.from_mapping(settings)
+    faults += config.faults(app.config)
+    if fault := db.address_fault(app.config["SQLALCHEMY_DATABASE_URI"]):
+        faults.append(fault)
+        app.config["SQLALCHEMY_DATABASE_URI"] = "sqlite://"
+    misconfigured.tolerated(app.config, faults)
 
 
 def choose_locale() -> str:

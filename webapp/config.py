@@ -4,16 +4,16 @@ import json
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import click
-
 from .domain import access
 from .mail_server import LOOPBACK, parse_relay, parse_sender
+from .misconfigured import Misconfigured as Misconfigured
+from .misconfigured import default_if_wrong
 
 LOCALES = ("fr", "en")
 PACKAGE = Path(__file__).resolve().parent
@@ -21,10 +21,7 @@ PACKAGE = Path(__file__).resolve().parent
 ROOT = PACKAGE if (PACKAGE / "templates").is_dir() else PACKAGE.parent
 
 
-class Misconfigured(click.ClickException):
-    """The sentence says which setting is wrong and what to do."""
-
-
+COMMAND = "my-qlik-portal" if ROOT == PACKAGE else "flask --app webapp"  # the one that is installed
 SECRETS = (
     "SECRET_KEY",
     "SECRET_KEY_FALLBACKS",
@@ -35,12 +32,18 @@ SECRETS = (
     "QLIK_API_KEY",
     "QLIK_CLIENT_SECRET",
     "OIDC_CLIENT_SECRET",
+    "METRICS_TOKEN",
 )
 SHORTEST_KEY = 32  # characters
+SHORTEST_TOKEN = 16
 
 
 def _secret(name: str) -> str:
     """A setting of SECRETS: its value, or what is in the file that NAME_FILE names."""
+    return default_if_wrong("", lambda: _read_secret(name))
+
+
+def _read_secret(name: str) -> str:
     given, file = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
     if not file:
         return given
@@ -63,7 +66,15 @@ def signing_keys(config: Mapping[str, Any]) -> list[str]:
 
 def _secret_key(instance: Path, sandbox: bool) -> str:
     """SECRET_KEY. The sandbox makes one if it is not set, and stores it in a file."""
-    secret_key = _secret("SECRET_KEY")
+    try:
+        instance.mkdir(parents=True, exist_ok=True)
+        return _kept_secret_key(instance, sandbox)
+    except OSError as fault:
+        raise Misconfigured(f"INSTANCE_DIR ({instance}) cannot be written: {fault.strerror}.") from fault
+
+
+def _kept_secret_key(instance: Path, sandbox: bool) -> str:
+    secret_key = _read_secret("SECRET_KEY")
     if secret_key:
         return secret_key
     if not sandbox:
@@ -119,7 +130,10 @@ def _identity(public_url: str) -> dict[str, Any]:
 
 
 def _whole_number(name: str, default: str, least: int, most: int) -> int:
-    text = os.environ.get(name, default)
+    return default_if_wrong(int(default), lambda: _read_whole_number(name, os.environ.get(name, default), least, most))
+
+
+def _read_whole_number(name: str, text: str, least: int, most: int) -> int:
     if not re.fullmatch(r"[0-9]{1,4}", text, re.ASCII) or not least <= int(text) <= most:
         raise Misconfigured(f"{name} ({text}) is not a whole number from {least} to {most}.")
     return int(text)
@@ -130,12 +144,11 @@ def from_environment() -> dict[str, Any]:
     env = os.environ
     instance = Path(env.get("INSTANCE_DIR", (Path.cwd() if ROOT == PACKAGE else ROOT) / "instance"))
     sandbox = env.get("SANDBOX", "0") == "1"
-    try:
-        instance.mkdir(parents=True, exist_ok=True)
-        secret_key = _secret_key(instance, sandbox)
-    except OSError as fault:
-        raise Misconfigured(f"INSTANCE_DIR ({instance}) cannot be written: {fault.strerror}.") from fault
-    public_url = _public_url(env.get("PUBLIC_URL", ""), env.get("HOST", "127.0.0.1"), env.get("PORT", "8000"))
+    secret_key = default_if_wrong("", lambda: _secret_key(instance, sandbox))
+    host, port = env.get("HOST", "127.0.0.1"), env.get("PORT", "8000")
+    public_url = default_if_wrong(
+        _public_url("", host, port), lambda: _public_url(env.get("PUBLIC_URL", ""), host, port)
+    )
     return {
         **_identity(public_url),
         "SANDBOX": sandbox,
@@ -162,6 +175,7 @@ def from_environment() -> dict[str, Any]:
         "KEEP_CASES_YEARS": _whole_number("KEEP_CASES_YEARS", "5", 1, 99),
         "KEEP_ACTIVITY_YEARS": _whole_number("KEEP_ACTIVITY_YEARS", "10", 1, 99),
         "LOG_FORMAT": env.get("LOG_FORMAT", "text" if sandbox else "json"),
+        "METRICS_TOKEN": _secret("METRICS_TOKEN"),
         "REQUEST_ID_HEADER": env.get("REQUEST_ID_HEADER", ""),
         "GATEWAY": env.get("GATEWAY", "sandbox"),
         "GATEWAY_ORIGIN": env.get("GATEWAY_ORIGIN", ""),
@@ -189,30 +203,30 @@ DEFAULTS: dict[str, Any] = {
 }
 
 
-def _check_secret_key(config: dict[str, Any]) -> None:
-    if not config["SANDBOX"] and len(config["SECRET_KEY"]) < SHORTEST_KEY:
-        raise Misconfigured(
+def _secret_key_faults(config: Mapping[str, Any]) -> Iterator[str]:
+    if not config["SANDBOX"] and 0 < len(config["SECRET_KEY"]) < SHORTEST_KEY:
+        yield (
             f"SECRET_KEY is shorter than {SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints. "
             "Put the old key into SECRET_KEY_FALLBACKS, so that nobody is signed out."
         )
 
 
-def _check_mail(config: dict[str, Any]) -> None:
+def _mail_faults(config: Mapping[str, Any]) -> Iterator[str]:
     if not config["SMTP_URL"] and not config["SANDBOX"]:
-        raise Misconfigured("SMTP_URL is not set: outside the sandbox, set it to the mail server's address.")
+        yield ("SMTP_URL is not set: outside the sandbox, set it to the mail server's address.")
     if config["SMTP_URL"]:
         try:
             parse_relay(config["SMTP_URL"])
             parse_sender(config["MAIL_FROM"])
         except ValueError as fault:
-            raise Misconfigured(str(fault)) from None  # the cause may contain the password
+            yield str(fault)  # the cause may contain the password
 
 
-def _check_directory(config: dict[str, Any]) -> None:
+def _directory_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """The credentials for Qlik Cloud, which the sandbox does not need."""
     key, client, secret = (bool(config[f"QLIK_{name}"]) for name in ("API_KEY", "CLIENT_ID", "CLIENT_SECRET"))
     if client != secret or key == client:
-        raise Misconfigured(
+        yield (
             "Set QLIK_API_KEY, or QLIK_CLIENT_ID and QLIK_CLIENT_SECRET, and not both: "
             "outside the sandbox, the tenants are asked for their active users."
         )
@@ -222,69 +236,71 @@ def _check_directory(config: dict[str, Any]) -> None:
         except ValueError:
             keys = {"": None}
         if not all(tenant and isinstance(key, str) and key for tenant, key in keys.items()):
-            raise Misconfigured(
-                'QLIK_API_KEY is not a key, nor a JSON object such as {"acme.eu.qlikcloud.com": "key"}.'
-            )
+            yield ('QLIK_API_KEY is not a key, nor a JSON object such as {"acme.eu.qlikcloud.com": "key"}.')
 
 
-def _check_identity(config: dict[str, Any]) -> None:
+def _identity_faults(config: Mapping[str, Any]) -> Iterator[str]:
     issuer = config["OIDC_ISSUER"]
     if not issuer:
         if config["LOCAL_PASSWORDS"] is False:
-            raise Misconfigured("LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in. Set one.")
+            yield ("LOCAL_PASSWORDS is not 1 and OIDC_ISSUER is not set: nobody could sign in. Set one.")
         return
     address = urlsplit(issuer)
     is_local = address.hostname in LOOPBACK
     if not address.hostname or address.scheme not in ("https", "http") or (address.scheme == "http" and not is_local):
-        raise Misconfigured(f"OIDC_ISSUER ({issuer}) is not an https address such as https://id.example.test.")
+        yield (f"OIDC_ISSUER ({issuer}) is not an https address such as https://id.example.test.")
     if config["SANDBOX"] and not is_local:
-        raise Misconfigured(f"SANDBOX=1 with OIDC_ISSUER={issuer}: the sandbox asks no provider but one on loopback.")
+        yield (f"SANDBOX=1 with OIDC_ISSUER={issuer}: the sandbox asks no provider but one on loopback.")
     for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
         if not config[name]:
-            raise Misconfigured(f"{name} is not set: the provider at OIDC_ISSUER gives it with the client.")
+            yield (f"{name} is not set: the provider at OIDC_ISSUER gives it with the client.")
 
 
 GATEWAY_PAGES = {"stripe": "https://checkout.stripe.com https://hooks.stripe.com"}  # origins that forms may redirect to
 
 
-def _check_gateway(config: dict[str, Any]) -> None:
+def _gateway_faults(config: Mapping[str, Any]) -> Iterator[str]:
     """The settings of the real gateway. No sentence repeats a secret."""
     if config["GATEWAY"] not in GATEWAY_PAGES:
-        raise Misconfigured(
+        yield (
             f"GATEWAY is {config['GATEWAY']} and SANDBOX is not 1: set GATEWAY=stripe, or SANDBOX=1 to try the portal."
         )
     if not re.fullmatch(r"(sk|rk)_\w{5,}", config["STRIPE_SECRET_KEY"], re.ASCII):
-        raise Misconfigured(
+        yield (
             "STRIPE_SECRET_KEY is not set or not a secret key: copy the one that begins with sk_ (or rk_, where it is "
             "restricted) from Stripe's dashboard, Developers, API keys."
         )
     if not re.fullmatch(r"whsec_\S{5,}", config["STRIPE_WEBHOOK_SECRET"], re.ASCII):
-        raise Misconfigured(
+        yield (
             "STRIPE_WEBHOOK_SECRET is not set or not a signing secret: copy the one that begins with whsec_ from "
             f"Stripe's dashboard, Developers, Webhooks, of the endpoint {config['PUBLIC_URL']}/webhooks/stripe."
         )
     url = urlsplit(config["STRIPE_API_URL"])
     if url.scheme != "https" and url.hostname not in LOOPBACK:
-        raise Misconfigured(
-            f"STRIPE_API_URL ({config['STRIPE_API_URL']}) is not https: the key would be sent in clear."
-        )
+        yield (f"STRIPE_API_URL ({config['STRIPE_API_URL']}) is not https: the key would be sent in clear.")
     if os.environ.get("STRIPE_LOG"):
-        raise Misconfigured("STRIPE_LOG makes Stripe's library print all that it sends and receives: unset it.")
+        yield ("STRIPE_LOG makes Stripe's library print all that it sends and receives: unset it.")
 
 
-def check(config: dict[str, Any]) -> None:
-    """Raises Misconfigured if a setting is wrong, or if settings contradict each other."""
+def faults(config: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with the settings, or contradicts: a sentence for each."""
     if config["FONTS_DIR"] and not Path(config["FONTS_DIR"]).is_dir():
-        raise Misconfigured(f"FONTS_DIR ({config['FONTS_DIR']}) is not a folder.")
+        yield f"FONTS_DIR ({config['FONTS_DIR']}) is not a folder."
     if config["LOG_FORMAT"] not in ("json", "text"):
-        raise Misconfigured(f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text.")
-    _check_secret_key(config)
-    _check_identity(config)
+        yield f"LOG_FORMAT ({config['LOG_FORMAT']}) is neither json nor text."
+    if config["METRICS_TOKEN"] and len(config["METRICS_TOKEN"]) < SHORTEST_TOKEN:
+        yield f"METRICS_TOKEN is shorter than {SHORTEST_TOKEN} characters: set it to a longer one."
+    yield from _secret_key_faults(config)
+    yield from _identity_faults(config)
     if config["SANDBOX"] and config["GATEWAY"] != "sandbox":
-        raise Misconfigured(
-            f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one of them."
-        )
+        yield f"SANDBOX=1 with GATEWAY={config['GATEWAY']}: the sandbox never runs on a real gateway. Unset one."
     if not config["SANDBOX"]:
-        _check_gateway(config)
-        _check_directory(config)
-    _check_mail(config)
+        yield from _gateway_faults(config)
+        yield from _directory_faults(config)
+    yield from _mail_faults(config)
+
+
+def check(config: Mapping[str, Any]) -> None:
+    """Raises Misconfigured for the first setting that is wrong."""
+    for fault in faults(config):
+        raise Misconfigured(fault)

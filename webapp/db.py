@@ -16,7 +16,19 @@ from flask import Flask, current_app
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
-from sqlalchemy import Connection, DateTime, Dialect, Engine, Executable, MetaData, Table, event, insert, update
+from sqlalchemy import (
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    Executable,
+    MetaData,
+    Table,
+    create_engine,
+    event,
+    insert,
+    update,
+)
 from sqlalchemy.exc import ArgumentError, DataError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session
 from sqlalchemy.orm.attributes import set_committed_value
@@ -90,6 +102,8 @@ class Across(StrEnum):
     SENDER = "finds the mails to send"
     PRUNE = "finds what is old enough to be deleted"
     COUNT = "finds the tenants to ask for their active users"
+    SUPPORT = "finds the account of a name, an e-mail, a domain or an invoice number, for support"
+    METRICS = "counts, for the operator, what waits: payments, refunds and mails"
     DOCTOR = "counts, for the operator, what is at fault"
     RESTORE = "after a restore: finds payments in flight, and ends all access"
     SIGN_IN = "finds the session of a cookie, or the link of a mail, that an older version made"
@@ -180,10 +194,8 @@ def init(app: Flask) -> None:
         db.init_app(app)
         with app.app_context():
             engine = db.engine
-    except (ArgumentError, ImportError, ValueError):  # their messages may contain the password
-        raise Misconfigured(
-            "DATABASE_URL is not the address of a database that can be used, such as postgresql://user:password@host/name."
-        ) from None
+    except NO_ADDRESS:
+        raise Misconfigured(NOT_AN_ADDRESS) from None
     migrate.init_app(app, db)
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine, app.config["LOCK_SECONDS"])
@@ -191,6 +203,21 @@ def init(app: Flask) -> None:
     else:
         _test_idle_connections(engine)
         app.extensions["reading_engine"] = engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
+NO_ADDRESS = (ArgumentError, ImportError, ValueError)  # their messages may contain the password
+NOT_AN_ADDRESS = (
+    "DATABASE_URL is not the address of a database that can be used, such as postgresql://user:password@host/name."
+)
+
+
+def address_fault(url: str) -> str | None:
+    """What is wrong with DATABASE_URL, without connecting."""
+    try:
+        create_engine(_with_driver(url)).dispose()
+    except NO_ADDRESS:
+        return NOT_AN_ADDRESS
+    return None
 
 
 def _with_driver(url: str) -> str:

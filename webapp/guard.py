@@ -13,6 +13,8 @@ from typing import Any
 
 from flask import Flask, current_app
 
+from . import metrics
+
 log = logging.getLogger(__name__)
 SILENCES = 5  # in a row, after which the service is not asked for a while
 PAUSE = 10.0  # seconds between two attempts to ask a silent service
@@ -75,8 +77,11 @@ class Guard:
     def _end(self, heard: _Heard, silent: bool) -> None:
         with self.lock:
             self.waiting -= 1
+            was_left_alone = heard.silences >= SILENCES
             heard.silences = heard.silences + 1 if silent else 0
             heard.again_at = monotonic() + PAUSE
+            if was_left_alone != (heard.silences >= SILENCES):
+                metrics.leave_alone(self.service, -1 if was_left_alone else 1)
             if heard.silences == SILENCES:
                 log.warning("%s was silent %s times in a row: it is left alone for a while", self.service, SILENCES)
 

@@ -11,6 +11,7 @@ from flask.templating import Environment
 from jinja2 import Template, nodes
 from jinja2.visitor import NodeTransformer
 from markupsafe import Markup
+from werkzeug.routing import BuildError
 
 from . import formats
 from .words import catalogue, language
@@ -80,7 +81,10 @@ class Translator(NodeTransformer):
         if node.dyn_args or node.dyn_kwargs or not all(isinstance(part, nodes.Const) for part in parts):
             return node
         arguments = [part.as_const() for part in node.args]
-        return nodes.Const(function(*arguments, **{given.key: given.value.as_const() for given in node.kwargs}))
+        try:
+            return nodes.Const(function(*arguments, **{given.key: given.value.as_const() for given in node.kwargs}))
+        except BuildError:  # a page that is there in the sandbox only, for a part that is not reached elsewhere
+            return node
 
     def visit_Include(self, node: nodes.Include) -> nodes.Node:  # noqa: N802
         """Puts the included template into this one: no context is copied. Not while templates are being edited."""

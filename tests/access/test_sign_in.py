@@ -9,6 +9,7 @@ from flask.testing import FlaskClient
 
 from tests.support.world import dump, signed_in, subscription
 from webapp.access import sign_in as signing_in
+from webapp.config import LOCALES
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -189,3 +190,11 @@ def test_an_unknown_language_is_refused(app: Flask) -> None:
 def test_accounts_do_not_see_each_other(app: Flask, business: Made) -> None:
     other = scenarios.make("enterprise")
     assert "Qlik Sense Business" not in signed_in(app, other).get("/subscriptions").text
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+def test_the_page_is_shown_outside_the_sandbox(stripe_app: Flask, locale: str) -> None:
+    """Its link to the sandbox's panel has no address there, and is not reached."""
+    answer = stripe_app.test_client().get("/sign-in", headers={"Accept-Language": locale})
+    assert answer.status_code == 200
+    assert "/sandbox" not in answer.text

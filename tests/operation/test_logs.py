@@ -58,6 +58,7 @@ def test_a_request_is_one_line(app: Flask, client: FlaskClient, business: Made, 
         "endpoint": "renew.stepper",
         "status": 200,
         "account": business.account,
+        "actor": "owner",
     }
 
 

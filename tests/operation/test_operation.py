@@ -60,13 +60,20 @@ def test_a_database_that_does_not_answer_is_not_ready_and_no_secret_is_told() ->
 def test_the_doctor_finds_nothing_in_a_sandbox_as_it_starts(app: Flask) -> None:
     done = app.test_cli_runner().invoke(args=["doctor"])
     assert done.exit_code == 0, done.output
-    assert [line.split()[0] for line in done.output.splitlines()] == ["ok"] * len(doctor.CHECKS)
+    assert [line.split()[0] for line in done.output.splitlines()] == ["ok"] * (len(doctor.CHECKS) + 1)
 
 
 def real(app: Flask, **settings: object) -> None:
     """Complete settings for outside the sandbox."""
     app.config.update(
-        {"SANDBOX": False, "PUBLIC_URL": "https://my.test", "TRUSTED_HOSTS": ["my.test"], "DEBUG": False} | settings
+        {
+            "SANDBOX": False,
+            "PUBLIC_URL": "https://my.test",
+            "TRUSTED_HOSTS": ["my.test"],
+            "DEBUG": False,
+            "TRUSTED_PROXIES": 1,
+        }
+        | settings
     )
 
 
@@ -80,6 +87,7 @@ def real(app: Flask, **settings: object) -> None:
         ({"TRUSTED_HOSTS": ["x.test"]}, "TRUSTED_HOSTS (x.test) does not name my.test, the host of PUBLIC_URL: add it"),
         ({"USER_ADMINISTRATION_URL": "https://x.test"}, "USER_ADMINISTRATION_URL does not contain {tenant}"),
         ({"ACCESSIBILITY_EMAIL": ""}, "ACCESSIBILITY_EMAIL is not set"),
+        ({"TRUSTED_PROXIES": 0}, "but TRUSTED_PROXIES is 0: limits count all clients as one. Set it"),
     ],
 )
 def test_the_doctor_names_the_setting_and_what_to_do(
@@ -119,7 +127,10 @@ def test_a_check_that_breaks_is_a_fault_that_tells_no_secret(app: Flask, monkeyp
 
     monkeypatch.setattr(doctor, "CHECKS", [("outside", breaks)])
     done = app.test_cli_runner().invoke(args=["doctor"])
-    assert (done.exit_code, done.output) == (1, "FAULT outside           This could not be checked (ValueError).\n")
+    assert (done.exit_code, done.output) == (
+        1,
+        "ok    settings\nFAULT outside           This could not be checked (ValueError).\n",
+    )
 
 
 @pytest.mark.slow

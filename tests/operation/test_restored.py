@@ -49,7 +49,7 @@ def test_a_held_portal_shows_its_pages_and_charges_nothing(app: Flask, business:
     assert (answer.status_code, "Nothing was charged" in answer.text) == (503, True)
     the_day_comes(app, business, None)
     assert (captured(), booked(business)) == ([], {})
-    assert "my-qlik-portal restored" in fault_of("restored copy")
+    assert "flask --app webapp restored" in fault_of("restored copy")
     run(app, "restored")
     assert fault_of("restored copy") == ""
     client = password_reset(app, business)

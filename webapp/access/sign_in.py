@@ -9,7 +9,9 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from flask import g
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
+from werkzeug.exceptions import TooManyRequests
 
+from .. import metrics
 from ..db import db, transaction
 from ..models.access import ProviderIdentity, SignInKey
 from ..models.accounts import Member
@@ -31,12 +33,17 @@ def sign_in(email: str, password: str) -> sessions.Begun:
     Raises TooManyRequests after too many wrong passwords.
     """
     email = normalize_email(email)
-    counted = limits.count_guess(email)
+    try:
+        counted = limits.count_guess(email)
+    except TooManyRequests:
+        log_refused("limit")
+        raise
     owner = members.find_member(email)
     account_id, member_id, known_hash = (owner.account_id, owner.id, owner.password_hash) if owner else ("", "", "")
     db.session.rollback()
     # The hash is "" also if the owner must set a new password.
     if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
+        log_refused("password")
         return ""
     limits.uncount(counted)
     limits.count(("sign_in", email))
@@ -63,6 +70,12 @@ def by_passkey(credential: str) -> bool:
         return False
     limits.remember_device(member.email)
     return True
+
+
+def log_refused(reason: str) -> None:
+    """A line in the log, without the e-mail, and a count for /metrics."""
+    log.warning("sign-in refused", extra={"details": {"reason": reason, "client": limits.client_hash()}})
+    metrics.count_refused_sign_in(reason)
 
 
 def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "another"]:

@@ -5,6 +5,7 @@ Each record is written in the transaction of its change.
 
 import secrets
 from collections.abc import Collection, Mapping, Sequence
+from contextvars import ContextVar
 from datetime import datetime
 from itertools import count
 from typing import Any
@@ -18,6 +19,7 @@ from ..models.subscriptions import Subscription
 from ..ports import ports
 
 LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
+supporter: ContextVar[str | None] = ContextVar("supporter", default=None)  # who acts by a command of support
 _written = count()  # tells apart two records of one process within a microsecond
 
 
@@ -41,7 +43,7 @@ def record(
             id=_ordered_id(),
             subscription_id=subscription.id if subscription else None,
             at=at,
-            by=by or (member.name if member else None),
+            by=by or (member.name if member else supporter.get()),
             what=what,
             before=dict(before or {}),
             after=dict(after or {}),

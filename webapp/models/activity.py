@@ -25,6 +25,7 @@ class Case(Model):
 
 class Activity(Model):
     """A record of a change, written in the same transaction. `by` is None if the portal itself made the change.
+    Whoever acts by a command of support is named there, with the word support.
 
     A later record has a greater `id`. It has no digits: none can be taken for the number of a card.
     """

@@ -9,7 +9,7 @@ from ..db import Instant, Model
 
 
 class JobRun(Model):
-    """The last run of a job. `every` is its interval in seconds, where it repeats."""
+    """The last run of a job. `every` is its interval in seconds, where it repeats. `totals`: of all runs."""
 
     __tablename__ = "job_run"
     name: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -17,6 +17,7 @@ class JobRun(Model):
     started_at: Mapped[datetime] = mapped_column(Instant)
     finished_at: Mapped[datetime] = mapped_column(Instant)
     outcome: Mapped[dict[str, int]] = mapped_column(JSON)
+    totals: Mapped[dict[str, int]] = mapped_column(JSON, default=dict, server_default="{}")
 
 
 class Lease(Model):

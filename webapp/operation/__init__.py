@@ -2,7 +2,20 @@
 
 from flask import Flask
 
-from . import cli, count_users, distribution, doctor, grants, identities, provision, prune, restored, serving
+from . import (
+    backup,
+    cli,
+    count_users,
+    distribution,
+    doctor,
+    grants,
+    identities,
+    provision,
+    prune,
+    restored,
+    serving,
+    support,
+)
 
 
 def register(app: Flask) -> None:
@@ -12,7 +25,8 @@ def register(app: Flask) -> None:
         cli.roll_over,
         cli.send_mail,
         cli.credit_note,
-        cli.backup,
+        support.support,
+        backup.backup,
         restored.restored,
         restored.release,
         serving.serve,

@@ -1,14 +1,12 @@
 """The commands. An error is one sentence, not a traceback."""
 
 import logging
-import os
 import re
 import signal
-import sqlite3
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from functools import partial
 from threading import Event
 
@@ -17,7 +15,7 @@ from flask import current_app
 from flask.cli import with_appcontext
 
 from ..access import members
-from ..config import DEMO_EMAIL, DEMO_PASSWORD
+from ..config import COMMAND, DEMO_EMAIL, DEMO_PASSWORD
 from ..db import db
 from ..invoices import listing
 from ..mail import delivery
@@ -25,7 +23,7 @@ from ..ports import ports
 from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
 from ..renewals.processes import run as sweep_all
-from . import health, jobs, prune
+from . import health, jobs, logs, prune
 from .supervision import orphaned
 
 log = logging.getLogger(__name__)
@@ -53,10 +51,11 @@ def demo() -> None:
 @with_appcontext
 def roll_over(account: str | None, every: int | None, threads: int, processes: int) -> None:
     """Bring every subscription up to date: ends, renewals, retries, notices, payments of unknown outcome."""
+    current_app.config["ACTOR"] = "sweep"
     with stop_event() as stop:
-        failed = _repeat(partial(_sweep_with_progress, account, threads, stop, every, processes), every, stop)
+        failed = repeat(partial(_sweep_with_progress, account, threads, stop, every, processes), every, stop)
     if failed:
-        raise click.ClickException(f"{failed} subscriptions were not rolled over: the log says why.")
+        raise logs.Unsuccessful(f"{failed} subscriptions were not rolled over: the log says why.")
 
 
 @contextmanager
@@ -71,7 +70,7 @@ def stop_event() -> Iterator[Event]:
             signal.signal(number, handler)
 
 
-def _repeat(once: Callable[[], int], every: int | None, stop: Event) -> int:
+def repeat(once: Callable[[], int], every: int | None, stop: Event) -> int:
     """Calls `once`, or calls it every so many seconds until the parent process ends. Returns the last result.
 
     If a repeated call fails, such as when the database is away, the next one tries again.
@@ -107,7 +106,7 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
 
     options = {"label": "Rolling over", "file": sys.stderr, "hidden": quiet or not sys.stderr.isatty()}
     with click.progressbar(length=total, show_pos=True, item_show_func=rate, **options) as bar:  # type: ignore[arg-type]
-        make_app = current_app.extensions["make_app"]
+        make_app = partial(current_app.extensions["make_app"], {"ACTOR": "sweep"})
         for outcomes in sweep.run(account, threads) if account else sweep_all(make_app, threads, processes, total):
             done.update(outcomes)
             bar.update(outcomes["seen"], done)
@@ -115,10 +114,10 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
                 break
     summary = ", ".join(f"{done[name]:,} {name}" for name in rollover.OUTCOMES if done[name]) or "nothing was due"
     if hold.payments_held():
-        summary = "Payments are paused, because a copy was restored. Run: my-qlik-portal restored"
+        summary = f"Payments are paused, because a copy was restored. Run: {COMMAND} restored"
     db.session.rollback()
     if not quiet or done.total() > done["seen"]:
-        click.echo(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.")
+        logs.say(f"{done['seen']:,} subscriptions in {time.monotonic() - began:,.1f} s: {summary}.", outcomes=done)
     else:
         jobs.say_idle(jobs.SWEEP)
     if every and account is None:
@@ -135,10 +134,11 @@ def send_mail(every: int | None) -> None:
     """Send the mails of the outbox that are due. Safe on several machines at once."""
     if not current_app.config["SMTP_URL"]:
         raise click.ClickException("SMTP_URL is not set: mails stay in the sandbox's panel.")
+    current_app.config["ACTOR"] = "sender"
     with stop_event() as stop:
-        waiting = _repeat(partial(_send_with_summary, stop, every), every, stop)
+        waiting = repeat(partial(_send_with_summary, stop, every), every, stop)
     if waiting:
-        raise click.ClickException(f"{waiting} mails were not sent: the log says why.")
+        raise logs.Unsuccessful(f"{waiting} mails were not sent: the log says why.")
 
 
 def _send_with_summary(stop: Event, every: int | None) -> int:
@@ -150,7 +150,7 @@ def _send_with_summary(stop: Event, every: int | None) -> int:
         jobs.say_idle(jobs.SENDER)
     else:
         counts = (f"{outcomes[name]:,} {name}" for name in delivery.OUTCOMES if outcomes[name])
-        click.echo(", ".join(counts) or "nothing was due")
+        logs.say(", ".join(counts) or "nothing was due", outcomes=outcomes)
     return outcomes.total() - outcomes["sent"]
 
 
@@ -162,6 +162,10 @@ def _send_with_summary(stop: Event, every: int | None) -> int:
 @with_appcontext
 def credit_note(number: str, account: str, net: str | None, reason: str) -> None:
     """Refund an invoice to the card that paid it, and issue the credit note."""
+    credit_and_tell(account, number, net, reason)
+
+
+def credit_and_tell(account: str, number: str, net: str | None, reason: str) -> None:
     health.check_database()
     if net is not None and not re.fullmatch(r"0*[1-9][0-9]{0,11}", net, re.ASCII):
         raise click.ClickException("--net is a whole number of cents, 1 or more.")
@@ -174,38 +178,8 @@ def credit_note(number: str, account: str, net: str | None, reason: str) -> None
     if refund.state == "pending":
         raise click.ClickException(
             f"The gateway did not say what became of the refund {refund.key}. It is kept as pending: "
-            f"the next roll-over asks again (flask --app webapp roll-over --account {account})."
+            f"the next roll-over asks again ({COMMAND} roll-over --account {account})."
         )
     note = listing.find_invoice(account, refund.credit_note_id or "")
     amount = refunds.format_amount(note.total, note.currency) + (" with tax" if note.tax else "")
     click.echo(f"Credit note {note.number} of {amount} for the invoice {number}.")
-
-
-@click.command("backup")
-@click.argument("file", type=click.Path(exists=False, dir_okay=False))
-@with_appcontext
-def backup(file: str) -> None:
-    """Copy the SQLite database as it is at one moment into a new file, while the portal runs.
-
-    The copy is marked: a portal that starts on it charges nothing until `restored` was run.
-    """
-    if db.engine.dialect.name != "sqlite":
-        raise click.ClickException("This copies SQLite only. PostgreSQL: pg_dump --format=custom --file=FILE ADDRESS")
-    health.check_database()
-    try:
-        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-    except OSError as fault:
-        raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
-    os.close(descriptor)
-    copied_at = ports().clock.system_now().replace(tzinfo=None)
-    unmarked = f"{file}.unmarked"
-    os.close(os.open(unmarked, os.O_CREAT | os.O_TRUNC | os.O_RDWR, 0o600))
-    with closing(sqlite3.connect(db.engine.url.database or "")) as source:
-        source.execute("VACUUM INTO ?", (unmarked,))
-    with closing(sqlite3.connect(unmarked)) as copy, copy:
-        copy.execute("INSERT OR REPLACE INTO restore_hold (id, copied_at) VALUES (1, ?)", (f"{copied_at}",))
-    os.replace(unmarked, file)  # so there is never a complete copy without its mark
-    descriptor = os.open(file, os.O_RDWR)
-    os.fsync(descriptor)
-    os.close(descriptor)
-    click.echo(f"{file}: {os.path.getsize(file):,} bytes.")

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from threading import Event
 
 import click
@@ -20,8 +21,8 @@ from ..models.subscriptions import SubscriptionRow
 from ..ports import ports
 from ..subscriptions.active_users import current_count, store_count
 from ..subscriptions.loading import load
-from . import health
-from .cli import stop_event
+from . import jobs, logs
+from .cli import repeat, stop_event
 
 log = logging.getLogger(__name__)
 PAGE = 200  # subscriptions that are looked up at once
@@ -69,13 +70,19 @@ def _not_counted_lately() -> Iterator[tuple[str, str]]:
             last = (rows[-1][0], rows[-1][1])
 
 
-@click.command("count-users")
+@click.command(jobs.COUNT)
+@click.option("--every", type=click.IntRange(1), help="Again after so many seconds, for as long as the caller lives.")
 @with_appcontext
-def count_users_command() -> None:
+def count_users_command(every: int | None) -> None:
     """Ask every tenant for its active users, once a day at most."""
-    health.check_database()
     with stop_event() as stop:
-        done = count_users(stop)
-    click.echo(
-        ", ".join(f"{done[name]:,} {name}" for name in ("counted", "silent", "failed") if done[name]) or "all are fresh"
-    )
+        repeat(partial(_count_with_summary, stop, every), every, stop)
+
+
+def _count_with_summary(stop: Event, every: int | None) -> int:
+    started_at = ports().clock.system_now()
+    done = count_users(stop)
+    jobs.finished(jobs.COUNT, every, started_at, done)
+    counts = (f"{done[name]:,} {name}" for name in ("counted", "silent", "failed") if done[name])
+    logs.say(", ".join(counts) or "all are fresh", outcomes=done)
+    return done["failed"]

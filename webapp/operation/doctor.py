@@ -23,7 +23,7 @@ from ..models.accounts import Issuer, Member
 from ..models.subscriptions import SubscriptionRow
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from ..purchases import hold, restores
-from . import distribution, grants, health, jobs, restored
+from . import distribution, grants, health, lateness, restored
 
 Check = Callable[[], str | None]
 
@@ -136,20 +136,16 @@ def _issuers() -> str | None:
     return None
 
 
-def _late(job: str) -> str | None:
-    ago = None if health.database_fault() else jobs.late(job)
-    if ago is None:
+def _proxies() -> str | None:
+    """Whether the portal knows its clients. It cannot see what stands before it, but TLS is never its own."""
+    if not _is_production() or current_app.config["TRUSTED_PROXIES"]:
         return None
-    minutes = int(ago.total_seconds() // 60)
-    return f"The job {job} last ended {minutes:,} minutes ago: read its lines in the log, and start it again."
-
-
-def _sweep() -> str | None:
-    return _late(jobs.SWEEP)
-
-
-def _sender() -> str | None:
-    return _late(jobs.SENDER) if ports().mailer is not None else None
+    if urlsplit(current_app.config["PUBLIC_URL"]).scheme != "https":
+        return None
+    return (
+        "PUBLIC_URL is https, so a proxy stands before the portal, but TRUSTED_PROXIES is 0: limits count all clients "
+        "as one. Set it to the number of proxies."
+    )
 
 
 # Outside services, each called once as the portal uses it
@@ -196,7 +192,7 @@ def _directory() -> str | None:
 def _restored_copy() -> str | None:
     if health.database_fault() or not hold.payments_held():
         return None
-    return "Payments are paused, because a copy of the database was restored. Run: my-qlik-portal restored"
+    return f"Payments are paused, because a copy of the database was restored. Run: {config.COMMAND} restored"
 
 
 def _held_subscriptions() -> str | None:
@@ -254,6 +250,7 @@ CHECKS: list[tuple[str, Check]] = [
     ("database rights", _rights),
     ("public address", _public_url),
     ("host names", _trusted_hosts),
+    ("proxies", _proxies),
     ("server", _server),
     ("sentences", _catalogues),
     ("files", _files),
@@ -265,8 +262,9 @@ CHECKS: list[tuple[str, Check]] = [
     ("restored copy", _restored_copy),
     ("held", _held_subscriptions),
     ("invoice numbers", _invoice_numbers),
-    ("sweep", _sweep),
-    ("sender of mails", _sender),
+    ("sweep", lateness.sweep),
+    ("sender of mails", lateness.sender),
+    ("counts of users", lateness.counts_of_users),
     ("payment gateway", _gateway),
     ("mail server", _mail),
     ("sign-in provider", _provider),
@@ -274,16 +272,35 @@ CHECKS: list[tuple[str, Check]] = [
 ]
 
 
+# The checks that a wrong setting makes pointless, by the beginning of what is said of it.
+NEEDED = {
+    "secret key": ("SECRET_KEY",),
+    "database": ("DATABASE_URL",),
+    "payment gateway": ("GATEWAY", "STRIPE_"),
+    "mail server": ("SMTP_URL", "MAIL_FROM"),
+    "sign-in provider": ("OIDC_",),
+    "tenant directory": ("QLIK_", "Set QLIK_"),
+}
+
+
 @click.command("doctor")
 @with_appcontext
 def doctor() -> None:
     """Check every setting and every outside part: a line each; the status is 1 if one is at fault."""
-    fault_count = 0
+    wrong: list[str] = current_app.config.get("FAULTS", [])
+    for fault in wrong:
+        click.echo(f"{'FAULT':<6}{'settings':<18}{fault}")
+    if not wrong:
+        click.echo(f"{'ok':<6}settings")
+    fault_count = len(wrong)
     for name, check in CHECKS:
+        if any(fault.startswith(NEEDED.get(name, ())) for fault in wrong):
+            click.echo(f"{'-':<6}{name:<18}Not checked: its settings are wrong.")
+            continue
         try:
             sentence = check()
-        except Exception as fault:  # counts as a fault; its message may contain a secret
-            sentence = f"This could not be checked ({type(fault).__name__})."
+        except Exception as error:  # counts as a fault; its message may contain a secret
+            sentence = f"This could not be checked ({type(error).__name__})."
         if sentence is not None:
             fault_count += 1
         click.echo(f"{'ok' if sentence is None else 'FAULT':<6}{name:<18}{sentence or ''}".rstrip())

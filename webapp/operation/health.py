@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 from flask import Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from ..config import PACKAGE
+from ..config import COMMAND, PACKAGE
 from ..database_faults import UNREACHABLE, temporary_fault
 from ..db import db
 
@@ -37,7 +37,7 @@ def database_fault() -> str | None:
         what = "Set DATABASE_POOLER=1" if "unsupported startup parameter" in reason else "Check DATABASE_URL"
         return f"The database {shown} cannot be opened ({reason}). {what}."
     if revision != newest_migration():
-        return f"The database {shown} is not migrated. Run: flask --app webapp db upgrade"
+        return f"The database {shown} is not migrated. Run: {COMMAND} db upgrade"
     return None
 
 

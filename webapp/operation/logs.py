@@ -9,13 +9,18 @@ import logging
 import re
 import sys
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from time import perf_counter
 from traceback import walk_tb
-from typing import Any, TextIO
+from typing import IO, Any, TextIO
 
+import click
 from flask import Flask, Response, current_app, g, has_app_context, request
+from werkzeug.routing import Map
 
+from .. import metrics
+from ..access import limits
 from ..db import new_id
 from . import health
 
@@ -25,6 +30,9 @@ MASK = "…"
 NAME = r"[^\s@\"'<>(,=]"
 PERSONAL = re.compile(rf"(?<!{NAME}){NAME}++@[^\s@\"'<>),]++|(?<![\w.])\d(?:[ -]?\d){{12,18}}(?![\w.])")
 LONGEST_LINE = 2048  # bytes
+REFUSED = {403, 429}  # worth knowing who was refused
+DEEPEST = 8  # parts of a path that are told
+QUIET = health.PATHS | {"/metrics"}  # asked by machines, every few seconds
 WELL_FORMED = re.compile(r"[A-Za-z0-9._-]{8,64}")
 # Granian's loggers, which would format their lines in another way.
 AS_OURS: dict[str, Any] = {
@@ -51,8 +59,10 @@ def causes(fault: BaseException | None) -> list[str]:
 
 def _details(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of a line beside its message."""
-    request_fields = {"request_id": g.request_id} if has_app_context() and "request_id" in g else {}
-    return request_fields | getattr(record, "details", {})
+    fields = {"request_id": g.request_id} if has_app_context() and "request_id" in g else {}
+    if has_app_context() and (actor := current_app.config.get("ACTOR")):
+        fields["actor"] = actor
+    return fields | getattr(record, "details", {})
 
 
 def shortened(text: str, longest: int) -> str:
@@ -96,6 +106,25 @@ class Readable(logging.Formatter):
         return "\n".join(shortened(line, LONGEST_LINE // 4) for line in lines)  # a letter has up to four bytes
 
 
+def say(sentence: str, **details: object) -> None:
+    """What a job prints: a line on standard output, as JSON where the log is JSON and nobody looks at it."""
+    if current_app.config["LOG_FORMAT"] == "json" and not sys.stdout.isatty():
+        record = logging.LogRecord("webapp.commands", logging.INFO, "", 0, sentence, (), None)
+        record.details = details
+        sentence = Json().format(record)
+    click.echo(sentence)
+
+
+class Unsuccessful(click.ClickException):
+    """How a job ended that was not all done."""
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        if current_app and current_app.config["LOG_FORMAT"] == "json" and not sys.stderr.isatty():
+            log.error(self.message)
+        else:
+            super().show(file)
+
+
 class StandardError(logging.StreamHandler[TextIO]):
     """Writes to the current sys.stderr, which tests replace."""
 
@@ -119,10 +148,29 @@ def init(app: Flask) -> None:
     app.after_request(_end)
 
 
+@cache
+def _words_of_paths(url_map: Map) -> set[str]:
+    return {part for rule in url_map.iter_rules() for part in rule.rule.split("/") if part and "<" not in part}
+
+
+def _shape(path: str) -> str:
+    """An address that the portal does not have: its words that are in addresses of the portal, the others masked."""
+    words, parts = _words_of_paths(current_app.url_map), path.split("/")
+    return "/".join(part if part in words or not part else MASK for part in parts[:DEEPEST])
+
+
+@cache
+def _tell_of_proxy() -> None:
+    """Once in a process."""
+    log.warning("X-Forwarded-For was sent, but TRUSTED_PROXIES is 0: if a proxy of yours sent it, set the number")
+
+
 def _begin() -> None:
     """Gives the request an id, which an owner can quote. A trusted proxy may give it in REQUEST_ID_HEADER."""
     header = current_app.config["REQUEST_ID_HEADER"]
     proxy_id = request.headers.get(header, "") if header else ""
+    if "X-Forwarded-For" in request.headers and not current_app.config["TRUSTED_PROXIES"]:
+        _tell_of_proxy()
     g.request_id, g.began = proxy_id if WELL_FORMED.fullmatch(proxy_id) else new_id(), perf_counter()
 
 
@@ -130,13 +178,20 @@ def _end(response: Response) -> Response:
     if "began" not in g:  # the request failed before it began, such as at its cookie
         _begin()
     response.headers["X-Request-ID"] = g.request_id
+    seconds = perf_counter() - g.began
+    if request.path not in QUIET:
+        metrics.count_request(request.endpoint, request.method, response.status_code, seconds)
     details = {
         "method": shortened(request.method, 20),
         "endpoint": request.endpoint,
         "status": response.status_code,
-        "ms": round((perf_counter() - g.began) * 1000, 1),
+        "ms": round(seconds * 1000, 1),
     }
     if g.get("member"):
-        details["account"] = g.member.account_id
-    log.log(logging.DEBUG if request.path in health.PATHS else logging.INFO, "request", extra={"details": details})
+        details |= {"account": g.member.account_id, "actor": str(g.member.role)}
+    if response.status_code == 404 and request.endpoint is None:
+        details["path"] = _shape(request.path)
+    if response.status_code in REFUSED:
+        details["client"] = limits.client_hash()
+    log.log(logging.DEBUG if request.path in QUIET else logging.INFO, "request", extra={"details": details})
     return response

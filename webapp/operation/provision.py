@@ -15,6 +15,7 @@ from flask_babel import force_locale
 from ..access import members
 from ..access.passwords import find_problem as password_fault
 from ..access.sign_in import hasher
+from ..config import COMMAND
 from ..db import new_id, transaction
 from ..domain.permissions import INVITABLE, Role
 from ..models.accounts import Account
@@ -102,7 +103,7 @@ def add_member_command(account: str, email: str, name: str, role: str, password:
 @click.argument("_given", nargs=-1, type=click.UNPROCESSED)
 def add_owner_command(_given: tuple[str, ...]) -> None:
     """The name of this command up to version 0.7."""
-    raise click.ClickException("An account has one owner. Add a member with a role: my-qlik-portal add-member --role.")
+    raise click.ClickException(f"An account has one owner. Add a member with a role: {COMMAND} add-member --role.")
 
 
 def _password(email: str, name: str) -> str:

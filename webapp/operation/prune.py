@@ -34,7 +34,7 @@ from ..models.subscriptions import ActiveUsersOfDay
 from ..models.team import Invitation
 from ..ports import ports
 from ..purchases.gateway_events import KEPT_FOR
-from . import health
+from . import health, logs
 
 log = logging.getLogger(__name__)
 BATCH = 500  # rows of one transaction
@@ -193,4 +193,4 @@ def prune_command() -> None:
     """Delete what is kept no longer; docs/operate.md lists the periods."""
     if (fault := health.database_fault()) is not None:
         raise click.ClickException(fault)
-    click.echo(_told(prune()))
+    logs.say(_told(prune()))

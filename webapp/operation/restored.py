@@ -8,6 +8,7 @@ import click
 from flask.cli import with_appcontext
 from sqlalchemy import select
 
+from ..config import COMMAND
 from ..db import db, transaction
 from ..invoices import issuing
 from ..models.accounts import Issuer
@@ -126,7 +127,7 @@ def described(unbooked: UnbookedCapture) -> str:
         held = "no subscription that is known"
     return (
         f"{held}: payment {unbooked.key} of {format_amount(unbooked.amount, unbooked.currency)} is not booked. "
-        f"{unbooked.reason} When you have settled it: my-qlik-portal release {unbooked.subscription_id or unbooked.key}"
+        f"{unbooked.reason} When you have settled it: {COMMAND} release {unbooked.subscription_id or unbooked.key}"
     )
 
 

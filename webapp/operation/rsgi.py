@@ -1,7 +1,7 @@
 """Runs the WSGI application behind Granian's RSGI interface, so that a slow client never holds a worker thread.
 
 The event loop reads a whole request before it takes a worker, and sends the answer after the worker is free again.
-Probes have threads of their own: they are answered while all workers are busy.
+Probes and /metrics have threads of their own: they are answered while all workers are busy.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from granian.rsgi import HTTPProtocol, ProtocolClosed, ProtocolError, Scope
 from werkzeug.wsgi import FileWrapper
 
-from . import health
+from . import health, metrics
 
 log = logging.getLogger(__name__)
 BODY_SECONDS = 30.0  # for a whole body
@@ -40,7 +40,7 @@ class Front:
     def __init__(self, application: Wsgi, threads: int) -> None:
         self.application = application
         self.workers = ThreadPoolExecutor(threads, "worker")
-        self.probes = {path: ThreadPoolExecutor(1, "probe") for path in health.PATHS}
+        self.probes = {path: ThreadPoolExecutor(1, "probe") for path in (*health.PATHS, metrics.PATH)}
         self.started: Callable[[], None] = lambda: None  # is called once it accepts requests
         self.deadlines: set[asyncio.Timeout] = set()  # of the bodies that are being read
 

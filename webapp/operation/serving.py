@@ -10,7 +10,7 @@ from flask.cli import with_appcontext
 
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
 from ..db import db
-from . import health, jobs
+from . import health, jobs, logs, metrics
 from .supervision import Child, supervise
 
 
@@ -25,6 +25,7 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     """Serve the portal, and keep it running."""
     health.check_database()
     _check_port(host, port)
+    metrics.prepare_files(port)
     os.environ.update(HOST=host, PORT=str(port))  # for the children, where options named them
     web = [_web(number, host, port, threads) for number in range(1, workers + 1)]
     address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
@@ -35,7 +36,7 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
         )
     db.session.remove()
     db.engine.dispose()
-    supervise([*web, *_beside(sweep_every)], web, lambda: click.echo(greeting))
+    supervise([*web, *_beside(sweep_every)], web, lambda: logs.say(greeting))
 
 
 def _web(number: int, host: str, port: int, threads: int) -> Child:

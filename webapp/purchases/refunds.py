@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from ..accounts import activity
+from ..config import COMMAND
 from ..db import LOCK, Across, across, db, transaction
 from ..domain.money import Money
 from ..domain.tax import credited_tax
@@ -48,7 +49,7 @@ def _claim(account_id: str, number: str, net: int | None, reason: str) -> str:
         raise NotCredited(f"The reason is one line of at most {REASON_LENGTH} letters.")
     with transaction() as session:
         if hold.payments_held():
-            raise NotCredited("Payments are paused, because a copy was restored: run `my-qlik-portal restored` first.")
+            raise NotCredited(f"Payments are paused, because a copy was restored: run `{COMMAND} restored` first.")
         invoice = _creditable(account_id, number)
         refunds = session.scalars(
             select(Refund).where(Refund.account_id == account_id, Refund.invoice_id == invoice.id)

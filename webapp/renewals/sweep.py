@@ -11,6 +11,7 @@ from flask import current_app
 from sqlalchemy import Select, func, select, tuple_
 from sqlalchemy.orm import InstrumentedAttribute
 
+from ..config import COMMAND
 from ..db import Across, across, db, new_id
 from ..models.purchases import Payment
 from ..models.subscriptions import Quiet, SubscriptionRow
@@ -61,7 +62,7 @@ def run(account_id: str | None = None, threads: int = 1, part: Part | None = Non
     recovery. `threads` subscriptions are rolled over at a time, since most of the time is spent waiting.
     """
     if hold.payments_held():
-        log.warning("Payments are paused, because a copy was restored. Run: my-qlik-portal restored")
+        log.warning("Payments are paused, because a copy was restored. Run: %s restored", COMMAND)
         return
     db.session.rollback()
     patience = Patience()

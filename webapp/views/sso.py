@@ -92,6 +92,7 @@ def _proved(identified: provider.VerifiedIdentity) -> ResponseReturnValue:
 
 def refused(reason: str, email: str = "") -> tuple[str, int]:
     """The page that says why nobody was signed in, and its status."""
+    sign_in.log_refused(reason)
     name = provider_name()
     sentences = {
         "denied": gettext("%(name)s did not sign you in: the request was declined or cancelled there.", name=name),

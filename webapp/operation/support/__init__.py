@@ -1,0 +1,26 @@
+"""`support`: what support does for customers. Each act is in the customer's activity, under the name of --as."""
+
+import click
+
+from . import documents, export, finding, people, showing, subscriptions
+
+
+@click.group("support")
+def support() -> None:
+    """Look at customers' accounts, and act for them in your name."""
+
+
+for command in (
+    finding.find,
+    showing.show,
+    documents.resend,
+    documents.credit,
+    people.set_manager,
+    people.set_email,
+    people.end_sessions,
+    subscriptions.set_tenant,
+    subscriptions.add,
+    subscriptions.end,
+    export.export,
+):
+    support.add_command(command)

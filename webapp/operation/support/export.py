@@ -1,0 +1,68 @@
+"""`support export`: all that is stored of an account, as JSON, for the customer or another system."""
+
+import json
+import os
+from datetime import date, datetime
+from typing import Any
+
+import click
+from sqlalchemy import LargeBinary, RowMapping, Table, select
+
+from ...accounts import activity
+from ...db import Base, db, transaction
+from ...models.accounts import Account
+from ...ports import ports
+from . import acting
+
+# What lets somebody in, or charges: it is nobody's business outside.
+SECRET = {"password_hash", "token_hash", "id_token", "token", "card_token", "subject", "action_url"}
+KEPT = {("message", "subject"), ("contact_case", "subject")}  # words, no secrets
+LEFT_OUT = {"member_session", "password_reset", "draft", "card_setup", "card_detachment", "quiet"}
+
+
+def exported(account_id: str) -> dict[str, Any]:
+    """The rows of each table, by its name. Documents are downloaded from the portal, so no PDF is here."""
+    account = Account.__table__
+    found = {"account": [_row(account, row) for row in _rows(account, account.c.id == account_id)]}
+    for table in sorted(Base.metadata.tables.values(), key=lambda table: table.name):
+        if table.primary_key.columns.keys()[0] == "account_id" and table.name not in LEFT_OUT:
+            rows = _rows(table, table.c.account_id == account_id)
+            found[table.name] = [_row(table, row) for row in rows]
+    return found
+
+
+def _rows(table: Any, mine: Any) -> list[RowMapping]:
+    return [row._mapping for row in db.session.execute(select(table).where(mine).order_by(*table.primary_key))]
+
+
+def _row(table: Any, row: RowMapping) -> dict[str, Any]:
+    return {column.name: _plain(row[column.name]) for column in table.columns if _is_told(table, column.name)}
+
+
+def _is_told(table: Table, name: str) -> bool:
+    if isinstance(table.c[name].type, LargeBinary):
+        return False
+    is_reset = table.name == "message" and name in ("body", "html")  # a link may be in it
+    return not is_reset and (name not in SECRET or (table.name, name) in KEPT)
+
+
+def _plain(value: object) -> object:
+    return value.isoformat() if isinstance(value, date | datetime) else value
+
+
+@click.command("export")
+@acting.acts
+@click.argument("file", type=click.Path(dir_okay=False))
+def export(account_id: str, file: str) -> None:
+    """Write all that is stored of an account into a new JSON file, without passwords, tokens and documents."""
+    content = json.dumps(exported(account_id), ensure_ascii=False, indent=1)
+    db.session.rollback()
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as fault:
+        raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written.write(content)
+    with transaction():
+        activity.record(account_id, "exported", ports().clock.now(acting.account_row(account_id)))
+    click.echo(f"{file}: {os.path.getsize(file):,} bytes. It is personal data: send it safely, then delete it.")
