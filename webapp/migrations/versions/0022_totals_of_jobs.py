@@ -1,7 +1,7 @@
 """the outcomes of all runs of a job, for /metrics
 
 Revision ID: 0022
-Revises: 0019
+Revises: 0020
 Create Date: 2026-11-26 21:15:00
 
 """
@@ -11,7 +11,7 @@ import sqlalchemy as sa
 
 # revision identifiers, used by Alembic.
 revision = '0022'
-down_revision = '0019'
+down_revision = '0020'
 branch_labels = None
 depends_on = None
 
