@@ -94,7 +94,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
 
 def choose_locale() -> str:
     """The language of the open page, else the one chosen here or elsewhere, else the browser's; French first."""
-    member = g.get("member")
+    member = g.get("member") or g.get("halfway")
     wished = g.get("page_locale") or locale_cookie.chosen() or (member and member.locale)
     return wished if wished in config.LOCALES else request.accept_languages.best_match(config.LOCALES) or "fr"
 

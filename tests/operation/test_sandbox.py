@@ -1,5 +1,6 @@
 """The sandbox's routes, which QA relies on, one by one."""
 
+import re
 from typing import Any
 
 import pytest
