@@ -18,7 +18,7 @@ def leave_idle(walk: Walk, minutes: int) -> None:
     """The account's sessions were last used so many minutes ago."""
     engine = create_engine(walk.sandbox.env["DATABASE_URL"].replace("postgresql:", "postgresql+psycopg:"))
     seen = datetime.now(UTC).replace(tzinfo=None) - timedelta(minutes=minutes)
-    owners = "SELECT id FROM owner WHERE account_id = :account"
+    owners = "SELECT id FROM member WHERE account_id = :account"
     with engine.begin() as connection:
         connection.execute(
             text(f"UPDATE member_session SET last_seen_at = :seen WHERE member_id IN ({owners})"),
