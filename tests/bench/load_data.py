@@ -19,7 +19,7 @@ from webapp.sandbox.scenarios import Made
 
 SIGN_IN_KEYS = b"""
 INSERT INTO sign_in_key (key_hash, account_id)
-SELECT encode(sha256(convert_to('email' || chr(10) || email, 'UTF8')), 'hex'), account_id FROM owner
+SELECT encode(sha256(convert_to('email' || chr(10) || email, 'UTF8')), 'hex'), account_id FROM member
 ON CONFLICT DO NOTHING
 """
 

@@ -102,7 +102,7 @@ def test_a_second_start_keeps_the_data(env: dict[str, str]) -> None:
     for command in (("db", "upgrade"), ("demo",), ("demo",)):
         assert flask(env, *command).returncode == 0
     with sqlite3.connect(Path(env["INSTANCE_DIR"]) / "portal.sqlite3") as database:
-        assert database.execute("SELECT email FROM owner").fetchall() == [("camille.martin@example.test",)]
+        assert database.execute("SELECT email FROM member").fetchall() == [("camille.martin@example.test",)]
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
 
 
