@@ -30,8 +30,10 @@ def record(
     subscription: Subscription | None = None,
     by: str | None = None,
 ) -> None:
-    """Writes a row, in the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`. `by` is who did
-    it, where that is not the signed-in member."""
+    """Writes a row, in the open transaction. `what` is a key of `ACTIVITIES` in `sentences/labels.py`.
+
+    `by` is the name of who did it, where that is not the signed-in member.
+    """
     member = g.get("member") if has_request_context() else None
     insert_rows(
         Activity(
