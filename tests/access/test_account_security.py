@@ -50,6 +50,7 @@ def test_a_member_without_a_factor_can_do_nothing_but_set_one_up(
 
 def test_the_last_factor_stays_while_one_is_required(app: Flask, business: Made, client: FlaskClient) -> None:
     with_app(client)
+    assert "Every member has a second factor." in words(client.get("/account-security").text)
     require(client)
     assert "Set up another one first" in words(client.get("/second-factor/app/remove").text)
     answer = client.post("/second-factor/app/remove")
