@@ -66,6 +66,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     db.init(app)
     logs.init(app)
     app.before_request(health.answer)
+    app.before_request(app.reuse_form_token)
     Compress(app)
     Babel(
         app,

@@ -46,9 +46,8 @@ class Portal(Flask):
         self._path = lru_cache(4096)(super().url_for)
         self.session_interface = Cookies(self)
         self._form_token = lru_cache(4096)(lambda _of_session: generate_csrf())
-        self.before_request(self._reuse_form_token)
 
-    def _reuse_form_token(self) -> None:
+    def reuse_form_token(self) -> None:
         """A session's form token is signed once, since it has no time limit."""
         if "csrf_token" in session:
             g.csrf_token = self._form_token(session["csrf_token"])
