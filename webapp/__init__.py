@@ -66,7 +66,6 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     db.init(app)
     logs.init(app)
     app.before_request(health.answer)
-    app.before_request(app.reuse_form_token)
     Compress(app)
     Babel(
         app,
@@ -77,6 +76,7 @@ def create_app(settings: dict[str, Any] | None = None) -> Flask:
     app.before_request(recognition.require_sign_in)
     permission.init(app)
     csrf.init_app(app)
+    app.before_request(app.reuse_form_token)
     post_limits.init(app)
     step_up.init(app)
     app.extensions["ports"] = choose_adapters(app)
