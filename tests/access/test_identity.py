@@ -48,7 +48,7 @@ def test_another_person_with_the_same_email_is_refused(
     come_back(app, provider)
     before, provider.claims = dump(), {"email": business.email, "sub": "somebody else"}
     client, answer = come_back(app, provider)
-    assert (answer.status_code, "signs in here with a different" in answer.text) == (403, True)
+    assert (answer.status_code, "is already linked here to a different" in answer.text) == (403, True)
     assert client.get("/billing").status_code == 303
     assert dump() == before
     (line,) = log.of_event("sign-in by the provider: another subject came with the e-mail of an owner who is bound")

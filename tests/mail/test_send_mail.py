@@ -24,7 +24,7 @@ def test_without_a_mail_server_mails_stay_in_the_panel_for_good(
         mails_to(app, f"smtp://localhost:{port}")
         assert delivery.send_due() == {}
     (mail,) = state(app, business)["messages"]
-    assert set(mail) == {"id", "to", "subject", "text", "sent_at"}
+    assert set(mail) == {"id", "to", "subject", "text", "html", "attachments", "sent_at"}
     assert stored_mail(mail["id"]).delivery == "kept"
 
 

@@ -58,7 +58,7 @@ def test_a_sound_copy_is_told_and_stays_as_it_is(copy: Path) -> None:
 
 @on_sqlite
 def test_a_copy_of_an_older_version_is_brought_to_this_one(copy: Path) -> None:
-    change(copy, "ALTER TABLE job_run DROP COLUMN totals", "UPDATE alembic_version SET version_num = '0019'")
+    change(copy, "ALTER TABLE job_run DROP COLUMN totals", "UPDATE alembic_version SET version_num = '0020'")
     assert check(copy).exit_code == 0
 
 

@@ -104,6 +104,7 @@ MADE = _object(
     cards=_list(TEXT),
 )
 MADE["properties"]["members"] = _list(_object(email=TEXT, password=TEXT, role=ROLE))  # of the scenario `team` only
+MADE["properties"]["totp_secret"] = TEXT  # of the scenario `two-factor` only
 ERROR = _object(
     error={**TEXT, "description": "The name of the error, the same in every language."},
     message={**TEXT, "description": "A sentence in the language that is asked for."},
