@@ -113,7 +113,7 @@ def _read_settings(app: Flask, settings: dict[str, Any]) -> None:
 
 def choose_locale() -> str:
     """The language of the open page, else the one chosen here or elsewhere, else the browser's; French first."""
-    member = g.get("member")
+    member = g.get("member") or g.get("halfway")
     wished = g.get("page_locale") or locale_cookie.chosen() or (member and member.locale)
     return wished if wished in config.LOCALES else request.accept_languages.best_match(config.LOCALES) or "fr"
 

@@ -92,6 +92,18 @@ def test_a_form_of_another_session_or_member_is_not_carried_out(
     assert changes(app, business) == []
 
 
+def test_a_new_password_ends_what_waits_in_other_sessions(app: Flask, business: Made, client: FlaskClient) -> None:
+    own = signed_in(app, business)
+    age_proofs(business)
+    page, new = held(cancel(client, business)), "quatre mots bien longs"
+    form = {"current": business.password, "new": new, "again": new}
+    assert own.post("/password", data=form).status_code == 303
+    for password in (business.password, new):
+        answer = client.post(f"{page}/password", data={"password": password})
+        assert answer.headers["Location"].startswith("/sign-in")
+    assert changes(app, business) == []
+
+
 def test_a_held_form_is_carried_out_once_and_not_late(app: Flask, business: Made, client: FlaskClient) -> None:
     age_proofs(business)
     page, late = held(cancel(client, business)), held(cancel(client, business))

@@ -60,3 +60,13 @@ def test_a_tenant_is_asked_for_its_users(stripe_app: Flask, tenant: Tenant, key:
     stripe_app.extensions["ports"] = replace(ports(), directory=directory)
     assert sentence in said("tenant directory")
     assert bool(said("tenant directory")) == bool(sentence)
+
+
+def test_secrets_of_apps_that_no_key_opens_are_counted(app: Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    scenarios.make("two-factor")
+    assert said("second factors") == ""
+    before = app.config["SECRET_KEY"]
+    monkeypatch.setitem(app.config, "SECRET_KEY", "another key, of thirty-two letters")
+    assert said("second factors").startswith("1 authenticator apps cannot be read with SECRET_KEY")
+    monkeypatch.setitem(app.config, "SECRET_KEY_FALLBACKS", [before])
+    assert said("second factors") == ""

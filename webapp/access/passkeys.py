@@ -52,7 +52,7 @@ def relying_party() -> RelyingParty | None:
     None for a bare IP address, which browsers accept no passkey for.
     """
     address = parsed(current_app.config["PUBLIC_URL"])
-    asked = parsed(request.host_url)
+    asked = parsed(f"{request.scheme}://{request.host}")
     if address.hostname in LOOPBACK and asked.hostname in LOOPBACK:
         address = asked
     name = address.hostname or ""

@@ -167,4 +167,4 @@ def _tell(
     member = session.get_one(Member, (account_id, member_id))
     session.add(outbox.second_factor(member, what, told))
     now: datetime = ports().clock.now(session.get_one(Account, account_id))
-    activity.record(account_id, what, now, after={"member": member.name}, by=by or member.name)
+    activity.record(account_id, what, now, after={"member": member.email}, by=by or member.name)

@@ -16,10 +16,11 @@ from stdnum.fr import siren
 from werkzeug.sansio.utils import host_is_trusted
 
 from .. import config, private_files
-from ..access import local_passwords, provider
+from ..access import local_passwords, provider, sealing
 from ..db import Across, across, db
 from ..invoices import issuing
 from ..models.accounts import Issuer, Member
+from ..models.second_factor import Totp
 from ..models.subscriptions import SubscriptionRow
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from ..purchases import hold, restores
@@ -32,6 +33,21 @@ def _secret_key() -> str | None:
     if len(current_app.config["SECRET_KEY"]) >= config.SHORTEST_KEY:
         return None
     return f"SECRET_KEY is shorter than {config.SHORTEST_KEY} characters: set it to what `openssl rand -hex 32` prints."
+
+
+def _sealed() -> str | None:
+    """The secrets of authenticator apps, which a lost SECRET_KEY makes useless."""
+    if health.database_fault():
+        return None
+    secrets = db.session.scalars(across(select(Totp.secret).where(Totp.secret.is_not(None)), Across.DOCTOR)).all()
+    db.session.rollback()
+    lost = sum(sealing.unseal(secret or "") is None for secret in secrets)
+    if not lost:
+        return None
+    return (
+        f"{lost} authenticator apps cannot be read with SECRET_KEY: put the key that was there before into "
+        "SECRET_KEY_FALLBACKS, or reset the factors of their members (reset-factor)."
+    )
 
 
 def _modes() -> str | None:
@@ -248,6 +264,7 @@ CHECKS: list[tuple[str, Check]] = [
     ("database", health.database_fault),
     ("database locks", _lock_time),
     ("database rights", _rights),
+    ("second factors", _sealed),
     ("public address", _public_url),
     ("host names", _trusted_hosts),
     ("proxies", _proxies),

@@ -94,7 +94,7 @@ def _environment(held: Held) -> dict[str, object]:
         if not name.startswith(("HTTP_HX_", "werkzeug.", "flask."))
         and name not in ("HTTP_REFERER", "HTTP_CONTENT_TYPE")
     }
-    referrer = {"HTTP_REFERER": request.host_url.rstrip("/") + held.page} if held.page else {}
+    referrer = {"HTTP_REFERER": f"{request.scheme}://{request.host}{held.page}"} if held.page else {}
     return {
         **kept,
         **referrer,
