@@ -134,10 +134,10 @@ def test_each_role_at_each_route(app: Flask, business: Made, role: Role) -> None
 def test_who_can_do_it_is_said_in_both_languages_and_to_scripts(app: Flask, business: Made) -> None:
     viewer = team.add(business, "viewer")
     for locale, words in (
-        ("en", "Only the owner of the account, Camille Martin, or a manager can do this."),
+        ("en", "Only the account owner (Camille Martin) or a manager can do this."),
         (
             "fr",
-            "Seuls le propriétaire du compte, Camille Martin, et les gestionnaires peuvent le faire.",
+            "Seuls le propriétaire du compte (Camille Martin) et les gestionnaires peuvent effectuer cette action.",
         ),
     ):
         browser = team.browser(app, viewer, locale)
