@@ -17,17 +17,24 @@ from . import acting
 # What lets somebody in, or charges: it is nobody's business outside.
 SECRET = {"password_hash", "token_hash", "id_token", "token", "card_token", "subject", "action_url"}
 KEPT = {("message", "subject"), ("contact_case", "subject")}  # words, no secrets
-LEFT_OUT = {"member_session", "password_reset", "draft", "card_setup", "card_detachment", "quiet"}
+# Each table of accounts is here or there, so that a new one is not exported unseen.
+TOLD = (
+    *("active_users_by_day", "activity", "card", "change", "contact_case", "default_card", "handover", "invitation"),
+    *("invoice", "member", "message", "payment", "period", "quote", "refund", "subscription", "unbooked_capture"),
+)
+LEFT_OUT = (
+    *("card_detachment", "card_setup", "draft", "held_form", "invoice_document", "member_session", "passkey"),
+    *("password_reset", "provider_identity", "quiet", "recovery_code", "stripe_customer", "stripe_setup", "totp"),
+)
 
 
 def exported(account_id: str) -> dict[str, Any]:
     """The rows of each table, by its name. Documents are downloaded from the portal, so no PDF is here."""
     account = Account.__table__
     found = {"account": [_row(account, row) for row in _rows(account, account.c.id == account_id)]}
-    for table in sorted(Base.metadata.tables.values(), key=lambda table: table.name):
-        if table.primary_key.columns.keys()[0] == "account_id" and table.name not in LEFT_OUT:
-            rows = _rows(table, table.c.account_id == account_id)
-            found[table.name] = [_row(table, row) for row in rows]
+    for name in TOLD:
+        table = Base.metadata.tables[name]
+        found[name] = [_row(table, row) for row in _rows(table, table.c.account_id == account_id)]
     return found
 
 
