@@ -29,7 +29,7 @@ def test_the_suggestion_leads_to_the_stepper_and_can_be_hidden(begin: Begin, scr
 def test_it_fits_the_narrowest_screen_and_its_numbers_can_be_read(begin: Begin, locale: str, scheme: str) -> None:
     walk = begin("business", locale=locale, width=320, color_scheme=scheme)
     walk.page.goto(walk.address())
-    walk.page.get_by_text(walk.words("Nombres par mois", "The numbers by month")).click()
+    walk.page.get_by_text(walk.words("Chiffres par mois", "The numbers by month")).click()
     row = walk.page.get_by_role("row", name=walk.words("déc. 2026 12 7", "Dec 2026 12 7"))
     expect(row).to_be_visible()
     assert not scrolls_sideways(walk.page)

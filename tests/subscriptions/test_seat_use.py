@@ -133,7 +133,7 @@ def test_the_picture_ends_with_the_subscription(app: Flask, business: Made, ago:
         (
             "en",
             "Seats and active users",
-            "At most 7 people were active in the last 90 days, for 12 seats. "
+            "You had at most 7 active users in the last 90 days, for 12 seats. "
             "Reducing to 7 seats from 15 February 2027 would save €144.00 a month, before tax.",
             "Reduce to 7 seats",
             "Hide until the next period",
@@ -141,7 +141,7 @@ def test_the_picture_ends_with_the_subscription(app: Flask, business: Made, ago:
         (
             "fr",
             "Licences et utilisateurs actifs",
-            "Au plus 7 personnes actives ces 90 derniers jours pour 12 licences. "
+            "Vous avez eu au plus 7 utilisateurs actifs ces 90 derniers jours, pour 12 licences utilisateur. "
             "Passer à 7 licences dès le 15 février 2027 vous ferait économiser 144,00 € HT par mois.",
             "Réduire à 7 licences",
             "Masquer jusqu’à la prochaine période",
@@ -181,7 +181,7 @@ def test_the_stepper_opens_with_the_suggested_number(app: Flask, business: Made)
     ("locale", "sentence"),
     [
         ("en", "The picture begins with the first count."),
-        ("fr", "Le graphique commencera au premier relevé."),
+        ("fr", "Le graphique commencera au premier décompte."),
     ],
 )
 def test_before_the_first_count_there_is_a_sentence_and_no_picture(

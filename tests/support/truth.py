@@ -34,7 +34,7 @@ def truth(app: Flask, made: Made) -> dict[str, Any]:
     return {
         "subscriptions": sorted((without(row, "id") for row in account_state["subscriptions"]), key=repr),
         "cards": sorted((without(card, "id") for card in account_state["cards"]), key=repr),
-        "invoices": account_state["invoices"],
+        "invoices": [without(invoice, "id") for invoice in account_state["invoices"]],
         "payments": sorted((payment["state"], payment["amount"]) for payment in account_state["payments"]),
         "charges": sorted((charge["state"], charge["amount"]) for charge in account_state["gateway"]["charges"]),
         "messages": sorted((mail["sent_at"][:10], mail["subject"]) for mail in account_state["messages"]),
