@@ -109,9 +109,10 @@ def _check_dump(file: Path, into: str | None) -> None:
     app = current_app.extensions["make_app"]({"SQLALCHEMY_DATABASE_URI": into})
     with app.app_context():
         address = db.engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        if db.engine.dialect.name != "postgresql" or inspect(db.engine).get_table_names():
-            raise click.ClickException("--into is not an empty PostgreSQL database: make one with createdb.")
+        is_empty = db.engine.dialect.name == "postgresql" and not inspect(db.engine).get_table_names()
         db.engine.dispose()
+    if not is_empty:
+        raise click.ClickException("--into is not an empty PostgreSQL database: make one with createdb.")
     _pg_restore("--exit-on-error", "--no-owner", "--no-privileges", f"--dbname={address}", str(file))
     _read(file, into)
     click.echo("The database of --into holds it now: drop it, it is personal data.")
