@@ -20,6 +20,7 @@ from webapp.adapters.stripe.gateway import StripeGateway
 from webapp.db import transaction
 from webapp.models.purchases import Quote
 from webapp.purchases import payments, quotes
+from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
 
@@ -70,6 +71,12 @@ def key(app: Flask, business: Made) -> Callable[[], str]:
             return payment.key
 
     return written
+
+
+@pytest.fixture
+def two(app: Flask) -> Made:
+    """Visa 4242, the default, and Mastercard 4444."""
+    return scenarios.make("business-two-cards")
 
 
 @pytest.fixture

@@ -18,11 +18,6 @@ pytestmark = pytest.mark.service
 
 
 @pytest.fixture
-def two(app: Flask) -> Made:
-    return scenarios.make("business-two-cards")
-
-
-@pytest.fixture
 def owner(app: Flask, two: Made) -> FlaskClient:
     return signed_in(app, two)
 

@@ -31,12 +31,6 @@ VISA, MASTERCARD = {"brand": "Visa", "last4": "4242"}, {"brand": "Mastercard", "
 
 
 @pytest.fixture
-def two(app: Flask) -> Made:
-    """Visa 4242, the default, and Mastercard 4444."""
-    return scenarios.make("business-two-cards")
-
-
-@pytest.fixture
 def owner(app: Flask, two: Made) -> FlaskClient:
     return signed_in(app, two)
 

@@ -30,11 +30,6 @@ MINUTE = timedelta(minutes=1)
 
 
 @pytest.fixture
-def two(app: Flask) -> Made:
-    return scenarios.make("business-two-cards")
-
-
-@pytest.fixture
 def owner(app: Flask, two: Made) -> FlaskClient:
     return signed_in(app, two)
 

@@ -27,12 +27,6 @@ UPDATED = "This card was already saved: it has been updated."
 
 
 @pytest.fixture
-def two(app: Flask) -> Made:
-    """Visa 4242, the default, and Mastercard 4444."""
-    return scenarios.make("business-two-cards")
-
-
-@pytest.fixture
 def owner(app: Flask, two: Made) -> FlaskClient:
     return signed_in(app, two)
 

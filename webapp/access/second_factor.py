@@ -37,23 +37,23 @@ class Factors(NamedTuple):
         return self.app or bool(self.passkeys)
 
 
-def of_member(owner: SignedIn) -> Factors:
-    required = db.session.scalars(select(Account.requires_factor).where(Account.id == owner.account_id)).one()
-    return Factors(totp.is_set_up(owner), passkeys.of_member(owner), recovery_codes.left(owner), required)
+def of_member(member: SignedIn) -> Factors:
+    required = db.session.scalars(select(Account.requires_factor).where(Account.id == member.account_id)).one()
+    return Factors(totp.is_set_up(member), passkeys.of_member(member), recovery_codes.left(member), required)
 
 
-def add_app(owner: SignedIn, code: str) -> list[str] | None:
+def add_app(member: SignedIn, code: str) -> list[str] | None:
     """The app whose secret was shown becomes a factor if it gave this code; None if it did not.
 
     Returns the recovery codes that come with the first factor, to be shown once; none if there are some.
     """
     with transaction() as session:
-        if not totp.confirm(session, owner, code):
+        if not totp.confirm(session, member, code):
             return None
-        return _added(session, owner, words.APP)
+        return _added(session, member, words.APP)
 
 
-def add_passkey(owner: SignedIn, credential: str, name: str) -> list[str]:
+def add_passkey(member: SignedIn, credential: str, name: str) -> list[str]:
     """The passkey that the browser made becomes a factor. Returns the recovery codes, as `add_app`.
 
     Raises passkeys.Refused.
@@ -62,12 +62,12 @@ def add_passkey(owner: SignedIn, credential: str, name: str) -> list[str]:
     key = members.passkey_key(verified.credential_id)
     try:
         with transaction() as session:
-            session.add(SignInKey(key_hash=key, account_id=owner.account_id))
+            session.add(SignInKey(key_hash=key, account_id=member.account_id))
             session.add(
                 Passkey(
-                    account_id=owner.account_id,
+                    account_id=member.account_id,
                     id=passkeys.id_of(verified.credential_id),
-                    member_id=owner.member_id,
+                    member_id=member.member_id,
                     credential_id=verified.credential_id,
                     public_key=verified.public_key,
                     sign_count=verified.sign_count,
@@ -76,46 +76,46 @@ def add_passkey(owner: SignedIn, credential: str, name: str) -> list[str]:
                 )
             )
             session.flush()
-            return _added(session, owner, words.PASSKEY, name)
+            return _added(session, member, words.PASSKEY, name)
     except IntegrityError as fault:
         raise passkeys.Refused("it is known already") from fault
 
 
-def remove_app(owner: SignedIn) -> None:
+def remove_app(member: SignedIn) -> None:
     """Raises NotFound if there is none, LastFactorKept if it must stay."""
     with transaction() as session:
-        this = Totp.account_id == owner.account_id, Totp.member_id == owner.member_id
+        this = Totp.account_id == member.account_id, Totp.member_id == member.member_id
         removed = delete(Totp).where(*this, Totp.secret.is_not(None)).returning(Totp.member_id)
         if session.execute(removed).one_or_none() is None:
-            raise NotFound(owner.member_id)
-        _removed(session, owner, words.APP)
+            raise NotFound(member.member_id)
+        _removed(session, member, words.APP)
 
 
-def remove_passkey(owner: SignedIn, passkey_id: str) -> None:
+def remove_passkey(member: SignedIn, passkey_id: str) -> None:
     """Raises NotFound, LastFactorKept."""
     with transaction() as session:
-        passkey = session.get(Passkey, (owner.account_id, passkey_id))
-        if passkey is None or passkey.member_id != owner.member_id:
+        passkey = session.get(Passkey, (member.account_id, passkey_id))
+        if passkey is None or passkey.member_id != member.member_id:
             raise NotFound(passkey_id)
         name = passkey.name
         session.delete(passkey)
         members.forget_key(members.passkey_key(passkey.credential_id))
         session.flush()
-        _removed(session, owner, words.PASSKEY, name)
+        _removed(session, member, words.PASSKEY, name)
 
 
-def new_codes(owner: SignedIn) -> list[str]:
+def new_codes(member: SignedIn) -> list[str]:
     """A new set of recovery codes, which replaces the old one. Raises NotFound if there is no factor to recover."""
     with transaction() as session:
-        if not factors.has_any(session, owner.account_id, owner.member_id):
-            raise NotFound(owner.member_id)
-        _tell(session, owner.account_id, owner.member_id, "recovery_codes_made", words.codes_made)
-        return recovery_codes.make(session, owner)
+        if not factors.has_any(session, member.account_id, member.member_id):
+            raise NotFound(member.member_id)
+        _tell(session, member.account_id, member.member_id, "recovery_codes_made", words.codes_made)
+        return recovery_codes.make(session, member)
 
 
-def recovery_code_used(session: Session, owner: SignedIn) -> None:
+def recovery_code_used(session: Session, member: SignedIn) -> None:
     """Tells that a recovery code was used, in the open transaction."""
-    _tell(session, owner.account_id, owner.member_id, "recovery_code_used", words.code_used)
+    _tell(session, member.account_id, member.member_id, "recovery_code_used", words.code_used)
 
 
 def reset(account_id: str, member_id: str, by: str) -> None:
@@ -140,19 +140,19 @@ def erase(session: Session, account_id: str, member_id: str) -> None:
         session.execute(delete(table).where(table.account_id == account_id, table.member_id == member_id))
 
 
-def _added(session: Session, owner: SignedIn, kind: str, name: str = "") -> list[str]:
-    _tell(session, owner.account_id, owner.member_id, "second_factor_added", lambda: words.added(kind, name))
-    return [] if recovery_codes.left(owner) else recovery_codes.make(session, owner)
+def _added(session: Session, member: SignedIn, kind: str, name: str = "") -> list[str]:
+    _tell(session, member.account_id, member.member_id, "second_factor_added", lambda: words.added(kind, name))
+    return [] if recovery_codes.left(member) else recovery_codes.make(session, member)
 
 
-def _removed(session: Session, owner: SignedIn, kind: str, name: str = "") -> None:
-    if not factors.has_any(session, owner.account_id, owner.member_id):
-        account = session.get_one(Account, owner.account_id, with_for_update=LOCK, populate_existing=True)
+def _removed(session: Session, member: SignedIn, kind: str, name: str = "") -> None:
+    if not factors.has_any(session, member.account_id, member.member_id):
+        account = session.get_one(Account, member.account_id, with_for_update=LOCK, populate_existing=True)
         if account.requires_factor:
             raise LastFactorKept
-        this = RecoveryCode.account_id == owner.account_id, RecoveryCode.member_id == owner.member_id
+        this = RecoveryCode.account_id == member.account_id, RecoveryCode.member_id == member.member_id
         session.execute(delete(RecoveryCode).where(*this))
-    _tell(session, owner.account_id, owner.member_id, "second_factor_removed", lambda: words.removed(kind, name))
+    _tell(session, member.account_id, member.member_id, "second_factor_removed", lambda: words.removed(kind, name))
 
 
 def _tell(

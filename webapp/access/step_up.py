@@ -42,8 +42,8 @@ def init(app: Flask) -> None:
     app.before_request(_hold_if_unproven)
 
 
-def is_proven(owner: SignedIn) -> bool:
-    return ports().clock.system_now() - owner.proved_at < PROOF_LIFETIME
+def is_proven(member: SignedIn) -> bool:
+    return ports().clock.system_now() - member.proved_at < PROOF_LIFETIME
 
 
 def _hold_if_unproven() -> Response | None:
@@ -98,85 +98,85 @@ def _hold() -> str:
         return held.id
 
 
-def find(owner: SignedIn, held_id: str) -> Held:
+def find(member: SignedIn, held_id: str) -> Held:
     """The form that this session sent. Raises NotFound if it waited too long, was carried out, or is another's."""
     columns = HeldForm.path, HeldForm.fields, HeldForm.page
-    row = db.session.execute(select(*columns).where(*_waiting(owner, held_id))).one_or_none()
+    row = db.session.execute(select(*columns).where(*_waiting(member, held_id))).one_or_none()
     if row is None:
         raise NotFound(held_id)
     return Held(*row)
 
 
-def take(owner: SignedIn, held_id: str) -> Held:
+def take(member: SignedIn, held_id: str) -> Held:
     """The same, and it is taken: a form is carried out once."""
     with transaction() as session:
-        taking = delete(HeldForm).where(*_waiting(owner, held_id))
+        taking = delete(HeldForm).where(*_waiting(member, held_id))
         row = session.execute(taking.returning(HeldForm.path, HeldForm.fields, HeldForm.page)).one_or_none()
     if row is None:
         raise NotFound(held_id)
     return Held(*row)
 
 
-def _waiting(owner: SignedIn, held_id: str) -> tuple[ColumnElement[bool], ...]:
+def _waiting(member: SignedIn, held_id: str) -> tuple[ColumnElement[bool], ...]:
     since = ports().clock.system_now() - HELD_LIFETIME
-    mine = HeldForm.account_id == owner.account_id, HeldForm.session_id == owner.session_id
+    mine = HeldForm.account_id == member.account_id, HeldForm.session_id == member.session_id
     return *mine, HeldForm.id == held_id, HeldForm.held_at > since
 
 
-def by_password(owner: SignedIn, password: str) -> bool:
+def by_password(member: SignedIn, password: str) -> bool:
     """Raises TooManyRequests after too many wrong ones, as each of these."""
     if not local_passwords.are_on():
         return False
-    counted = limits.count_guess(owner.email)
-    known_hash = db.session.get_one(Member, (owner.account_id, owner.member_id)).password_hash
+    counted = limits.count_guess(member.email)
+    known_hash = db.session.get_one(Member, (member.account_id, member.member_id)).password_hash
     db.session.rollback()
     if not passwords.verify_password(known_hash, password):
         return False
     limits.uncount(counted)
     with transaction() as session:
-        if not sessions.password_is_unchanged(session, owner.account_id, owner.member_id, known_hash):
+        if not sessions.password_is_unchanged(session, member.account_id, member.member_id, known_hash):
             return False
-        token = _prove(session, owner)
+        token = _prove(session, member)
     cookie["token"] = token
     return True
 
 
-def by_app(owner: SignedIn, code: str) -> bool:
-    counted = limits.count_code(owner.email)
+def by_app(member: SignedIn, code: str) -> bool:
+    counted = limits.count_code(member.email)
     with transaction() as session:
-        if not totp.accept(session, owner, code):
+        if not totp.accept(session, member, code):
             return False
-        token = _prove(session, owner)
+        token = _prove(session, member)
     cookie["token"] = token
     limits.uncount(counted)
     return True
 
 
-def by_passkey(owner: SignedIn, credential: str) -> bool:
+def by_passkey(member: SignedIn, credential: str) -> bool:
     try:
         passkeys.verify(credential, "proof")
     except passkeys.Refused:
         return False
     with transaction() as session:
-        token = _prove(session, owner)
+        token = _prove(session, member)
     cookie["token"] = token
     return True
 
 
-def by_provider(owner: SignedIn, identity: VerifiedIdentity) -> bool:
+def by_provider(member: SignedIn, identity: VerifiedIdentity) -> bool:
     """Whether the provider has just signed in the same person, who is bound to this member."""
-    bound = ProviderIdentity.account_id == owner.account_id, ProviderIdentity.member_id == owner.member_id
+    bound = ProviderIdentity.account_id == member.account_id, ProviderIdentity.member_id == member.member_id
     person = ProviderIdentity.issuer == identity.issuer, ProviderIdentity.subject == identity.subject
     with transaction() as session:
         if session.scalars(select(ProviderIdentity.subject).where(*bound, *person)).one_or_none() is None:
             return False
-        token = _prove(session, owner)
+        token = _prove(session, member)
     cookie["token"] = token
     return True
 
 
-def _prove(session: Session, owner: SignedIn) -> str:
+def _prove(session: Session, member: SignedIn) -> str:
     """Stores the proof, in the open transaction. The session gets a new token, so a copied cookie gains nothing."""
-    this = MemberSession.account_id == owner.account_id, MemberSession.id == owner.session_id
+    this = MemberSession.account_id == member.account_id, MemberSession.id == member.session_id
     session.execute(update(MemberSession).where(*this).values(proved_at=ports().clock.system_now()))
-    return sessions.change_token(session, owner.account_id, owner.session_id)
+    return sessions.change_token(session, member.account_id, member.session_id)

@@ -17,13 +17,13 @@ from .identity import SignedIn
 ISSUER = "My Qlik"
 
 
-def begin(owner: SignedIn) -> None:
+def begin(member: SignedIn) -> None:
     """Makes a secret to be set up. An app that is set up goes on working until the new one is confirmed."""
     import pyotp
 
     secret = sealing.seal(pyotp.random_base32())
     with transaction() as session:
-        key = owner.account_id, owner.member_id
+        key = member.account_id, member.member_id
         session.get_one(Member, key, with_for_update=LOCK)  # of two at once, the second replaces the first
         row = session.get(Totp, key)
         if row is None:
@@ -32,26 +32,26 @@ def begin(owner: SignedIn) -> None:
             row.pending_secret = secret
 
 
-def pending_secret(owner: SignedIn) -> str | None:
-    sealed = db.session.scalars(select(Totp.pending_secret).where(*_of(owner))).one_or_none()
+def pending_secret(member: SignedIn) -> str | None:
+    sealed = db.session.scalars(select(Totp.pending_secret).where(*_of(member))).one_or_none()
     return sealing.unseal(sealed) if sealed else None
 
 
-def address(owner: SignedIn, secret: str) -> str:
+def address(member: SignedIn, secret: str) -> str:
     """What the QR code says."""
     import pyotp
 
-    return pyotp.TOTP(secret).provisioning_uri(name=owner.email, issuer_name=ISSUER)
+    return pyotp.TOTP(secret).provisioning_uri(name=member.email, issuer_name=ISSUER)
 
 
-def is_set_up(owner: SignedIn) -> bool:
-    query = select(Totp.member_id).where(*_of(owner), Totp.secret.is_not(None))
+def is_set_up(member: SignedIn) -> bool:
+    query = select(Totp.member_id).where(*_of(member), Totp.secret.is_not(None))
     return db.session.scalars(query).one_or_none() is not None
 
 
-def confirm(session: Session, owner: SignedIn, code: str) -> bool:
+def confirm(session: Session, member: SignedIn, code: str) -> bool:
     """The app with the pending secret becomes the member's, in the open transaction, if it gave this code."""
-    row = session.get(Totp, (owner.account_id, owner.member_id), with_for_update=LOCK, populate_existing=True)
+    row = session.get(Totp, (member.account_id, member.member_id), with_for_update=LOCK, populate_existing=True)
     secret = sealing.unseal(row.pending_secret) if row and row.pending_secret else None
     step = _step_of(secret, code) if secret else None
     if row is None or step is None:
@@ -60,14 +60,14 @@ def confirm(session: Session, owner: SignedIn, code: str) -> bool:
     return True
 
 
-def accept(session: Session, owner: SignedIn, code: str) -> bool:
+def accept(session: Session, member: SignedIn, code: str) -> bool:
     """Whether the member's app gave this code, and it was not used yet; it is used then, in the open transaction."""
-    sealed = session.scalars(select(Totp.secret).where(*_of(owner))).one_or_none()
+    sealed = session.scalars(select(Totp.secret).where(*_of(member))).one_or_none()
     secret = sealing.unseal(sealed) if sealed else None
     step = _step_of(secret, code) if secret else None
     if sealed is None or step is None:
         return False
-    later = update(Totp).where(*_of(owner), Totp.secret == sealed, Totp.last_step < step)
+    later = update(Totp).where(*_of(member), Totp.secret == sealed, Totp.last_step < step)
     using = later.values(last_step=step, secret=sealing.renewed(sealed)).returning(Totp.member_id)
     return session.execute(using).one_or_none() is not None
 
@@ -84,5 +84,5 @@ def _step_of(secret: str, code: str) -> int | None:
     return next((step for step in steps if hmac.compare_digest(app.generate_otp(step), digits)), None)
 
 
-def _of(owner: SignedIn) -> tuple[ColumnElement[bool], ...]:
-    return Totp.account_id == owner.account_id, Totp.member_id == owner.member_id
+def _of(member: SignedIn) -> tuple[ColumnElement[bool], ...]:
+    return Totp.account_id == member.account_id, Totp.member_id == member.member_id

@@ -40,10 +40,10 @@ def page() -> ResponseReturnValue:
 @blueprint.post("")
 @public
 def submit() -> ResponseReturnValue:
-    form, owner = CodeForm(), _owner()
+    form, member = CodeForm(), _member()
     if not form.validate():
         return _page(form, 422)
-    if not halfway.by_app(owner, form.code.data or ""):
+    if not halfway.by_app(member, form.code.data or ""):
         form.code.errors = [wrong_code()]
         return _page(form, 422)
     return _go_on()
@@ -52,7 +52,7 @@ def submit() -> ResponseReturnValue:
 @blueprint.post("/passkey")
 @public
 def by_passkey() -> ResponseReturnValue:
-    if not halfway.by_passkey(_owner(), request.form.get("credential", "")):
+    if not halfway.by_passkey(_member(), request.form.get("credential", "")):
         return _page(CodeForm(formdata=None), 422, refused=gettext("This passkey was not accepted."))
     return _go_on()
 
@@ -66,13 +66,13 @@ def recovery() -> ResponseReturnValue:
 @blueprint.post("/recovery")
 @public
 def recover() -> ResponseReturnValue:
-    form, owner = RecoveryForm(), _owner()
+    form, member = RecoveryForm(), _member()
     if not form.validate():
         return _recovery_page(form, 422)
-    if not halfway.by_recovery_code(owner, form.recovery.data or ""):
+    if not halfway.by_recovery_code(member, form.recovery.data or ""):
         form.recovery.errors = [gettext("This is not one of your recovery codes, or it has already been used.")]
         return _recovery_page(form, 422)
-    left = recovery_codes.left(owner)
+    left = recovery_codes.left(member)
     flash(
         ngettext("You have %(n)s recovery code left.", "You have %(n)s recovery codes left.", left)
         + " "
@@ -81,9 +81,9 @@ def recover() -> ResponseReturnValue:
     return _go_on()
 
 
-def _owner() -> SignedIn:
-    owner: SignedIn = g.halfway
-    return owner
+def _member() -> SignedIn:
+    member: SignedIn = g.halfway
+    return member
 
 
 def _go_on() -> ResponseReturnValue:
@@ -91,7 +91,7 @@ def _go_on() -> ResponseReturnValue:
 
 
 def _page(form: CodeForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
-    factors = second_factor.of_member(_owner())
+    factors = second_factor.of_member(_member())
     return render_template(
         "sign-in-factor/page.html",
         form=form,
