@@ -13,7 +13,7 @@ from ..models.restores import RestoreHold
 from ..ports import ports
 from ..urls import referring_page, with_seats
 from ..words import gettext
-from . import drafts, factors, sessions
+from . import drafts, factors, sessions, tokens
 from .identity import SignedIn
 
 # Columns of tables, not attributes of models: this query runs before every request and needs no objects.
@@ -81,7 +81,7 @@ def _lead_to(address: str) -> Response:
 def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     """The owner of a live session, or None and the reason why the session ended, if it is known."""
     now = ports().clock.system_now()
-    this = {"account_id": sessions.account_of(token, MemberSession), "token_hash": sessions.hash_token(token)}
+    this = {"account_id": sessions.account_of(token, MemberSession), "token_hash": tokens.hash_token(token)}
     row = db.session.execute(_session_of_token, this).one_or_none()
     if row is None:
         return None, ""

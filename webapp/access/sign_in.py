@@ -47,10 +47,7 @@ def sign_in(email: str, password: str) -> sessions.Begun:
         return ""
     limits.uncount(counted)
     limits.count(("sign_in", email))
-    begun = sessions.begin(account_id, member_id, password_hash=known_hash)
-    if begun == "signed_in":
-        limits.remember_device(email)
-    return begun
+    return sessions.begin(account_id, member_id, password_hash=known_hash)
 
 
 def by_passkey(credential: str) -> bool:
@@ -66,10 +63,7 @@ def by_passkey(credential: str) -> bool:
     if not member.password_hash:
         return False
     limits.count(("sign_in", member.email))
-    if not sessions.begin(member.account_id, member.id, password_hash=member.password_hash, by_passkey=True):
-        return False
-    limits.remember_device(member.email)
-    return True
+    return bool(sessions.begin(member.account_id, member.id, password_hash=member.password_hash, by_passkey=True))
 
 
 def log_refused(reason: str) -> None:
@@ -93,9 +87,8 @@ def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "a
             if _is_bound_to_another(session, owner, identity):
                 return "another"
             _bind(session, owner, identity)
-        account_id, member_id, email = owner.account_id, owner.id, owner.email
+        account_id, member_id = owner.account_id, owner.id
     sessions.begin(account_id, member_id, identity.id_token)
-    limits.remember_device(email)
     return "signed_in"
 
 

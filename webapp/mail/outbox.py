@@ -25,7 +25,6 @@ from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
 from . import layout
 from .messages import changes, contact, purchases, renewals, sign_in
-from .messages import second_factor as second_factors
 
 
 def _to_members(
@@ -255,16 +254,6 @@ def password_reset(owner: Member | None, email: str, token: str, browser: str) -
         layout.write(words(), email, "")
         return None
     return _to_member(owner, "password_reset", words)
-
-
-def password_changed(owner: Member, browser: str) -> Message:
-    """The owner's password was changed; `browser` is where, or ""."""
-    return _to_member(owner, "password_changed", partial(sign_in.password_changed, owner.email, browser))
-
-
-def second_factor(member: Member, about: str, told: Callable[[], second_factors.Told]) -> Message:
-    """A factor was added, removed or reset, or a recovery code was used."""
-    return _to_member(member, about, lambda: second_factors.mail(member.email, told()))
 
 
 def _to_member(member: Member, about: str, words: Callable[[], layout.Mail]) -> Message:
