@@ -13,7 +13,7 @@ from webapp.models.accounts import Member
 from webapp.models.second_factor import Passkey
 from webapp.sandbox.scenarios import Made
 
-ADVICE = {"fr": "utilisez le lien « Ce n’était pas moi »", "en": "use the link “This wasn’t me”"}
+ADVICE = {"fr": "utilisez le lien «\u00a0Ce n’était pas moi\u00a0»", "en": "use the link “This wasn’t me”"}
 TITLES = {  # by kind: in French, in English
     "second_factor_added": ("Un second facteur a été ajouté", "A second factor has been added"),
     "recovery_codes_made": ("Nouveaux codes de secours", "New recovery codes"),
