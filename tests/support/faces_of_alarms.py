@@ -21,10 +21,7 @@ def disown(owner: Owner) -> None:
     owner.show(link)
     owner.show(link, {})
     owner.show(link)
-    (text,) = [
-        mail["text"] for mail in state(app, made)["messages"] if mail["to"] == made.email and new in mail["text"]
-    ]
-    alarm = owner.matched(LINK.pattern, text)
+    alarm = owner.matched(LINK.pattern, last_mail(app, made, made.email))
     visitor = Visitor(app, made, owner.locale)
     visitor.show(alarm)
     visitor.show(alarm, {})

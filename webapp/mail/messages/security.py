@@ -22,7 +22,8 @@ class Told(NamedTuple):
 
 def to_member(email: str, told: Told) -> Mail:
     """To the member who did it, or whose access it is about."""
-    facts = [(gettext("E-mail"), email), *told.facts]
+    named = any(value == email for _label, value in told.facts)
+    facts = told.facts if named else [(gettext("E-mail"), email), *told.facts]
     action = gettext("See sign-in and sessions"), public_url("sessions.page")
     return Mail(told.title, email, [told.sentence], facts, action)
 
@@ -72,17 +73,17 @@ def password_changed(browser: str) -> Told:
 def email_changed(before: str, after: str) -> Told:
     """To the old address and to the new one."""
     sentence = gettext("You now sign in to My Qlik with the new address, and receive your e-mails there.")
-    facts = [(gettext("Before"), before), (gettext("From now on"), after)]
+    facts = [(gettext("Previous address"), before), (gettext("New address"), after)]
     return Told(gettext("Your e-mail address has been changed"), sentence, facts)
 
 
 def email_put_back(dropped: str, kept: str) -> Told:
     """To the address that no longer signs in."""
     sentence = gettext(
-        "The holder of the previous address has cancelled the change of the e-mail address. The address below no "
+        "The holder of the previous address has cancelled the change of the e-mail address. The new address no "
         "longer gives access to My Qlik. If you made this change, contact your Qlik account manager."
     )
-    facts = [(gettext("Before"), dropped), (gettext("From now on"), kept)]
+    facts = [(gettext("Cancelled address"), dropped), (gettext("Restored address"), kept)]
     return Told(gettext("The change of your e-mail address has been cancelled"), sentence, facts)
 
 
@@ -141,7 +142,7 @@ def card_changed(what: str, brand: str, last4: str) -> Told:
 
 def billing_emails_changed(before: list[str], after: list[str]) -> Told:
     sentence = gettext("Invoices and credit notes are now sent to other addresses.")
-    facts = [(gettext("Before"), ", ".join(before)), (gettext("From now on"), ", ".join(after))]
+    facts = [(gettext("Previous addresses"), ", ".join(before)), (gettext("New addresses"), ", ".join(after))]
     return Told(gettext("The billing e-mails have changed"), sentence, facts)
 
 
