@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from tests.support import team
 from tests.support.alarms import alarm_in, mails, sign_in, stranger, titles
-from tests.support.authenticator import code_at, halfway, with_app, with_passkey
+from tests.support.authenticator import code_at, halfway, options, with_app, with_passkey
 from tests.support.invitations import accepted, invited
 from tests.support.world import post, signed_in
 from webapp.db import db, transaction
@@ -80,8 +80,8 @@ def test_a_passkey_in_a_new_browser_is_told(app: Flask, business: Made) -> None:
     client = signed_in(app, business)
     key = with_passkey(client)
     other = stranger(app)
-    options = other.get("/passkeys/sign-in").json
-    assert other.post("/sign-in/passkey", data={"credential": key.get(options)}).status_code == 303
+    credential = key.get(options(other, "sign-in"))
+    assert other.post("/sign-in/passkey", data={"credential": credential}).status_code == 303
     assert told(app, business) == 1
 
 

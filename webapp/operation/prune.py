@@ -114,7 +114,7 @@ def _mails() -> Iterator[Kind]:
     """A link that acts is kept no longer than it takes to send it."""
     secret = or_(*(Message.about.startswith(family) for family in delivery.SECRET))
     over = secret, Message.delivery.in_(("sent", "given_up"))
-    yield Kind("bodies of mails with links", Message, Message.id, and_(*over, _has_body()))
+    yield Kind("bodies of reset mails", Message, Message.id, and_(*over, _has_body()))
 
 
 def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Kind]:
