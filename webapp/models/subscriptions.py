@@ -8,13 +8,13 @@ from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
 from ..domain.money import CURRENCIES
-from ..domain.periods import TERMS
-from ..domain.pricing import Tier, parse_tiers
+from ..domain.periods import TERMS, first_from
+from ..domain.pricing import Tier, in_force, parse_tiers
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
@@ -26,7 +26,11 @@ class PriceList(Model):
     """Never changed once a period or a quote refers to it. A new price is a new row."""
 
     __tablename__ = "price_list"
-    __table_args__ = (one_of("currency", *CURRENCIES),)
+    __table_args__ = (
+        one_of("currency", *CURRENCIES),
+        # The tiers are numbers and null, so a minus sign is one of a negative number.
+        CheckConstraint("replace(CAST(tiers AS TEXT), '-', '') = CAST(tiers AS TEXT)", name="not_negative"),
+    )
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     currency: Mapped[str] = mapped_column(Currency)
     rows: Mapped[list[list[int | None]]] = mapped_column("tiers", JSON)
@@ -36,8 +40,36 @@ class PriceList(Model):
         return parse_tiers(self.rows)
 
 
+class Publication(Model):
+    """A price list for all who have bought `product` in its currency, from a day on; or for one account of them only.
+
+    `told_at`: when every one of them had been told. It is withdrawn before that day, or never.
+    """
+
+    __tablename__ = "publication"
+    __table_args__ = (
+        CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by IS NULL)", name="withdrawn"),
+        index_where(
+            "withdrawn_at IS NULL",
+            "uq_publication_valid",
+            *("only_account", "product", "currency", "valid_from"),
+            unique=True,
+        ),
+    )
+    price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"), primary_key=True)
+    only_account: Mapped[str] = mapped_column(Id, default="")
+    product: Mapped[str] = mapped_column(String(100))
+    currency: Mapped[str] = mapped_column(Currency)
+    valid_from: Mapped[date]
+    published_by: Mapped[str] = mapped_column(String(120))
+    published_at: Mapped[datetime] = mapped_column(Instant)
+    told_at: Mapped[datetime | None] = mapped_column(Instant)
+    withdrawn_by: Mapped[str | None] = mapped_column(String(120))
+    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+
+
 class SubscriptionRow(Model):
-    """`price_list_id` is used by the next quote. Each period keeps the price list that it was bought at.
+    """`price_list_id` is used where no LaterPrices are. Each period keeps the price list that it was bought at.
 
     `suggestion_hidden` is the ordinal of the period for which the owner hid the suggestion of fewer seats.
     """
@@ -57,6 +89,26 @@ class SubscriptionRow(Model):
     active_users: Mapped[int]
     active_users_as_of: Mapped[datetime] = mapped_column(Instant)
     suggestion_hidden: Mapped[int | None]
+
+
+class LaterPrices(Model):
+    """The periods of this subscription that start on `valid_from` or later are sold at this price list.
+
+    The row is written together with the mails that tell of it, so nobody pays prices that they were not told of. Two
+    price lists cannot begin on one day.
+    """
+
+    __tablename__ = "later_prices"
+    __table_args__ = (
+        CheckConstraint("told_on < valid_from", name="told"),
+        UniqueConstraint("account_id", "subscription_id", "price_list_id"),
+        reference("subscription", subscription_id="id"),
+    )
+    account_id: Mapped[str] = account_part()
+    subscription_id: Mapped[str] = mapped_column(Id, primary_key=True)
+    valid_from: Mapped[date] = mapped_column(primary_key=True)
+    price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"))
+    told_on: Mapped[date]
 
 
 class Quiet(Model):
@@ -149,6 +201,14 @@ class BilledPeriod(NamedTuple):
     price_list: Prices
 
 
+class NewPrices(NamedTuple):
+    """Prices that were told and that no period has yet. `first_day`: of the first period that will have them."""
+
+    first_day: date
+    before: Prices
+    after: Prices
+
+
 class OpenChange(NamedTuple):
     """An open ChangeRow, as it was read."""
 
@@ -219,7 +279,8 @@ class Subscription:
 
     `paused`: payments of all accounts are, while a restored copy is checked. `held`: a capture of this one could not be
     booked, and no operator has released it yet. `unbooked_keys`: of all its captures that were not booked. `quiet`: the
-    sweep skips it for now. `unpaid`: its payments that are pending, declined or cancelled.
+    sweep skips it for now. `unpaid`: its payments that are pending, declined or cancelled. `later_prices`: by the day
+    of the start of a period from which on they apply, in order; until then, `first_prices` do.
     """
 
     id: str
@@ -232,7 +293,8 @@ class Subscription:
     reseller: str | None
     anchor: date
     term_months: int
-    price_list: Prices
+    first_prices: Prices
+    later_prices: list[tuple[date, Prices]]
     ended_on: date | None
     active_users: int
     active_users_as_of: datetime
@@ -249,6 +311,33 @@ class Subscription:
     @property
     def account_id(self) -> str:
         return self.account.id
+
+    @property
+    def currency(self) -> str:
+        return self.first_prices.currency
+
+    def prices_on(self, first_day: date) -> Prices:
+        """Those at which a period that starts on this day is sold."""
+        return in_force(self.first_prices, self.later_prices, first_day)
+
+    @property
+    def price_list(self) -> Prices:
+        """Of the first period that is not paid."""
+        return self.prices_on(self.facts.paid_until)
+
+    @property
+    def new_prices(self) -> NewPrices | None:
+        """The next prices that no period has yet, if any were told."""
+        facts, paid = self.facts, {row.price_list.id for row in self.periods}
+        if facts.ended_on is not None:
+            return None
+        for starts, prices in self.later_prices:
+            ordinal = max(first_from(facts.anchor, facts.months, starts), facts.next_unpaid)
+            first_day = facts.boundary(ordinal)
+            if prices.id not in paid and self.prices_on(first_day).id == prices.id:
+                before = self.periods[-1].price_list
+                return NewPrices(first_day, before, prices)
+        return None
 
     @property
     def pending_payments(self) -> list[PaymentRead]:

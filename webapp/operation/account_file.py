@@ -17,13 +17,12 @@ from ..config import LOCALES
 from ..db import Model, db, new_id
 from ..domain.periods import boundary, ordinal_on
 from ..domain.permissions import Role
-from ..domain.pricing import parse_tiers
+from ..domain.pricing import DEAREST, parse_tiers
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Plan
 from ..models import accounts as models
 from ..models import subscriptions as subscription_models
 
-DEAREST = 1_000_000  # cents a seat and month
 MOST_PERIODS = 10_000  # paid elsewhere before; each becomes a row
 Read = TypeVar("Read", bound=BaseModel)
 

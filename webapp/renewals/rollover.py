@@ -232,7 +232,8 @@ def _settle(key: SubscriptionKey, payment: Payment, outcome: Outcome, counted: A
 
 def _renewed(subscription: Subscription, quote: Quote) -> Subscription:
     """The subscription as it is after the automatic renewal by this quote."""
-    period = BilledPeriod(quote.ordinal, quote.seats, "paid", subscription.price_list)
+    prices = subscription.prices_on(subscription.facts.boundary(quote.ordinal))
+    period = BilledPeriod(quote.ordinal, quote.seats, "paid", prices)
     return replace(
         subscription,
         periods=[*subscription.periods, period],

@@ -62,7 +62,7 @@ def preview_reduction(subscription: Subscription, seats: int) -> ReductionPrevie
     check_fewer(facts, seats)
     before, cost = facts.last_paid_seats, monthly_cost(tiers, seats) * facts.months
     saved = monthly_cost(tiers, before) * facts.months - cost
-    return ReductionPreview(before, facts.paid_until, cost, saved, subscription.price_list.currency)
+    return ReductionPreview(before, facts.paid_until, cost, saved, subscription.currency)
 
 
 def reduce(account_id: str, subscription_id: str, seats: int) -> None:
