@@ -77,7 +77,7 @@ def tier_faults(rows: Sequence[Sequence[int | None]]) -> list[str]:
             faults.append(f"tier {number} costs {unit} cents: write a number from 1 to {DEAREST}")
         if up_to is None:
             if number < len(rows):
-                faults.append(f"tier {number} has no limit, so those after it are never reached: only the last has none")
+                faults.append(f"tier {number} has no limit: only the last one has none, or those after it do nothing")
             continue
         if number == len(rows):
             faults.append(f"tier {number} ends at {up_to} seats, and more have no price: write null as its limit")

@@ -1,71 +1,25 @@
-"""Subscriptions: price lists, paid periods and requested changes.
+"""Subscriptions: paid periods and requested changes.
 
 `Subscription` is what is read of one, in one statement (see `subscriptions/loading.py`). The other classes are tables.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from ..domain.money import CURRENCIES
 from ..domain.periods import TERMS, first_from
-from ..domain.pricing import Tier, in_force, parse_tiers
+from ..domain.pricing import in_force
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
 from .cards import Card
-from .columns import Currency, Id, account_key, account_part, index_where, one_of, reference
-
-
-class PriceList(Model):
-    """Never changed once a period or a quote refers to it. A new price is a new row."""
-
-    __tablename__ = "price_list"
-    __table_args__ = (
-        one_of("currency", *CURRENCIES),
-        # The tiers are numbers and null, so a minus sign is one of a negative number.
-        CheckConstraint("replace(CAST(tiers AS TEXT), '-', '') = CAST(tiers AS TEXT)", name="not_negative"),
-    )
-    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    currency: Mapped[str] = mapped_column(Currency)
-    rows: Mapped[list[list[int | None]]] = mapped_column("tiers", JSON)
-
-    @property
-    def tiers(self) -> tuple[Tier, ...]:
-        return parse_tiers(self.rows)
-
-
-class Publication(Model):
-    """A price list for all who have bought `product` in its currency, from a day on; or for one account of them only.
-
-    `told_at`: when every one of them had been told. It is withdrawn before that day, or never.
-    """
-
-    __tablename__ = "publication"
-    __table_args__ = (
-        CheckConstraint("(withdrawn_at IS NULL) = (withdrawn_by IS NULL)", name="withdrawn"),
-        index_where(
-            "withdrawn_at IS NULL",
-            "uq_publication_valid",
-            *("only_account", "product", "currency", "valid_from"),
-            unique=True,
-        ),
-    )
-    price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"), primary_key=True)
-    only_account: Mapped[str] = mapped_column(Id, default="")
-    product: Mapped[str] = mapped_column(String(100))
-    currency: Mapped[str] = mapped_column(Currency)
-    valid_from: Mapped[date]
-    published_by: Mapped[str] = mapped_column(String(120))
-    published_at: Mapped[datetime] = mapped_column(Instant)
-    told_at: Mapped[datetime | None] = mapped_column(Instant)
-    withdrawn_by: Mapped[str | None] = mapped_column(String(120))
-    withdrawn_at: Mapped[datetime | None] = mapped_column(Instant)
+from .columns import Id, account_key, account_part, index_where, one_of, reference
+from .prices import NewPrices, Prices
 
 
 class SubscriptionRow(Model):
@@ -89,26 +43,6 @@ class SubscriptionRow(Model):
     active_users: Mapped[int]
     active_users_as_of: Mapped[datetime] = mapped_column(Instant)
     suggestion_hidden: Mapped[int | None]
-
-
-class LaterPrices(Model):
-    """The periods of this subscription that start on `valid_from` or later are sold at this price list.
-
-    The row is written together with the mails that tell of it, so nobody pays prices that they were not told of. Two
-    price lists cannot begin on one day.
-    """
-
-    __tablename__ = "later_prices"
-    __table_args__ = (
-        CheckConstraint("told_on < valid_from", name="told"),
-        UniqueConstraint("account_id", "subscription_id", "price_list_id"),
-        reference("subscription", subscription_id="id"),
-    )
-    account_id: Mapped[str] = account_part()
-    subscription_id: Mapped[str] = mapped_column(Id, primary_key=True)
-    valid_from: Mapped[date] = mapped_column(primary_key=True)
-    price_list_id: Mapped[str] = mapped_column(ForeignKey("price_list.id"))
-    told_on: Mapped[date]
 
 
 class Quiet(Model):
@@ -179,19 +113,6 @@ class ChangeRow(Model):
     closed_as: Mapped[str | None] = mapped_column(String(10))
 
 
-@dataclass(frozen=True)
-class Prices:
-    """A price list, as it was read. To undo a change, its tiers are not even looked at."""
-
-    id: str
-    currency: str
-    rows: list[list[int | None]]
-
-    @cached_property
-    def tiers(self) -> tuple[Tier, ...]:
-        return parse_tiers(self.rows)
-
-
 class BilledPeriod(NamedTuple):
     """A PeriodRow, as it was read."""
 
@@ -199,14 +120,6 @@ class BilledPeriod(NamedTuple):
     seats: int
     source: str
     price_list: Prices
-
-
-class NewPrices(NamedTuple):
-    """Prices that were told and that no period has yet. `first_day`: of the first period that will have them."""
-
-    first_day: date
-    before: Prices
-    after: Prices
 
 
 class OpenChange(NamedTuple):
@@ -328,16 +241,25 @@ class Subscription:
     @property
     def new_prices(self) -> NewPrices | None:
         """The next prices that no period has yet, if any were told."""
-        facts, paid = self.facts, {row.price_list.id for row in self.periods}
-        if facts.ended_on is not None:
+        if self.ended_on is not None:
             return None
-        for starts, prices in self.later_prices:
-            ordinal = max(first_from(facts.anchor, facts.months, starts), facts.next_unpaid)
-            first_day = facts.boundary(ordinal)
-            if prices.id not in paid and self.prices_on(first_day).id == prices.id:
-                before = self.periods[-1].price_list
-                return NewPrices(first_day, before, prices)
-        return None
+        coming = (self.new_prices_of(prices) for _, prices in self.later_prices)
+        paid = {row.price_list.id for row in self.periods}
+        return next((new for new in coming if new.after.id not in paid and self._has_a_period(new)), None)
+
+    def new_prices_of(self, told: Prices) -> NewPrices:
+        """Of prices that are among the later ones."""
+        facts = self.facts
+        starts = next(day for day, prices in self.later_prices if prices.id == told.id)
+        first_day = facts.boundary(max(first_from(facts.anchor, facts.months, starts), facts.next_unpaid))
+        return NewPrices(first_day, self.periods[-1].price_list, told)
+
+    def _has_a_period(self, new: NewPrices) -> bool:
+        """Not where still newer ones apply by then."""
+        return self.prices_on(new.first_day).id == new.after.id
+
+    def with_later_prices(self, later: list[tuple[date, Prices]]) -> "Subscription":
+        return replace(self, later_prices=later)
 
     @property
     def pending_payments(self) -> list[PaymentRead]:

@@ -6,7 +6,8 @@ from ..db import Base, transaction
 from ..models.access import SignInKey
 from ..models.accounts import Account, Issuer
 from ..models.invoices import InvoiceCounter, SpentNumber
-from ..models.subscriptions import LaterPrices, PeriodRow, PriceList, Publication, SubscriptionRow
+from ..models.prices import LaterPrices, PriceList, Publication
+from ..models.subscriptions import PeriodRow, SubscriptionRow
 from .tables import SandboxCard, SandboxCharge, SandboxHeadcount, SandboxRefund, SandboxSetup
 
 

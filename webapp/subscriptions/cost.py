@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import BindParameter, Integer, Row, and_, bindparam, func, select
+from sqlalchemy import BindParameter, Integer, and_, bindparam, func, select
 
 from ..db import NotFound, db
 from ..domain.money import divide_half_up
@@ -12,7 +12,8 @@ from ..domain.pricing import Tier, TierLine, breakdown, in_force, marginal_cost,
 from ..domain.subscription import Plan, check_plan
 from ..domain.tax import Amounts, amounts, tax_terms
 from ..models.accounts import Account
-from ..models.subscriptions import LaterPrices, PeriodRow, PriceList, Subscription, SubscriptionRow
+from ..models.prices import LaterPrices, PriceList
+from ..models.subscriptions import PeriodRow, Subscription, SubscriptionRow
 
 
 class PaidPeriod(NamedTuple):
@@ -150,11 +151,12 @@ def cost(
     return _cost(tiers, seats, row.term_months, row.currency, row.active_users, before, due)
 
 
-def _tiers_of(rows: Sequence[Row[Any]], paying: int | None) -> list[list[int | None]]:
+def _tiers_of(rows: Sequence[Any], paying: int | None) -> list[list[int | None]]:
     """The stored tiers of the period that is paid."""
     row = rows[0]
     following = (row.ordinal or 0) + 1
-    ordinal = paying if paying in range(following, following + MOST_SKIPPED) else following
+    skips = paying is not None and following < paying < following + MOST_SKIPPED
+    ordinal = paying if paying is not None and skips else following
     later = [(one.valid_from, one.later_tiers) for one in rows if one.valid_from is not None]
     return in_force(row.tiers, later, boundary(row.anchor, row.term_months, ordinal)) if later else row.tiers
 

@@ -22,17 +22,15 @@ from ..domain.subscription import ChangeKind
 from ..json_rows import inner, instant, row_as_json, rows_as_json
 from ..models.accounts import Account, Member
 from ..models.cards import Card, DefaultCard
+from ..models.prices import LaterPrices, PriceList, Prices
 from ..models.purchases import Payment, Quote
 from ..models.restores import RestoreHold, UnbookedCapture
 from ..models.subscriptions import (
     BilledPeriod,
     ChangeRow,
-    LaterPrices,
     OpenChange,
     PaymentRead,
     PeriodRow,
-    PriceList,
-    Prices,
     Quiet,
     QuoteRead,
     Reader,

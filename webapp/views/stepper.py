@@ -92,7 +92,7 @@ def page(
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
     share = costs.WHOLE if days_left is None else costs.Share(days_left, period.days)
-    paying = period.ordinal if period.ordinal > facts.next_unpaid else None  # after a lapse, an earlier one stays unpaid
+    paying = period.ordinal if period.ordinal > facts.next_unpaid else None  # a lapse leaves earlier ones unpaid
     cost = costs.cost_of(subscription, seats or 1, compared, adding=procedure == "add", share=share, paying=paying)
     return render_template(
         f"{procedure}/page.html",

@@ -2,7 +2,7 @@
 
 import click
 
-from . import documents, export, finding, people, showing, subscriptions
+from . import documents, export, finding, people, prices, showing, subscriptions
 
 
 @click.group("support")
@@ -21,6 +21,8 @@ for command in (
     subscriptions.set_tenant,
     subscriptions.add,
     subscriptions.end,
+    prices.publish,
+    prices.withdraw,
     export.export,
 ):
     support.add_command(command)

@@ -13,7 +13,8 @@ from ...db import LOCK, new_id, transaction
 from ...domain.refusals import Refusal
 from ...mail import outbox
 from ...models.accounts import Account
-from ...models.subscriptions import PriceList, SubscriptionRow
+from ...models.prices import PriceList
+from ...models.subscriptions import SubscriptionRow
 from ...ports import ports
 from ...subscriptions import loading, service
 from ...subscriptions.opening import Terms
