@@ -32,8 +32,13 @@ from .messages import second_factor as second_factors
 def _to_members(
     subscription: Subscription, kind: MailKind, about: str, now: datetime, words: Callable[[], layout.Mail]
 ) -> list[Message]:
-    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports."""
+    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports.
+
+    While the account is deactivated, receipts and credit notes only.
+    """
     account, messages = subscription.account, []
+    if account.deactivated_at is not None and kind is not MailKind.INVOICES:
+        return []
     for member in subscription.members:
         if kind in member.unwanted:
             continue

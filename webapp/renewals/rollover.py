@@ -114,6 +114,8 @@ def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | Step |
         service.end_subscription(subscription, next_due.day, now)
         insert_rows(*outbox.ended(subscription, next_due.day, now))
         return "ended"
+    if subscription.account.deactivated_at is not None:
+        return None
     if next_due.event is Due.EXTERNAL:
         insert_rows(_external_period(subscription))
         return "external"

@@ -38,6 +38,8 @@ ACTIVITIES = {
     "sessions_ended": lazy_gettext("Sessions ended"),
     "subscription_added": lazy_gettext("Subscription added"),
     "viewed": lazy_gettext("Account viewed by support"),
+    "account_deactivated": lazy_gettext("Account deactivated"),
+    "account_reactivated": lazy_gettext("Account reactivated"),
     "exported": lazy_gettext("Account data exported"),
     "member_invited": lazy_gettext("Member invited"),
     "invitation_withdrawn": lazy_gettext("Invitation withdrawn"),

@@ -57,8 +57,10 @@ def withdraw(account_id: str, subscription_id: str, price_list_id: str) -> bool:
 
 
 def concerns(published: Publication, subscription: Subscription) -> bool:
-    """Those that were bought here, in the currency of the list."""
+    """Those that were bought here, in the currency of the list. Of a deactivated account nobody would read it."""
     bought = subscription.plan == Plan.BUSINESS and subscription.reseller is None and subscription.ended_on is None
+    if subscription.account.deactivated_at is not None:
+        return False
     mine = published.only_account in ("", subscription.account_id)
     same = (subscription.product, subscription.currency) == (published.product, published.currency)
     return bought and mine and same

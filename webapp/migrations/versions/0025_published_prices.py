@@ -1,4 +1,4 @@
-"""published price lists, and the later prices that each subscription was told of
+"""published price lists, the later prices that each subscription was told of, and deactivated accounts
 
 Revision ID: 0025
 Revises: 0022
@@ -21,12 +21,17 @@ ID = sa.String(length=40)
 PUBLICATION, LATER = 'publication', 'later_prices'
 KEY = ['account_id', 'subscription_id']
 OPEN = sa.text('withdrawn_at IS NULL')
+DEACTIVATED = '(deactivated_at IS NULL) = (deactivated_by IS NULL)'
 NOT_NEGATIVE = "replace(CAST(tiers AS TEXT), '-', '') = CAST(tiers AS TEXT)"
 
 
 def upgrade():
     with op.batch_alter_table('price_list') as batch:
         batch.create_check_constraint(op.f('ck_price_list_not_negative'), NOT_NEGATIVE)
+    with op.batch_alter_table('account') as batch:
+        batch.add_column(sa.Column('deactivated_at', sa.DateTime()))
+        batch.add_column(sa.Column('deactivated_by', sa.String(length=120)))
+        batch.create_check_constraint(op.f('ck_account_deactivated'), DEACTIVATED)
     op.create_table(
         PUBLICATION,
         sa.Column('price_list_id', ID, nullable=False),
@@ -76,5 +81,9 @@ def upgrade():
 def downgrade():
     op.drop_table(LATER)
     op.drop_table(PUBLICATION)
+    with op.batch_alter_table('account') as batch:
+        batch.drop_constraint(op.f('ck_account_deactivated'), type_='check')
+        batch.drop_column('deactivated_by')
+        batch.drop_column('deactivated_at')
     with op.batch_alter_table('price_list') as batch:
         batch.drop_constraint(op.f('ck_price_list_not_negative'), type_='check')

@@ -2,7 +2,7 @@
 
 import click
 
-from . import documents, export, finding, people, prices, showing, subscriptions
+from . import deactivation, documents, export, finding, people, prices, showing, subscriptions
 
 
 @click.group("support")
@@ -23,6 +23,8 @@ for command in (
     subscriptions.end,
     prices.publish,
     prices.withdraw,
+    deactivation.deactivate,
+    deactivation.reactivate,
     export.export,
 ):
     support.add_command(command)

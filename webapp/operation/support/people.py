@@ -76,7 +76,7 @@ def set_email(account_id: str, old: str, new: str) -> None:
         before, member.email = member.email, new
         members.forget_key(members.email_key(before))
         session.add(SignInKey(key_hash=members.email_key(new), account_id=account_id))
-        _end_access(session, member)
+        end_access(session, member)
         now = ports().clock.now(acting.account_row(account_id))
         activity.record(account_id, "email_changed", now, {"email": before}, {"email": new})
         name = member.name
@@ -92,14 +92,14 @@ def end_sessions(account_id: str, email: str | None) -> None:
         everyone = select(Member).where(Member.account_id == account_id).order_by(Member.id)
         ended = [_member(session, account_id, email)] if email else [*session.scalars(everyone)]
         for member in ended:
-            _end_access(session, member)
+            end_access(session, member)
             now = ports().clock.now(acting.account_row(account_id))
             activity.record(account_id, "sessions_ended", now, {}, {"email": member.email})
         told = ", ".join(member.email for member in ended)
     click.echo(f"The sessions of {told} have ended.")
 
 
-def _end_access(session: Session, member: Member) -> None:
+def end_access(session: Session, member: Member) -> None:
     sessions.end(session, member.account_id, member.id, "revoked")
     links = delete(PasswordReset).where(PasswordReset.account_id == member.account_id)
     session.execute(links.where(PasswordReset.member_id == member.id))

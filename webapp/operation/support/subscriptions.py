@@ -62,6 +62,8 @@ def add(account_id: str, file: Any) -> None:
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=LOCK)
         now = ports().clock.now(account)
+        if account.deactivated_at is not None:
+            raise click.ClickException(f"The account is deactivated: reactivate it first. {NOTHING}")
         given = read(Subscription, document, "$", now.astimezone(ZoneInfo(account.zone)))
         if any(one.tenant == given.tenant and not one.ended_on for one in loading.load_all(account_id)):
             raise click.ClickException(f"A subscription on {given.tenant} is there already. {NOTHING}")
