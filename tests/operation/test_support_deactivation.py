@@ -1,26 +1,30 @@
-"""`support deactivate` and `reactivate`: nobody signs in, nothing is charged, and who had the right password is told."""
+"""`support deactivate` and `reactivate`: nobody signs in, and nothing is charged. The right password learns why."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
+from flask import Flask, g
 from sqlalchemy import select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.operation.test_support import done, pytestmark, records, refused, run  # noqa: F401  both databases
 from tests.support import team
+from tests.support.invitations import invited
 from tests.support.world import dump, pay, post, quoted, signed_in, state, subscription
+from webapp.access.provider import VerifiedIdentity
+from webapp.access.sign_in import sign_in_as
 from webapp.db import db, transaction
-from webapp.domain.permissions import Role
-from webapp.models.accounts import Account, Member
+from webapp.models.access import MemberSession
+from webapp.models.accounts import Account
 from webapp.models.activity import Activity
-from webapp.models.prices import PriceList, Publication
+from webapp.models.prices import PriceList, Prices, Publication
 from webapp.operation import doctor
 from webapp.ports import ports
 from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
-from webapp.subscriptions import loading, service
+from webapp.subscriptions import loading, prices, service
 
 CONTACT = "is deactivated. Contact your account manager: "
 
@@ -129,7 +133,29 @@ def test_the_trail_says_who_and_support_sees_it(app: Flask, business: Made) -> N
     assert "deactivated on " in shown
     assert "by Jeanne Support (support)" in shown
     assert "(deactivated)" in run("find", business.email).output
-    assert "is deactivated: reactivate it first" in refused("add-subscription", business.account, __file__) or True
+
+
+def test_no_subscription_is_added_to_it(app: Flask, business: Made, tmp_path: Path) -> None:
+    done("deactivate", business.account, "--cancel")
+    (tmp_path / "one.json").write_text("{}")
+    sentence = refused("add-subscription", business.account, str(tmp_path / "one.json"))
+    assert "is deactivated: reactivate it first" in sentence
+
+
+def test_a_provider_signs_nobody_in(app: Flask, business: Made) -> None:
+    done("deactivate", business.account, "--cancel")
+    vouched = VerifiedIdentity("https://id.example.test", "subject", business.email, "")
+    with app.test_request_context():
+        assert sign_in_as(vouched) == "deactivated"
+        assert CONTACT in g.deactivated
+    assert db.session.scalars(select(MemberSession).where(MemberSession.ended.is_(None))).all() == []
+
+
+def test_an_invitation_that_was_sent_before_is_over(app: Flask, business: Made) -> None:
+    link = invited(app, business, signed_in(app, business), "nadia@example.test")
+    assert app.test_client().get(link).status_code == 200
+    done("deactivate", business.account, "--cancel")
+    assert app.test_client().get(link).status_code == 410
 
 
 def test_reactivated_they_sign_in_again_and_what_was_cancelled_stays_so(app: Flask, business: Made) -> None:
@@ -173,7 +199,7 @@ def test_published_prices_are_not_told_and_doctor_knows_of_what_is_left(app: Fla
                 published_at=ports().clock.system_now(),
             )
         )
-    assert "Not everybody was told of the prices of Qlik Sense Business from 2027-06-15" in str(
-        told("published prices")
-    )
-    assert db.session.scalars(select(Member.role)).all() == [Role.OWNER]
+    assert "told of the prices of Qlik Sense Business from 2027-06-15" in str(told("published prices"))
+    published = db.session.scalars(select(Publication)).one()
+    assert not prices.tell(business.account, subscription(business), published, Prices("dearer", "EUR", []))
+    assert loading.load(business.account, subscription(business)).later_prices == []
