@@ -113,4 +113,5 @@ def _made_up(table: Table) -> dict[str, Any]:
         if not column.nullable and column.server_default is None:
             found = (value for kind, value in by_type.items() if isinstance(column.type, kind))
             made_up[column.name] = next(found, new_id()[:20])
-    return made_up | ({"kind": "cancellation"} if table.name == "change" else {})
+    later = {"change": {"kind": "cancellation"}, "later_prices": {"valid_from": date(2027, 2, 1)}}
+    return made_up | later.get(table.name, {})

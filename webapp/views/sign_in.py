@@ -48,7 +48,7 @@ def submit() -> ResponseReturnValue:
     if not begun:
         return _page(form, 422, refused=gettext("Incorrect e-mail or password."))
     if begun == "deactivated":
-        return _page(form, 403, refused=g.deactivated)
+        return _page(form, 403)
     target = urls.safe_next(request.form.get("next"))
     return redirect(url_for("sign_in_factor.page", next=target) if begun == "factor" else target, 303)
 
@@ -61,7 +61,7 @@ def by_passkey() -> ResponseReturnValue:
         abort(404)
     begun = sign_in.by_passkey(request.form.get("credential", ""))
     if begun == "deactivated":
-        return _page(SignInForm(formdata=None), 403, refused=g.deactivated)
+        return _page(SignInForm(formdata=None), 403)
     if not begun:
         return _page(SignInForm(formdata=None), 422, refused=gettext("This passkey was not accepted."))
     return redirect(urls.safe_next(request.form.get("next")), 303)
@@ -85,6 +85,7 @@ def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseRet
         "sign-in/page.html",
         form=form,
         refused=refused,
+        deactivated=g.get("deactivated"),
         demo=demo,
         target=request.values.get("next", ""),
         local=local,
