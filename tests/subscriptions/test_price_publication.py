@@ -7,17 +7,19 @@ from typing import Any
 
 import pytest
 from flask import Flask
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.exc import IntegrityError
 
 from tests.support import team
 from tests.support.prices import BOUNDARY, DEARER, OLD, PRODUCT, Publish, nets, published, support
+from tests.support.together import Stop, together
 from tests.support.world import dump, pay, post, quoted, signed_in, state, subscription
 from webapp.db import db, new_id, transaction
 from webapp.domain.pricing import PRICE_NOTICE
-from webapp.models.accounts import Account
+from webapp.domain.team import MailKind
+from webapp.models.accounts import Account, Member
 from webapp.models.mail import Message
-from webapp.models.prices import LaterPrices, PriceList, Publication
+from webapp.models.prices import LaterPrices, PriceList, Prices, Publication
 from webapp.renewals import sweep
 from webapp.sandbox import scenarios
 from webapp.sandbox.removal import remove_account
@@ -94,7 +96,10 @@ def test_another_account_and_a_member_without_notices_are_not_told(
     app: Flask, business: Made, publish: Publish
 ) -> None:
     other = scenarios.make("business")
-    team.add(business, "viewer", email="zoe@example.test", name="Zoé")
+    other_member = team.add(business, "viewer", email="zoe@example.test", name="Zoé")
+    with transaction() as session:
+        unwilling = update(Member).where(Member.email == other_member.email)
+        session.execute(unwilling.values(unwanted_mails=[str(MailKind.NOTICES)]))
     published(publish, business, "2027-02-20")
     assert [mail["to"] for mail in state(app, business)["messages"]] == [business.email]
     assert state(app, other)["messages"] == []
@@ -187,3 +192,44 @@ def test_removing_the_account_of_a_tester_removes_them(app: Flask, business: Mad
     remove_account(db.session.get_one(Account, business.account))
     for table in (Publication, LaterPrices, PriceList):
         assert db.session.scalars(select(table)).all() == []
+
+
+def test_two_who_publish_at_once_tell_once(app: Flask, business: Made, publish: Publish) -> None:
+    published(publish, business, "2027-02-20")
+    with transaction() as session:  # as if the command had died before it told anybody
+        session.execute(delete(LaterPrices))
+        session.execute(delete(Message))
+    row = db.session.scalars(select(Publication)).one()
+    listed = Prices(row.price_list_id, "EUR", DEARER)
+    db.session.expunge_all()
+    db.session.rollback()
+
+    def tell() -> object:
+        return prices.tell(business.account, subscription(business), row, listed)
+
+    assert sorted(map(str, together(app, [tell, tell]))) == ["False", "True"]
+    assert len(state(app, business)["messages"]) == 1
+
+
+def test_withdrawn_at_the_same_moment_nobody_keeps_them(app: Flask, business: Made, publish: Publish) -> None:
+    published(publish, business, "2027-02-20")
+    with transaction() as session:
+        session.execute(delete(LaterPrices))
+        session.execute(delete(Message))
+    row = db.session.scalars(select(Publication)).one()
+    listed = Prices(row.price_list_id, "EUR", DEARER)
+    db.session.expunge_all()
+    db.session.rollback()
+
+    def tell() -> object:
+        return prices.tell(business.account, subscription(business), row, listed)
+
+    def withdraw() -> object:
+        return support("withdraw-prices", PRODUCT, "--from", "2027-02-20", "--account", business.account).exit_code
+
+    for moment in range(1, 13):
+        together(app, [tell, withdraw], Stop(0, moment))
+        assert db.session.scalars(select(LaterPrices)).all() == []
+        with transaction() as session:
+            session.execute(update(Publication).values(withdrawn_at=None, withdrawn_by=None))
+            session.execute(delete(Message))

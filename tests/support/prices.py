@@ -12,7 +12,7 @@ from webapp.sandbox.scenarios import Made
 
 Publish = Callable[..., Result]
 PRODUCT = "Qlik Sense Business"
-DEARER = [[10, 4000], [25, 3000], [None, 2500]]  # the sandbox's tiers begin with 3000 and 2700
+DEARER: list[list[int | None]] = [[10, 4000], [25, 3000], [None, 2500]]  # the sandbox's tiers begin with 3000 and 2700
 OLD, NEW = 10 * 3000 + 2 * 2700, 10 * 4000 + 2 * 3000  # cents a month for 12 seats
 BOUNDARY = "2027-02-15"  # of the next period of `business`, 31 days after the scenario's day
 
