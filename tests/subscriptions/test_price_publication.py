@@ -45,10 +45,10 @@ def test_the_pages_tell_it(app: Flask, business: Made, publish: Publish) -> None
     sentence = "New prices from 15 March 2027: €460.00 a month before tax instead of €354.00."
     for path in ("/subscriptions", here):
         assert sentence in " ".join(client.get(path).text.split()), path
-    assert "The amounts below are at the prices until then." in client.get(f"{here}/renew").text
+    assert "The amounts shown are at the prices until then." in client.get(f"{here}/renew").text
     assert "New prices" not in client.get(f"{here}/add").text
     post(app, f"/{business.account}/clock", to="2027-02-15T08:00:00")
-    assert "The amounts below are at them already." in client.get(f"{here}/renew").text
+    assert "The amounts shown are at these prices." in client.get(f"{here}/renew").text
     post(app, f"/{business.account}/clock", to="2027-03-15T08:00:00")
     assert "New prices from" not in client.get(here).text
 
