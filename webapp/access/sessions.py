@@ -18,9 +18,9 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import browsers, factors, tokens
+from . import browsers, deactivation, factors, tokens
 
-Begun = Literal["", "signed_in", "factor"]
+Begun = Literal["", "signed_in", "factor", "deactivated"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
 # The first text that a User-Agent contains gives the name. Versions are not stored, so few browsers can be told apart.
 BROWSERS = (
@@ -96,7 +96,8 @@ def begin(
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
     verified. Returns "" if the owner's password has changed since then, and "factor" if a second factor is owed: until
-    it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
+    it is given, nobody is signed in. The provider has factors of its own, and a passkey is two. "deactivated": nobody
+    signs in to this account.
     """
     owed = session.get(browsers.OWED, [])
     end_current()
@@ -105,6 +106,8 @@ def begin(
     with transaction() as database:
         if password_hash is not None and not password_is_unchanged(database, account_id, member_id, password_hash):
             return ""
+        if deactivation.is_deactivated(database, account_id):
+            return "deactivated"
         forget_expired(database, account_id, now)
         asks = id_token is None and not by_passkey and factors.has_any(database, account_id, member_id)
         session_id, name = new_id(), browser_name()

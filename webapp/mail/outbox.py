@@ -20,18 +20,24 @@ from ..models.accounts import Account, Member
 from ..models.activity import Case
 from ..models.invoices import Invoice
 from ..models.mail import Message
+from ..models.prices import Prices
 from ..models.purchases import Payment
 from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
 from . import layout
-from .messages import changes, contact, purchases, renewals, sign_in
+from .messages import changes, contact, prices, purchases, renewals, sign_in
 
 
 def _to_members(
     subscription: Subscription, kind: MailKind, about: str, now: datetime, words: Callable[[], layout.Mail]
 ) -> list[Message]:
-    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports."""
+    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports.
+
+    While the account is deactivated, receipts and credit notes only.
+    """
     account, messages = subscription.account, []
+    if account.deactivated_at is not None and kind is not MailKind.INVOICES:
+        return []
     for member in subscription.members:
         if kind in member.unwanted:
             continue
@@ -194,6 +200,19 @@ def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]
     return _to_members(
         subscription, MailKind.NOTICES, f"ended/{subscription.id}", now, partial(renewals.ended, subscription, day)
     )
+
+
+def new_prices(subscription: Subscription, told: Prices, now: datetime) -> list[Message]:
+    """New prices apply from a coming period on. `subscription` has them already."""
+    new = subscription.new_prices_of(told)
+    about = f"new_prices/{subscription.id}/{told.id}"
+    return _to_members(subscription, MailKind.NOTICES, about, now, partial(prices.told, subscription, new))
+
+
+def prices_withdrawn(subscription: Subscription, price_list_id: str, day: date, now: datetime) -> list[Message]:
+    """Prices that were told, from `day` on, will not apply."""
+    about = f"prices_withdrawn/{subscription.id}/{price_list_id}"
+    return _to_members(subscription, MailKind.NOTICES, about, now, partial(prices.withdrawn, subscription, day))
 
 
 def change_requested(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:

@@ -122,6 +122,8 @@ def _account_id(token: str) -> str:
 
 
 def _find_live(account: Account, token: str) -> Invitation | None:
+    if account.deactivated_at is not None:
+        return None
     mine = Invitation.account_id == account.id, Invitation.token_hash == tokens.hash_token(token)
     invitation = db.session.scalars(select(Invitation).where(*mine)).one_or_none()
     return invitation if invitation and ports().clock.now(account) < ends_at(invitation) else None

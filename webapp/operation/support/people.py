@@ -78,7 +78,7 @@ def set_email(account_id: str, old: str, new: str) -> None:
                 f"{new} is a member's already, and one address signs in to one account: use another, or "
                 f"find whose it is ({acting.hint(f'find {new}')}). {NOTHING}"
             ) from None
-        _end_access(session, member)
+        end_access(session, member)
         name = member.name
     click.echo(f"{name} signs in as {new} from now on. Both addresses have been told.")
 
@@ -92,14 +92,14 @@ def end_sessions(account_id: str, email: str | None) -> None:
         everyone = select(Member).where(Member.account_id == account_id).order_by(Member.id)
         ended = [_member(session, account_id, email)] if email else [*session.scalars(everyone)]
         for member in ended:
-            _end_access(session, member)
+            end_access(session, member)
             now = ports().clock.now(acting.account_row(account_id))
             activity.record(account_id, "sessions_ended", now, {}, {"email": member.email})
         told = ", ".join(member.email for member in ended)
     click.echo(f"The sessions of {told} have ended.")
 
 
-def _end_access(session: Session, member: Member) -> None:
+def end_access(session: Session, member: Member) -> None:
     sessions.end(session, member.account_id, member.id, "revoked")
     links = delete(PasswordReset).where(PasswordReset.account_id == member.account_id)
     session.execute(links.where(PasswordReset.member_id == member.id))
