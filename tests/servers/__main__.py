@@ -14,8 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tests.servers import mailserver, stripe_http, tenantserver
-from tests.servers.stripe_server import SECRET_KEY, WEBHOOK_SECRET, Stripe
-from tests.servers.stripe_shapes import Shape
+from tests.servers.stripe_server import SECRET_KEY, WEBHOOK_SECRET, Answer, Asked, Stripe
 
 BEHAVIOURS = {"accepted": "Accept", "card_declined": "Accept, and refuse when charged"}
 ACTIVE = 5
@@ -24,10 +23,10 @@ ACTIVE = 5
 class WithPages(Stripe):
     """Its Checkout has a page, where a person enters a card by choosing how it behaves."""
 
-    def _session(self, params: Shape) -> Shape:
-        session = super()._session(params)
-        session["url"] = f"{self.url}/checkout/{session['id']}"
-        return session
+    def answer(self, asked: Asked) -> Answer:
+        status, said = super().answer(asked)
+        page = {"url": f"{self.url}/checkout/{said['id']}"} if said.get("object") == "checkout.session" else {}
+        return status, {**said, **page}
 
 
 class Handler(stripe_http.Handler):
