@@ -17,6 +17,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
 from sqlalchemy import (
+    Column,
     Connection,
     DateTime,
     Dialect,
@@ -163,7 +164,8 @@ def insert_rows(*rows: Base) -> None:
     if not rows:
         return
     given = [vars(row) for row in rows]
-    names = {part.key: part.columns[0].name for part in rows[0].__mapper__.column_attrs}
+    attributes = rows[0].__mapper__.column_attrs
+    names = {part.key: part.columns[0].name for part in attributes if isinstance(part.columns[0], Column)}
     used = [name for name in names if any(name in values for values in given)]
     values = [{names[name]: row.get(name) for name in used} for row in given]
     db.session.execute(insert(table_of(type(rows[0]))), values)

@@ -16,7 +16,7 @@ from ..models.accounts import Account, Member
 from ..models.second_factor import HeldForm, RecoveryCode
 from ..models.team import Handover, Invitation
 from ..ports import ports
-from . import limits, members, sessions, sign_in, strength
+from . import limits, members, security, sessions, sign_in, strength
 from .identity import SignedIn
 
 SHORTEST, LONGEST = 12, 128
@@ -67,6 +67,7 @@ def change(owner: SignedIn, current: str, new: str) -> bool:
     old_hash = db.session.get_one(Member, (owner.account_id, owner.member_id)).password_hash
     db.session.rollback()
     if not sign_in.verify_password(old_hash, current):
+        security.refused(owner.account_id, owner.member_id, "proof_refused", "password")
         return False
     limits.uncount(counted)
     new_hash = sign_in.hasher.hash(new)
@@ -143,6 +144,7 @@ def _store(
     links = delete(PasswordReset).where(PasswordReset.account_id == account_id, PasswordReset.member_id == member_id)
     session.execute(links)
     sessions.end(session, account_id, member_id, "password", kept_id=kept_session_id)
+    security.happened(account_id, member_id, "password_changed", "session" if kept_session_id else "link")
     session.add(outbox.password_changed(owner, _browser_name()))
     return owner.email
 

@@ -17,6 +17,7 @@ from . import (
     second_factor,
     subscriptions,
     team,
+    trail,
 )
 
 __all__ = [
@@ -33,4 +34,5 @@ __all__ = [
     "second_factor",
     "subscriptions",
     "team",
+    "trail",
 ]

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ..access import members as known
 from ..access import second_factor
 from ..access.identity import SignedIn
-from ..accounts import activity
+from ..accounts import activity, people
 from ..db import LOCK, NotFound, db, transaction
 from ..domain.permissions import Procedure, Role
 from ..domain.refusals import NotPermitted, OwnerStays, RoleMoved
@@ -145,6 +145,7 @@ def _go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
     for identity in session.scalars(select(ProviderIdentity).where(*identities)):
         known.forget_key(known.subject_key(identity.issuer, identity.subject))
     known.forget_key(known.email_key(member.email))
+    people.keep(member)
     second_factor.erase(session, member.account_id, member.id)
     for table in (Handover, Draft, PasswordReset, ProviderIdentity, MemberSession):
         session.execute(delete(table).where(table.account_id == member.account_id, table.member_id == member.id))
