@@ -109,6 +109,7 @@ class Across(StrEnum):
     RESTORE = "after a restore: finds payments in flight, and ends all access"
     SIGN_IN = "finds the session of a cookie, or the link of a mail, that an older version made"
     CUSTOMER = "finds the account of a customer at the gateway, for an event or a capture of an older version"
+    SEAL = "finds what is not sealed in the trails of accounts"
     SANDBOX = "lists the accounts of testers"
 
 

@@ -123,7 +123,9 @@ def test_names_and_addresses_in_the_activity_become_people_and_are_names_again(t
         assert [
             (row.what, row.by, people.with_addresses(row.before, people_of, ""), told(row, people_of)) for row in read
         ] == written
-        assert {row.person_id for row in read if row.by == "Camille Martin"} == set(db.session.scalars(select(Member.id)))
+        assert {row.person_id for row in read if row.by == "Camille Martin"} == set(
+            db.session.scalars(select(Member.id))
+        )
         assert "example.test" not in str([(row.before, row.after) for row in read])
         db.session.remove()
         downgrade(revision="0022")

@@ -146,8 +146,8 @@ def statements() -> Iterator[list[str]]:
 
 
 def dump(counts: bool = False) -> dict[str, list[Any]]:
-    """Every row of every table, to show that nothing changed; `counts` includes the rate limits, and the security events
-    of refused attempts."""
+    """Every row of every table, to show that nothing changed; `counts` includes the rate limits, and the security
+    events, which refused attempts write."""
     db.session.rollback()
     return {
         table.name: sorted(map(repr, db.session.execute(text(f'SELECT * FROM "{table.name}"')).all()))

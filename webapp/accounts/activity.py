@@ -27,7 +27,7 @@ _written = count()  # tells apart two records of one process within a microsecon
 
 
 class Narrowing(NamedTuple):
-    """What a list of the trail is narrowed to; None: to nothing. `since` is the first instant, `until` after the last."""
+    """What a list of the trail is narrowed to; None: to nothing. `until` is the first instant that is too late."""
 
     kinds: Sequence[str] | None = None
     person_id: str | None = None

@@ -73,7 +73,7 @@ def without_addresses(
     if not addresses:
         return dict(before), dict(after)
     mine = select(Member.email, Member.id).where(Member.account_id == account_id, Member.email.in_(addresses))
-    owners = {email: member_id for email, member_id in db.session.execute(mine)}
+    owners: dict[str, str | None] = {row.email: row.id for row in db.session.execute(mine)}
     if (old := before.get("email")) and (new := after.get("email")):  # both are of the member whose address changed
         owners |= dict.fromkeys((old, new), owners.get(new) or owners.get(old))
     ids = _ids_of(account_id, addresses, owners)
@@ -137,5 +137,3 @@ def with_addresses(values: Mapping[str, Any], people: Mapping[str, Known], erase
         return erased if person is None or person.erased else person.email
 
     return {name: read(value) for name, value in values.items()}
-
-

@@ -118,7 +118,7 @@ def remove(me: SignedIn, member_id: str) -> Member:
     """Removes a member, whose sessions end at once. Raises NotFound or OwnerStays."""
     with transaction() as session:
         locked = lock_as_owner(session, me)
-        member = _go(session, locked, member_id, "member_removed")
+        member = go(session, locked, member_id, "member_removed")
         session.add(team_mails.removed(locked.account, member, me.name, locked.now))
     return member
 
@@ -127,11 +127,11 @@ def leave(me: SignedIn) -> None:
     """The signed-in member leaves the account. Raises OwnerStays."""
     with transaction() as session:
         locked = lock(session, me.account_id)
-        member = _go(session, locked, me.member_id, "member_left")
+        member = go(session, locked, me.member_id, "member_left")
         session.add_all(team_mails.left(locked.account, locked.owner, member, locked.now))
 
 
-def _go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
+def go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
     """Deletes a member and all that lets them in. What they did stays, and payments that they began complete."""
     member = locked.member(member_id)
     if member.role == Role.OWNER:

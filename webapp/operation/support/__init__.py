@@ -2,7 +2,7 @@
 
 import click
 
-from . import documents, export, finding, people, showing, subscriptions
+from . import documents, export, finding, people, personal_data, showing, subscriptions
 
 
 @click.group("support")
@@ -22,5 +22,7 @@ for command in (
     subscriptions.add,
     subscriptions.end,
     export.export,
+    personal_data.export_member,
+    personal_data.erase,
 ):
     support.add_command(command)
