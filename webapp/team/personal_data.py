@@ -5,6 +5,7 @@ Invoices are never erased, and neither is what the owner wrote into the billing 
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from html import escape
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, delete, func, or_, select, update
@@ -157,8 +158,11 @@ def _erase_mails(session: Session, account_id: str, addresses: Sequence[str], na
     session.execute(unsent.values(delivery="given_up", due_at=None))
     empty = {"recipient": "", "subject": "", "body": "", "html": "", "reply_to": None}
     session.execute(update(Message).where(*theirs, Message.delivery != "unsent").values(**empty, fault=None))
+    answered = update(Message).where(mine, func.lower(Message.reply_to).in_(addresses))
+    session.execute(answered.values(reply_to=None))
     named: list[ColumnElement[bool]] = []
     for text in (*addresses, *names):
-        named += [Message.subject.contains(text, autoescape=True), Message.body.contains(text, autoescape=True)]
+        named += [column.contains(text, autoescape=True) for column in (Message.subject, Message.body)]
+        named.append(Message.html.contains(escape(text), autoescape=True))
     told = update(Message).where(mine, Message.delivery != "unsent", or_(*named))
     session.execute(told.values(subject="", body="", html=""))

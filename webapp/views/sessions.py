@@ -54,7 +54,8 @@ def left() -> ResponseReturnValue:
 def my_data() -> ResponseReturnValue:
     """« Télécharger mes données »."""
     content = json.dumps(personal_data.stored_of(me().account_id, me().member_id), ensure_ascii=False, indent=1)
-    headers = {"Content-Disposition": f'attachment; filename="{gettext("my-data.json")}"'}
+    name = gettext("my-data.json")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(content, content_type="application/json", headers=headers)
 
 
