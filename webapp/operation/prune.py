@@ -98,8 +98,8 @@ def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
     yield Kind("held forms", HeldForm, HeldForm.id, HeldForm.held_at <= now - HELD_LIFETIME)
     yield Kind("limits", RateLimit, RateLimit.key, RateLimit.ends_at <= now)
     yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - KEPT_FOR)
-    sealed = trail.sealed_before(SecurityEvent, _years_before(now, current_app.config["KEEP_SECURITY_YEARS"]))
-    yield Kind("security events", SecurityEvent, SecurityEvent.id, SecurityEvent.id <= sealed)
+    happened = trail.is_sealed_before(SecurityEvent, _years_before(now, current_app.config["KEEP_SECURITY_YEARS"]))
+    yield Kind("security events", SecurityEvent, SecurityEvent.id, happened)
     yield Kind("card pages", CardSetup, CardSetup.reference, CardSetup.begun_at <= now - CARD_PAGES)
 
 
@@ -128,8 +128,8 @@ def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Ki
     yield Kind("invitations", Invitation, Invitation.id, and_(of(Invitation.account_id), invited))
     opened = Case.opened_at <= _years_before(now, keep["KEEP_CASES_YEARS"])
     yield Kind("cases", Case, Case.number, and_(of(Case.account_id), opened))
-    sealed = trail.sealed_before(Activity, _years_before(now, keep["KEEP_ACTIVITY_YEARS"]))
-    yield Kind("activity", Activity, Activity.id, and_(of(Activity.account_id), Activity.id <= sealed))
+    happened = trail.is_sealed_before(Activity, _years_before(now, keep["KEEP_ACTIVITY_YEARS"]))
+    yield Kind("activity", Activity, Activity.id, and_(of(Activity.account_id), happened))
     long_ago = ActiveUsersOfDay.day < (now - COUNTS).date()
     days = and_(of(ActiveUsersOfDay.account_id), long_ago)
     yield Kind("days of active users", ActiveUsersOfDay, ActiveUsersOfDay.day, days)

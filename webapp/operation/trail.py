@@ -18,7 +18,7 @@ from typing import Any
 import click
 from flask import current_app
 from flask.cli import with_appcontext
-from sqlalchemy import ScalarSelect, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.exc import IntegrityError
 
 from ..access import limits
@@ -62,10 +62,12 @@ def seal(stop: Event | None = None) -> Counter[str]:
 
 def _unsealed(trail: str, table: Any, limit: str) -> list[str]:
     """The accounts with settled rows that are not sealed."""
-    mine = TrailSeal.account_id == Account.id, TrailSeal.trail == trail
-    last = select(func.coalesce(func.max(TrailSeal.last_id), "")).where(*mine).scalar_subquery()
-    waits = select(table.id).where(table.account_id == Account.id, table.id > last, table.id < limit).exists()
-    found = list(db.session.scalars(across(select(Account.id).where(waits).order_by(Account.id), Across.SEAL)))
+    seals = select(TrailSeal.account_id, func.max(TrailSeal.last_id).label("last_id")).where(TrailSeal.trail == trail)
+    last = seals.group_by(TrailSeal.account_id).subquery()
+    later = table.id > func.coalesce(last.c.last_id, ""), table.id < limit
+    waits = select(table.id).where(table.account_id == Account.id, *later).correlate(Account, last).exists()
+    query = select(Account.id).outerjoin(last, last.c.account_id == Account.id).where(waits).order_by(Account.id)
+    found = list(db.session.scalars(across(query, Across.SEAL)))
     db.session.rollback()
     return found
 
@@ -175,11 +177,11 @@ def years_before(now: datetime, years: int) -> datetime:
     return now - timedelta(days=366 * years)
 
 
-def sealed_before(table: Any, since: datetime) -> ScalarSelect[str]:
-    """The last id of the sealed ranges whose rows are all of `since` or earlier."""
+def is_sealed_before(table: Any, since: datetime) -> ColumnElement[bool]:
+    """A row is in a sealed range whose rows are all of `since` or earlier, or before such a range."""
     mine = TrailSeal.account_id == table.account_id, TrailSeal.trail == table.__tablename__
-    last = select(func.max(TrailSeal.last_id)).where(*mine, TrailSeal.last_at <= since)
-    return last.correlate(table).scalar_subquery()
+    ranges = select(TrailSeal.number).where(*mine, TrailSeal.last_at <= since, TrailSeal.last_id >= table.id)
+    return ranges.correlate(table).exists()
 
 
 def _difference(seal: TrailSeal, digest: Digest, after: str, account_id: str, table: Any) -> str:

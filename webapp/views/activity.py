@@ -186,9 +186,8 @@ def _csv(chosen: Chosen, name: str) -> ResponseReturnValue:
 
 def _spooled(chosen: Chosen, narrowed: Narrowing) -> Spooled:
     (written, writer), file = spreadsheet.begin(), tempfile.TemporaryFile()  # noqa: SIM115  whoever sends it closes it
-    writer.writerow(
-        [gettext("Date"), gettext("Time"), gettext("What"), gettext("Who"), gettext("Browser"), gettext("Details")]
-    )
+    who = gettext("Member") if chosen.trail is SECURITY else gettext("Who")
+    writer.writerow([gettext("Date"), gettext("Time"), gettext("What"), who, gettext("Browser"), gettext("Details")])
     last = None
     while rows := activity.newest(me().account_id, last, CSV_BATCH, narrowed, chosen.trail.table):
         for row in rows:
