@@ -10,6 +10,7 @@ from sqlalchemy import select, text
 
 from tests.support import team
 from tests.support.world import signed_in, words
+from webapp.accounts import billing_changes
 from webapp.accounts import billing_information as information
 from webapp.db import Base, db
 from webapp.models.accounts import Member
@@ -123,7 +124,7 @@ def test_a_billing_email_stays_and_is_told(app: Flask, business: Made, nadia: Me
         account = information.account_of(business.account)
         told = information.information_of(account)
         db.session.rollback()
-        information.update_information(business.account, told._replace(billing_emails=[GONE, "other@example.test"]))
+        billing_changes.update_information(business.account, told._replace(billing_emails=[GONE, "other@example.test"]))
     code, output = run(app, "erase", GONE)
     assert (code, "among the billing e-mails still" in output) == (0, True)
     assert everything_with(GONE) == ["account"]

@@ -7,7 +7,7 @@ from flask import session as cookie
 from sqlalchemy.orm import Session
 
 from ..db import NotFound, transaction
-from . import limits, passkeys, recovery_codes, second_factor, security, sessions, totp
+from . import limits, passkeys, recovery_codes, second_factor, security, sessions, tokens, totp
 from .identity import SignedIn
 
 
@@ -48,7 +48,7 @@ def by_passkey(member: SignedIn, credential: str) -> bool:
 
 def _complete(member: SignedIn, way: str, accept: Callable[[Session], bool]) -> bool:
     """Accepts the factor and makes the session a sign-in, in one transaction: a factor is used up only with it."""
-    token_hash = sessions.hash_token(cookie["token"])
+    token_hash = tokens.hash_token(cookie["token"])
     try:
         with transaction() as session:
             accepted = accept(session)
@@ -61,5 +61,4 @@ def _complete(member: SignedIn, way: str, accept: Callable[[Session], bool]) -> 
         return False
     cookie["token"] = token
     g.halfway = None
-    limits.remember_device(member.email)
     return True

@@ -30,13 +30,24 @@ def acts(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command its argument ACCOUNT and its option --as, and records what it does under that name."""
 
     @click.argument("account", metavar="ACCOUNT")
+    @acts_for_many
+    @wraps(command)
+    def run(account: str, **given: Any) -> None:
+        command(finding.only(account), **given)
+
+    return run
+
+
+def acts_for_many(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command its option --as only."""
+
     @named
     @with_appcontext
     @wraps(command)
-    def run(account: str, name: str, **given: Any) -> None:
+    def run(name: str, **given: Any) -> None:
         health.check_database()
         with in_the_name_of(name):
-            command(finding.only(account), **given)
+            command(**given)
 
     return run
 
