@@ -147,6 +147,8 @@ ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "subscription_added": "changes",
     "viewed": "messages",
     "exported": "messages",
+    "account_deactivated": "security",
+    "account_reactivated": "security",
     "member_erased": "team",
     "member_exported": "team",
 }
