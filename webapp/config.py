@@ -175,6 +175,7 @@ def from_environment() -> dict[str, Any]:
         "KEEP_MAIL_DAYS": _whole_number("KEEP_MAIL_DAYS", "90", 1, 9999),
         "KEEP_CASES_YEARS": _whole_number("KEEP_CASES_YEARS", "5", 1, 99),
         "KEEP_ACTIVITY_YEARS": _whole_number("KEEP_ACTIVITY_YEARS", "10", 1, 99),
+        "KEEP_SECURITY_YEARS": _whole_number("KEEP_SECURITY_YEARS", "1", 1, 99),
         "LOG_FORMAT": env.get("LOG_FORMAT", "text" if sandbox else "json"),
         "METRICS_TOKEN": _secret("METRICS_TOKEN"),
         "REQUEST_ID_HEADER": env.get("REQUEST_ID_HEADER", ""),

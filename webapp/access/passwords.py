@@ -17,7 +17,7 @@ from ..models.alarms import AlarmLink, EmailChange, KnownBrowser
 from ..models.second_factor import HeldForm, RecoveryCode
 from ..models.team import Handover, Invitation
 from ..ports import ports
-from . import limits, members, sessions, sign_in, strength, tokens
+from . import limits, members, security, sessions, sign_in, strength, tokens
 from .identity import SignedIn
 
 SHORTEST, LONGEST = 12, 128
@@ -68,6 +68,7 @@ def change(owner: SignedIn, current: str, new: str) -> bool:
     old_hash = db.session.get_one(Member, (owner.account_id, owner.member_id)).password_hash
     db.session.rollback()
     if not sign_in.verify_password(old_hash, current):
+        security.refused(owner.account_id, owner.member_id, "proof_refused", "password")
         return False
     limits.uncount(counted)
     new_hash = sign_in.hasher.hash(new)
@@ -162,6 +163,7 @@ def _store(
     links = delete(PasswordReset).where(PasswordReset.account_id == account_id, PasswordReset.member_id == member_id)
     session.execute(links)
     sessions.end(session, account_id, member_id, "password", kept_id=kept_session_id)
+    security.happened(account_id, member_id, "password_changed", "session" if kept_session_id else "link")
     browser = sessions.browser_name()
     session.add_all(security_mails.tell(owner, "password_changed", lambda: words.password_changed(browser)))
     return owner.email

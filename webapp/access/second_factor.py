@@ -22,7 +22,7 @@ from ..models.access import SignInKey
 from ..models.accounts import Account, Member
 from ..models.second_factor import HeldForm, Passkey, RecoveryCode, Totp
 from ..ports import ports
-from . import factors, members, passkeys, recovery_codes, sessions, totp
+from . import factors, members, passkeys, recovery_codes, security, sessions, totp
 from .identity import SignedIn
 
 APP, CODES = words.APP, "codes"  # beside the ids of passkeys, what a link undoes
@@ -185,4 +185,5 @@ def _tell(
     member = session.get_one(Member, (account_id, member_id))
     session.add_all(security_mails.tell(member, what, told, factor=factor))
     now: datetime = ports().clock.now(session.get_one(Account, account_id))
+    security.happened(account_id, member_id, what)
     activity.record(account_id, what, now, after={"member": member.email}, by=by or member.name)
