@@ -15,13 +15,9 @@ from webapp.db import transaction
 from webapp.domain.seats import MAX_SEATS
 from webapp.models.accounts import Account, Member
 from webapp.models.cards import DefaultCard
-<<<<<<< HEAD
 from webapp.models.prices import PriceList
 from webapp.models.subscriptions import SubscriptionRow
-=======
-from webapp.models.subscriptions import PriceList, SubscriptionRow
 from webapp.purchases import quotes
->>>>>>> fix
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import service
