@@ -20,7 +20,7 @@ from ..models.purchases import Quote
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..urls import referring_page
-from . import limits, local_passwords, passkeys, permission, sessions, totp
+from . import limits, local_passwords, passkeys, permission, security, sessions, totp
 from . import sign_in as passwords
 from .identity import SignedIn, me
 from .provider import VerifiedIdentity
@@ -131,7 +131,7 @@ def by_password(member: SignedIn, password: str) -> bool:
     known_hash = db.session.get_one(Member, (member.account_id, member.member_id)).password_hash
     db.session.rollback()
     if not passwords.verify_password(known_hash, password):
-        return False
+        return _refused(member, "password")
     limits.uncount(counted)
     with transaction() as session:
         if not sessions.password_is_unchanged(session, member.account_id, member.member_id, known_hash):
@@ -144,9 +144,10 @@ def by_password(member: SignedIn, password: str) -> bool:
 def by_app(member: SignedIn, code: str) -> bool:
     counted = limits.count_code(member.email)
     with transaction() as session:
-        if not totp.accept(session, member, code):
-            return False
-        token = _prove(session, member)
+        accepted = totp.accept(session, member, code)
+        token = _prove(session, member) if accepted else ""
+    if not accepted:
+        return _refused(member, "app")
     cookie["token"] = token
     limits.uncount(counted)
     return True
@@ -156,11 +157,16 @@ def by_passkey(member: SignedIn, credential: str) -> bool:
     try:
         passkeys.verify(credential, "proof")
     except passkeys.Refused:
-        return False
+        return _refused(member, "passkey")
     with transaction() as session:
         token = _prove(session, member)
     cookie["token"] = token
     return True
+
+
+def _refused(member: SignedIn, way: str) -> bool:
+    security.refused(member.account_id, member.member_id, "proof_refused", way)
+    return False
 
 
 def by_provider(member: SignedIn, identity: VerifiedIdentity) -> bool:

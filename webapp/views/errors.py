@@ -11,6 +11,7 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from .. import database_faults, guard, leases
+from ..access import security
 from ..access.identity import me
 from ..db import NotFound, Unstorable, db
 from ..domain.refusals import NotPermitted, Refusal
@@ -96,7 +97,11 @@ def http_error(error: HTTPException) -> Response:
 
 
 def refused(refusal: Refusal, status: int | None = None) -> Response:
-    """A domain rule refused the request: the page says why, and what to do."""
+    """A domain rule refused the request: the page says why, and what to do. What the role or the plan forbids is a
+    security event."""
+    if (status or refusal.status) == 403 and me() is not None:
+        what = str(refusal.procedure) if isinstance(refusal, NotPermitted) else "plan"
+        security.refused(me().account_id, me().member_id, "not_permitted", what)
     subscription_id = (request.view_args or {}).get("subscription_id")
     if isinstance(refusal, NotPermitted):  # it is refused before anything is looked for
         subscription_id = None
