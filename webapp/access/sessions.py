@@ -3,7 +3,7 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from flask import current_app, g, request, session
@@ -20,7 +20,7 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import factors
+from . import factors, members
 
 Begun = Literal["", "signed_in", "factor"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
@@ -98,18 +98,20 @@ def begin(
     password_hash: str | None = None,
     *,
     by_passkey: bool = False,
+    proved_at: int | None = None,
 ) -> Begun:
     """Starts a session under a new token and ends the browser's previous one.
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
-    verified. Returns "" if the owner's password has changed since then, and "factor" if a second factor is owed: until
-    it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
+    verified. Returns "" if the password has changed since then, or the member was removed, and "factor" if a second
+    factor is owed: until it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
+    `proved_at`: when the provider asked for them, in seconds since 1970. It may be hours ago, which proves nothing now.
     """
     end_current()
     token, now = new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
-        if password_hash is not None and not password_is_unchanged(database, account_id, member_id, password_hash):
+        if not _is_member_still(database, account_id, member_id, password_hash):
             return ""
         forget_expired(database, account_id, now)
         asks = id_token is None and not by_passkey and factors.has_any(database, account_id, member_id)
@@ -123,7 +125,7 @@ def begin(
                 browser=browser,
                 system=system,
                 id_token=id_token,
-                proved_at=now,
+                proved_at=now if proved_at is None else min(now, datetime.fromtimestamp(max(0, proved_at), UTC)),
                 awaits_factor=asks,
             )
         )
@@ -131,6 +133,17 @@ def begin(
         database.execute(first.values(locale=str(get_locale())))  # mails use the language of the first visit
     session["token"] = token
     return "factor" if asks else "signed_in"
+
+
+def _is_member_still(database: Session, account_id: str, member_id: str, password_hash: str | None) -> bool:
+    """Whether the member was not removed, and has this password if one was verified. Their row is locked then."""
+    if password_hash is not None:
+        return password_is_unchanged(database, account_id, member_id, password_hash)
+    try:
+        members.lock_member(database, account_id, member_id)
+    except NotFound:
+        return False
+    return True
 
 
 def complete(database: Session, account_id: str, session_id: str, token_hash: str) -> str:

@@ -94,7 +94,8 @@ def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "a
                 return "another"
             _bind(session, owner, identity)
         account_id, member_id, email = owner.account_id, owner.id, owner.email
-    sessions.begin(account_id, member_id, identity.id_token)
+    if not sessions.begin(account_id, member_id, identity.id_token, proved_at=identity.auth_time):
+        return "unknown"  # removed at the same moment
     limits.remember_device(email)
     return "signed_in"
 
