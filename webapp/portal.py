@@ -48,8 +48,8 @@ class PortalRequest(Request):
     _trusted: list[str] | None = None
 
     @property
-    def trusted_hosts(self) -> list[str] | None:  # type: ignore[override]
-        literal = LITERAL.fullmatch(self.environ.get("HTTP_HOST", ""))
+    def trusted_hosts(self) -> list[str] | None:
+        literal = LITERAL.fullmatch(self.headers.get("Host", ""))
         return None if literal and literal[1] in (self._trusted or ()) else self._trusted
 
     @trusted_hosts.setter

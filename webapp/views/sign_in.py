@@ -13,7 +13,9 @@ from ..words import gettext, lazy_gettext
 from .forms import PortalForm
 
 blueprint = Blueprint("sign_in", __name__)
-RENEWED_BEFORE = 30  # seconds before the challenge is too old, a browser that offers passkeys asks for another
+RENEWED = int(
+    0.9 * CHALLENGE_LIFETIME.total_seconds()
+)  # when a browser that offers passkeys asks for another challenge
 
 
 class SignInForm(PortalForm):
@@ -90,6 +92,6 @@ def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseRet
         local=local,
         provider=provider.is_configured(),
         passkeys=by_passkey,
-        offered=int(CHALLENGE_LIFETIME.total_seconds()) - RENEWED_BEFORE,
+        offered=RENEWED,
     )
     return page, status
