@@ -21,7 +21,9 @@ from ..domain.tax import (
     OTHER_TERRITORIES,
     WITH_SIREN,
     WITHOUT_FRENCH_VAT,
+    TaxTerms,
     country_of_postal_code,
+    tax_terms,
 )
 from ..models.accounts import Account
 from ..models.purchases import Payment
@@ -213,8 +215,24 @@ def _payment_pending(account_id: str) -> bool:
     return db.session.scalars(pending.limit(1)).first() is not None
 
 
-def is_domestic(account: Account) -> bool:
-    return account.country in FRENCH_VAT_AREA
+class Taxed(NamedTuple):
+    """A customer as the tax sees them, and what follows. `domestic`: in the French VAT area."""
+
+    country: str
+    vat_number: str | None
+    terms: TaxTerms
+    domestic: bool
+
+
+def taxed(account: Account, country: str, typed: str) -> Taxed:
+    """The tax with this country and VAT number, which may not be saved yet; a wrong number counts as none."""
+    number = account.vat_number
+    if (country, typed) != (account.country, number or ""):
+        try:
+            number = vat_number(country, typed)
+        except (WrongDigits, WrongCountry):
+            number = None
+    return Taxed(country, number, tax_terms(country, number), country in FRENCH_VAT_AREA)
 
 
 def tax_number(account: Account) -> TaxNumber:
