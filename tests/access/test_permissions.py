@@ -73,6 +73,7 @@ MAY = {
     "handover.page": EVERYBODY,
     "handover.propose": OWNER,
     "mails": EVERYBODY,
+    "own_email": EVERYBODY,
     "undo": CHANGES,
 }
 VALUES = {"procedure": "renew", "year": 2026}

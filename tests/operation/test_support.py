@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select, update
 
 from tests.support import team
+from tests.support.alarms import alarm_in, mails
 from tests.support.outgoing import queued, stored_mail
 from tests.support.statements import owned_tables
 from tests.support.world import invoice_of, pay, post, quoted, signed_in, state, stored, subscription
@@ -227,6 +228,15 @@ class TestEmail:
             form = {"email": email, "password": business.password}
             assert app.test_client().post("/sign-in", data=form).status_code == status
         assert recorded("email_changed").before == {"email": business.email}
+
+    def test_both_addresses_are_told_and_the_old_one_can_undo_it(self, app: Flask, business: Made) -> None:
+        """So nobody takes an access over by persuading support."""
+        done("set-email", business.account, business.email, "mallory@example.test")
+        told = mails(app, business)
+        assert {mail["to"] for mail in told} == {business.email, "mallory@example.test"}
+        app.test_client().post(alarm_in(next(mail for mail in told if mail["to"] == business.email)))
+        emails = db.session.scalars(select(Member.email).where(Member.account_id == business.account)).all()
+        assert emails == [business.email]
 
     def test_another_members_address_and_strangers_are_refused(self, app: Flask, business: Made) -> None:
         other = scenarios.make("business")

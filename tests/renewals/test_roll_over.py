@@ -177,7 +177,7 @@ def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Mad
 
     other = scenarios.make("business")
     with transaction() as session:  # a price list that cannot be read
-        from webapp.models.subscriptions import PriceList
+        from webapp.models.prices import PriceList
 
         bad = PriceList(id="bad", currency="EUR", rows=[[5, 1]])
         session.add(bad)

@@ -15,7 +15,8 @@ from webapp.db import transaction
 from webapp.domain.seats import MAX_SEATS
 from webapp.models.accounts import Account, Member
 from webapp.models.cards import DefaultCard
-from webapp.models.subscriptions import PriceList, SubscriptionRow
+from webapp.models.prices import PriceList
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import service

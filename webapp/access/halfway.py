@@ -7,7 +7,7 @@ from flask import session as cookie
 from sqlalchemy.orm import Session
 
 from ..db import NotFound, transaction
-from . import limits, passkeys, recovery_codes, second_factor, sessions, totp
+from . import limits, passkeys, recovery_codes, second_factor, sessions, tokens, totp
 from .identity import SignedIn
 
 
@@ -51,12 +51,9 @@ def _complete(member: SignedIn, accept: Callable[[Session], bool]) -> bool:
         with transaction() as session:
             if not accept(session):
                 return False
-            token = sessions.complete(
-                session, member.account_id, member.session_id, sessions.hash_token(cookie["token"])
-            )
+            token = sessions.complete(session, member.account_id, member.session_id, tokens.hash_token(cookie["token"]))
     except NotFound:
         return False
     cookie["token"] = token
     g.halfway = None
-    limits.remember_device(member.email)
     return True

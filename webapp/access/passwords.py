@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 from contextlib import suppress
 
-from flask import request
 from flask import session as cookie
 from flask_babel import gettext
 from sqlalchemy import ColumnElement, and_, delete, select, update
@@ -11,13 +10,15 @@ from sqlalchemy.orm import Session
 
 from ..db import Across, NotFound, across, db, new_id, transaction
 from ..domain import access
-from ..mail import outbox
-from ..models.access import MemberSession, PasswordReset
+from ..mail import outbox, security_mails
+from ..mail.messages import security as words
+from ..models.access import MemberSession, PasswordReset, ProviderIdentity
 from ..models.accounts import Account, Member
+from ..models.alarms import AlarmLink, EmailChange, KnownBrowser
 from ..models.second_factor import HeldForm, RecoveryCode
 from ..models.team import Handover, Invitation
 from ..ports import ports
-from . import limits, members, sessions, sign_in, strength
+from . import limits, members, sessions, sign_in, strength, tokens
 from .identity import SignedIn
 
 SHORTEST, LONGEST = 12, 128
@@ -85,20 +86,38 @@ def request_reset(email: str) -> None:
     For an unknown e-mail the same work is done, but no mail is stored, so neither the answer nor its time shows
     whether the e-mail is known. Raises TooManyRequests after too many links.
     """
-    email, now = sign_in.normalize_email(email), ports().clock.system_now()
+    email = sign_in.normalize_email(email)
     limits.count(("reset_address", limits.client_address()), ("reset", email))
     with transaction() as session:
         member = members.find_member(email, lock=True)  # so that nobody removes them meanwhile
-        account_id, member_id = (member.account_id, member.id) if member else (new_id(), None)
-        token = sessions.new_token(account_id)
-        link = PasswordReset(
-            account_id=account_id, token_hash=sessions.hash_token(token), member_id=member_id, created_at=now
-        )
-        session.add(link)
-        session.flush()
-        mail = outbox.password_reset(member, email, token, _browser_name())
+        token = add_link(session, member)
+        mail = outbox.password_reset(member, email, token, sessions.browser_name())
         if mail is not None:
             session.add(mail)
+
+
+def add_link(session: Session, member: Member | None) -> str:
+    """Adds a link that sets a password to the open transaction. Returns its token."""
+    account_id, member_id = (member.account_id, member.id) if member else (new_id(), None)
+    token, now = tokens.new_token(account_id), ports().clock.system_now()
+    link = PasswordReset(
+        account_id=account_id, token_hash=tokens.hash_token(token), member_id=member_id, created_at=now
+    )
+    session.add(link)
+    session.flush()
+    return token
+
+
+def mail_link(session: Session, member: Member) -> None:
+    """Mails a link to a member who disowned an act with an older mail, in the open transaction."""
+    token = add_link(session, member)
+    session.add_all(filter(None, [outbox.password_reset(member, member.email, token, sessions.browser_name())]))
+
+
+def is_bound(member: Member) -> bool:
+    """Whether the member is known at an identity provider."""
+    bound = ProviderIdentity.account_id == member.account_id, ProviderIdentity.member_id == member.id
+    return db.session.scalars(select(ProviderIdentity.subject).where(*bound).limit(1)).first() is not None
 
 
 def email_of_link(token: str) -> str | None:
@@ -130,7 +149,7 @@ def reset(token: str, new: str) -> bool:
 def _is_live_link(token: str) -> tuple[ColumnElement[bool], ...]:
     since = ports().clock.system_now() - access.RESET_LIFETIME
     this = PasswordReset.account_id == sessions.account_of(token, PasswordReset)
-    return this, PasswordReset.token_hash == sessions.hash_token(token), PasswordReset.created_at > since
+    return this, PasswordReset.token_hash == tokens.hash_token(token), PasswordReset.created_at > since
 
 
 def _store(
@@ -145,7 +164,8 @@ def _store(
     links = delete(PasswordReset).where(PasswordReset.account_id == account_id, PasswordReset.member_id == member_id)
     session.execute(links)
     sessions.end(session, account_id, member_id, "password", kept_id=kept_session_id)
-    session.add(outbox.password_changed(member, _browser_name()))
+    browser = sessions.browser_name()
+    session.add_all(security_mails.tell(member, "password_changed", lambda: words.password_changed(browser)))
     return member.email
 
 
@@ -157,11 +177,7 @@ def end_all_access(session: Session) -> None:
     Members set a new password by mail. Apps and passkeys stay, as second factors: without a password, no passkey
     signs in.
     """
-    for table in (HeldForm, MemberSession, PasswordReset, RecoveryCode, Invitation, Handover):
+    ended = HeldForm, MemberSession, PasswordReset, RecoveryCode, Invitation, Handover, EmailChange, AlarmLink
+    for table in (*ended, KnownBrowser):
         session.execute(across(delete(table), Across.RESTORE))
     session.execute(across(update(Member).values(password_hash=""), Across.RESTORE))
-
-
-def _browser_name() -> str:
-    """The browser and system, such as "Firefox, Windows"; "" if unknown. For the mail."""
-    return ", ".join(filter(None, sessions.browser_and_system(request.user_agent.string)))

@@ -4,9 +4,10 @@ Each change is written with its mail to the member and its record in the activit
 the team do: of two at once the second sees what the first did.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import NamedTuple
 
 from sqlalchemy import delete, select
@@ -16,14 +17,17 @@ from sqlalchemy.orm import Session
 from ..accounts import activity
 from ..db import LOCK, NotFound, db, transaction
 from ..domain.refusals import LastFactorKept
-from ..mail import outbox
+from ..mail import security_mails
 from ..mail.messages import second_factor as words
+from ..mail.messages.security import Told
 from ..models.access import SignInKey
 from ..models.accounts import Account, Member
 from ..models.second_factor import HeldForm, Passkey, RecoveryCode, Totp
 from ..ports import ports
 from . import factors, members, passkeys, recovery_codes, sessions, totp
 from .identity import SignedIn
+
+APP, CODES = words.APP, "codes"  # beside the ids of passkeys, what a link undoes
 
 
 class Factors(NamedTuple):
@@ -52,7 +56,7 @@ def add_app(member: SignedIn, code: str) -> list[str] | None:
     with _changing(member.account_id, member.member_id) as session:
         if not totp.confirm(session, member, code):
             return None
-        return _added(session, member, words.APP)
+        return _added(session, member, words.APP, APP)
 
 
 def add_passkey(member: SignedIn, credential: str, name: str) -> list[str]:
@@ -78,7 +82,7 @@ def add_passkey(member: SignedIn, credential: str, name: str) -> list[str]:
                 )
             )
             session.flush()
-            return _added(session, member, words.PASSKEY, name)
+            return _added(session, member, words.PASSKEY, passkeys.id_of(verified.credential_id), name)
     except IntegrityError as fault:
         raise passkeys.Refused("it is known already") from fault
 
@@ -111,7 +115,7 @@ def new_codes(member: SignedIn) -> list[str]:
     with _changing(member.account_id, member.member_id) as session:
         if not factors.has_any(session, member.account_id, member.member_id):
             raise NotFound(member.member_id)
-        _tell(session, member.account_id, member.member_id, "recovery_codes_made", words.codes_made)
+        _tell(session, member.account_id, member.member_id, "recovery_codes_made", words.codes_made, factor=CODES)
         return recovery_codes.make(session, member)
 
 
@@ -151,8 +155,21 @@ def _changing(account_id: str, member_id: str) -> Iterator[Session]:
         yield session
 
 
-def _added(session: Session, member: SignedIn, kind: str, name: str = "") -> list[str]:
-    _tell(session, member.account_id, member.member_id, "second_factor_added", lambda: words.added(kind, name))
+def disown(session: Session, account_id: str, member_id: str, added: Collection[str]) -> None:
+    """Removes factors that somebody else added, in the open transaction: APP, CODES, or the ids of passkeys."""
+    if APP in added:
+        session.execute(delete(Totp).where(Totp.account_id == account_id, Totp.member_id == member_id))
+    keys = Passkey.account_id == account_id, Passkey.member_id == member_id, Passkey.id.in_(added)
+    for credential_id in session.scalars(delete(Passkey).where(*keys).returning(Passkey.credential_id)).all():
+        members.forget_key(members.passkey_key(credential_id))
+    if CODES in added or (added and not factors.has_any(session, account_id, member_id)):
+        codes = RecoveryCode.account_id == account_id, RecoveryCode.member_id == member_id
+        session.execute(delete(RecoveryCode).where(*codes))
+
+
+def _added(session: Session, member: SignedIn, kind: str, factor: str, name: str = "") -> list[str]:
+    told = partial(words.added, kind, name)
+    _tell(session, member.account_id, member.member_id, "second_factor_added", told, factor=factor)
     return [] if recovery_codes.left(member) else recovery_codes.make(session, member)
 
 
@@ -170,11 +187,12 @@ def _tell(
     account_id: str,
     member_id: str,
     what: str,
-    told: Callable[[], words.Told],
+    told: Callable[[], Told],
     by: str | None = None,
+    factor: str | None = None,
 ) -> None:
     """The mail to the member, and the record in the activity of the account."""
     member = session.get_one(Member, (account_id, member_id))
-    session.add(outbox.second_factor(member, what, told))
+    session.add_all(security_mails.tell(member, what, told, factor=factor))
     now: datetime = ports().clock.now(session.get_one(Account, account_id))
     activity.record(account_id, what, now, after={"member": member.email}, by=by or member.name)

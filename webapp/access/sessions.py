@@ -1,7 +1,5 @@
 """The sessions of owners. A session ends when it is idle, when it is too old, or when its owner ends it."""
 
-import hashlib
-import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -11,7 +9,7 @@ from flask_babel import get_locale
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from ..db import Across, NotFound, across, db, transaction
+from ..db import Across, NotFound, across, db, new_id, transaction
 from ..domain import access
 from ..formats import ngettext
 from ..models.access import MemberSession, PasswordReset, RateLimit
@@ -20,9 +18,9 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import factors, members
+from . import browsers, deactivation, factors, members, tokens
 
-Begun = Literal["", "signed_in", "factor"]
+Begun = Literal["", "signed_in", "factor", "deactivated"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
 # The first text that a User-Agent contains gives the name. Versions are not stored, so few browsers can be told apart.
 BROWSERS = (
@@ -66,22 +64,12 @@ def forget_expired(session: Session, account_id: str, now: datetime) -> None:
     session.execute(delete(RateLimit).where(RateLimit.key.in_(over)))
 
 
-def new_token(account_id: str) -> str:
-    """For a cookie or a link. It names its account, so that only this account is searched for it."""
-    return f"{account_id}.{secrets.token_urlsafe(32)}"
-
-
 def account_of(token: str, table: type[MemberSession | PasswordReset]) -> str:
     """The account of a cookie or a link; "" for one that is not known. Those of versions up to 0.7 do not name it."""
-    account_id, dot, _ = token.partition(".")
-    if dot:
+    if account_id := tokens.account_named(token):
         return account_id
-    query = select(table.account_id).where(table.token_hash == hash_token(token))
+    query = select(table.account_id).where(table.token_hash == tokens.hash_token(token))
     return db.session.scalars(across(query, Across.SIGN_IN)).one_or_none() or ""
-
-
-def hash_token(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
 
 
 def browser_and_system(user_agent: str) -> tuple[str, str]:
@@ -89,6 +77,11 @@ def browser_and_system(user_agent: str) -> tuple[str, str]:
     browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
     system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
     return browser, system
+
+
+def browser_name() -> str:
+    """The browser and system of this request, such as "Firefox, Windows"; "" if unknown."""
+    return ", ".join(filter(None, browser_and_system(request.user_agent.string)))
 
 
 def begin(
@@ -106,19 +99,25 @@ def begin(
     verified. Returns "" if the password has changed since then, or the member was removed, and "factor" if a second
     factor is owed: until it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
     `proved_at`: when the provider asked for them, in seconds since 1970. It may be hours ago, which proves nothing now.
+    "deactivated": nobody signs in to this account.
     """
+    owed = session.get(browsers.OWED, [])
     end_current()
-    token, now = new_token(account_id), ports().clock.system_now()
+    token, now = tokens.new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
         if not _is_member_still(database, account_id, member_id, password_hash):
             return ""
+        if deactivation.is_deactivated(database, account_id):
+            return "deactivated"
         forget_expired(database, account_id, now)
         asks = id_token is None and not by_passkey and factors.has_any(database, account_id, member_id)
+        session_id, name = new_id(), browser_name()
         database.add(
             MemberSession(
                 account_id=account_id,
-                token_hash=hash_token(token),
+                id=session_id,
+                token_hash=tokens.hash_token(token),
                 member_id=member_id,
                 created_at=now,
                 last_seen_at=now,
@@ -131,6 +130,12 @@ def begin(
         )
         first = update(Member).where(Member.account_id == account_id, Member.id == member_id, Member.locale.is_(None))
         database.execute(first.values(locale=str(get_locale())))  # mails use the language of the first visit
+        if asks:
+            member = database.get_one(Member, (account_id, member_id), populate_existing=True)
+            browsers.owe_factor(database, member, session_id, owed, name)
+        else:
+            browsers.settle(database, account_id, owed)
+            browsers.met(database, account_id, member_id, name)
     session["token"] = token
     return "factor" if asks else "signed_in"
 
@@ -156,8 +161,11 @@ def complete(database: Session, account_id: str, session_id: str, token_hash: st
     now = ports().clock.system_now()
     completing = update(MemberSession).where(*this, *open_still)
     values = {"awaits_factor": False, "last_seen_at": now, "proved_at": now}
-    if database.execute(completing.values(values).returning(MemberSession.id)).one_or_none() is None:
+    completed = database.execute(completing.values(values).returning(MemberSession.member_id)).one_or_none()
+    if completed is None:
         raise NotFound(session_id)
+    browsers.settle(database, account_id, session.pop(browsers.OWED, []))
+    browsers.met(database, account_id, completed.member_id, browser_name())
     return change_token(database, account_id, session_id)
 
 
@@ -173,9 +181,9 @@ def password_is_unchanged(database: Session, account_id: str, member_id: str, pa
 
 def change_token(database: Session, account_id: str, session_id: str) -> str:
     """Gives the session a new token, in the open transaction, so that a copied cookie stops working."""
-    token = new_token(account_id)
+    token = tokens.new_token(account_id)
     this = MemberSession.account_id == account_id, MemberSession.id == session_id
-    database.execute(update(MemberSession).where(*this).values(token_hash=hash_token(token)))
+    database.execute(update(MemberSession).where(*this).values(token_hash=tokens.hash_token(token)))
     return token
 
 
@@ -191,7 +199,7 @@ def end_current() -> str | None:
         return None
     account_id = account_of(token, MemberSession)
     with transaction() as database:
-        this = MemberSession.account_id == account_id, MemberSession.token_hash == hash_token(token)
+        this = MemberSession.account_id == account_id, MemberSession.token_hash == tokens.hash_token(token)
         deletion = delete(MemberSession).where(*this)
         id_token: str | None = database.scalars(deletion.returning(MemberSession.id_token)).one_or_none()
     return id_token

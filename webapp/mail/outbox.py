@@ -20,19 +20,24 @@ from ..models.accounts import Account, Member
 from ..models.activity import Case
 from ..models.invoices import Invoice
 from ..models.mail import Message
+from ..models.prices import Prices
 from ..models.purchases import Payment
 from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
 from . import layout
-from .messages import changes, contact, purchases, renewals, sign_in
-from .messages import second_factor as second_factors
+from .messages import changes, contact, prices, purchases, renewals, sign_in
 
 
 def _to_members(
     subscription: Subscription, kind: MailKind, about: str, now: datetime, words: Callable[[], layout.Mail]
 ) -> list[Message]:
-    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports."""
+    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports.
+
+    While the account is deactivated, receipts and credit notes only.
+    """
     account, messages = subscription.account, []
+    if account.deactivated_at is not None and kind is not MailKind.INVOICES:
+        return []
     for member in subscription.members:
         if kind in member.unwanted:
             continue
@@ -197,6 +202,19 @@ def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]
     )
 
 
+def new_prices(subscription: Subscription, told: Prices, now: datetime) -> list[Message]:
+    """New prices apply from a coming period on. `subscription` has them already."""
+    new = subscription.new_prices_of(told)
+    about = f"new_prices/{subscription.id}/{told.id}"
+    return _to_members(subscription, MailKind.NOTICES, about, now, partial(prices.told, subscription, new))
+
+
+def prices_withdrawn(subscription: Subscription, price_list_id: str, day: date, now: datetime) -> list[Message]:
+    """Prices that were told, from `day` on, will not apply."""
+    about = f"prices_withdrawn/{subscription.id}/{price_list_id}"
+    return _to_members(subscription, MailKind.NOTICES, about, now, partial(prices.withdrawn, subscription, day))
+
+
 def change_requested(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
     """A reduction or cancellation was requested.
 
@@ -255,16 +273,6 @@ def password_reset(owner: Member | None, email: str, token: str, browser: str) -
         layout.write(words(), email, "")
         return None
     return _to_member(owner, "password_reset", words)
-
-
-def password_changed(owner: Member, browser: str) -> Message:
-    """The owner's password was changed; `browser` is where, or ""."""
-    return _to_member(owner, "password_changed", partial(sign_in.password_changed, owner.email, browser))
-
-
-def second_factor(member: Member, about: str, told: Callable[[], second_factors.Told]) -> Message:
-    """A factor was added, removed or reset, or a recovery code was used."""
-    return _to_member(member, about, lambda: second_factors.mail(member.email, told()))
 
 
 def _to_member(member: Member, about: str, words: Callable[[], layout.Mail]) -> Message:

@@ -20,11 +20,20 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from ..access import limits
 from ..db import Across, across, db, transaction
-from ..domain.access import DRAFT_LIFETIME, HELD_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
+from ..domain.access import (
+    ALARM_LIFETIME,
+    DRAFT_LIFETIME,
+    EMAIL_CHANGE_LIFETIME,
+    HELD_LIFETIME,
+    RESET_LIFETIME,
+    SESSION_LIFETIME,
+)
 from ..domain.team import INVITATIONS_KEPT
+from ..mail import delivery
 from ..models.access import MemberSession, PasswordReset, RateLimit
 from ..models.accounts import Account
 from ..models.activity import Activity, Case
+from ..models.alarms import AlarmLink, EmailChange, KnownBrowser
 from ..models.cards import CardSetup
 from ..models.drafts import Draft
 from ..models.mail import Message
@@ -94,14 +103,17 @@ def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
     yield Kind("reset links", PasswordReset, PasswordReset.token_hash, over)
     yield Kind("drafts", Draft, Draft.id, Draft.kept_at <= now - DRAFT_LIFETIME)
     yield Kind("held forms", HeldForm, HeldForm.id, HeldForm.held_at <= now - HELD_LIFETIME)
+    unused = KnownBrowser.seen_at <= now - timedelta(seconds=limits.DEVICE_AGE)
+    yield Kind("known browsers", KnownBrowser, KnownBrowser.browser_hash, unused)
     yield Kind("limits", RateLimit, RateLimit.key, RateLimit.ends_at <= now)
     yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - KEPT_FOR)
     yield Kind("card pages", CardSetup, CardSetup.reference, CardSetup.begun_at <= now - CARD_PAGES)
 
 
 def _mails() -> Iterator[Kind]:
-    """A link that sets a password is kept no longer than it takes to send it."""
-    over = Message.about.startswith("password_reset/"), Message.delivery.in_(("sent", "given_up"))
+    """A link that acts is kept no longer than it takes to send it."""
+    secret = or_(*(Message.about.startswith(family) for family in delivery.SECRET))
+    over = secret, Message.delivery.in_(("sent", "given_up"))
     yield Kind("bodies of reset mails", Message, Message.id, and_(*over, _has_body()))
 
 
@@ -122,6 +134,10 @@ def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Ki
     yield Kind("bodies of mails", Message, Message.id, and_(of(Message.account_id), sent, settled, _has_body()))
     invited = Invitation.sent_at <= now - INVITATIONS_KEPT
     yield Kind("invitations", Invitation, Invitation.id, and_(of(Invitation.account_id), invited))
+    links = AlarmLink.created_at <= now - ALARM_LIFETIME
+    yield Kind("links to disown", AlarmLink, AlarmLink.token_hash, and_(of(AlarmLink.account_id), links))
+    unconfirmed = EmailChange.asked_at <= now - EMAIL_CHANGE_LIFETIME
+    yield Kind("new e-mails", EmailChange, EmailChange.member_id, and_(of(EmailChange.account_id), unconfirmed))
     opened = Case.opened_at <= _years_before(now, keep["KEEP_CASES_YEARS"])
     yield Kind("cases", Case, Case.number, and_(of(Case.account_id), opened))
     happened = Activity.at <= _years_before(now, keep["KEEP_ACTIVITY_YEARS"])

@@ -25,9 +25,10 @@ from ..invoices import issuing
 from ..models.accounts import Account, Member
 from ..models.cards import Card
 from ..models.mail import Message
+from ..models.prices import PriceList
 from ..models.purchases import Payment, Quote
 from ..models.second_factor import Totp
-from ..models.subscriptions import ActiveUsersOfDay, BilledPeriod, PriceList, Subscription
+from ..models.subscriptions import ActiveUsersOfDay, BilledPeriod, Subscription
 from ..purchases import cards, quotes, wallet
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service

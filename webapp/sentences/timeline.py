@@ -12,7 +12,7 @@ from ..formats import ngettext
 from ..models.cards import Card
 from ..subscriptions.history import Document, Done
 from ..subscriptions.outlook import PastEvent, Timeline
-from ..subscriptions.summary import Summary
+from ..subscriptions.summary import Summary, renewal_total
 from ..words import gettext
 from .amounts import with_vat
 from .checks import Link, payment_sentence, undo_link
@@ -97,7 +97,10 @@ def _external(seats: int, reseller: str | None) -> str:
 def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
     """A charge of the default card, with its amount; the next renewal also says until when it would be tried again."""
     card = _card_name(tile.card)
-    amount = _charged(*tile.next_total, tile.subscription.account.tax_terms.rate, card)
+    subscription = tile.subscription
+    later = planned.kind is Kind.RENEWAL and planned.day > max(tile.renews_on, tile.today)
+    total = renewal_total(subscription, planned.day) if later else tile.next_total
+    amount = _charged(*total, subscription.account.tax_terms.rate, card)
     if planned.kind is Kind.ATTEMPT:
         return Event(planned.day, gettext("Payment attempt %(n)s for the renewal", n=planned.number), (amount,))
     if planned.kind is Kind.LAST_ATTEMPT:

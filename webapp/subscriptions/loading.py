@@ -1,6 +1,7 @@
 """Reads subscriptions with all that rules, pages and mails need: one statement by account, with or without a lock."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +22,7 @@ from ..domain.subscription import ChangeKind
 from ..json_rows import inner, instant, row_as_json, rows_as_json
 from ..models.accounts import Account, Member
 from ..models.cards import Card, DefaultCard
+from ..models.prices import LaterPrices, PriceList, Prices
 from ..models.purchases import Payment, Quote
 from ..models.restores import RestoreHold, UnbookedCapture
 from ..models.subscriptions import (
@@ -29,8 +31,6 @@ from ..models.subscriptions import (
     OpenChange,
     PaymentRead,
     PeriodRow,
-    PriceList,
-    Prices,
     Quiet,
     QuoteRead,
     Reader,
@@ -41,6 +41,7 @@ from ..models.subscriptions import (
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
 _payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
+_later = LaterPrices.__table__
 _backup = _card.alias("backup")
 _quiet, _unbooked, _hold, _member = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Member.__table__
 
@@ -57,7 +58,7 @@ def _periods() -> ScalarSelect[Any]:
 
 
 def _price_lists() -> ScalarSelect[Any]:
-    """Those of the next periods and of the paid ones, of all subscriptions of the account.
+    """Those of the paid periods, and those of the coming ones, of all subscriptions of the account.
 
     Citus refuses a subquery that is correlated where it reads a table that every machine has.
     """
@@ -65,9 +66,14 @@ def _price_lists() -> ScalarSelect[Any]:
     next_ones = _subscription.alias("next_ones")
     used = select(next_ones.c.price_list_id).where(next_ones.c.account_id == account_id)
     used_by_periods = select(_period.c.price_list_id).where(_period.c.account_id == account_id)
+    told = select(_later.c.price_list_id).where(_later.c.account_id == account_id)
     c = _price_list.c
-    wanted = c.id.in_(used) | c.id.in_(used_by_periods)
+    wanted = c.id.in_(used) | c.id.in_(used_by_periods) | c.id.in_(told)
     return select(rows_as_json(c.id, c.currency, c.tiers)).where(wanted).correlate(None).scalar_subquery()
+
+
+def _later_prices() -> ScalarSelect[Any]:
+    return select(rows_as_json(_later.c.valid_from, _later.c.price_list_id)).where(_own(_later)).scalar_subquery()
 
 
 def _open_changes() -> ScalarSelect[Any]:
@@ -118,6 +124,7 @@ _subscriptions = (
         _unbooked_captures().label("unbooked_captures"),
         _periods().label("periods"),
         _price_lists().label("price_lists"),
+        _later_prices().label("later_prices"),
         _open_changes().label("open_changes"),
         _unpaid().label("unpaid"),
     )
@@ -186,7 +193,10 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         account=Account(**{name: values[label] for name, label in _ACCOUNT}),
         default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
         backup_card=_card_of(values["backup_card"]) if values["backup_card"] else None,
-        price_list=price_lists[values["price_list_id"]],
+        first_prices=price_lists[values["price_list_id"]],
+        later_prices=[
+            (date.fromisoformat(day), price_lists[price_list]) for day, price_list in sorted(values["later_prices"])
+        ],
         active_users_as_of=values["active_users_as_of"],
         suggestion_hidden=values["suggestion_hidden"],
         paused=bool(values["paused"]),

@@ -21,6 +21,7 @@ from ..domain.team import MailKind, unwanted_at_first
 from ..mail import team_mails
 from ..models.access import MemberSession, PasswordReset, ProviderIdentity
 from ..models.accounts import Account, Member
+from ..models.alarms import AlarmLink, EmailChange, KnownBrowser
 from ..models.drafts import Draft
 from ..models.team import Handover
 from ..ports import ports
@@ -96,7 +97,7 @@ def change_role(me: SignedIn, member_id: str, role: Role, shown: str = "") -> Me
             activity.record(
                 me.account_id, "member_role_changed", locked.now, {"role": before}, {**facts, "role": str(role)}
             )
-            session.add(team_mails.role_changed(locked.account, member, before, locked.now))
+            session.add_all(team_mails.role_changed(locked.account, locked.owner, member, before))
     return member
 
 
@@ -147,7 +148,8 @@ def _go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
         known.forget_key(known.subject_key(identity.issuer, identity.subject))
     known.forget_key(known.email_key(member.email))
     second_factor.erase(session, member.account_id, member.id)
-    for table in (Handover, Draft, PasswordReset, ProviderIdentity, MemberSession):
+    own = Handover, Draft, PasswordReset, ProviderIdentity, MemberSession, KnownBrowser, AlarmLink, EmailChange
+    for table in own:
         session.execute(delete(table).where(table.account_id == member.account_id, table.member_id == member.id))
     session.flush()
     session.expunge(member)

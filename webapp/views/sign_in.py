@@ -51,6 +51,8 @@ def submit() -> ResponseReturnValue:
     begun = sign_in.sign_in(form.email.data or "", form.password.data or "")
     if not begun:
         return _page(form, 422, refused=gettext("Incorrect e-mail or password."))
+    if begun == "deactivated":
+        return _page(form, 403)
     target = urls.safe_next(request.form.get("next"))
     return redirect(url_for("sign_in_factor.page", next=target) if begun == "factor" else target, 303)
 
@@ -61,7 +63,10 @@ def by_passkey() -> ResponseReturnValue:
     """Without a password: the passkey asked for a PIN, a finger or a face."""
     if not local_passwords.are_on():
         abort(404)
-    if not sign_in.by_passkey(request.form.get("credential", "")):
+    begun = sign_in.by_passkey(request.form.get("credential", ""))
+    if begun == "deactivated":
+        return _page(SignInForm(formdata=None), 403)
+    if not begun:
         return _page(SignInForm(formdata=None), 422, refused=gettext("This passkey was not accepted."))
     return redirect(urls.safe_next(request.form.get("next")), 303)
 
@@ -87,6 +92,7 @@ def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseRet
         "sign-in/page.html",
         form=form,
         refused=refused,
+        deactivated=g.get("deactivated"),
         demo=demo,
         target=request.values.get("next", ""),
         local=local,

@@ -2,7 +2,7 @@
 
 import click
 
-from . import documents, export, finding, people, showing, subscriptions
+from . import deactivation, documents, export, finding, people, prices, showing, subscriptions
 
 
 @click.group("support")
@@ -21,6 +21,10 @@ for command in (
     subscriptions.set_tenant,
     subscriptions.add,
     subscriptions.end,
+    prices.publish,
+    prices.withdraw,
+    deactivation.deactivate,
+    deactivation.reactivate,
     export.export,
 ):
     support.add_command(command)

@@ -28,10 +28,21 @@ def acts(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command its argument ACCOUNT and its option --as, and records what it does under that name."""
 
     @click.argument("account", metavar="ACCOUNT")
+    @acts_for_many
+    @wraps(command)
+    def run(account: str, **given: Any) -> None:
+        command(finding.only(account), **given)
+
+    return run
+
+
+def acts_for_many(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command its option --as only."""
+
     @click.option("--as", "name", required=True, metavar="NAME", help="Your name, which the customer reads.")
     @with_appcontext
     @wraps(command)
-    def run(account: str, name: str, **given: Any) -> None:
+    def run(name: str, **given: Any) -> None:
         name = " ".join(name.split())
         if not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
             raise click.ClickException(f"--as is your name, of at most {LONGEST_NAME} letters. {NOTHING}")
@@ -39,7 +50,7 @@ def acts(command: Callable[..., None]) -> Callable[..., None]:
         current_app.config["ACTOR"] = "support"
         token = activity.supporter.set(f"{name} (support)")
         try:
-            command(finding.only(account), **given)
+            command(**given)
         finally:
             activity.supporter.reset(token)
 

@@ -29,6 +29,7 @@ class Found(NamedTuple):
     name: str
     city: str
     owner: str
+    state: str
 
 
 def search(text: str) -> list[Found]:
@@ -69,7 +70,8 @@ def _described(account_id: str) -> Found:
     account = db.session.get_one(Account, account_id)
     owner = select(Member.name, Member.email).where(Member.account_id == account_id, Member.role == Role.OWNER)
     name, email = db.session.execute(owner).one_or_none() or ("nobody", "")
-    return Found(account_id, account.legal_name, account.city, f"{name} <{email}>")
+    state = "" if account.deactivated_at is None else "  (deactivated)"
+    return Found(account_id, account.legal_name, account.city, f"{name} <{email}>", state)
 
 
 def only(text: str) -> str:
@@ -89,7 +91,7 @@ def _several(found: Sequence[Found]) -> str:
 
 
 def _listed(found: Sequence[Found]) -> str:
-    return "\n".join(f"{one.account_id}  {one.name}, {one.city}  owner {one.owner}" for one in found[:MOST])
+    return "\n".join(f"{one.account_id}  {one.name}, {one.city}  owner {one.owner}{one.state}" for one in found[:MOST])
 
 
 @click.command("find")
