@@ -68,7 +68,7 @@ def change(member: SignedIn, current: str, new: str) -> bool:
     counted = limits.count_guess(member.email)
     old_hash = members.password_hash_of(member.account_id, member.member_id)
     if not sign_in.verify_password(old_hash, current):
-        security.refused(owner.account_id, owner.member_id, "proof_refused", "password")
+        security.refused(member.account_id, member.member_id, "proof_refused", "password")
         return False
     limits.uncount(counted)
     new_hash = sign_in.hasher.hash(new)
