@@ -1,7 +1,7 @@
 """The sessions of owners. A session ends when it is idle, when it is too old, or when its owner ends it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from flask import current_app, g, request, session
@@ -19,7 +19,7 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import browsers, deactivation, factors, security, tokens
+from . import browsers, deactivation, factors, members, security, tokens
 
 Begun = Literal["", "signed_in", "factor", "deactivated"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
@@ -65,20 +65,22 @@ def begin(
     password_hash: str | None = None,
     *,
     by_passkey: bool = False,
+    proved_at: int | None = None,
 ) -> Begun:
     """Starts a session under a new token and ends the browser's previous one.
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
-    verified. Returns "" if the owner's password has changed since then, and "factor" if a second factor is owed: until
-    it is given, nobody is signed in. The provider has factors of its own, and a passkey is two. "deactivated": nobody
-    signs in to this account.
+    verified. Returns "" if the password has changed since then, or the member was removed, and "factor" if a second
+    factor is owed: until it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
+    `proved_at`: when the provider asked for them, in seconds since 1970. It may be hours ago, which proves nothing now.
+    "deactivated": nobody signs in to this account.
     """
     owed = session.get(browsers.OWED, [])
     end_current()
     token, now = tokens.new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
-        if password_hash is not None and not password_is_unchanged(database, account_id, member_id, password_hash):
+        if not _is_member_still(database, account_id, member_id, password_hash):
             return ""
         if deactivation.is_deactivated(database, account_id):
             return "deactivated"
@@ -96,7 +98,7 @@ def begin(
                 browser=browser,
                 system=system,
                 id_token=id_token,
-                proved_at=now,
+                proved_at=now if proved_at is None else min(now, datetime.fromtimestamp(max(0, proved_at), UTC)),
                 awaits_factor=asks,
             )
         )
@@ -115,6 +117,17 @@ def begin(
             browsers.met(database, account_id, member_id, name)
     session["token"] = token
     return "factor" if asks else "signed_in"
+
+
+def _is_member_still(database: Session, account_id: str, member_id: str, password_hash: str | None) -> bool:
+    """Whether the member was not removed, and has this password if one was verified. Their row is locked then."""
+    if password_hash is not None:
+        return password_is_unchanged(database, account_id, member_id, password_hash)
+    try:
+        members.lock_member(database, account_id, member_id)
+    except NotFound:
+        return False
+    return True
 
 
 def complete(database: Session, account_id: str, session_id: str, token_hash: str, way: str) -> str:

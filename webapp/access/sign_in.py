@@ -99,9 +99,12 @@ def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "a
                 return "another"
             _bind(session, owner, identity)
         account_id, member_id = owner.account_id, owner.id
-    if sessions.begin(account_id, member_id, identity.id_token) == "deactivated":
+    begun = sessions.begin(account_id, member_id, identity.id_token, proved_at=identity.auth_time)
+    if begun == "deactivated":
         g.deactivated = deactivation.sentence(account_id)
         return "deactivated"
+    if not begun:
+        return "unknown"  # removed at the same moment
     return "signed_in"
 
 

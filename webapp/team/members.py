@@ -137,6 +137,7 @@ def go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
     member = locked.member(member_id)
     if member.role == Role.OWNER:
         raise OwnerStays()
+    session.get_one(Member, (member.account_id, member.id), with_for_update=True)  # nothing can refer to them any more
     before = {"member": member.email, "role": member.role}
     activity.record(locked.account.id, what, locked.now, before)
     identities = (
