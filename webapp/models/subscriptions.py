@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
 from ..domain.periods import TERMS, first_from
+from ..domain.permissions import Role
 from ..domain.pricing import in_force
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
@@ -224,6 +225,11 @@ class Subscription:
     @property
     def account_id(self) -> str:
         return self.account.id
+
+    @property
+    def owner_name(self) -> str:
+        """Of the service account owner, who can do everything."""
+        return next((member.name for member in self.members if member.role == Role.OWNER), "")
 
     @property
     def currency(self) -> str:
