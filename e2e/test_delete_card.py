@@ -74,7 +74,7 @@ def test_another_card_takes_the_place_of_the_default_where_its_deletion_is_refus
     if scripts:
         expect(walk.page.get_by_role("dialog", name=walk["Delete card?"])).to_be_visible()
         assert violations(walk.page) == []
-    name = walk.words("Définir Mastercard 4444 par défaut", "Make Mastercard 4444 the default")
+    name = walk.words("Définir Mastercard ••••\u00a04444 par défaut", "Make Mastercard ••••\u00a04444 the default")
     walk.page.get_by_role("button", name=name).click()
     expect(walk.message()).to_contain_text(walk.words("est désormais le mode de paiement par défaut", "is now the"))
     assert walk.cards() == [("4444", True), ("4242", False)]

@@ -16,6 +16,7 @@ from webapp.models.accounts import Account
 from webapp.models.mail import Message
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
+from webapp.sandbox.tables import SandboxCard
 
 CHANGES = (  # what an accountant and a viewer may not do
     "You can change the number of seats",
@@ -40,8 +41,9 @@ def no_card_is_told_of(app: Flask, made: Made) -> None:
 
 
 def last_attempt_is_refused(app: Flask, made: Made) -> None:
-    for day in ("15", "18", "22", "25"):
-        until(app, made, f"2027-01-{day}T09:00:00")
+    with transaction() as session:
+        session.execute(update(SandboxCard).values(behaviour="card_declined"))
+    until(app, made, "2027-02-22T09:00:00")
 
 
 def a_challenge_is_asked(app: Flask, made: Made) -> None:
@@ -58,7 +60,7 @@ MORE = [
     ("no-card", no_card_is_told_of),
     ("business", a_challenge_is_asked),
     ("business", more_users_are_active),
-    ("business-past-due", last_attempt_is_refused),
+    ("business", last_attempt_is_refused),
 ]
 
 

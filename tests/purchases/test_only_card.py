@@ -38,7 +38,7 @@ def goes(app: Flask, made: Made, owner: FlaskClient) -> None:
     answer = owner.post(delete_url(made))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     page = owner.get("/billing")
-    assert "The card ending in 4242 has been deleted." in page.text
+    assert "Visa ••••\u00a04242 has been deleted." in page.text
     assert "You have no card yet." in page.text
     assert (state(app, made)["cards"], attached(made)) == ([], [])
     db.session.rollback()

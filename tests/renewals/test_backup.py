@@ -68,8 +68,8 @@ def test_the_backup_pays_on_the_same_day_and_the_receipt_says_so(app: Flask, mad
     assert "Mastercard •••• 4444" in receipt
     rows = db.session.scalars(select(Activity).where(Activity.account_id == made.account).order_by(Activity.id)).all()
     assert [(row.what, row.after.get("card")) for row in rows if row.subscription_id] == [
-        ("payment_refused", "Visa 4242"),
-        ("renewal_paid", "Mastercard 4444"),
+        ("payment_refused", "Visa ••••\u00a04242"),
+        ("renewal_paid", "Mastercard ••••\u00a04444"),
     ]
 
 

@@ -149,9 +149,9 @@ def test_a_refused_card_is_told_on_the_tile_with_the_way_to_another(app: Flask) 
     post(app, f"/{made.account}/clock", advance="PT1H")
     client = signed_in(app, made)
     tile = client.get("/subscriptions").text
-    assert "The bank declined the default card at the last attempt. Payment & billing" in words(tile)
+    assert "The bank declined the default card at the last attempt. Add credit card" in words(tile)
     text = page(client, made)
-    assert "15 January 2027 Payment declined €424.80 incl. VAT · Visa 0341 · The bank declined the card." in text
+    assert "15 January 2027 Payment declined €424.80 incl. VAT · Visa •••• 0341 · The bank declined the card." in text
     assert "Payment attempt 2 for the renewal" in text
     assert "Last attempt: if declined, the subscription lapses" in text
 

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.support import team
-from tests.support.world import post, signed_in, state
+from tests.support.world import post, signed_in, state, statements
 from webapp.db import db
 from webapp.domain.team import HANDOVER_LIFETIME
 from webapp.models.accounts import Member
@@ -45,6 +45,12 @@ def test_accepting_swaps_the_roles(app: Flask, business: Made, owner: FlaskClien
     assert browser.get("/team").status_code == 403
     assert 'href="/team/handover"' in browser.get("/sessions").text
     assert 'href="/team/handover"' not in owner.get("/sessions").text
+    with statements() as sent:
+        assert 'href="/team/handover"' in browser.get("/subscriptions").text
+    assert len(sent) == 4, "who is signed in, the subscriptions, and twice the sandbox's clock"
+    other = team.browser(app, team.add(business, role))
+    for browser_of_another in (owner, other):
+        assert 'href="/team/handover"' not in browser_of_another.get("/subscriptions").text
     page = browser.get("/team/handover")
     assert (page.status_code, "Camille Martin" in page.text) == (200, True)
     assert browser.post("/team/handover").status_code == 422

@@ -33,8 +33,8 @@ class Mail(NamedTuple):
     """The words of a mail.
 
     `of` is what the title is about, such as the name of a subscription. `facts` are labels and values. `action` is a
-    label and an absolute address, or None for readers who have no access; `alarm` is another one, for whoever did not do this. `quoted` is a text that somebody
-    wrote, with its line breaks.
+    label and an absolute address, or None for readers who have no access; `alarm` is another one, for whoever did not
+    do this. `quoted` is a text that somebody wrote, with its line breaks.
     """
 
     title: str

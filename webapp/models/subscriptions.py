@@ -148,6 +148,13 @@ class Reader(NamedTuple):
     unwanted: list[str]
 
 
+class Offer(NamedTuple):
+    """The account is offered to this member, who may answer for some days."""
+
+    member_id: str
+    proposed_at: datetime
+
+
 class QuoteRead(NamedTuple):
     """Of the quote of a payment: what pages and rules ask."""
 
@@ -218,6 +225,7 @@ class Subscription:
     unbooked_keys: frozenset[str]
     quiet: bool
     members: list[Reader]
+    offer: Offer | None
     periods: list[BilledPeriod]
     open_changes: list[OpenChange]
     unpaid: list[PaymentRead]

@@ -208,7 +208,7 @@ def _link(check: Check, tile: Summary) -> Link | None:
         case Remedy.FOLLOW_PAYMENT if tile.pending:
             return payment_sentence(tile, tile.pending)[1]
         case Remedy.CARDS:
-            return Link(gettext("Payment & billing"), url_for("billing.page"))
+            return Link(gettext("Add credit card"), url_for("billing.page"))
         case Remedy.BILLING_INFORMATION:
             return Link(gettext("Change billing information"), url_for("billing_info.page"))
     return None

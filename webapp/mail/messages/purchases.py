@@ -45,12 +45,12 @@ def receipt(subscription: Subscription, invoice: Invoice, refused: Payment | Non
     ]
     way_on = gettext("You will find the invoice in My Qlik, under Payment & billing.")
     action = gettext("See the invoice"), public_url("billing.invoice", invoice_id=invoice.id)
-    return Mail(title, product, [opening, *_backup_paid(subscription, snapshot["card"], refused), way_on], facts, action)
+    return Mail(
+        title, product, [opening, *_backup_paid(subscription, snapshot["card"], refused), way_on], facts, action
+    )
 
 
-def _backup_paid(
-    subscription: Subscription, card: Mapping[str, str], refused: Payment | None
-) -> list[str | Asked]:
+def _backup_paid(subscription: Subscription, card: Mapping[str, str], refused: Payment | None) -> list[str | Asked]:
     if refused is None:
         return []
     happened = gettext(
