@@ -54,7 +54,7 @@ def test_a_viewer_of_a_challenged_renewal_is_told_who_confirms(app: Flask, busin
 
 def test_a_viewer_reaches_the_account_manager_by_other_ways_than_the_form(app: Flask, business: Made) -> None:
     viewer = team.browser(app, team.add(business, "viewer"))
-    assert ">Help &amp; contact</a>" in viewer.get("/subscriptions").text
+    assert ">Help & contact</a>" in unescape(viewer.get("/subscriptions").text)
     page = viewer.get("/contact").text
     assert 'href="mailto:sophie.laurent@example.test"' in page
     assert 'href="tel:' in page

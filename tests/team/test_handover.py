@@ -45,12 +45,6 @@ def test_accepting_swaps_the_roles(app: Flask, business: Made, owner: FlaskClien
     assert browser.get("/team").status_code == 403
     assert 'href="/team/handover"' in browser.get("/sessions").text
     assert 'href="/team/handover"' not in owner.get("/sessions").text
-    with statements() as sent:
-        assert 'href="/team/handover"' in browser.get("/subscriptions").text
-    assert len(sent) == 4, "who is signed in, the subscriptions, and twice the sandbox's clock"
-    other = team.browser(app, team.add(business, role))
-    for browser_of_another in (owner, other):
-        assert 'href="/team/handover"' not in browser_of_another.get("/subscriptions").text
     page = browser.get("/team/handover")
     assert (page.status_code, "Camille Martin" in page.text) == (200, True)
     assert browser.post("/team/handover").status_code == 422
@@ -64,6 +58,19 @@ def test_accepting_swaps_the_roles(app: Flask, business: Made, owner: FlaskClien
     listed = browser.get("/activity?about=team").text
     assert listed.index("Account handed over") < listed.index("Handover proposed")
     assert business.email in listed
+
+
+def test_the_home_page_tells_whom_the_account_is_offered_to(app: Flask, business: Made, owner: FlaskClient) -> None:
+    member, other = team.add(business, "viewer"), team.browser(app, team.add(business, "viewer"))
+    browser = team.browser(app, member)
+    offered(owner, member)
+    with statements() as sent:
+        assert 'href="/team/handover"' in browser.get("/subscriptions").text
+    assert len(sent) == 4, "who is signed in, the subscriptions, and twice the sandbox's clock"
+    for not_asked in (owner, other):
+        assert 'href="/team/handover"' not in not_asked.get("/subscriptions").text
+    post(app, f"/{business.account}/clock", advance=f"P{HANDOVER_LIFETIME.days}D")
+    assert 'href="/team/handover"' not in browser.get("/subscriptions").text, "it has expired"
 
 
 def test_declining_and_cancelling_change_nothing(app: Flask, business: Made, owner: FlaskClient) -> None:

@@ -1,4 +1,4 @@
-"""To whom the mails about the team speak: a reader is never named in the third person, nor sent where they cannot go."""
+"""The mails about the team name no reader in the third person and lead nobody to where they cannot go."""
 
 import pytest
 from flask import Flask
