@@ -17,7 +17,7 @@ SCENARIOS = {
     "business-lapsed": lazy_gettext("all attempts were declined"),
     "month-end": lazy_gettext("renews on the last day of the month"),
     "expiring-card": lazy_gettext("the card expires before the renewal"),
-    "many-invoices": lazy_gettext("ten years of invoices"),
+    "many-invoices": lazy_gettext("with many invoices"),
     "third-party": lazy_gettext("bought through a reseller"),
     "enterprise": lazy_gettext("changed by the account manager only"),
     "both": lazy_gettext("a Business and an Enterprise subscription"),
