@@ -60,6 +60,7 @@ MAY = {
     "second_factor": EVERYBODY,
     "sessions.end": EVERYBODY,
     "sessions.end_others": EVERYBODY,
+    "sessions.my_data": EVERYBODY,
     "sessions.page": EVERYBODY,
     "sessions.stay": EVERYBODY,
     "sso.again": EVERYBODY,

@@ -142,6 +142,8 @@ def test_the_page_begins_with_the_newest_year_and_offers_quarters(client: FlaskC
     assert usual == [
         ("from=2027-01&to=2027-01", "Q1 2027"),
         ("from=2027-01&to=2027-01", "2027"),
+        ("from=2026-10&to=2026-12", "Q4 2026"),
+        ("from=2026-08&to=2026-09", "Q3 2026"),
         ("from=2026-08&to=2026-12", "2026"),
     ]
     assert f'href="{PAGE}.zip?from=2027-01&to=2027-01"' in page

@@ -23,7 +23,8 @@ from webapp.models.mail import Message
 from webapp.models.purchases import Notification, Payment, Quote
 from webapp.models.subscriptions import ActiveUsersOfDay
 from webapp.models.team import Invitation
-from webapp.operation import prune
+from webapp.models.trail import SecurityEvent, TrailSeal
+from webapp.operation import prune, trail
 from webapp.ports import ports
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -41,6 +42,8 @@ def age(table: type[Model], column: str, by: timedelta) -> None:
     with transaction() as session:
         for row in session.scalars(select(table)):
             setattr(row, column, getattr(row, column) - by)
+        for seal in session.scalars(select(TrailSeal).where(TrailSeal.trail == table.__tablename__)):
+            seal.last_at -= by
 
 
 def open_case(app: Flask, made: Made) -> None:
@@ -87,7 +90,13 @@ KINDS: dict[str, tuple[Callable[[Flask, Made], object], type[Model], str, timede
     "quotes": (quoted, Quote, "expires_at", timedelta(days=30, minutes=30)),
     "cases": (open_case, Case, "opened_at", timedelta(days=366 * 5)),
     "activity": (open_case, Activity, "at", timedelta(days=366 * 10)),
+    "security events": (signed_in, SecurityEvent, "at", timedelta(days=366)),
 }
+
+
+@pytest.fixture(autouse=True)
+def sealed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail, "SETTLED", timedelta(0))
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -44,7 +44,7 @@ def test_the_receipt_of_the_default_card_offers_nothing(app: Flask, business: Ma
 
 def test_adding_seats_says_what_the_next_renewal_costs_and_that_is_charged(app: Flask, business: Made) -> None:
     overview, receipt, _ = bought(app, business, "add", 14, business.cards[0])
-    (total,) = re.findall(r"From the next renewal, on 15 February 2027: (€[\d.]+) for 14 seats. incl. VAT", overview)
+    (total,) = re.findall(r"From the next renewal, on 15 February 2027: (€[\d.]+) incl. VAT for 14 seats", overview)
     assert f"Next renewal: 15 February 2027 · {total} incl. VAT" in words(receipt)
     post(app, f"/{business.account}/clock", to="2027-02-15T09:00:00")
     assert f"{state(app, business)['payments'][-1]['amount'] / 100:.2f}" == total[1:]

@@ -146,6 +146,12 @@ def count(*hits: tuple[str, ...]) -> None:
         raise TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
 
+def tally(seconds: int, *subject: str) -> int:
+    """Counts something that is not limited, in the open transaction. Returns how often it was within the window, of so
+    many seconds, that began with the first."""
+    return _hit(db.session(), f"tally/{_keyed_hash(*subject)}", seconds)
+
+
 def is_first(window: str, name: str) -> bool:
     """Whether this is the first call in the window, such as "1 per day", in any process."""
     return _limiter.hit(parse(window), "first", name)

@@ -1,7 +1,7 @@
 """The sessions of owners. A session ends when it is idle, when it is too old, or when its owner ends it."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from flask import current_app, g, request, session
@@ -9,6 +9,7 @@ from flask_babel import get_locale
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
+from ..browsers import browser_and_system as browser_and_system
 from ..db import Across, NotFound, across, db, new_id, transaction
 from ..domain import access
 from ..formats import ngettext
@@ -18,30 +19,10 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import browsers, deactivation, factors, tokens
+from . import browsers, deactivation, factors, members, security, tokens
 
 Begun = Literal["", "signed_in", "factor", "deactivated"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
-# The first text that a User-Agent contains gives the name. Versions are not stored, so few browsers can be told apart.
-BROWSERS = (
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-SYSTEMS = (
-    ("Windows", "Windows"),
-    ("Android", "Android"),
-    ("iPhone", "iOS"),
-    ("iPad", "iPadOS"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
 
 
 def forget_expired(session: Session, account_id: str, now: datetime) -> None:
@@ -72,13 +53,6 @@ def account_of(token: str, table: type[MemberSession | PasswordReset]) -> str:
     return db.session.scalars(across(query, Across.SIGN_IN)).one_or_none() or ""
 
 
-def browser_and_system(user_agent: str) -> tuple[str, str]:
-    """Their names, such as ("Firefox", "Windows"). An unknown name is ""."""
-    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
-    return browser, system
-
-
 def browser_name() -> str:
     """The browser and system of this request, such as "Firefox, Windows"; "" if unknown."""
     return ", ".join(filter(None, browser_and_system(request.user_agent.string)))
@@ -91,20 +65,22 @@ def begin(
     password_hash: str | None = None,
     *,
     by_passkey: bool = False,
+    proved_at: int | None = None,
 ) -> Begun:
     """Starts a session under a new token and ends the browser's previous one.
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
-    verified. Returns "" if the owner's password has changed since then, and "factor" if a second factor is owed: until
-    it is given, nobody is signed in. The provider has factors of its own, and a passkey is two. "deactivated": nobody
-    signs in to this account.
+    verified. Returns "" if the password has changed since then, or the member was removed, and "factor" if a second
+    factor is owed: until it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
+    `proved_at`: when the provider asked for them, in seconds since 1970. It may be hours ago, which proves nothing now.
+    "deactivated": nobody signs in to this account.
     """
     owed = session.get(browsers.OWED, [])
     end_current()
     token, now = tokens.new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
-        if password_hash is not None and not password_is_unchanged(database, account_id, member_id, password_hash):
+        if not _is_member_still(database, account_id, member_id, password_hash):
             return ""
         if deactivation.is_deactivated(database, account_id):
             return "deactivated"
@@ -122,10 +98,15 @@ def begin(
                 browser=browser,
                 system=system,
                 id_token=id_token,
-                proved_at=now,
+                proved_at=now if proved_at is None else min(now, datetime.fromtimestamp(max(0, proved_at), UTC)),
                 awaits_factor=asks,
             )
         )
+        if asks:
+            security.happened(account_id, member_id, "factor_awaited", "password")
+        else:
+            way = "provider" if id_token is not None else "passkey" if by_passkey else "password"
+            security.happened(account_id, member_id, "signed_in", way)
         first = update(Member).where(Member.account_id == account_id, Member.id == member_id, Member.locale.is_(None))
         database.execute(first.values(locale=str(get_locale())))  # mails use the language of the first visit
         if asks:
@@ -138,21 +119,33 @@ def begin(
     return "factor" if asks else "signed_in"
 
 
-def complete(database: Session, account_id: str, session_id: str, token_hash: str) -> str:
+def _is_member_still(database: Session, account_id: str, member_id: str, password_hash: str | None) -> bool:
+    """Whether the member was not removed, and has this password if one was verified. Their row is locked then."""
+    if password_hash is not None:
+        return password_is_unchanged(database, account_id, member_id, password_hash)
+    try:
+        members.lock_member(database, account_id, member_id)
+    except NotFound:
+        return False
+    return True
+
+
+def complete(database: Session, account_id: str, session_id: str, token_hash: str, way: str) -> str:
     """Makes a session that awaited its factor a sign-in, in the open transaction. Returns its new token.
 
-    Raises NotFound if it was ended meanwhile, or completed by another request.
+    `way` names the factor. Raises NotFound if it was ended meanwhile, or completed by another request.
     """
     this = MemberSession.account_id == account_id, MemberSession.id == session_id
     open_still = MemberSession.awaits_factor, MemberSession.ended.is_(None), MemberSession.token_hash == token_hash
     now = ports().clock.system_now()
     completing = update(MemberSession).where(*this, *open_still)
     values = {"awaits_factor": False, "last_seen_at": now, "proved_at": now}
-    completed = database.execute(completing.values(values).returning(MemberSession.member_id)).one_or_none()
-    if completed is None:
+    member_id = database.scalars(completing.values(values).returning(MemberSession.member_id)).one_or_none()
+    if member_id is None:
         raise NotFound(session_id)
+    security.happened(account_id, member_id, "signed_in", way)
     browsers.settle(database, account_id, session.pop(browsers.OWED, []))
-    browsers.met(database, account_id, completed.member_id, browser_name())
+    browsers.met(database, account_id, member_id, browser_name())
     return change_token(database, account_id, session_id)
 
 
@@ -187,9 +180,11 @@ def end_current() -> str | None:
     account_id = account_of(token, MemberSession)
     with transaction() as database:
         this = MemberSession.account_id == account_id, MemberSession.token_hash == tokens.hash_token(token)
-        deletion = delete(MemberSession).where(*this)
-        id_token: str | None = database.scalars(deletion.returning(MemberSession.id_token)).one_or_none()
-    return id_token
+        told = MemberSession.id_token, MemberSession.member_id, MemberSession.awaits_factor, MemberSession.ended
+        row = database.execute(delete(MemberSession).where(*this).returning(*told)).one_or_none()
+        if row and not row.awaits_factor and not row.ended:
+            security.happened(account_id, row.member_id, "signed_out")
+    return row.id_token if row else None
 
 
 def why_ended(ended: str | None, last_seen_at: datetime, now: datetime) -> str:
@@ -293,4 +288,6 @@ def end(
         sessions = sessions.where(MemberSession.id == only_id)
     if kept_id:
         sessions = sessions.where(MemberSession.id != kept_id)
-    database.execute(sessions.values(ended=reason, id_token=None))
+    ended = database.scalars(sessions.values(ended=reason, id_token=None).returning(MemberSession.id)).all()
+    if ended:
+        security.happened(account_id, member_id, "sessions_ended", times=len(ended))

@@ -16,7 +16,7 @@ from ..db import db, transaction
 from ..models.access import ProviderIdentity, SignInKey
 from ..models.accounts import Member
 from ..ports import ports
-from . import deactivation, limits, members, passkeys, sessions
+from . import deactivation, limits, members, passkeys, security, sessions
 from .provider import VerifiedIdentity
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
@@ -44,6 +44,7 @@ def sign_in(email: str, password: str) -> sessions.Begun:
     # The hash is "" also if the owner must set a new password.
     if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
         log_refused("password")
+        security.sign_in_refused(email, (account_id, member_id) if owner else None, "password")
         return ""
     limits.uncount(counted)
     limits.count(("sign_in", email))
@@ -98,9 +99,12 @@ def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "a
                 return "another"
             _bind(session, owner, identity)
         account_id, member_id = owner.account_id, owner.id
-    if sessions.begin(account_id, member_id, identity.id_token) == "deactivated":
+    begun = sessions.begin(account_id, member_id, identity.id_token, proved_at=identity.auth_time)
+    if begun == "deactivated":
         g.deactivated = deactivation.sentence(account_id)
         return "deactivated"
+    if not begun:
+        return "unknown"  # removed at the same moment
     return "signed_in"
 
 

@@ -19,7 +19,9 @@ from ..domain.tax import (
     OTHER_TERRITORIES,
     WITH_SIREN,
     WITHOUT_FRENCH_VAT,
+    TaxTerms,
     country_of_postal_code,
+    tax_terms,
 )
 from ..models.accounts import Account
 
@@ -155,8 +157,24 @@ def information_of(account: Account) -> Information:
     return Information(**{name: getattr(account, name) for name in Information._fields})
 
 
-def is_domestic(account: Account) -> bool:
-    return account.country in FRENCH_VAT_AREA
+class Taxed(NamedTuple):
+    """A customer as the tax sees them, and what follows. `domestic`: in the French VAT area."""
+
+    country: str
+    vat_number: str | None
+    terms: TaxTerms
+    domestic: bool
+
+
+def taxed(account: Account, country: str, typed: str) -> Taxed:
+    """The tax with this country and VAT number, which may not be saved yet; a wrong number counts as none."""
+    number = account.vat_number
+    if (country, typed) != (account.country, number or ""):
+        try:
+            number = vat_number(country, typed)
+        except (WrongDigits, WrongCountry):
+            number = None
+    return Taxed(country, number, tax_terms(country, number), country in FRENCH_VAT_AREA)
 
 
 def tax_number(account: Account) -> TaxNumber:

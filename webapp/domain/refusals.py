@@ -140,6 +140,13 @@ class AlreadyRenewed(Refusal):
         self.until = until
 
 
+class PeriodPaid(Refusal):
+    """The period of this quote was paid by another payment. `until` is the first day that is not paid."""
+
+    def __init__(self, until: date) -> None:
+        self.until = until
+
+
 class PaymentPending(Refusal):
     """The outcome of a payment is not known yet. Nothing can be changed until it is."""
 

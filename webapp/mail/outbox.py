@@ -14,7 +14,7 @@ from sqlalchemy import select
 from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
-from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
+from ..domain.subscription import ChangeKind, Facts, attempt_day, lapse_end, projected_seats
 from ..domain.team import MailKind
 from ..models.accounts import Account, Member
 from ..models.activity import Case
@@ -169,11 +169,16 @@ def refused(
 
     `before` is the declined payment of the default card, if this one is of the backup card.
     """
-    facts, refused_on = subscription.facts, subscription.account.local(payment.settled_at or now).date()
-    facts_after = replace(facts, refused=facts.refused + 1, refused_on=refused_on)
+    facts_after = after_refusal(subscription, payment, now)
     declined = [payment] if before is None else [before, payment]
     words = partial(renewals.refused, subscription, declined, attempt_day(facts_after), lapse_end(facts_after))
     return _to_members(subscription, MailKind.REFUSALS, f"refused/{payment.key}", now, words)
+
+
+def after_refusal(subscription: Subscription, payment: Payment, now: datetime) -> Facts:
+    """The subscription's facts once this attempt counts as refused."""
+    facts, refused_on = subscription.facts, subscription.account.local(payment.settled_at or now).date()
+    return replace(facts, refused=facts.refused + 1, refused_on=refused_on)
 
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:

@@ -19,6 +19,7 @@ from . import (
     second_factor,
     subscriptions,
     team,
+    trail,
 )
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "second_factor",
     "subscriptions",
     "team",
+    "trail",
 ]

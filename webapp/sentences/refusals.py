@@ -263,6 +263,20 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
     return Explained(sentence, gettext("Contact your Qlik account manager"), url_for("contact.page"))
 
 
+def _renewed(refusal: rules.AlreadyRenewed | rules.PeriodPaid, label: str, url: str) -> Explained:
+    day = formats.last_day(refusal.until)
+    if isinstance(refusal, rules.AlreadyRenewed):
+        sentence = gettext(
+            "The subscription is already renewed until %(day)s: only one period can be paid in advance.", day=day
+        )
+        return Explained(sentence, label, url)
+    sentence = gettext(
+        "This renewal has already been paid: the subscription is renewed until %(day)s. Nothing more was charged.",
+        day=day,
+    )
+    return Explained(sentence, label, url, gettext("Already paid"))
+
+
 def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained:
     """The refusals that link to a page of the subscription."""
     here = subscription.id
@@ -292,11 +306,8 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
             )
         case rules.ChangeClosed(closed_as=closed_as):
             sentence = str(CLOSED[closed_as])
-        case rules.AlreadyRenewed(until=day):
-            sentence = gettext(
-                "The subscription is already renewed until %(day)s: only one period can be paid in advance.",
-                day=formats.last_day(day),
-            )
+        case rules.AlreadyRenewed() | rules.PeriodPaid():
+            return _renewed(refusal, *way_on)
         case rules.PaymentPending():
             return _payment_pending(subscription, *way_on)
         case _:

@@ -1,5 +1,6 @@
 """The timeline in words: what is to come of a subscription, and what happened to it."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -108,13 +109,21 @@ def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
     sentence = ngettext("Renewal: %(n)s seat", "Renewal: %(n)s seats", planned.seats)
     if planned.day != tile.renews_on or not retries:
         return Event(planned.day, sentence, (amount,))
-    attempts = ngettext(
+    return Event(planned.day, sentence, (amount, *_if_declined(planned.day, retries, tile)))
+
+
+def _if_declined(day: date, retries: list[date], tile: Summary) -> Iterator[str]:
+    """What follows if the bank declines the default card: the backup card on the same day, then further attempts."""
+    backup = tile.subscription.backup_card
+    if backup is not None and not backup.expired(day):
+        name = formats.card_name(backup.brand, backup.last4)
+        yield gettext("If declined: %(card)s, the backup card, on the same day.", card=name)
+    yield ngettext(
         "If declined: %(n)s further attempt by %(day)s.",
         "If declined: %(n)s further attempts by %(day)s.",
         len(retries),
         day=formats.day(retries[-1]),
     )
-    return Event(planned.day, sentence, (amount, attempts))
 
 
 def _past(happened: PastEvent, tile: Summary) -> Event:
@@ -159,6 +168,8 @@ def _done(day: date, row: Done, tile: Summary) -> Event:
     if before and after:
         change = ngettext("%(before)s → %(n)s seat", "%(before)s → %(n)s seats", after, before=formats.number(before))
         sentence = _told(sentence, change)
+    if row.what == "ended":
+        return Event(day - timedelta(days=1), sentence)  # its last day, as everywhere
     if row.what != "payment_refused":
         return Event(day, sentence)
     rate = row.after.get("tax_rate", tile.subscription.account.tax_terms.rate)  # older rows do not have it

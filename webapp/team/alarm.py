@@ -80,7 +80,7 @@ def disown(token: str) -> Done:
         stuck = not _restore_email(session, locked, member, _old_email(undone, member))
         for one in undone:
             session.delete(one)
-        activity.record(account_id, "disowned", locked.now, {}, {"member": member.email}, by=member.name)
+        activity.record(account_id, "disowned", locked.now, {}, {"member": member.email}, person_id=member.id)
         if stuck or not is_local:
             return Done(member.email, stuck=stuck)
         if locked.now - written_at < RESET_LIFETIME:

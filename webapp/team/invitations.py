@@ -178,6 +178,6 @@ def _join(token: str, name: str, password_hash: str) -> tuple[str, str]:
         except IntegrityError:
             raise AddressTaken() from None
         after = {"member": member.email, "role": member.role}
-        activity.record(account_id, "member_joined", locked.now, {}, after, by=name)
+        activity.record(account_id, "member_joined", locked.now, {}, after, person_id=member.id)
         session.add_all(team_mails.joined(locked.account, locked.owner, member, locked.now))
         return account_id, member.id

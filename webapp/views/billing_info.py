@@ -245,11 +245,6 @@ def _shown(name: str, value: Any) -> str:
 
 def _page(form: InformationForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
-    return render_template(
-        "billing-info/page.html",
-        form=form,
-        account=account,
-        tax=account.tax_terms,
-        domestic=billing_information.is_domestic(account),
-        refused=refused,
-    ), status
+    country = form.country.data if form.country.data in formats.countries() else account.country
+    taxed = billing_information.taxed(account, country, form.vat_number.data or "")
+    return render_template("billing-info/page.html", form=form, taxed=taxed, refused=refused), status

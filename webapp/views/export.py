@@ -140,13 +140,13 @@ def _parameters(span: Span) -> dict[str, Any]:
 
 
 def _usual(extent: Span) -> list[tuple[str, Mapping[str, str]]]:
-    """The quarters of the newest year, and the newest years, within the months that can be chosen."""
-    spans = [
-        (gettext("Q%(n)s %(year)s", n=n, year=quarter.first.year), quarter)
-        for n, quarter in quarters_until(extent.last)
-    ]
-    years = range(extent.last.year, max(extent.first.year, extent.last.year - 2) - 1, -1)
-    spans += [(str(year), Span.of_year(year)) for year in years]
+    """The newest years with their quarters, within the months that can be chosen."""
+    spans = []
+    for year in range(extent.last.year, max(extent.first.year, extent.last.year - 2) - 1, -1):
+        whole = Span.of_year(year)
+        quarters = quarters_until(min(whole.last, extent.last))
+        spans += [(gettext("Q%(n)s %(year)s", n=n, year=year), quarter) for n, quarter in quarters]
+        spans.append((str(year), whole))
     return [
         (label, _parameters(Span(_not_before(span.first, extent), min(span.last, extent.last))))
         for label, span in spans

@@ -8,10 +8,14 @@ from wtforms.validators import InputRequired, Length
 from .. import pasting, urls
 from ..access import identity, local_passwords, passkeys, provider, sessions, sign_in
 from ..config import DEMO_EMAIL, DEMO_PASSWORD
+from ..domain.access import CHALLENGE_LIFETIME
 from ..words import gettext, lazy_gettext
 from .forms import PortalForm
 
 blueprint = Blueprint("sign_in", __name__)
+RENEWED = int(
+    0.9 * CHALLENGE_LIFETIME.total_seconds()
+)  # when a browser that offers passkeys asks for another challenge
 
 
 class SignInForm(PortalForm):
@@ -81,6 +85,9 @@ def sign_out() -> ResponseReturnValue:
 def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
     local = local_passwords.are_on()
     demo = (DEMO_EMAIL, DEMO_PASSWORD) if current_app.config["SANDBOX"] and local else None
+    by_passkey = local and passkeys.relying_party() is not None
+    if by_passkey:
+        form.email.render_kw = {"autocomplete": "username webauthn"}
     page = render_template(
         "sign-in/page.html",
         form=form,
@@ -90,6 +97,7 @@ def _page(form: SignInForm, status: int = 200, refused: str = "") -> ResponseRet
         target=request.values.get("next", ""),
         local=local,
         provider=provider.is_configured(),
-        passkeys=local and passkeys.relying_party() is not None,
+        passkeys=by_passkey,
+        offered=RENEWED,
     )
     return page, status

@@ -65,7 +65,7 @@ def _fault(procedure: str, cost: costs.Cost, seats: int) -> str:
     paid_seats = cost.before.seats if cost.before else 0
     if procedure == "add":
         return enter_more(paid_seats) if seats <= paid_seats else ""
-    if seats < cost.active_users:
+    if seats < cost.active_users or (procedure == "reduce" and cost.active_users >= paid_seats):
         return at_least(cost.active_users)
     return enter_fewer(paid_seats) if procedure == "reduce" and seats >= paid_seats else ""
 

@@ -1,7 +1,7 @@
 """known browsers, links to disown an act, and e-mails to be confirmed
 
 Revision ID: 0024
-Revises: 0022
+Revises: 0023
 Create Date: 2026-11-27 12:50:00.000000
 
 Nobody's browsers are known at first, and a member's first known sign-in is not told of.
@@ -14,7 +14,7 @@ from webapp.operation.distribution import Place, place_new
 
 # revision identifiers, used by Alembic.
 revision = '0024'
-down_revision = '0022'
+down_revision = '0023'
 branch_labels = None
 depends_on = None
 

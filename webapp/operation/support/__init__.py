@@ -2,7 +2,17 @@
 
 import click
 
-from . import deactivation, documents, export, finding, people, prices, showing, subscriptions
+from . import (
+    deactivation,
+    documents,
+    export,
+    finding,
+    people,
+    personal_data,
+    prices,
+    showing,
+    subscriptions,
+)
 
 
 @click.group("support")
@@ -26,5 +36,7 @@ for command in (
     deactivation.deactivate,
     deactivation.reactivate,
     export.export,
+    personal_data.export_member,
+    personal_data.erase,
 ):
     support.add_command(command)

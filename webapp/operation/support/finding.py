@@ -16,6 +16,7 @@ from ...domain.permissions import Role
 from ...models.accounts import Account, Member
 from ...models.invoices import Invoice
 from ...models.subscriptions import SubscriptionRow
+from ...models.trail import Person
 from .. import health
 
 MOST = 20  # accounts that are listed
@@ -56,6 +57,7 @@ def _queries(text: str) -> Iterator[Select[Any]]:
         if known != members.NO_ACCOUNT:
             yield select(Account.id).where(Account.id == known)
         yield select(Account.id).where(_billed_to(email))
+        yield select(Person.account_id).where(Person.email == email)
     elif len(text) >= SHORTEST:
         yield select(Account.id).where(Account.legal_name.icontains(text, autoescape=True))
         yield select(Member.account_id).where(Member.name.icontains(text, autoescape=True))
