@@ -128,7 +128,7 @@ def test_a_deleted_card_is_gone_here_and_at_the_gateway(
     owner, card_id = signed_in(app, made), made.cards[1]
     page = owner.get(url(card_id, "delete")).text
     assert "<title>Delete credit card? – My Qlik</title>" in page
-    assert ("•••• 4444" in page, "•••• 4242" in page) == (True, False)
+    assert ("••••\u00a04444" in page, "••••\u00a04242" in page) == (True, False)
     card_token = stored(Card, card_id).token
     answer = owner.post(url(card_id, "delete"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")

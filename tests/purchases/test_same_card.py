@@ -160,7 +160,7 @@ def test_a_token_with_a_pending_payment_is_detached_after_it_is_settled(
     payments.reconcile(two.account, subscription(two), quote)
     later(two, timedelta(minutes=1))
     assert (attached(two), attempts()) == (["4242", "4444"], [])
-    assert cards.delete(two.account, two.cards[1]) == "4444"
+    assert cards.delete(two.account, two.cards[1]) == "Mastercard ••••\u00a04444"
     assert attached(two) == ["4242"]
 
 
