@@ -21,7 +21,7 @@ def test_the_owner_chooses_a_backup_card_and_changes_their_mind(begin: Begin, sc
     walk = begin("business-two-cards", scripts=scripts, locale=locale)
     choose(walk, "4444", "Utiliser comme carte de secours", "Use as backup card")
     expect(walk.message()).to_contain_text(
-        walk.words("se terminant par 4444 est désormais la carte de secours", "4444 is now the backup card")
+        walk.words("Mastercard ••••\u00a04444 est désormais la carte de secours", "4444 is now the backup card")
     )
     role = walk.words(
         "Carte de secours\u00a0: débitée si la carte par défaut est refusée",
