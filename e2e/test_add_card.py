@@ -22,13 +22,13 @@ def test_a_card_that_the_bank_refuses_is_reported_at_its_field(begin: Begin) -> 
     expect(walk.labelled("Card number")).to_have_value("")
     assert violations(walk.page) == []
     walk.enter_card("5555 5555 5555 4444")
-    expect(walk.message()).to_contain_text("se terminant par 4444")
+    expect(walk.message()).to_contain_text("Mastercard ••••\u00a04444")
 
 
 @SCRIPTS
 def test_a_card_entered_again_is_updated(begin: Begin, scripts: bool) -> None:
     walk = begin("business", scripts=scripts)
-    for sentence in ("se terminant par 4444", "Cette carte était déjà enregistrée\u00a0: elle a été mise à jour."):
+    for sentence in ("Mastercard ••••\u00a04444", "Cette carte était déjà enregistrée\u00a0: elle a été mise à jour."):
         walk.page.goto(f"{walk.sandbox.url}/billing")
         walk.button("Add card").click()
         walk.enter_card("5555 5555 5555 4444")

@@ -20,7 +20,7 @@ def test_a_card_deleted_in_another_tab_is_refused(begin: Begin, scripts: bool) -
     other_tab = walk.page.context.new_page()
     other_tab.goto(f"{walk.sandbox.url}/billing/cards/{walk.account['cards'][1]}/delete")
     other_tab.get_by_role("button", name=walk["Delete"], exact=True).click()
-    expect(other_tab.get_by_role("status").first).to_contain_text("La carte se terminant par 4444 a été supprimée.")
+    expect(other_tab.get_by_role("status").first).to_contain_text("La carte Mastercard ••••\u00a04444 a été supprimée.")
     with walk.page.expect_response("**/default") as answer:
         walk.card("4444").get_by_role("button", name=walk["Set default"]).click()
     assert answer.value.status == 404

@@ -40,7 +40,7 @@ def test_the_only_card_is_kept_until_another_takes_its_place(begin: Begin, scrip
     walk.more_actions("4242").click()
     walk.card("4242").get_by_role("link", name=walk["Delete"]).click()
     walk.button("Delete").click()
-    expect(walk.message()).to_contain_text("La carte se terminant par 4242 a été supprimée.")
+    expect(walk.message()).to_contain_text("La carte Visa ••••\u00a04242 a été supprimée.")
     assert walk.cards() == [("4444", True)]
 
 
@@ -57,7 +57,7 @@ def test_the_only_card_goes_where_nothing_will_be_charged(begin: Begin, scripts:
         assert violations(walk.page) == []
     walk.button("Delete").focus()
     walk.page.keyboard.press("Enter")
-    expect(walk.message()).to_contain_text("La carte se terminant par 4242 a été supprimée.")
+    expect(walk.message()).to_contain_text("La carte Visa ••••\u00a04242 a été supprimée.")
     expect(walk.page.get_by_text("Vous n’avez pas encore de carte.")).to_be_visible()
     assert walk.cards() == []
 
@@ -74,7 +74,7 @@ def test_another_card_takes_the_place_of_the_default_where_its_deletion_is_refus
     if scripts:
         expect(walk.page.get_by_role("dialog", name=walk["Delete card?"])).to_be_visible()
         assert violations(walk.page) == []
-    name = walk.words("Définir Mastercard 4444 par défaut", "Make Mastercard 4444 the default")
+    name = walk.words("Définir Mastercard ••••\u00a04444 par défaut", "Make Mastercard ••••\u00a04444 the default")
     walk.page.get_by_role("button", name=name).click()
     expect(walk.message()).to_contain_text(walk.words("est désormais le mode de paiement par défaut", "is now the"))
     assert walk.cards() == [("4444", True), ("4242", False)]

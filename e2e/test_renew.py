@@ -206,8 +206,7 @@ def test_the_renewal_that_the_bank_challenged_at_midnight_is_paid_with_another_c
     begin: Begin, scripts: bool
 ) -> None:
     walk = challenged_overnight(begin, scripts)
-    walk.page.get_by_role("link", name="Payer avec une autre carte").click()
-    walk.button("Continue").click()
+    walk.page.get_by_role("button", name="Payer avec une autre carte").click()
     walk.page.get_by_role("radio", name="4444").check()
     walk.button("Continue").click()
     walk.heading("Overview")

@@ -177,6 +177,12 @@ def card_name(brand: str, last4: str) -> str:
     return f"{brand} ••••\u00a0{last4}"
 
 
+def named_card(name: str) -> str:
+    """A card as older records name it, such as Visa 4242, in the words of `card_name`."""
+    brand, _, last4 = name.rpartition(" ")
+    return card_name(brand, last4) if brand and "•" not in name and last4.isdigit() else name
+
+
 def in_language(language: str) -> tuple[Functions, Functions]:
     """The filters and functions of templates that are asked for most, without looking for the language."""
     sentences, number = catalogue(), partial(_number, language)

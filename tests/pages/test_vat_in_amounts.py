@@ -126,7 +126,7 @@ def test_a_refused_payment_on_the_timeline_keeps_the_terms_of_its_day(app: Flask
     move_to(made, country="FR")
     client = signed_in(app, made)
     past = words(client.get(f"/subscriptions/{subscription(made)}").text).split("History")[1]
-    assert "Payment declined €354.00 · Visa 0341" in past
+    assert "Payment declined €354.00 · Visa •••• 0341" in past
 
 
 def test_an_older_refusal_without_its_rate_has_that_of_the_account(app: Flask) -> None:
@@ -137,7 +137,7 @@ def test_an_older_refusal_without_its_rate_has_that_of_the_account(app: Flask) -
         row.after = {name: value for name, value in row.after.items() if name != "tax_rate"}
     client = signed_in(app, made)
     past = words(client.get(f"/subscriptions/{subscription(made)}").text).split("History")[1]
-    assert "Payment declined €424.80 incl. VAT · Visa 0341" in past
+    assert "Payment declined €424.80 incl. VAT · Visa •••• 0341" in past
 
 
 def test_the_journal_of_a_year_names_its_total_without_vat(app: Flask, client: FlaskClient, business: Made) -> None:

@@ -35,13 +35,13 @@ def test_a_card_becomes_the_backup_and_stops_to_be_it(app: Flask, owner: FlaskCl
     for _ in range(2):
         assert owner.post(url(two.cards[1], "backup")).status_code == 303
     page = words(owner.get("/billing").text)
-    assert "The card ending in 4444 is now the backup card: it is charged if the default card is declined." in page
+    assert "Mastercard •••• 4444 is now the backup card: it is charged if the default card is declined." in page
     assert "Backup card: charged if the default card is declined" in page
     assert ("Stop using as backup card" in page, "Use as backup card" in page) == (True, False)
     assert roles(app, two) == [("4242", True, False), ("4444", False, True)]
     for _ in range(2):
         assert owner.post(url(two.cards[1], "backup/remove")).status_code == 303
-    assert "The card ending in 4444 is no longer the backup card." in owner.get("/billing").text
+    assert "Mastercard ••••\u00a04444 is no longer the backup card." in owner.get("/billing").text
     assert roles(app, two) == [("4242", True, False), ("4444", False, False)]
     activity = words(owner.get("/activity").text)
     assert [activity.count(f"Backup card {what}") for what in ("chosen", "removed")] == [1, 1]
@@ -77,7 +77,7 @@ def test_the_backup_that_becomes_the_default_leaves_none(app: Flask, owner: Flas
     cards.make_backup(two.account, two.cards[1])
     assert owner.post(url(two.cards[1], "default")).status_code == 303
     page = words(owner.get("/billing").text)
-    assert "The card ending in 4444 is now the default payment method. There is no longer a backup card." in page
+    assert "Mastercard •••• 4444 is now the default payment method. There is no longer a backup card." in page
     assert roles(app, two) == [("4444", True, False), ("4242", False, False)]
 
 

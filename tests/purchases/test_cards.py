@@ -108,7 +108,7 @@ def test_no_card_is_flagged_for_a_renewal_that_will_not_be_charged(app: Flask, o
 def test_an_added_card_is_listed_told_of_and_no_default(app: Flask, owner: FlaskClient, two: Made) -> None:
     back = owner.post(card_page(owner), data=CARD | {"number": "4000000000000341"}).headers["Location"]
     page = owner.get(back.removeprefix("http://localhost"), follow_redirects=True).text
-    assert "The card ending in 0341 has been saved." in page
+    assert "Visa ••••\u00a00341 has been saved." in page
     owner.get(back.removeprefix("http://localhost"))
     assert list_invoices(app, two) == [("4242", True), ("4444", False), ("0341", False)]
     assert activity_of(two) == [("card_added", "Camille Martin", {}, {"brand": "Visa", "last4": "0341"})]
@@ -128,11 +128,11 @@ def test_a_deleted_card_is_gone_here_and_at_the_gateway(
     owner, card_id = signed_in(app, made), made.cards[1]
     page = owner.get(url(card_id, "delete")).text
     assert "<title>Delete credit card? – My Qlik</title>" in page
-    assert ("•••• 4444" in page, "•••• 4242" in page) == (True, False)
+    assert ("••••\u00a04444" in page, "••••\u00a04242" in page) == (True, False)
     card_token = stored(Card, card_id).token
     answer = owner.post(url(card_id, "delete"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
-    assert "The card ending in 4444 has been deleted." in owner.get("/billing").text
+    assert "Mastercard ••••\u00a04444 has been deleted." in owner.get("/billing").text
     assert list_invoices(app, made) == [("4242", True)]
     assert activity_of(made) == [("card_deleted", "Camille Martin", MASTERCARD, {})]
     db.session.rollback()
@@ -185,7 +185,7 @@ def test_the_default_card_is_kept_and_the_way_on_is_another_default(owner: Flask
         assert "make another card the default first" in answer.text
         assert ' href="/billing">Choose another default card</a>' in answer.text
         assert f'action="{url(two.cards[1], "default")}"' in answer.text
-        assert "Make Mastercard 4444 the default" in answer.text
+        assert "Make Mastercard ••••\u00a04444 the default" in answer.text
         assert f'action="{url(two.cards[0], "delete")}"' not in answer.text
     assert dump() == before
     with pytest.raises(IntegrityError), transaction() as session:  # the schema forbids it, too
@@ -255,7 +255,7 @@ def test_a_card_entered_while_a_quote_is_being_charged_is_not_the_card_of_that_p
 def test_the_new_default_is_first_and_renewals_are_charged_to_it(app: Flask, owner: FlaskClient, two: Made) -> None:
     answer = owner.post(url(two.cards[1], "default"))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
-    assert "The card ending in 4444 is now the default payment method." in owner.get("/billing").text
+    assert "Mastercard ••••\u00a04444 is now the default payment method." in owner.get("/billing").text
     assert list_invoices(app, two) == [("4444", True), ("4242", False)]
     assert activity_of(two) == [("card_made_default", "Camille Martin", VISA, MASTERCARD)]
     post(app, f"/{two.account}/clock", to="2027-02-15T10:00:00")

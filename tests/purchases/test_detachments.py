@@ -64,7 +64,7 @@ def test_a_card_deleted_while_the_gateway_is_silent_is_detached_later(
     post(app, f"/{two.account}/gateway", next="down")
     answer = owner.post(f"/billing/cards/{two.cards[1]}/delete")
     assert answer.status_code == 303
-    assert "The card ending in 4444 has been deleted." in owner.get("/billing").text
+    assert "Mastercard ••••\u00a04444 has been deleted." in owner.get("/billing").text
     assert (attached(two), attempts()) == (["4242", "4444"], [1])
     later(two, MINUTE)
     assert (attached(two), attempts()) == (["4242", "4444"], [2])

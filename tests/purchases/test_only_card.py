@@ -38,7 +38,7 @@ def goes(app: Flask, made: Made, owner: FlaskClient) -> None:
     answer = owner.post(delete_url(made))
     assert (answer.status_code, answer.headers["Location"]) == (303, "/billing")
     page = owner.get("/billing")
-    assert "The card ending in 4242 has been deleted." in page.text
+    assert "Visa ••••\u00a04242 has been deleted." in page.text
     assert "You have no card yet." in page.text
     assert (state(app, made)["cards"], attached(made)) == ([], [])
     db.session.rollback()
@@ -110,7 +110,7 @@ def test_a_lapsed_subscription_keeps_the_card_until_it_has_ended(app: Flask) -> 
         cards.delete(made.account, made.cards[0])
     post(app, f"/{made.account}/clock", to="2027-04-01T09:00:00")
     assert state(app, made)["subscriptions"][0]["status"] == "ended"
-    assert cards.delete(made.account, made.cards[0]) == "0341"
+    assert cards.delete(made.account, made.cards[0]) == "Visa ••••\u00a00341"
 
 
 def test_of_two_cards_the_default_stays_even_if_nothing_is_charged(app: Flask) -> None:
@@ -122,4 +122,4 @@ def test_of_two_cards_the_default_stays_even_if_nothing_is_charged(app: Flask) -
     assert (answer.status_code, "make another card the default first" in answer.text) == (409, True)
     other = db.session.scalars(select(Card.id).where(Card.last4 == "4444")).one()
     cards.delete(made.account, other)
-    assert cards.delete(made.account, made.cards[0]) == "4242"
+    assert cards.delete(made.account, made.cards[0]) == "Visa ••••\u00a04242"

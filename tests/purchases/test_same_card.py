@@ -86,7 +86,7 @@ def test_returning_twice_says_the_same_and_updates_once(app: Flask, owner: Flask
     assert activity_of(two) == ["card_updated"]
     new = enter(owner, card_page(owner), CARD | {"number": "4000 0000 0000 0341"})
     for _ in range(2):
-        assert "The card ending in 0341 has been saved." in owner.get(new, follow_redirects=True).text
+        assert "Visa ••••\u00a00341 has been saved." in owner.get(new, follow_redirects=True).text
 
 
 def test_an_older_visit_that_comes_back_again_changes_nothing(app: Flask, owner: FlaskClient, two: Made) -> None:
@@ -160,7 +160,7 @@ def test_a_token_with_a_pending_payment_is_detached_after_it_is_settled(
     payments.reconcile(two.account, subscription(two), quote)
     later(two, timedelta(minutes=1))
     assert (attached(two), attempts()) == (["4242", "4444"], [])
-    assert cards.delete(two.account, two.cards[1]) == "4444"
+    assert cards.delete(two.account, two.cards[1]) == "Mastercard ••••\u00a04444"
     assert attached(two) == ["4242"]
 
 

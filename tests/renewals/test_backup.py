@@ -64,12 +64,12 @@ def test_the_backup_pays_on_the_same_day_and_the_receipt_says_so(app: Flask, mad
     assert tried(made) == [("1", "4242", "declined"), ("2", "4444", "captured")]
     assert mails(app, made, "Votre paiement a été refusé") == []
     (receipt,) = mails(app, made, "Reçu de votre paiement")
-    assert "Votre carte par défaut, Visa •••• 4242, a été refusée" in receipt
+    assert "La carte par défaut, Visa •••• 4242, a été refusée" in receipt
     assert "Mastercard •••• 4444" in receipt
     rows = db.session.scalars(select(Activity).where(Activity.account_id == made.account).order_by(Activity.id)).all()
     assert [(row.what, row.after.get("card")) for row in rows if row.subscription_id] == [
-        ("payment_refused", "Visa 4242"),
-        ("renewal_paid", "Mastercard 4444"),
+        ("payment_refused", "Visa ••••\u00a04242"),
+        ("renewal_paid", "Mastercard ••••\u00a04444"),
     ]
 
 

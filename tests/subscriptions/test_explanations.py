@@ -187,7 +187,7 @@ def test_a_refused_card_is_told_on_the_tile_with_the_way_to_another(app: Flask) 
     tile = client.get("/subscriptions").text
     assert "The bank declined the default card at the last attempt. Choose another card" in words(tile)
     text = page(client, made)
-    assert "15 January 2027 Payment declined €424.80 incl. VAT · Visa 0341 · The bank declined the card." in text
+    assert "15 January 2027 Payment declined €424.80 incl. VAT · Visa •••• 0341 · The bank declined the card." in text
     assert "Payment attempt 2 for the renewal" in text
     assert "Last attempt: if declined, the subscription lapses" in text
 

@@ -6,7 +6,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.support import team
-from tests.support.world import post, signed_in, state
+from tests.support.world import post, signed_in, state, statements
 from webapp.db import db
 from webapp.domain.team import HANDOVER_LIFETIME
 from webapp.models.accounts import Member
@@ -58,6 +58,19 @@ def test_accepting_swaps_the_roles(app: Flask, business: Made, owner: FlaskClien
     listed = browser.get("/activity?about=team").text
     assert listed.index("Account handed over") < listed.index("Handover proposed")
     assert business.email in listed
+
+
+def test_the_home_page_tells_whom_the_account_is_offered_to(app: Flask, business: Made, owner: FlaskClient) -> None:
+    member, other = team.add(business, "viewer"), team.browser(app, team.add(business, "viewer"))
+    browser = team.browser(app, member)
+    offered(owner, member)
+    with statements() as sent:
+        assert 'href="/team/handover"' in browser.get("/subscriptions").text
+    assert len(sent) == 4, "who is signed in, the subscriptions, and twice the sandbox's clock"
+    for not_asked in (owner, other):
+        assert 'href="/team/handover"' not in not_asked.get("/subscriptions").text
+    post(app, f"/{business.account}/clock", advance=f"P{HANDOVER_LIFETIME.days}D")
+    assert 'href="/team/handover"' not in browser.get("/subscriptions").text, "it has expired"
 
 
 def test_declining_and_cancelling_change_nothing(app: Flask, business: Made, owner: FlaskClient) -> None:

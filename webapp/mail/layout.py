@@ -5,7 +5,7 @@ from typing import NamedTuple
 from flask import render_template
 from flask_babel import gettext
 
-from ..domain.permissions import Role
+from ..domain.permissions import Procedure, Role, may
 from ..models.accounts import Account
 from ..models.subscriptions import Subscription
 from ..urls import public_url
@@ -13,19 +13,35 @@ from ..urls import public_url
 SUBJECT_LENGTH = 200
 
 
+class Asked(NamedTuple):
+    """A sentence that tells readers what they can do; `others` tells those whose role may not who can."""
+
+    procedure: Procedure
+    words: str
+    others: str
+
+
+class Step(NamedTuple):
+    """A button, as a label and an absolute address, and the one that is for readers whose role may not use it."""
+
+    procedure: Procedure
+    step: tuple[str, str]
+    others: tuple[str, str]
+
+
 class Mail(NamedTuple):
     """The words of a mail.
 
     `of` is what the title is about, such as the name of a subscription. `facts` are labels and values. `action` is a
-    label and an absolute address; `alarm` is another one, for whoever did not do this. `quoted` is a text that somebody
-    wrote, with its line breaks.
+    label and an absolute address, or None for readers who have no access; `alarm` is another one, for whoever did not
+    do this. `quoted` is a text that somebody wrote, with its line breaks.
     """
 
     title: str
     of: str
-    paragraphs: list[str]
+    paragraphs: list[str | Asked]
     facts: list[tuple[str, str]]
-    action: tuple[str, str]
+    action: tuple[str, str] | Step | None
     quoted: str = ""
     alarm: tuple[str, str] | None = None
 
@@ -36,21 +52,34 @@ class Written(NamedTuple):
     html: str
 
 
-def write(mail: Mail, name: str, footer: str) -> Written:
-    """Renders a mail to `name`, in the current language.
+def write(mail: Mail, name: str, footer: str, role: str = Role.OWNER) -> Written:
+    """Renders a mail to `name`, or to nobody by name, in the current language and for that role.
 
     Each text is put on one line, so that a name with a line break cannot add a line to the subject or the body.
     """
     mail = mail._replace(
         title=_on_one_line(mail.title),
         of=_on_one_line(mail.of),
-        paragraphs=[_on_one_line(paragraph) for paragraph in mail.paragraphs],
+        paragraphs=[_on_one_line(_said(paragraph, Role(role))) for paragraph in mail.paragraphs],
         facts=[(label, _on_one_line(value)) for label, value in mail.facts],
+        action=_offered(mail.action, Role(role)),
     )
     subject = gettext("%(label)s: %(value)s", label=mail.title, value=mail.of)[:SUBJECT_LENGTH]
     context = {"mail": mail, "subject": subject, "name": _on_one_line(name), "footer": _on_one_line(footer)}
     body, html = render_template("mail/layout.txt", **context), render_template("mail/layout.html", **context)
     return Written(subject, body, html)
+
+
+def _said(paragraph: str | Asked, role: Role) -> str:
+    if isinstance(paragraph, str):
+        return paragraph
+    return paragraph.words if may(role, paragraph.procedure) else paragraph.others
+
+
+def _offered(action: tuple[str, str] | Step | None, role: Role) -> tuple[str, str] | None:
+    if isinstance(action, Step):
+        return action.step if may(role, action.procedure) else action.others
+    return action
 
 
 def footer(account: Account, role: str) -> str:

@@ -42,7 +42,7 @@ def _to_members(
         if kind in member.unwanted:
             continue
         with force_locale(member.locale or account.document_locale):
-            written = layout.write(words(), member.name, layout.footer(account, member.role))
+            written = layout.write(words(), member.name, layout.footer(account, member.role), member.role)
         messages.append(
             Message(
                 account_id=account.id,
@@ -137,7 +137,7 @@ def documents_to(
             "You are receiving this e-mail because this address is a billing contact for %(name)s.",
             name=account.legal_name,
         )
-        written = layout.write(purchases.document(invoice), account.legal_name, footer)
+        written = layout.write(purchases.document(invoice), "", footer)
     return [
         Message(
             account_id=account.id,

@@ -149,7 +149,7 @@ def billing_emails_changed(account: Account, before: list[str]) -> list[Base]:
                 "You are receiving this e-mail because this address was a billing contact for %(name)s.",
                 name=account.legal_name,
             )
-            written = layout.write(mail, account.legal_name, footer)
+            written = layout.write(mail, "", footer)
         rows.append(_row(account, address, written, f"{FAMILY}billing_emails_changed", now))
     return rows
 

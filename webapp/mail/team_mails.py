@@ -31,7 +31,7 @@ def invitation(account: Account, owner: Member, invited: Invitation, token: str)
             name=account.legal_name,
         )
         mail = words.invitation(account, owner, invited.email, invited.role, ends_at, token)
-        written = layout.write(mail, invited.email, footer)
+        written = layout.write(mail, "", footer)
     return _message(account, invited.email, written, "invitation", invited.sent_at)
 
 
@@ -54,7 +54,12 @@ def role_changed(account: Account, owner: Member, member: Member, before: str) -
 
 
 def removed(account: Account, member: Member, by: str, now: datetime) -> Message:
-    return _to(account, member, "removed", partial(words.removed, account, by), now)
+    with force_locale(member.locale or account.document_locale):
+        footer = gettext(
+            "You are receiving this e-mail because you were a member of the team of %(name)s.", name=account.legal_name
+        )
+        written = layout.write(words.removed(account, by), member.name, footer)
+    return _message(account, member.email, written, "removed", now)
 
 
 def handover_proposed(
@@ -64,7 +69,7 @@ def handover_proposed(
     told = partial(words.handover, account, "proposed", owner, member, now)
     return [
         _to(account, member, "handover_offered", offer, now),
-        _to(account, owner, "handover_proposed", told, now),
+        _to(account, owner, "handover_proposed", partial(told, owner), now),
         _to_manager(account, "handover_proposed", told, now),
     ]
 
@@ -80,13 +85,13 @@ def handover_declined(account: Account, owner: Member, member: Member, now: date
 def handover_accepted(account: Account, owner: Member, member: Member, now: datetime) -> list[Base]:
     """`owner` is who was the owner until now. Both have another role."""
     told, about = partial(words.handover, account, "accepted", owner, member, now), "handover_accepted"
-    both = [row for reader in (owner, member) for row in security_mails.write(reader, about, told)]
+    both = [row for reader in (owner, member) for row in security_mails.write(reader, about, partial(told, reader))]
     return [*both, _to_manager(account, about, told, now)]
 
 
 def _to_all(account: Account, what: str, owner: Member, member: Member, now: datetime) -> list[Message]:
     told, about = partial(words.handover, account, what, owner, member, now), f"handover_{what}"
-    both = [_to(account, reader, about, told, now) for reader in (owner, member)]
+    both = [_to(account, reader, about, partial(told, reader), now) for reader in (owner, member)]
     return [*both, _to_manager(account, about, told, now)]
 
 

@@ -13,6 +13,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
 from ..domain.periods import TERMS, first_from
+from ..domain.permissions import Role
 from ..domain.pricing import in_force
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
@@ -147,6 +148,13 @@ class Reader(NamedTuple):
     unwanted: list[str]
 
 
+class Offer(NamedTuple):
+    """The account is offered to this member, who may answer for some days."""
+
+    member_id: str
+    proposed_at: datetime
+
+
 class QuoteRead(NamedTuple):
     """Of the quote of a payment: what pages and rules ask."""
 
@@ -221,6 +229,7 @@ class Subscription:
     unbooked_keys: frozenset[str]
     quiet: bool
     members: list[Reader]
+    offer: Offer | None
     periods: list[BilledPeriod]
     open_changes: list[OpenChange]
     unpaid: list[PaymentRead]
@@ -228,6 +237,11 @@ class Subscription:
     @property
     def account_id(self) -> str:
         return self.account.id
+
+    @property
+    def owner_name(self) -> str:
+        """Of the service account owner, who can do everything."""
+        return next((member.name for member in self.members if member.role == Role.OWNER), "")
 
     @property
     def currency(self) -> str:

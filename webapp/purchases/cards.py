@@ -12,6 +12,7 @@ from ..accounts import activity, billing_information
 from ..db import LOCK, NotFound, db, transaction
 from ..domain import subscription as rules
 from ..domain.refusals import CardInUse, DefaultCardKept, DefaultIsNoBackup
+from ..formats import card_name
 from ..mail import security_mails
 from ..models.accounts import Account
 from ..models.cards import Card, CardSetup, DefaultCard
@@ -149,7 +150,7 @@ def delete(account_id: str, card_id: str) -> str:
         account = _locked_account(account_id)
         card = find_card(account_id, card_id)
         check_deletion(card)
-        token, last4, now = card.token, card.last4, ports().clock.now(account)
+        token, name, now = card.token, card_name(card.brand, card.last4), ports().clock.now(account)
         session.execute(
             delete_rows(DefaultCard).where(DefaultCard.account_id == account_id, DefaultCard.card_id == card.id)
         )
@@ -161,13 +162,13 @@ def delete(account_id: str, card_id: str) -> str:
         activity.record(account_id, "card_deleted", now, before=wallet.activity_values(card))
         _tell(account, "card_deleted", card)
     detachments.detach_now(detachment)
-    return last4
+    return name
 
 
 class NewDefault(NamedTuple):
     """`was_backup`: the card was the backup card, so there is none now."""
 
-    last4: str
+    card: str
     was_backup: bool
 
 
@@ -187,7 +188,7 @@ def make_default(account_id: str, card_id: str) -> NewDefault:
             before = wallet.activity_values(previous) if previous else None
             activity.record(account_id, "card_made_default", now, before, wallet.activity_values(card))
             _tell(account, "card_made_default", card)
-        return NewDefault(card.last4, was_backup)
+        return NewDefault(card_name(card.brand, card.last4), was_backup)
 
 
 def make_backup(account_id: str, card_id: str) -> str:
@@ -208,7 +209,7 @@ def make_backup(account_id: str, card_id: str) -> str:
             before = wallet.activity_values(previous) if previous else None
             activity.record(account_id, "card_made_backup", now, before, wallet.activity_values(card))
             _tell(account, "card_made_backup", card)
-        return card.last4
+        return card_name(card.brand, card.last4)
 
 
 def remove_backup(account_id: str, card_id: str) -> str:
@@ -221,7 +222,7 @@ def remove_backup(account_id: str, card_id: str) -> str:
             now = ports().clock.now(account)
             activity.record(account_id, "card_no_backup", now, before=wallet.activity_values(card))
             _tell(account, "card_no_backup", card)
-        return card.last4
+        return card_name(card.brand, card.last4)
 
 
 def _drop_backup(account_id: str, card_id: str) -> bool:

@@ -7,6 +7,7 @@ from sqlalchemy import ColumnElement, update
 from ..accounts import activity
 from ..db import db, insert_rows, update_row
 from ..domain.subscription import ChangeKind, attempt_day
+from ..formats import card_name
 from ..invoices import issuing
 from ..mail import outbox
 from ..models.accounts import Issuer
@@ -103,7 +104,7 @@ def take_effect(subscription: Subscription, payment: Payment, now: datetime) -> 
     invoice = _issue_with_receipts(subscription, payment, now)
     after = {"seats": quote.seats, "total": quote.total, "currency": quote.currency, "invoice": invoice.number}
     if payment.backup_of is not None:
-        after["card"] = f"{payment.card_brand} {payment.card_last4}"
+        after["card"] = card_name(payment.card_brand, payment.card_last4)
     activity.record(subscription.account_id, f"{quote.kind}_paid", now, before, after, subscription)
 
 

@@ -17,7 +17,7 @@ from ..models.invoices import Invoice
 from ..models.mail import Message
 from ..models.second_factor import Totp
 from ..ports import ports
-from . import scenarios
+from . import scenarios, words
 from .fields import find_account
 from .gateway import FAULTS, TEST_CARDS
 from .state import account_state, messages_of
@@ -56,6 +56,7 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
         error=error,
         scenarios=scenarios.SCENARIOS,
         faults=FAULTS,
+        words=words,
         test_cards=TEST_CARDS,
         accounts=accounts,
         shown=shown,

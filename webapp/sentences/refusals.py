@@ -116,7 +116,7 @@ def _explain_card(refusal: CardRefusal) -> Explained:
             return Explained(sentence, gettext("Choose another default card"), url_for("billing.page"))
         case DefaultIsNoBackup():
             sentence = gettext("The default card cannot be the backup card, too: choose another card.")
-            return Explained(sentence, gettext("Payment & billing"), url_for("billing.page"))
+            return Explained(sentence, gettext("Choose another backup card"), url_for("billing.page"))
         case CardInUse(subscription_id=charged):
             sentence = gettext(
                 "A payment with this card is still in progress. You can delete the card once it is complete."

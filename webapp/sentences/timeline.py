@@ -51,7 +51,7 @@ def _ahead(planned: Planned, timeline: Timeline, tile: Summary) -> Event:
         case Kind.PENDING:
             return _pending(day, tile)
         case Kind.CARD_EXPIRES:
-            link = Link(gettext("Payment & billing"), url_for("billing.page"))
+            link = Link(gettext("Add credit card"), url_for("billing.page"))
             return Event(day, gettext("Last day of the default card"), link=link)
         case Kind.NOTICE:
             return Event(day, _mail(planned.number))
@@ -173,7 +173,8 @@ def _done(day: date, row: Done, tile: Summary) -> Event:
     if row.what != "payment_refused":
         return Event(day, sentence)
     rate = row.after.get("tax_rate", tile.subscription.account.tax_terms.rate)  # older rows do not have it
-    amount = _charged(row.after["total"], row.after["currency"], rate, row.after.get("card") or "–")
+    card = formats.named_card(row.after.get("card") or "–")
+    amount = _charged(row.after["total"], row.after["currency"], rate, card)
     return Event(day, sentence, (f"{amount} · {decline(row.after.get('code'))}",))
 
 

@@ -7,6 +7,7 @@ from sqlalchemy import and_, bindparam, select, update
 from ..accounts import activity
 from ..db import db, update_row
 from ..domain.refusals import PaymentPending
+from ..formats import card_name
 from ..models.purchases import Payment, Quote
 from ..models.subscriptions import Subscription
 
@@ -27,7 +28,7 @@ def write_decline(
     if payment.backup_of is not None:
         of_default = Payment.account_id == payment.account_id, Payment.key == payment.backup_of
         db.session.execute(update(Payment).where(*of_default).values(backup_due=False))
-    card = f"{payment.card_brand} {payment.card_last4}".strip()
+    card = card_name(payment.card_brand, payment.card_last4) if payment.card_last4 else ""
     after = {
         "total": payment.amount,
         "currency": payment.currency,

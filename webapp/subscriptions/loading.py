@@ -28,6 +28,7 @@ from ..models.restores import RestoreHold, UnbookedCapture
 from ..models.subscriptions import (
     BilledPeriod,
     ChangeRow,
+    Offer,
     OpenChange,
     PaymentRead,
     PeriodRow,
@@ -37,11 +38,12 @@ from ..models.subscriptions import (
     Subscription,
     SubscriptionRow,
 )
+from ..models.team import Handover
 
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
 _payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
-_later = LaterPrices.__table__
+_later, _handover = LaterPrices.__table__, Handover.__table__
 _backup = _card.alias("backup")
 _quiet, _unbooked, _hold, _member = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Member.__table__
 
@@ -93,6 +95,13 @@ def _readers() -> ScalarSelect[Any]:
     return select(rows_as_json(c.id, c.name, c.email, c.locale, c.role, c.unwanted_mails)).where(mine).scalar_subquery()
 
 
+def _offer() -> ScalarSelect[Any]:
+    """The owner's proposal to hand the account over, also one that has expired."""
+    c = _handover.c
+    mine = c.account_id == bindparam("account_id")
+    return select(row_as_json(c.member_id, c.proposed_at)).where(mine).scalar_subquery()
+
+
 def _unbooked_captures() -> ScalarSelect[Any]:
     c = _unbooked.c
     return select(rows_as_json(c.key, c.released_at)).where(_own(_unbooked)).scalar_subquery()
@@ -128,6 +137,7 @@ _subscriptions = (
         exists().where(_own(_quiet)).label("quiet"),
         _backup_card().label("backup_card"),
         _readers().label("members"),
+        _offer().label("offer"),
         _unbooked_captures().label("unbooked_captures"),
         _periods().label("periods"),
         _price_lists().label("price_lists"),
@@ -210,6 +220,7 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         held=any(released_at is None for _key, released_at in values["unbooked_captures"]),
         unbooked_keys=frozenset(key for key, _released_at in values["unbooked_captures"]),
         quiet=bool(values["quiet"]),
+        offer=_offer_of(values["offer"]) if values["offer"] else None,
         members=[
             Reader(member_id, name, email, locale, role, inner(unwanted))
             for member_id, name, email, locale, role, unwanted in sorted(values["members"])
@@ -224,6 +235,11 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         ),
         unpaid=[_payment_of(values["id"], columns) for columns in values["unpaid"]],
     )
+
+
+def _offer_of(columns: list[Any]) -> Offer:
+    member_id, proposed_at = columns
+    return Offer(member_id, instant(proposed_at))
 
 
 def _card_of(columns: list[Any]) -> Card:

@@ -1,5 +1,6 @@
 """Handing an account over: the owner proposes it to a member, who accepts or declines. Until then nothing changes."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
@@ -14,6 +15,7 @@ from ..domain.refusals import HandoverOpen, HandoverOver, OwnerStays
 from ..domain.team import HANDOVER_LIFETIME
 from ..mail import team_mails
 from ..models.accounts import Account, Member
+from ..models.subscriptions import Subscription
 from ..models.team import Handover
 from ..ports import ports
 from . import members
@@ -39,6 +41,13 @@ def _find_open(account: Account) -> Handover | None:
     handover = db.session.get(Handover, account.id, populate_existing=True)
     is_open = handover and ports().clock.now(account) < handover.proposed_at + HANDOVER_LIFETIME
     return handover if is_open else None
+
+
+def is_offered_to(member_id: str, subscriptions: Sequence[Subscription]) -> bool:
+    """Whether the account of these subscriptions is offered to this member, as it was when they were read."""
+    if not subscriptions or (offer := subscriptions[0].offer) is None or offer.member_id != member_id:
+        return False
+    return ports().clock.now(subscriptions[0].account) < offer.proposed_at + HANDOVER_LIFETIME
 
 
 def propose(me: SignedIn, member_id: str) -> Member:

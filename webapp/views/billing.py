@@ -19,6 +19,7 @@ from flask.typing import ResponseReturnValue
 from ..access.identity import me, needs, needs_proof
 from ..accounts.billing_information import account_of
 from ..domain.permissions import Procedure
+from ..formats import card_name
 from ..invoices import archives, documents, listing
 from ..invoices.spans import Span
 from ..mail import documents_again
@@ -59,7 +60,7 @@ def card_return() -> ResponseReturnValue:
     if entered.was_saved:
         flash(gettext("This card was already saved: it has been updated."))
     elif entered.card:
-        flash(gettext("The card ending in %(last4)s has been saved.", last4=entered.card.last4))
+        flash(gettext("%(card)s has been saved.", card=card_name(entered.card.brand, entered.card.last4)))
     return redirect(step_url("payment", entered.quote) if entered.quote else url_for("billing.page"), 303)
 
 

@@ -38,17 +38,17 @@ def confirm_deletion(card_id: str) -> ResponseReturnValue:
 @blueprint.post("/delete")
 def delete(card_id: str) -> ResponseReturnValue:
     try:
-        last4 = cards.delete(me().account_id, card_id)
+        card = cards.delete(me().account_id, card_id)
     except REFUSALS as refusal:
         return _refused(cards.find_card(me().account_id, card_id), refusal)
-    flash(gettext("The card ending in %(last4)s has been deleted.", last4=last4))
+    flash(gettext("%(card)s has been deleted.", card=card))
     return redirect(url_for("billing.page"), 303)
 
 
 @blueprint.post("/default")
 def make_default(card_id: str) -> ResponseReturnValue:
     made = cards.make_default(me().account_id, card_id)
-    sentence = gettext("The card ending in %(last4)s is now the default payment method.", last4=made.last4)
+    sentence = gettext("%(card)s is now the default payment method.", card=made.card)
     if made.was_backup:
         sentence += " " + gettext("There is no longer a backup card.")
     flash(sentence)
@@ -57,11 +57,11 @@ def make_default(card_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/backup")
 def make_backup(card_id: str) -> ResponseReturnValue:
-    last4 = cards.make_backup(me().account_id, card_id)
+    card = cards.make_backup(me().account_id, card_id)
     flash(
         gettext(
-            "The card ending in %(last4)s is now the backup card: it is charged if the default card is declined.",
-            last4=last4,
+            "%(card)s is now the backup card: it is charged if the default card is declined.",
+            card=card,
         )
     )
     return redirect(url_for("billing.page"), 303)
@@ -69,8 +69,8 @@ def make_backup(card_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/backup/remove")
 def remove_backup(card_id: str) -> ResponseReturnValue:
-    last4 = cards.remove_backup(me().account_id, card_id)
-    flash(gettext("The card ending in %(last4)s is no longer the backup card.", last4=last4))
+    card = cards.remove_backup(me().account_id, card_id)
+    flash(gettext("%(card)s is no longer the backup card.", card=card))
     return redirect(url_for("billing.page"), 303)
 
 

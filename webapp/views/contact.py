@@ -1,4 +1,4 @@
-"""Contact the account manager: who that is, a form for a message, and the cases so far."""
+"""Contact the account manager: who that is, and for members who may write, a form and the cases so far."""
 
 from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -56,6 +56,7 @@ class ContactForm(PortalForm):
 
 
 @blueprint.get("")
+@needs(Procedure.SEE)
 def page() -> ResponseReturnValue:
     prefilled = {"subject": request.args.get("subject", ""), "subscription": request.args.get("subscription", "")}
     return _page(restored(ContactForm(data=prefilled), "contact"))
@@ -96,6 +97,6 @@ def _page(form: ContactForm, status: int = 200) -> ResponseReturnValue:
         form=form,
         account=billing_information.account_of(me().account_id),
         resold=[subscription for subscription in subscriptions if subscription.reseller],
-        cases=cases.cases_of(me().account_id),
+        cases=cases.cases_of(me().account_id) if me().may(Procedure.CONTACT) else [],
         subjects=CASE_SUBJECTS,
     ), status

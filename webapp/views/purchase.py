@@ -6,7 +6,9 @@ from flask import Blueprint, abort, redirect, render_template, request
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me, needs, needs_proof
-from ..domain import refusals, seats
+from ..domain import refusals
+from ..domain import seats as seat_rules
+from ..domain.money import Money
 from ..domain.permissions import Procedure
 from ..domain.refusals import BelowActiveUsers, PeriodPaid
 from ..invoices import listing
@@ -16,6 +18,7 @@ from ..purchases import cards as account_cards
 from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
+from ..subscriptions import summary
 from ..urls import public_url, step_url
 from ..words import gettext, language
 from .errors import refused
@@ -170,7 +173,15 @@ def receipt(subscription_id: str, quote_id: str) -> ResponseReturnValue:
         return render_template("purchase/pending.html", quote=quote, payment=payment, long=is_long)
     invoice = listing.invoice_of_payment(me().account_id, payment.key)
     period = quote.subscription.facts.period(quote.ordinal)
-    return render_template("purchase/receipt.html", quote=quote, payment=payment, invoice=invoice, period=period)
+    return render_template(
+        "purchase/receipt.html",
+        quote=quote,
+        payment=payment,
+        invoice=invoice,
+        period=period,
+        tile=summary.summary(quote.subscription),
+        pays_next=quote.card is None or quote.card.id == getattr(quote.subscription.default_card, "id", None),
+    )
 
 
 def _payment_page(quote: Quote, status: int = 200, refused: str = "") -> ResponseReturnValue:
@@ -209,6 +220,15 @@ def _overview_page(
         attempt=len(quote.payments) + 1,
         period=facts.period(quote.ordinal),
         facts=facts,
-        caution_from=seats.CAUTION_TIMES * facts.last_paid_seats,
+        caution_from=seat_rules.CAUTION_TIMES * facts.last_paid_seats,
         changes=changes,
+        next_total=_next_total(quote),
     ), status
+
+
+def _next_total(quote: Quote) -> Money | None:
+    """What the next renewal will cost with the seats that are added; None for a renewal."""
+    if quote.kind != "addition":
+        return None
+    seats = max(quote.seats, quote.subscription.facts.last_paid_seats)
+    return summary.renewal_total(quote.subscription, seats=seats)

@@ -6,15 +6,17 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access.identity import me, needs
+from ..access.permission import may_open
 from ..domain import right_sizing
 from ..domain.permissions import Procedure
 from ..domain.subscription import Status
 from ..domain.timeline import MOST
 from ..invoices import spending
-from ..sentences.checks import check_sentence, payment_sentence, verdict_sentence
+from ..sentences.checks import Link, check_sentence, payment_sentence, verdict_sentence
 from ..sentences.timeline import timeline_sentences
 from ..subscriptions import loading, outlook, seat_use, spend, summary
 from ..subscriptions.history import history
+from ..team import handover
 from ..words import gettext
 from . import seats_picture, spend_picture
 from .forms import parse_ordinal
@@ -27,6 +29,14 @@ blueprint.add_app_template_global(check_sentence)
 blueprint.add_app_template_global(payment_sentence)
 
 
+@blueprint.app_template_global()
+def offered(link: Link | None) -> bool:
+    """Whether the remedy is one for this member. Everybody sees the page of the cards, and not all may change them."""
+    if link is None or (link.url == url_for("billing.page") and not me().may(Procedure.BILLING)):
+        return False
+    return may_open(link.url)
+
+
 @blueprint.get("/")
 def home() -> ResponseReturnValue:
     return redirect(url_for("subscriptions.index"))
@@ -34,8 +44,14 @@ def home() -> ResponseReturnValue:
 
 @blueprint.get("/subscriptions")
 def index() -> ResponseReturnValue:
-    tiles = [summary.summary(subscription) for subscription in loading.load_all(me().account_id)]
-    return render_template("subscriptions/index.html", tiles=tiles, **(_at_a_glance(tiles) if len(tiles) > 1 else {}))
+    subscriptions = loading.load_all(me().account_id)
+    tiles = [summary.summary(subscription) for subscription in subscriptions]
+    return render_template(
+        "subscriptions/index.html",
+        tiles=tiles,
+        is_offered=handover.is_offered_to(me().member_id, subscriptions),
+        **(_at_a_glance(tiles) if len(tiles) > 1 else {}),
+    )
 
 
 def _at_a_glance(tiles: list[summary.Summary]) -> dict[str, object]:

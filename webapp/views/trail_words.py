@@ -105,6 +105,8 @@ def _formatted(name: str, values: dict[str, Any], row: Activity) -> str:
         return formats.money(int(str(value)), str(row.after.get("currency", "EUR")))
     if name == "day":
         return formats.day(str(value))
+    if name == "card":
+        return formats.named_card(str(value))
     if name == "end":
         return formats.last_day(str(value))
     if name in CODES:

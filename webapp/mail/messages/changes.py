@@ -4,11 +4,12 @@ from datetime import date
 
 from flask_babel import gettext
 
+from ...domain.permissions import Procedure
 from ...domain.subscription import ChangeKind
 from ...formats import day as on
 from ...formats import last_day, ngettext, number
 from ...models.subscriptions import Subscription
-from ..layout import Mail, subscription_link
+from ..layout import Asked, Mail, subscription_link
 
 
 def reduction_requested(subscription: Subscription, before: int, replaced: int | None, seats: int, day: date) -> Mail:
@@ -21,7 +22,12 @@ def reduction_requested(subscription: Subscription, before: int, replaced: int |
         before=number(before),
         day=on(day),
     )
-    paragraphs = [opening, gettext("You can undo this request in My Qlik before then.")]
+    way_on = Asked(
+        Procedure.CHANGE,
+        gettext("You can undo this request in My Qlik before then."),
+        gettext("%(owner)s or a manager can undo this request before then.", owner=subscription.owner_name),
+    )
+    paragraphs: list[str | Asked] = [opening, way_on]
     if replaced is not None:
         instead = ngettext(
             "This request replaces the one for %(n)s seat.", "This request replaces the one for %(n)s seats.", replaced
@@ -45,10 +51,18 @@ def cancellation_requested(subscription: Subscription, end: date) -> Mail:
     opening = gettext(
         "Your subscription to %(product)s ends on %(day)s. Nothing more will be charged.", product=product, day=last
     )
+    way_on = Asked(
+        Procedure.CHANGE,
+        gettext("Nothing changes until then, and you can undo this request in My Qlik."),
+        gettext(
+            "Nothing changes until then, and %(owner)s or a manager can undo this request.",
+            owner=subscription.owner_name,
+        ),
+    )
     return Mail(
         gettext("We have received your cancellation request"),
         product,
-        [opening, gettext("Nothing changes until then, and you can undo this request in My Qlik.")],
+        [opening, way_on],
         [(gettext("Last day"), last)],
         subscription_link(subscription),
     )

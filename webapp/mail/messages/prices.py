@@ -4,12 +4,13 @@ from datetime import date
 
 from flask_babel import gettext
 
+from ...domain.permissions import Procedure
 from ...domain.subscription import projected_seats
 from ...formats import day as on
 from ...formats import money, ngettext, number
 from ...models.prices import NewPrices
 from ...models.subscriptions import Subscription
-from ..layout import Mail, subscription_link
+from ..layout import Asked, Mail, subscription_link
 
 
 def told(subscription: Subscription, new: NewPrices) -> Mail:
@@ -28,7 +29,11 @@ def told(subscription: Subscription, new: NewPrices) -> Mail:
         after=after,
     )
     kept = gettext("Periods that start before that day keep their prices, and so do seats that you add to them.")
-    way_on = gettext("Until then, you can request fewer seats or cancel in My Qlik.")
+    way_on = Asked(
+        Procedure.CHANGE,
+        gettext("Until then, you can request fewer seats or cancel in My Qlik."),
+        gettext("Until then, %(owner)s or a manager can request fewer seats or cancel.", owner=subscription.owner_name),
+    )
     return Mail(
         gettext("New prices from %(day)s", day=on(new.first_day)),
         subscription.product,
@@ -51,10 +56,19 @@ def withdrawn(subscription: Subscription, day: date) -> Mail:
         product=product,
         day=on(day),
     )
+    way_on = Asked(
+        Procedure.CHANGE,
+        gettext("If you requested fewer seats or cancelled because of them, you can undo that in My Qlik."),
+        gettext(
+            "If fewer seats were requested or the subscription was cancelled because of them, %(owner)s or a manager "
+            "can undo that.",
+            owner=subscription.owner_name,
+        ),
+    )
     return Mail(
         gettext("The new prices are withdrawn"),
         product,
-        [opening, gettext("If you requested fewer seats or cancelled because of them, you can undo that in My Qlik.")],
+        [opening, way_on],
         [],
         subscription_link(subscription),
     )

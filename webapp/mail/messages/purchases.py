@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from flask_babel import gettext
 
+from ...domain.permissions import Procedure
 from ...formats import card_name, last_day, money, ngettext, number
 from ...formats import day as on
 from ...models.invoices import Invoice
@@ -11,7 +12,7 @@ from ...models.purchases import Payment
 from ...models.subscriptions import Subscription
 from ...sentences.amounts import amount_label
 from ...urls import public_url
-from ..layout import Mail, subscription_link
+from ..layout import Asked, Mail, subscription_link
 
 
 def receipt(subscription: Subscription, invoice: Invoice, refused: Payment | None = None) -> Mail:
@@ -44,20 +45,28 @@ def receipt(subscription: Subscription, invoice: Invoice, refused: Payment | Non
     ]
     way_on = gettext("You will find the invoice in My Qlik, under Payment & billing.")
     action = gettext("See the invoice"), public_url("billing.invoice", invoice_id=invoice.id)
-    return Mail(title, product, [opening, *_backup_paid(snapshot["card"], refused), way_on], facts, action)
+    return Mail(
+        title, product, [opening, *_backup_paid(subscription, snapshot["card"], refused), way_on], facts, action
+    )
 
 
-def _backup_paid(card: Mapping[str, str], refused: Payment | None) -> list[str]:
+def _backup_paid(subscription: Subscription, card: Mapping[str, str], refused: Payment | None) -> list[str | Asked]:
     if refused is None:
         return []
-    return [
+    happened = gettext(
+        "The default card, %(default)s, was declined, so the backup card, %(backup)s, was charged.",
+        default=card_name(refused.card_brand, refused.card_last4),
+        backup=card_name(**card),
+    )
+    way_on = Asked(
+        Procedure.BILLING,
+        gettext("Replace the default card before the next renewal, under Payment & billing."),
         gettext(
-            "Your default card, %(default)s, was declined, so your backup card, %(backup)s, was charged. Replace the "
-            "default card before the next renewal, under Payment & billing.",
-            default=card_name(refused.card_brand, refused.card_last4),
-            backup=card_name(card["brand"], card["last4"]),
-        )
-    ]
+            "%(owner)s, a manager or an accountant can replace the default card before the next renewal.",
+            owner=subscription.owner_name,
+        ),
+    )
+    return [happened, way_on]
 
 
 def credit_note(subscription: Subscription, note: Invoice) -> Mail:
@@ -106,8 +115,7 @@ def document(invoice: Invoice) -> Mail:
     ]
     if invoice.purchase_order:
         facts.append((gettext("Purchase order"), invoice.purchase_order))
-    action = gettext("Open My Qlik"), public_url("billing.invoice", invoice_id=invoice.id)
-    return Mail(title, invoice.number, [opening], facts, action)
+    return Mail(title, invoice.number, [opening], facts, None)  # who receives it may be no member
 
 
 def not_made(subscription: Subscription, payment: Payment) -> Mail:
@@ -118,10 +126,15 @@ def not_made(subscription: Subscription, payment: Payment) -> Mail:
         total=total,
         product=product,
     )
+    way_on = Asked(
+        Procedure.CHANGE,
+        gettext("To try again, sign in to My Qlik."),
+        gettext("%(owner)s or a manager can try again.", owner=subscription.owner_name),
+    )
     return Mail(
         gettext("Your payment did not go through"),
         product,
-        [opening, gettext("To try again, sign in to My Qlik.")],
+        [opening, way_on],
         [
             (amount_label(payment.quote.tax_rate), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),

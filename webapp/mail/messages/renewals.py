@@ -6,6 +6,7 @@ from datetime import date, datetime
 from flask_babel import gettext
 
 from ...domain.money import Money
+from ...domain.permissions import Procedure
 from ...domain.pricing import monthly_cost
 from ...formats import card_name, last_day, last_minute, money, ngettext, number
 from ...formats import day as on
@@ -15,13 +16,13 @@ from ...models.subscriptions import Subscription
 from ...sentences.amounts import amount_label, with_vat
 from ...sentences.declines import decline
 from ...urls import public_url
-from ..layout import Mail, subscription_link
+from ..layout import Asked, Mail, Step, subscription_link
 
 
 def renewal(subscription: Subscription, seats: int, total: Money, card: Card | None, day: date) -> Mail:
     """Announces the next automatic renewal, some days ahead."""
     backup = _usable_backup(subscription, day)
-    product, rate = subscription.product, subscription.account.tax_terms.rate
+    product, rate, owner = subscription.product, subscription.account.tax_terms.rate, subscription.owner_name
     opening = ngettext(
         "Your subscription to %(product)s renews automatically on %(day)s with %(n)s seat: %(total)s.",
         "Your subscription to %(product)s renews automatically on %(day)s with %(n)s seats: %(total)s.",
@@ -31,10 +32,18 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
         total=with_vat(money(*total), rate),
     )
     if card is None:
-        way_on = gettext("There is no card to charge: add one in My Qlik, under Payment & billing.")
-        action = gettext("Payment & billing"), public_url("billing.page")
+        way_on = Asked(
+            Procedure.BILLING,
+            gettext("There is no card to charge: add one in My Qlik, under Payment & billing."),
+            gettext("There is no card to charge: %(owner)s, a manager or an accountant can add one.", owner=owner),
+        )
+        action: tuple[str, str] | Step = _add_card(subscription)
     else:
-        way_on = gettext("You can change the number of seats or cancel in My Qlik before then.")
+        way_on = Asked(
+            Procedure.CHANGE,
+            gettext("You can change the number of seats or cancel in My Qlik before then."),
+            gettext("%(owner)s or a manager can change the number of seats or cancel before then.", owner=owner),
+        )
         action = subscription_link(subscription)
     return Mail(
         gettext("Your subscription renews on %(day)s", day=on(day)),
@@ -48,6 +57,19 @@ def renewal(subscription: Subscription, seats: int, total: Money, card: Card | N
             *([(gettext("Backup card, if that one is declined"), _card(backup))] if backup else []),
         ],
         action,
+    )
+
+
+def _add_card(subscription: Subscription) -> Step:
+    to_cards = gettext("Add credit card"), public_url("billing.page")
+    return Step(Procedure.BILLING, to_cards, subscription_link(subscription))
+
+
+def _pay_with_another_card(subscription: Subscription) -> Asked:
+    return Asked(
+        Procedure.CHANGE,
+        gettext("To pay with another card, sign in to My Qlik and click Renew."),
+        gettext("%(owner)s or a manager can pay with another card.", owner=subscription.owner_name),
     )
 
 
@@ -89,17 +111,25 @@ def card_expires(subscription: Subscription, total: Money, card: Card, day: date
         if backup
         else ""
     )
+    way_on = Asked(
+        Procedure.BILLING,
+        gettext("Add another card and make it your default before then."),
+        gettext(
+            "%(owner)s, a manager or an accountant can add another card and make it the default before then.",
+            owner=subscription.owner_name,
+        ),
+    )
     return Mail(
         gettext("Your card expires before the renewal"),
         subscription.product,
-        [opening, *filter(None, [instead]), gettext("Add another card and make it your default before then.")],
+        [opening, *filter(None, [instead]), way_on],
         [
             (gettext("Card"), shown),
             (gettext("Expires"), _expiry(card)),
             (gettext("Renewal"), on(day)),
             (amount_label(subscription.account.tax_terms.rate), money(*total)),
         ],
-        (gettext("Payment & billing"), public_url("billing.page")),
+        _add_card(subscription),
     )
 
 
@@ -113,16 +143,22 @@ def over_seats(subscription: Subscription, seats: int) -> Mail:
         seats,
         product=subscription.product,
     )
+    way_on = Asked(
+        Procedure.CHANGE,
+        gettext("Add seats, or remove users from the tenant."),
+        gettext("%(owner)s or a manager can add seats.", owner=subscription.owner_name),
+    )
+    to_seats = gettext("Add seats"), public_url("add.stepper", subscription_id=subscription.id)
     return Mail(
         gettext("More active users than seats"),
         subscription.product,
-        [opening, gettext("Add seats, or remove users from the tenant.")],
+        [opening, way_on],
         [
             (gettext("Seats"), number(seats)),
             (gettext("Active users"), number(subscription.active_users)),
             (gettext("Tenant"), subscription.tenant),
         ],
-        (gettext("Add seats"), public_url("add.stepper", subscription_id=subscription.id)),
+        Step(Procedure.CHANGE, to_seats, subscription_link(subscription)),
     )
 
 
@@ -135,7 +171,9 @@ def refused(
     """
     payment = declined[-1]
     product, total = subscription.product, money(payment.amount, payment.currency)
-    paragraphs = [gettext("We could not charge the renewal of %(product)s (%(total)s).", product=product, total=total)]
+    paragraphs: list[str | Asked] = [
+        gettext("We could not charge the renewal of %(product)s (%(total)s).", product=product, total=total)
+    ]
     facts = [(amount_label(payment.quote.tax_rate), total)]
     if len(declined) > 1:
         paragraphs.append(gettext("Your default card and your backup card were both declined."))
@@ -151,19 +189,27 @@ def refused(
         )
         facts.append((gettext("Next attempt"), on(next_try)))
     elif lapse_end:
+        day = last_day(lapse_end)
         paragraphs.append(
-            gettext(
-                "That was the last attempt. Renew in My Qlik by %(day)s to restore the subscription.",
-                day=last_day(lapse_end),
+            Asked(
+                Procedure.CHANGE,
+                gettext("That was the last attempt. Renew in My Qlik by %(day)s to restore the subscription.", day=day),
+                gettext(
+                    "That was the last attempt. %(owner)s or a manager can renew by %(day)s to restore the "
+                    "subscription.",
+                    owner=subscription.owner_name,
+                    day=day,
+                ),
             )
         )
-    paragraphs.append(gettext("To pay with another card, sign in to My Qlik and click Renew."))
+    paragraphs.append(_pay_with_another_card(subscription))
+    to_renewal = gettext("Renew"), public_url("renew.stepper", subscription_id=subscription.id)
     return Mail(
         gettext("Your payment was declined"),
         product,
         paragraphs,
         facts,
-        (gettext("Renew"), public_url("renew.stepper", subscription_id=subscription.id)),
+        Step(Procedure.CHANGE, to_renewal, subscription_link(subscription)),
     )
 
 
@@ -175,33 +221,55 @@ def _declined(payment: Payment) -> str:
 def confirm(subscription: Subscription, payment: Payment, expires_at: datetime, next_try: date | None) -> Mail:
     """The bank asks to confirm an automatic payment (3-D Secure). `next_try` is None for the last attempt."""
     product, total = subscription.product, money(payment.amount, payment.currency)
-    opening = gettext(
-        "Your bank asks you to confirm the payment of %(total)s to renew %(product)s.", total=total, product=product
-    )
-    deadline = last_minute(expires_at)
-    if next_try:
-        until = gettext(
-            "Confirm it by %(deadline)s. After that, this payment will be cancelled and we will try again on %(day)s.",
+    owner, deadline = subscription.owner_name, last_minute(expires_at)
+    opening = Asked(
+        Procedure.CHANGE,
+        gettext(
+            "Your bank asks you to confirm the payment of %(total)s to renew %(product)s.", total=total, product=product
+        ),
+        gettext(
+            "The bank asks for a confirmation of the payment of %(total)s to renew %(product)s. %(owner)s or a manager "
+            "can confirm it by %(deadline)s.",
+            total=total,
+            product=product,
+            owner=owner,
             deadline=deadline,
-            day=on(next_try),
+        ),
+    )
+    if next_try:
+        day = on(next_try)
+        until = Asked(
+            Procedure.CHANGE,
+            gettext(
+                "Confirm it by %(deadline)s. After that, this payment will be cancelled and we will try again on "
+                "%(day)s.",
+                deadline=deadline,
+                day=day,
+            ),
+            gettext("After that, this payment will be cancelled and we will try again on %(day)s.", day=day),
         )
     else:
-        until = gettext(
-            "Confirm it by %(deadline)s. This is the last attempt: after that, the subscription lapses until "
-            "you renew it.",
-            deadline=deadline,
+        until = Asked(
+            Procedure.CHANGE,
+            gettext(
+                "Confirm it by %(deadline)s. This is the last attempt: after that, the subscription lapses until "
+                "you renew it.",
+                deadline=deadline,
+            ),
+            gettext("This is the last attempt: after that, the subscription lapses until it is renewed."),
         )
     step = {"subscription_id": subscription.id, "quote_id": payment.quote_id, "procedure": "renew"}
+    confirmation = gettext("Confirm the payment"), public_url("purchase.authentication", **step)
     return Mail(
         gettext("Your bank asks you to confirm a payment"),
         product,
-        [opening, until, gettext("To pay with another card, sign in to My Qlik and click Renew.")],
+        [opening, until, _pay_with_another_card(subscription)],
         [
             (amount_label(payment.quote.tax_rate), total),
             (gettext("Card"), card_name(payment.card_brand, payment.card_last4)),
             (gettext("Confirm by"), deadline),
         ],
-        (gettext("Confirm the payment"), public_url("purchase.authentication", **step)),
+        Step(Procedure.CHANGE, confirmation, subscription_link(subscription)),
     )
 
 

@@ -61,8 +61,7 @@ def removed(account: Account, by: str) -> Mail:
         by=by,
         name=account.legal_name,
     )
-    action = gettext("Open My Qlik"), public_url("sign_in.page")
-    return Mail(gettext("Your access has ended"), account.legal_name, [opening], [], action)
+    return Mail(gettext("Your access has ended"), account.legal_name, [opening], [], None)
 
 
 def handover_offered(account: Account, owner: Member, ends_at: datetime) -> Mail:
@@ -83,8 +82,10 @@ def handover_offered(account: Account, owner: Member, ends_at: datetime) -> Mail
     )
 
 
-def handover(account: Account, what: str, owner: Member, member: Member, now: datetime) -> Mail:
-    """To the others: `what` became of the proposal."""
+def handover(
+    account: Account, what: str, owner: Member, member: Member, now: datetime, reader: Member | None = None
+) -> Mail:
+    """What became of the proposal: to the owner or the member as `reader`, or to the account manager."""
     names = {"owner": owner.name, "member": member.name, "account": account.legal_name}
     title, opening = {
         "proposed": (
@@ -104,8 +105,33 @@ def handover(account: Account, what: str, owner: Member, member: Member, now: da
             gettext("%(member)s is now the owner of the account of %(account)s. %(owner)s becomes a manager.", **names),
         ),
     }[what]
-    action = gettext("Open My Qlik"), public_url("subscriptions.index")
+    if reader is owner:
+        opening = _to_old_owner(what, names)
+    elif reader is member:
+        opening = _to_new_owner(what, names)
+    action = (gettext("Open My Qlik"), public_url("subscriptions.index")) if reader else None
     return Mail(title, account.legal_name, [opening], [(gettext("Date"), on(account.local(now)))], action)
+
+
+def _to_old_owner(what: str, names: dict[str, str]) -> str:
+    return {
+        "proposed": gettext("You have proposed to hand over the account of %(account)s to %(member)s.", **names),
+        "cancelled": gettext("You have cancelled the proposal to hand over the account to %(member)s.", **names),
+        "declined": gettext("%(member)s has declined to take over the account. You remain its owner.", **names),
+        "accepted": gettext(
+            "%(member)s is now the owner of the account of %(account)s. You are now a manager.", **names
+        ),
+    }[what]
+
+
+def _to_new_owner(what: str, names: dict[str, str]) -> str:
+    return {
+        "cancelled": gettext("%(owner)s has cancelled the proposal to hand over the account to you.", **names),
+        "declined": gettext("You have declined to take over the account. %(owner)s remains its owner.", **names),
+        "accepted": gettext(
+            "You are now the owner of the account of %(account)s. %(owner)s becomes a manager.", **names
+        ),
+    }[what]
 
 
 def _role(role: str) -> str:
