@@ -13,7 +13,7 @@ from ..access.identity import me, needs
 from ..domain.permissions import Procedure
 from ..formats import month_name
 from ..invoices import archives
-from ..invoices.spans import Span, months_between, parse_month, quarters_until, write_month
+from ..invoices.spans import Span, months_between, parse_month, quarters_of, write_month
 from ..words import gettext, lazy_gettext
 from .downloads import send_archive, send_journal
 from .forms import PortalForm
@@ -123,15 +123,11 @@ def _answer(template: str, **context: object) -> Response:
 
 
 def _progress(span: Span) -> dict[str, object]:
-    """What `invoices/_progress.html` shows."""
-    parameters = _parameters(span)
+    """What `invoices/_progress.html` shows. The downloads are buttons of the form, so they follow its months."""
     return {
         "progress": archives.progress(me().account_id, span),
-        "archive": url_for("export.archive", **parameters),
-        "journal": url_for("export.journal", **parameters),
-        "label": gettext("Download the documents (ZIP)"),
         "prepare": url_for("export.prepare"),
-        "fields": parameters,
+        "fields": _parameters(span),
     }
 
 
@@ -140,10 +136,12 @@ def _parameters(span: Span) -> dict[str, Any]:
 
 
 def _usual(extent: Span) -> list[tuple[str, Mapping[str, str]]]:
-    """The quarters of the newest year, and the newest years, within the months that can be chosen."""
+    """The quarters of the newest year and of the year before, which is closed in January, and the newest years, within
+    the months that can be chosen."""
+    last_year = Span.of_year(extent.last.year - 1).first
     spans = [
         (gettext("Q%(n)s %(year)s", n=n, year=quarter.first.year), quarter)
-        for n, quarter in quarters_until(extent.last)
+        for n, quarter in quarters_of(Span(max(extent.first, last_year), extent.last))
     ]
     years = range(extent.last.year, max(extent.first.year, extent.last.year - 2) - 1, -1)
     spans += [(str(year), Span.of_year(year)) for year in years]
