@@ -28,7 +28,7 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     metrics.prepare_files(port)
     os.environ.update(HOST=host, PORT=str(port))  # for the children, where options named them
     web = [_web(number, host, port, threads) for number in range(1, workers + 1)]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    address = f"http://{_shown(host)}:{port}"
     greeting = f"\nMy Qlik is at {address}\n"
     if current_app.config["SANDBOX"]:
         greeting += (
@@ -37,6 +37,11 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     db.session.remove()
     db.engine.dispose()
     supervise([*web, *_beside(sweep_every)], web, lambda: logs.say(greeting))
+
+
+def _shown(host: str) -> str:
+    """Browsers accept passkeys at a name, not at 127.0.0.1."""
+    return "localhost" if host in ("127.0.0.1", "0.0.0.0") else f"[{host}]" if ":" in host else host
 
 
 def _web(number: int, host: str, port: int, threads: int) -> Child:

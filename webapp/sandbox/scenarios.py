@@ -186,7 +186,7 @@ def make(
         )
         members.add_member(owner)
         secret = _app(owner) if definition.totp else None
-        others = people.add_members(account.id, name) if definition.with_members else []
+        others = people.add_members(account.id, name, password) if definition.with_members else []
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         own_cards = [_card(account, card, expiry) for card in definition.cards]
         made = [_subscription(account, wishes.applied(setup), name, now) for setup in definition.subscriptions]
