@@ -52,10 +52,10 @@ def test_the_list_is_paged_and_searched(app: Flask, monkeypatch: pytest.MonkeyPa
         return re.findall(r'<span class="muted">(sao-[^<]+)</span>', show(app, query))
 
     assert listed("") == [made[2].email, made[1].email]
-    assert 'href="/sandbox?skipped=2">Older</a>' in show(app, "")
+    assert 'href="/sandbox?skipped=2">Older accounts</a>' in show(app, "")
     assert listed("skipped=2") == [made[0].email]
-    assert 'href="/sandbox">Newer</a>' in show(app, "skipped=2")
-    assert "Older" not in show(app, "skipped=2")
+    assert 'href="/sandbox">Newer accounts</a>' in show(app, "skipped=2")
+    assert "Older accounts" not in show(app, "skipped=2")
     for search in ("NO-CARD", made[1].email[4:12], made[1].account):
         assert listed(f"search={search}") == [made[1].email]
     for nothing in ("search=%25", "search=_", "skipped=99999999999999999999999"):

@@ -20,7 +20,7 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import factors
+from . import drafts, factors
 
 Begun = Literal["", "signed_in", "factor"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
@@ -105,7 +105,10 @@ def begin(
     verified. Returns "" if the owner's password has changed since then, and "factor" if a second factor is owed: until
     it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
     """
+    draft = session.get(drafts.KEY)
     end_current()
+    if draft:
+        session[drafts.KEY] = draft
     token, now = new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:

@@ -41,7 +41,7 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
 
 def _shown(host: str) -> str:
     """Browsers accept passkeys at a name, not at 127.0.0.1."""
-    return "localhost" if host in ("127.0.0.1", "0.0.0.0") else f"[{host}]" if ":" in host else host
+    return "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
 
 
 def _web(number: int, host: str, port: int, threads: int) -> Child:

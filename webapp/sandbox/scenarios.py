@@ -303,11 +303,12 @@ def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | N
 
 
 def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> None:
-    """Issues the invoices of the paid periods in date order, each on the first day of its period."""
+    """Issues the invoices of the periods paid to My Qlik in date order, each on the first day of its period."""
     periods = [
         (subscription.facts.boundary(row.ordinal), subscription, row)
         for subscription in subscriptions
         for row in subscription.periods
+        if not subscription.reseller  # who bills it
     ]
     for _, subscription, row in sorted(periods, key=lambda period: period[0]):
         _past_invoice(subscription, row, now)
