@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
-from tests.support.world import dump, pay, post, quoted, signed_in, statements, subscription, words
+from tests.support.world import dump, pay, post, quoted, signed_in, state, statements, subscription, words
 from webapp.access import members
 from webapp.db import transaction
 from webapp.domain.seats import MAX_SEATS

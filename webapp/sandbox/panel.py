@@ -71,8 +71,8 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
         older=skipped + ACCOUNTS_LISTED if len(accounts) > ACCOUNTS_LISTED else None,
         labels=labels,
         people=[
-            (member, people.known_password(member, shown[0].password))
-            for member in (list_members(account.id) if account and shown else ())
+            (member, people.known_password(member, shown[0].password if shown else ""))
+            for member in (list_members(account.id) if account else ())
         ],
         shown=shown,
         account=account,
