@@ -4,8 +4,10 @@ PYTHON := $(VENV)/bin/python
 FLASK := $(VENV)/bin/flask --app webapp
 CATALOGS := $(patsubst %.po,%.mo,$(wildcard webapp/translations/*/LC_MESSAGES/*.po))
 export SANDBOX ?= 1
+# Python keeps what it has compiled, also where the environment says otherwise: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql on-citus lint types fmt messages record accept baseline show-trace matrix bench mutate soak soak-kills soak-invoices wheel sbom clean
+.PHONY: run dev test test-all on-sqlite on-sqlite-beside in-browsers on-postgresql on-citus lint types fmt messages record accept baseline show-trace matrix contract bench mutate soak soak-kills soak-invoices stand-ins wheel sbom clean
 .DEFAULT_GOAL := run
 
 run: $(VENV)/.run $(CATALOGS)
@@ -91,6 +93,10 @@ show-trace: $(VENV)/.test
 matrix: $(VENV)/.test $(CATALOGS)
 	@MATRIX=1 $(PYTHON) -m pytest --tracing=retain-on-failure -m matrix e2e
 
+# schemathesis holds the sandbox of a portal (URL=…, or its own) against its OpenAPI document. EXAMPLES=200, SEED=1.
+contract: $(VENV)/.test $(CATALOGS)
+	@$(PYTHON) -m e2e.contract
+
 # Each bench runs, also after one that failed; then the failure is reported.
 BENCHES := pages cost_fragment roll_over invoices load slow_clients browser
 bench: $(VENV)/.test $(CATALOGS)
@@ -111,6 +117,10 @@ soak-kills: $(VENV)/.test $(CATALOGS)
 
 soak-invoices: $(VENV)/.test $(CATALOGS)
 	@COUNT=$(COUNT) SEED=$(SEED) $(PYTHON) -m tests.soak.soak_invoices
+
+# Servers on loopback that answer like Stripe, a tenant and a mail server: see docs/operate.md, A rehearsal.
+stand-ins: $(VENV)/.test
+	@$(PYTHON) -m tests.servers
 
 # Builds the wheel, installs it into an environment of its own and requests its sign-in page. Needs a package registry.
 wheel: $(VENV)/.run $(CATALOGS)

@@ -23,6 +23,7 @@ PROCEDURES = [
     "contact",
     "team",
     "second_factor",
+    "own_email",
 ]
 
 

@@ -27,8 +27,13 @@ def named_portal() -> Iterator[Sandbox]:
         yield running
 
 
-def authenticator(page: Page, **options: Any) -> None:
-    """A virtual one, which needs no touch."""
+NEVER_OFFERS = "PublicKeyCredential.isConditionalMediationAvailable = async () => false"
+
+
+def authenticator(page: Page, offers: bool = False, **options: Any) -> None:
+    """A virtual one, which needs no touch. `offers`: the browser asks it as soon as a page waits for a passkey."""
+    if not offers:
+        page.add_init_script(NEVER_OFFERS)
     devtools = page.context.new_cdp_session(page)
     devtools.send("WebAuthn.enable")
     kind = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
@@ -108,6 +113,37 @@ def test_a_passkey_is_added_and_signs_in_alone_and_as_a_factor(
     give_password(walk)
     inspect_screen(walk, walk.words("Encore une étape", "One more step"))
     page.get_by_role("button", name=walk.words("Utiliser une clé d’accès", "Use a passkey")).click()
+    expect(walk.tile()).to_be_visible()
+
+
+def test_a_browser_offers_a_passkey_beside_the_field_of_the_email(begin: Begin, named_portal: Sandbox) -> None:
+    """A virtual authenticator accepts what is offered at once; people choose it in the field's list."""
+    walk = begin("business", portal=named_portal)
+    page = walk.page
+    authenticator(page, offers=True)
+    page.goto(f"{named_portal.url}/second-factor/passkeys")
+    page.get_by_role("button", name="Créer la clé d’accès").click()
+    page.get_by_role("link", name="Je les ai conservés").click()
+    with page.expect_request("**/sign-in/passkey"):
+        walk.account_menu(walk["Sign out"]).click()
+    expect(walk.tile()).to_be_visible()
+    stranger = page.context.browser.new_context(java_script_enabled=False).new_page()  # type: ignore[union-attr]
+    stranger.goto(f"{named_portal.url}/sign-in")
+    expect(stranger.get_by_label("E-mail")).to_have_attribute("autocomplete", "username webauthn")
+    expect(stranger.get_by_role("button", name="Se connecter avec une clé d’accès")).to_be_hidden()
+    stranger.context.close()
+
+
+def test_the_button_works_while_a_passkey_is_offered(begin: Begin, named_portal: Sandbox) -> None:
+    walk = begin("business", portal=named_portal)
+    page = walk.page
+    authenticator(page, offers=True, automaticPresenceSimulation=False)
+    with page.expect_request("**/passkeys/sign-in"):
+        walk.account_menu(walk["Sign out"]).click()
+    with page.expect_request("**/passkeys/sign-in"):
+        page.get_by_role("button", name="Se connecter avec une clé d’accès").click()
+    expect(page.locator("[data-passkey]")).to_have_attribute("aria-busy", "true")
+    give_password(walk)
     expect(walk.tile()).to_be_visible()
 
 

@@ -105,6 +105,12 @@ def _write(statement: Any) -> None:
         session.execute(statement)
 
 
+MADE_UP: dict[str, dict[str, Any]] = {  # by table
+    "change": {"kind": "cancellation"},
+    "later_prices": {"valid_from": date(2027, 2, 1)},  # after `told_on`
+}
+
+
 def _made_up(table: Table) -> dict[str, Any]:
     """Values that the other constraints of a table without rows accept."""
     by_type = {Instant: datetime.now(UTC), Date: date(2027, 1, 1), JSON: {}, Integer: 0, LargeBinary: b"%PDF"}
@@ -113,4 +119,8 @@ def _made_up(table: Table) -> dict[str, Any]:
         if not column.nullable and column.server_default is None:
             found = (value for kind, value in by_type.items() if isinstance(column.type, kind))
             made_up[column.name] = next(found, new_id()[:20])
-    return made_up | ({"kind": "cancellation"} if table.name == "change" else {})
+    wanted: dict[str, dict[str, Any]] = {
+        "change": {"kind": "cancellation"},
+        "later_prices": {"valid_from": date(2027, 2, 1)},
+    }
+    return made_up | wanted.get(table.name, {})

@@ -55,5 +55,12 @@ def test_every_make_target_exists(page: Path) -> None:
         assert set(re.findall(r"`([a-z-]+)`[,|]? ", rows)) <= targets
 
 
+def test_the_tests_that_verify_requirements_exist() -> None:
+    named = set(re.findall(r"`([\w/]*test_\w+\.py)`", (ROOT / "docs/security.md").read_text()))
+    assert len(named) > 20
+    lost = [name for name in named if not (ROOT / name).exists() and not list(ROOT.glob(f"tests/*/{name}"))]
+    assert lost == []
+
+
 def test_the_readme_is_short() -> None:
     assert len((ROOT / "README.md").read_text().splitlines()) <= 120

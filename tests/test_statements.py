@@ -10,9 +10,10 @@ from webapp.db import Across, transaction
 from webapp.models.accounts import Account
 from webapp.models.cards import Card, DefaultCard
 from webapp.models.invoices import Invoice
+from webapp.models.prices import PriceList
 from webapp.models.purchases import Payment, Quote
 from webapp.models.restores import RestoreHold
-from webapp.models.subscriptions import PeriodRow, PriceList
+from webapp.models.subscriptions import PeriodRow
 from webapp.purchases import wallet
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import loading

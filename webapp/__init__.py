@@ -161,7 +161,8 @@ def _guarded(ports: Ports, threads: int) -> Ports:
 def tenant_directory(settings: dict[str, Any], clock: Clock) -> TenantDirectory:
     from .adapters.qlik_cloud import QlikCloud, credentials_of
 
-    return QlikCloud(credentials_of(settings), clock, count_bots=settings["QLIK_COUNT_BOTS"])
+    credentials, count_bots, origin = credentials_of(settings), settings["QLIK_COUNT_BOTS"], settings["QLIK_API_URL"]
+    return QlikCloud(credentials, clock, count_bots=count_bots, origin=origin)
 
 
 def _refuse_bodies_of_unknown_size() -> None:

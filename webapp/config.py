@@ -167,6 +167,7 @@ def from_environment() -> dict[str, Any]:
         "SMTP_URL": _secret("SMTP_URL"),
         "MAIL_FROM": env.get("MAIL_FROM", "My Qlik <my-qlik@example.test>" if sandbox else ""),
         "QLIK_API_KEY": _secret("QLIK_API_KEY"),
+        "QLIK_API_URL": env.get("QLIK_API_URL", "https://{tenant}"),
         "QLIK_CLIENT_ID": env.get("QLIK_CLIENT_ID", ""),
         "QLIK_CLIENT_SECRET": _secret("QLIK_CLIENT_SECRET"),
         "QLIK_COUNT_BOTS": env.get("QLIK_COUNT_BOTS", "0") == "1",
@@ -174,6 +175,7 @@ def from_environment() -> dict[str, Any]:
         "KEEP_MAIL_DAYS": _whole_number("KEEP_MAIL_DAYS", "90", 1, 9999),
         "KEEP_CASES_YEARS": _whole_number("KEEP_CASES_YEARS", "5", 1, 99),
         "KEEP_ACTIVITY_YEARS": _whole_number("KEEP_ACTIVITY_YEARS", "10", 1, 99),
+        "KEEP_SECURITY_YEARS": _whole_number("KEEP_SECURITY_YEARS", "1", 1, 99),
         "LOG_FORMAT": env.get("LOG_FORMAT", "text" if sandbox else "json"),
         "METRICS_TOKEN": _secret("METRICS_TOKEN"),
         "REQUEST_ID_HEADER": env.get("REQUEST_ID_HEADER", ""),
@@ -237,6 +239,8 @@ def _directory_faults(config: Mapping[str, Any]) -> Iterator[str]:
             keys = {"": None}
         if not all(tenant and isinstance(key, str) and key for tenant, key in keys.items()):
             yield ('QLIK_API_KEY is not a key, nor a JSON object such as {"acme.eu.qlikcloud.com": "key"}.')
+    if _sent_in_clear(config["QLIK_API_URL"].replace("{tenant}", "tenant")):
+        yield f"QLIK_API_URL ({config['QLIK_API_URL']}) is not https: the key would be sent in clear."
 
 
 def _identity_faults(config: Mapping[str, Any]) -> Iterator[str]:
@@ -254,6 +258,12 @@ def _identity_faults(config: Mapping[str, Any]) -> Iterator[str]:
     for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET"):
         if not config[name]:
             yield (f"{name} is not set: the provider at OIDC_ISSUER gives it with the client.")
+
+
+def _sent_in_clear(address: str) -> bool:
+    """Whether what is sent there could be read on its way."""
+    url = urlsplit(address)
+    return url.scheme != "https" and url.hostname not in LOOPBACK
 
 
 GATEWAY_PAGES = {"stripe": "https://checkout.stripe.com https://hooks.stripe.com"}  # origins that forms may redirect to
@@ -275,8 +285,7 @@ def _gateway_faults(config: Mapping[str, Any]) -> Iterator[str]:
             "STRIPE_WEBHOOK_SECRET is not set or not a signing secret: copy the one that begins with whsec_ from "
             f"Stripe's dashboard, Developers, Webhooks, of the endpoint {config['PUBLIC_URL']}/webhooks/stripe."
         )
-    url = urlsplit(config["STRIPE_API_URL"])
-    if url.scheme != "https" and url.hostname not in LOOPBACK:
+    if _sent_in_clear(config["STRIPE_API_URL"]):
         yield (f"STRIPE_API_URL ({config['STRIPE_API_URL']}) is not https: the key would be sent in clear.")
     if os.environ.get("STRIPE_LOG"):
         yield ("STRIPE_LOG makes Stripe's library print all that it sends and receives: unset it.")

@@ -17,6 +17,7 @@ from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as BoundSession
 from sqlalchemy import (
+    Column,
     Connection,
     DateTime,
     Dialect,
@@ -108,6 +109,7 @@ class Across(StrEnum):
     RESTORE = "after a restore: finds payments in flight, and ends all access"
     SIGN_IN = "finds the session of a cookie, or the link of a mail, that an older version made"
     CUSTOMER = "finds the account of a customer at the gateway, for an event or a capture of an older version"
+    SEAL = "finds what is not sealed in the trails of accounts"
     SANDBOX = "lists the accounts of testers"
 
 
@@ -163,7 +165,8 @@ def insert_rows(*rows: Base) -> None:
     if not rows:
         return
     given = [vars(row) for row in rows]
-    names = {part.key: part.columns[0].name for part in rows[0].__mapper__.column_attrs}
+    attributes = rows[0].__mapper__.column_attrs
+    names = {part.key: part.columns[0].name for part in attributes if isinstance(part.columns[0], Column)}
     used = [name for name in names if any(name in values for values in given)]
     values = [{names[name]: row.get(name) for name in used} for row in given]
     db.session.execute(insert(table_of(type(rows[0]))), values)

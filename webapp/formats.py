@@ -12,6 +12,7 @@ from math import ceil
 from typing import Any
 from unicodedata import normalize
 
+from babel import Locale
 from babel.dates import format_date
 from babel.numbers import format_currency, format_decimal
 from flask_babel import get_locale
@@ -123,11 +124,16 @@ def country(code: str) -> str:
     return str(locale.territories.get(code, code)) if locale else code
 
 
+def country_codes(locale: Locale) -> list[str]:
+    """By ISO 3166-1; a language names all of them."""
+    codes = map(str, locale.territories)
+    return [code for code in codes if len(code) == 2 and code.isalpha() and code not in NO_COUNTRY]
+
+
 def countries() -> dict[str, str]:
     """Country names by ISO 3166-1 code, sorted by name without accents: É is sorted as E."""
     locale = get_locale()
-    codes = [code for code in locale.territories if len(code) == 2 and code.isalpha() and code not in NO_COUNTRY]
-    named = [(code, str(locale.territories[code])) for code in codes]
+    named = [(code, str(locale.territories[code])) for code in country_codes(locale)]
     return dict(sorted(named, key=lambda pair: normalize("NFKD", pair[1]).encode("ascii", "ignore").lower()))
 
 

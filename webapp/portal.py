@@ -1,5 +1,6 @@
 """Flask, without what it would do again at each request with the same result."""
 
+import re
 from collections.abc import Callable
 from functools import lru_cache
 from typing import Any
@@ -38,7 +39,26 @@ class Cookies(SecureCookieSessionInterface):
             response.vary.add("Cookie")
 
 
+LITERAL = re.compile(r"(\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+
+
+class PortalRequest(Request):
+    """Werkzeug compares names with `trusted_hosts`, but no addresses in brackets, such as [::1]. Here they are."""
+
+    _trusted: list[str] | None = None
+
+    @property
+    def trusted_hosts(self) -> list[str] | None:
+        literal = LITERAL.fullmatch(self.headers.get("Host", ""))
+        return None if literal and literal[1] in (self._trusted or ()) else self._trusted
+
+    @trusted_hosts.setter
+    def trusted_hosts(self, hosts: list[str] | None) -> None:
+        self._trusted = hosts
+
+
 class Portal(Flask):
+    request_class = PortalRequest
     jinja_environment = LanguageEnvironment
 
     def __init__(self, *args: Any, **options: Any) -> None:

@@ -11,6 +11,7 @@ from . import (
     default_card,
     delete_card,
     invoices,
+    own_email,
     reduce,
     renew,
     second_factor,
@@ -39,6 +40,7 @@ STORIES = (
     *contact.DOCUMENTED,
     *team.DOCUMENTED,
     *second_factor.DOCUMENTED,
+    *own_email.DOCUMENTED,
 )
 REFUSALS = (
     *renew.REFUSALS,

@@ -5,7 +5,7 @@ from flask import Flask
 from sqlalchemy import select, update
 
 from tests.support.world import post, signed_in
-from webapp.access import sessions
+from webapp.access import tokens
 from webapp.db import db, transaction
 from webapp.models.access import MemberSession, PasswordReset
 from webapp.sandbox.scenarios import Made
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.service
 def grow_old(table: type[MemberSession] | type[PasswordReset]) -> None:
     """Makes the token of the only row one of an older version."""
     with transaction() as session:
-        session.execute(update(table).values(token_hash=sessions.hash_token(OLD)))
+        session.execute(update(table).values(token_hash=tokens.hash_token(OLD)))
 
 
 def test_a_session_goes_on_and_can_be_ended(app: Flask, business: Made) -> None:

@@ -58,6 +58,7 @@ MAY = {
     "second_factor": EVERYBODY,
     "sessions.end": EVERYBODY,
     "sessions.end_others": EVERYBODY,
+    "sessions.my_data": EVERYBODY,
     "sessions.page": EVERYBODY,
     "sessions.stay": EVERYBODY,
     "sso.again": EVERYBODY,
@@ -73,6 +74,7 @@ MAY = {
     "handover.page": EVERYBODY,
     "handover.propose": OWNER,
     "mails": EVERYBODY,
+    "own_email": EVERYBODY,
     "undo": CHANGES,
 }
 VALUES = {"procedure": "renew", "year": 2026}

@@ -57,6 +57,8 @@ def test_every_page_but_the_public_ones_wants_an_owner(app: Flask) -> None:
     open_to_all = {endpoint for endpoint, view in app.view_functions.items() if getattr(view, "public", False)}
     assert {name for name in open_to_all if not name.startswith("sandbox")} == {
         "invitations.accept",
+        "not_me.disown",  # of whoever has the link of a mail
+        "not_me.page",
         "invitations.page",
         "invitations.sign_in_at_provider",
         "sign_in.page",

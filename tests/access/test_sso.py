@@ -93,6 +93,7 @@ def test_an_owner_signs_in_and_out_at_a_provider(app: Flask, business: Made, iss
         client, location = begin(app, asked)
         query = parse_qs(urlsplit(location).query)
         assert (query["code_challenge_method"], query["response_type"]) == (["S256"], ["code"])
+        assert query["scope"] == ["openid email"], "no more than is needed"
         assert query["redirect_uri"] == ["http://localhost" + BACK]
         way_back = agree(location, "camille")
         begun = cookie(client)

@@ -289,3 +289,42 @@ def test_at_the_provider(
 
 def test_a_proof_is_older_than_a_page_is_read() -> None:
     assert timedelta(minutes=5) <= PROOF_LIFETIME <= timedelta(minutes=30)
+
+
+def test_a_sign_in_that_the_provider_remembered_is_no_proof(app: Flask, business: Made, provider: Provider) -> None:
+    provider.claims = {"email": business.email}
+    for auth_time, asks in ((None, False), (0, False), (-3600, True), (3600, False), (-(10**12), True)):
+        now = int(machine_now().timestamp())
+        provider.claims["auth_time"] = None if auth_time is None else now + auth_time
+        client, _answer = come_back(app, provider)
+        assert provider.asked["max_age"] != "0"
+        answer = client.post("/billing/cards/new")
+        assert ("/confirm/" in answer.headers["Location"]) is asks, auth_time
+
+
+def test_becoming_the_owner_and_leaving_ask(app: Flask, business: Made, client: FlaskClient) -> None:
+    member = team.add(business, "manager")
+    browser = team.browser(app, member)
+    client.post(f"/team/{member.id}/handover", data={"understood": "y"})
+    age_proofs(business)
+    page = held(browser.post("/team/handover", data={"understood": "y"}))
+    held(browser.post("/team/leave", data={"understood": "y"}))
+    assert state(app, business)["members"][0]["email"] == business.email
+    assert browser.post(f"{page}/password", data={"password": team.PASSWORD}).status_code == 303
+    roles = {one["email"]: one["role"] for one in state(app, business)["members"]}
+    assert roles == {business.email: "manager", member.email: "owner"}
+
+
+@pytest.mark.parametrize(
+    "path", ["/team/a%3Fb/role?x=%26", "/team/%C3%A9%23/remove", "/team/%2Fx%25/role", "/team/a%00/role"]
+)
+def test_a_held_form_keeps_its_address(app: Flask, business: Made, client: FlaskClient, path: str) -> None:
+    """Signs that mean something in addresses lead to no other page than the one that was asked for."""
+    age_proofs(business)
+    answer = client.post(path)
+    if answer.status_code == 404:  # "/" within a part is no address of the portal
+        return
+    page = held(answer)
+    assert db.session.scalars(select(HeldForm.path)).one() == path
+    db.session.rollback()
+    assert client.post(f"{page}/password", data={"password": business.password}).status_code in (404, 422)

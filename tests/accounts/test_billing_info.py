@@ -9,7 +9,7 @@ from flask.testing import FlaskClient
 from sqlalchemy import select
 
 from tests.support.billing_form import GIVEN, URL, account, refused, save
-from tests.support.world import dump, pay, quoted, signed_in, state
+from tests.support.world import dump, pay, quoted, signed_in, state, words
 from webapp.accounts.billing_information import MAX_EMAILS
 from webapp.db import db
 from webapp.models.activity import Activity
@@ -247,3 +247,27 @@ def test_another_account_keeps_its_own(client: FlaskClient) -> None:
     other = scenarios.make("business", scenarios.START + timedelta(days=1))
     save(client, city="Villeurbanne")
     assert account(other).city == "Lyon"
+
+
+@pytest.mark.parametrize(
+    ("typed", "tax"),
+    [
+        ({"country": "DE", "siren": "", "vat_number": "DE136695976"}, "Reverse charge"),
+        ({"country": "DE", "siren": "", "vat_number": ""}, "has given no VAT number"),
+        ({"country": "DE", "siren": "", "vat_number": "DE1"}, "has given no VAT number"),
+        ({"country": "US", "siren": "", "vat_number": ""}, "outside the European Union (United States)"),
+        ({"country": "RE", "siren": "", "vat_number": "", "postal_code": "97400"}, "French VAT, 8.5%"),
+        ({"country": "XX"}, "French VAT, 20%"),
+    ],
+)
+def test_the_tax_beside_a_refused_form_is_that_of_the_country_chosen(
+    client: FlaskClient, typed: dict[str, str], tax: str
+) -> None:
+    answer = save(client, city="", **typed)
+    assert answer.status_code == 422
+    box = words(answer.text.partition('id="tax"')[2])
+    assert tax in box.replace("\u202f", "").replace("\u00a0", "")
+
+
+def test_the_tax_beside_what_is_saved_is_that_of_the_account(client: FlaskClient) -> None:
+    assert "French VAT, 20%" in words(client.get(URL).text.partition('id="tax"')[2])

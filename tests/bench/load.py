@@ -14,6 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, nullco
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from secrets import token_hex
 from signal import SIGHUP
 from statistics import median, quantiles
 from threading import Event, Thread
@@ -24,13 +25,14 @@ import psycopg
 from flask import Flask
 
 from e2e.portal import ROOT, environment, running_portal
-from tests.bench.load_clients import Owner, load, owners
+from tests.bench.load_clients import Owner, counted, load, owners
 from tests.bench.load_data import Size, opened, populate
 from tests.support import invariants
 from tests.support.databases import database_name, drop_postgresql, new_postgresql, postgresql_stopped
 from webapp.db import db
 from webapp.sandbox.scenarios import Made
 
+TOKEN = token_hex()
 LAPSE = 5.0  # seconds between restarts
 
 
@@ -98,7 +100,7 @@ def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
     wrong: list[str] = []
     app = opened(url, folder)
     for processes in size.processes:
-        settings = {"WORKERS": str(processes), "DATABASE_URL": url, "INSTANCE_DIR": str(folder)}
+        settings = {"WORKERS": str(processes), "DATABASE_URL": url, "INSTANCE_DIR": str(folder), "METRICS_TOKEN": TOKEN}
         with ExitStack() as stack:
             pool = stack.enter_context(ProcessPoolExecutor(size.clients))
             portal = stack.enter_context(running_portal(**settings))
@@ -106,7 +108,11 @@ def measure(url: str, made: Made, size: Size, folder: Path) -> list[str]:
             alone = replace(size, clients=1, seconds=size.seconds / 2)
             idle = load(pool, portal, mine, alone, 0)
             light, heavy = median(idle.fragments), median(idle.pages)
+            before = counted(portal, TOKEN)
             busy = load(pool, portal, mine, size, 0)
+            told = counted(portal, TOKEN) - before
+            row("  requests in that time: answered; told by /metrics", f"{busy.answers} {told}")
+            wrong += [f"{busy.answers} answers, but /metrics says {told}"] * (busy.answers != told)
             full = (len(busy.fragments) + len(busy.pages)) / size.seconds
             said = f"{light:.1f} ms and {heavy:.1f} ms  {full:.0f}/s"
             row(f"{processes} processes: idle p50 of fragments, pages; saturation", said)

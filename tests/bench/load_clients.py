@@ -9,6 +9,7 @@ from queue import SimpleQueue
 from random import Random
 from time import perf_counter, sleep
 from urllib.parse import urlencode, urlsplit
+from urllib.request import Request, urlopen
 
 import psycopg
 
@@ -34,13 +35,14 @@ class Owner:
 
 @dataclass
 class Seen:
-    """What clients saw: latencies in ms since the request was due, faults that no retry healed, and receipts."""
+    """What clients saw: latencies in ms since the request was due, faults that no retry healed, receipts, answers."""
 
     fragments: list[float] = field(default_factory=list)
     pages: list[float] = field(default_factory=list)
     retried: int = 0
     faults: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
+    answers: int = 0
 
 
 Answer = tuple[int, str, str]
@@ -85,6 +87,7 @@ class Client:
         self.connection.request(method, path, body, headers)
         response = self.connection.getresponse()
         text = response.read()
+        self.seen.answers += 1
         plain = text.decode() if "Content-Encoding" not in response.headers else ""
         return response.status, urlsplit(response.headers.get("Location", "")).path, plain
 
@@ -192,7 +195,16 @@ def sum_of(parts: Iterable[Seen]) -> Seen:
         total.retried += part.retried
         total.faults += part.faults
         total.receipts += part.receipts
+        total.answers += part.answers
     return total
+
+
+def counted(portal: Sandbox, token: str) -> int:
+    """How many requests the portal's metrics have counted."""
+    request = Request(f"{portal.url}/metrics", headers={"Authorization": f"Bearer {token}"})
+    with urlopen(request, timeout=30) as answer:
+        lines = answer.read().decode().splitlines()
+    return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith("portal_requests_total{"))
 
 
 def load(pool: ProcessPoolExecutor, portal: Sandbox, mine: list[Owner], size: Size, rate: float) -> Seen:

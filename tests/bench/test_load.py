@@ -23,3 +23,4 @@ def test_no_acknowledged_payment_is_lost_and_every_fault_heals(
     assert "20 in " in report
     assert "server restarted (0 times)" not in report
     assert "PostgreSQL restarted (0 times)" not in report
+    assert "told by /metrics" in report

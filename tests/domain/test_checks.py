@@ -108,7 +108,7 @@ def test_a_challenge_is_a_problem_until_it_is_confirmed_or_paid_otherwise() -> N
 
 def test_a_cancellation_is_all_that_matters() -> None:
     shown = checks(replace(FACTS, changes=(CANCELLATION,)), card=None)
-    assert shown == [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, date(2027, 2, 15))]
+    assert shown == [Check(Point.CANCELLATION, Verdict.ASKED, Remedy.UNDO_CANCELLATION, date(2027, 2, 15))]
 
 
 def test_what_is_owed_is_charged_at_the_next_attempt_on_which_the_card_is_to_be_good() -> None:
@@ -167,6 +167,7 @@ def test_a_remedy_stands_exactly_where_something_is_wrong(
 
 GOOD, EXPIRED = CardFacts(date(2031, 1, 1), refused=False), CardFacts(date(2027, 2, 15), refused=False)
 REFUSED = CardFacts(date(2031, 1, 1), refused=True)
+DOUBTFUL = CardFacts(date(2031, 1, 1), refused=False, doubtful=True)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +176,8 @@ REFUSED = CardFacts(date(2031, 1, 1), refused=True)
         (GOOD, GOOD, []),
         (GOOD, EXPIRED, [(Point.BACKUP, Verdict.WARNING, Remedy.CARDS)]),
         (GOOD, REFUSED, [(Point.BACKUP, Verdict.WARNING, Remedy.CARDS)]),
+        (GOOD, DOUBTFUL, [(Point.BACKUP, Verdict.WARNING, Remedy.CARDS)]),
+        (DOUBTFUL, GOOD, [(Point.REFUSAL, Verdict.WARNING, Remedy.CARDS)]),
         (EXPIRED, GOOD, [(Point.EXPIRY, Verdict.WARNING, Remedy.CARDS)]),
         (REFUSED, GOOD, [(Point.REFUSAL, Verdict.WARNING, Remedy.CARDS)]),
         (

@@ -230,6 +230,9 @@ def test_fewer_is_fewer_than_the_last_paid_period_and_no_fewer_than_active_users
         no = refusal(check_fewer, facts, seats)
         assert isinstance(no, NotFewerSeats)
         assert no.seats == 12
+    full = replace(facts, active_users=12)
+    for seats in (11, 12, 13):
+        assert isinstance(refusal(check_fewer, full, seats), BelowActiveUsers), "no lower number would do"
     below = refusal(check_fewer, facts, 4)
     assert isinstance(below, BelowActiveUsers)
     assert vars(below) == {"active": 5, "as_of": facts.active_users_as_of}

@@ -13,12 +13,13 @@ from webapp.models.accounts import Member
 from webapp.models.second_factor import Passkey
 from webapp.sandbox.scenarios import Made
 
-ADVICE = {"fr": "Si ce n’était pas vous, définissez", "en": "If this was not you, set a new password"}
+ADVICE = {"fr": "utilisez le lien «\u00a0Ce n’était pas moi\u00a0»", "en": "use the link “This wasn’t me”"}
 TITLES = {  # by kind: in French, in English
     "second_factor_added": ("Un second facteur a été ajouté", "A second factor has been added"),
     "recovery_codes_made": ("Nouveaux codes de secours", "New recovery codes"),
     "recovery_code_used": ("Un code de secours a été utilisé", "A recovery code was used"),
     "second_factor_removed": ("Un second facteur a été supprimé", "A second factor has been removed"),
+    "new_browser": ("Connexion depuis un nouveau navigateur", "Sign-in from a new browser"),
     "second_factor_reset": ("Votre second facteur a été réinitialisé", "Your second factor has been reset"),
 }
 
@@ -38,7 +39,7 @@ def test_each_change_of_a_factor_is_told_to_its_member(app: Flask, business: Mad
     member_id = db.session.scalars(select(Member.id)).one()
     second_factor.reset(business.account, member_id, "Dominique Petit")
     mails = sent()
-    kinds = [mail.about.split("/")[0] for mail in mails]
+    kinds = [mail.about.split("/")[1] for mail in mails]
     assert sorted(kinds) == sorted([*TITLES, "second_factor_added"])
     for mail, kind in zip(mails, kinds, strict=True):
         assert mail.recipient == business.email

@@ -28,7 +28,7 @@ def main(wheel: str) -> None:
 
 
 def serve(portal: Path, folder: Path) -> None:
-    env = {"PATH": os.environ["PATH"], "SANDBOX": "1", "PORT": "8765", "INSTANCE_DIR": str(folder / "instance")}
+    env = {"PATH": os.environ["PATH"], "SANDBOX": "1", "PORT": "8765"}  # the instance is where it is started
     for command in ("db upgrade", "demo", "doctor"):
         subprocess.run([portal, *command.split()], cwd=folder, env=env, check=True)
     server = subprocess.Popen([portal, "serve"], cwd=folder, env=env)

@@ -50,6 +50,30 @@ def test_a_database_that_is_not_migrated_is_not_ready_and_says_so(app: Flask) ->
             session.execute(text("UPDATE alembic_version SET version_num = :head"), {"head": health.newest_migration()})
 
 
+@pytest.mark.service
+def test_a_database_that_takes_no_writes_is_not_ready(app: Flask) -> None:
+    """As a replica is. A database that only reads by its settings stands for one."""
+    if db.engine.dialect.name != "postgresql":
+        pytest.skip("SQLite's file is tried in test_trouble.py")
+    name = db.session.scalar(text("SELECT quote_ident(current_database())"))
+    db.session.remove()
+    try:
+        _alter(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        answer = app.test_client().get("/readyz")
+        assert (answer.status_code, answer.data) == (503, b"not ready: database unreachable\n")
+    finally:
+        _alter(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    assert app.test_client().get("/readyz").status_code == 200
+
+
+def _alter(statement: str) -> None:
+    """Connections that are made afterwards know it."""
+    with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("SET default_transaction_read_only = off"))
+        connection.execute(text(statement))
+    db.engine.dispose()
+
+
 def test_a_database_that_does_not_answer_is_not_ready_and_no_secret_is_told() -> None:
     app = create_app({"SQLALCHEMY_DATABASE_URI": UNREACHABLE})
     answer = app.test_client().get("/readyz")

@@ -17,12 +17,14 @@ from webapp.domain.team import INVITATIONS_KEPT
 from webapp.mail import delivery
 from webapp.models.access import MemberSession, PasswordReset, RateLimit
 from webapp.models.activity import Activity, Case
+from webapp.models.alarms import AlarmLink, EmailChange, KnownBrowser
 from webapp.models.cards import CardSetup
 from webapp.models.mail import Message
 from webapp.models.purchases import Notification, Payment, Quote
 from webapp.models.subscriptions import ActiveUsersOfDay
 from webapp.models.team import Invitation
-from webapp.operation import prune
+from webapp.models.trail import SecurityEvent, TrailSeal
+from webapp.operation import prune, trail
 from webapp.ports import ports
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -40,6 +42,8 @@ def age(table: type[Model], column: str, by: timedelta) -> None:
     with transaction() as session:
         for row in session.scalars(select(table)):
             setattr(row, column, getattr(row, column) - by)
+        for seal in session.scalars(select(TrailSeal).where(TrailSeal.trail == table.__tablename__)):
+            seal.last_at -= by
 
 
 def open_case(app: Flask, made: Made) -> None:
@@ -65,16 +69,34 @@ def ask_for_link(app: Flask, made: Made) -> None:
     app.test_client().post("/password/forgotten", data={"email": made.email})
 
 
+def ask_for_email(app: Flask, made: Made) -> None:
+    signed_in(app, made).post("/account/email", data={"email": "new@example.test"})
+
+
+def sign_in_twice(app: Flask, made: Made) -> None:
+    for _browser in range(2):
+        signed_in(app, made)
+
+
 KINDS: dict[str, tuple[Callable[[Flask, Made], object], type[Model], str, timedelta]] = {
     "sessions": (signed_in, MemberSession, "created_at", timedelta(hours=12)),
     "reset links": (ask_for_link, PasswordReset, "created_at", timedelta(minutes=30)),
+    "known browsers": (signed_in, KnownBrowser, "seen_at", timedelta(days=365)),
+    "links to disown": (sign_in_twice, AlarmLink, "created_at", timedelta(days=7)),
+    "new e-mails": (ask_for_email, EmailChange, "asked_at", timedelta(hours=24)),
     "limits": (count_a_form, RateLimit, "ends_at", timedelta(hours=1)),
     "gateway events": (hear, Notification, "heard_at", timedelta(days=30)),
     "card pages": (begin_card, CardSetup, "begun_at", timedelta(days=7)),
     "quotes": (quoted, Quote, "expires_at", timedelta(days=30, minutes=30)),
     "cases": (open_case, Case, "opened_at", timedelta(days=366 * 5)),
     "activity": (open_case, Activity, "at", timedelta(days=366 * 10)),
+    "security events": (signed_in, SecurityEvent, "at", timedelta(days=366)),
 }
+
+
+@pytest.fixture(autouse=True)
+def sealed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trail, "SETTLED", timedelta(0))
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -19,8 +19,9 @@ from webapp.db import db, transaction
 from webapp.models.accounts import Member
 from webapp.models.invoices import Invoice, InvoiceCounter, SpentNumber
 from webapp.models.mail import Message
+from webapp.models.prices import PriceList
 from webapp.models.restores import UnbookedCapture
-from webapp.models.subscriptions import PriceList, SubscriptionRow
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.operation import doctor
 from webapp.purchases import hold, refunds, restores
 from webapp.sandbox.scenarios import Made

@@ -1,5 +1,6 @@
 """The sandbox's answers, compared with its OpenAPI document; and what the contract promises beside their shape."""
 
+import re
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ from sqlalchemy import text
 
 from tests.support.world import dump, pay, post, quoted, state
 from webapp.db import Base, db
+from webapp.domain.seats import MAX_SEATS
 from webapp.sandbox import scenarios
-from webapp.sandbox.openapi import describe
+from webapp.sandbox.fields import FIRST_YEAR, GIVEN_INSTANT, LAST_YEAR
+from webapp.sandbox.openapi import SEATS_DIGITS, describe
 from webapp.sandbox.scenarios import SCENARIOS, Made
 
 JSON = {"Accept": "application/json"}
@@ -192,3 +195,53 @@ def test_an_account_is_removed_with_all_it_has_and_no_other(app: Flask, scenario
                 query = text(f'SELECT count(*) FROM "{table.name}" WHERE {column.name} = :id')
                 assert db.session.scalar(query, {"id": made.account}) == 0
     assert app.test_client().get(f"/sandbox/accounts/{made.account}/state", headers=JSON).status_code == 404
+
+
+@pytest.mark.parametrize("body", ["[]", '"next"', "{", "null"])
+def test_json_without_fields_is_refused_and_changes_nothing(app: Flask, business: Made, body: str) -> None:
+    """An empty form disarms the gateway; a slip in the JSON must not."""
+    post(app, f"/{business.account}/gateway", next="decline")
+    path = f"/sandbox/accounts/{business.account}/gateway"
+    answer = app.test_client().post(path, data=body, content_type="application/json", headers=JSON)
+    check(answer, "/sandbox/accounts/{account}/gateway", "post")
+    assert (answer.status_code, state(app, business)["armed"]) == (422, "decline")
+
+
+@pytest.mark.parametrize("wishes", [{"seats": "5"}, {"active": "9"}])
+def test_a_reduction_that_cannot_be_is_refused_before_anything_is_made(app: Flask, wishes: dict[str, str]) -> None:
+    before = dump()
+    form = {"scenario": "business-reduction-pending", **wishes}
+    answer = app.test_client().post("/sandbox/accounts", data=form, headers=ENGLISH)
+    check(answer, "/sandbox/accounts", "post")
+    assert (answer.status_code, dump()) == (422, before)
+    assert "8 seats" in (answer.json or {})["message"]
+
+
+@pytest.mark.parametrize(
+    ("route", "body", "status"),
+    [
+        ("users", {"active": 9.0}, 200),
+        ("users", {"active": 9.5}, 422),
+        ("users", {"active": "009"}, 422),
+        ("clock", {"to": "next", "advance": "soon"}, 422),
+        ("clock", {"to": "20270301"}, 422),
+        ("clock", {"to": "2027-02-30"}, 422),
+        ("clock", {"to": "2027-03-01", "advance": None}, 200),
+        ("clock", {"advance": "P"}, 422),
+    ],
+)
+def test_each_field_has_the_form_that_is_described(
+    app: Flask, business: Made, route: str, body: dict[str, object], status: int
+) -> None:
+    answer = app.test_client().post(f"/sandbox/accounts/{business.account}/{route}", json=body, headers=JSON)
+    check(answer, f"/sandbox/accounts/{{account}}/{route}", "post")
+    assert answer.status_code == status
+
+
+def test_the_described_digits_and_years_end_where_the_rules_do() -> None:
+    digits, instants = re.compile(SEATS_DIGITS), GIVEN_INSTANT
+    assert [bool(digits.fullmatch(str(n))) for n in (0, 1, MAX_SEATS, MAX_SEATS + 1)] == [False, True, True, False]
+    years = [
+        bool(instants.fullmatch(f"{year}-01-15")) for year in (FIRST_YEAR - 1, FIRST_YEAR, LAST_YEAR, LAST_YEAR + 1)
+    ]
+    assert years == [False, True, True, False]

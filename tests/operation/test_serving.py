@@ -23,6 +23,7 @@ from tests.support.databases import POSTGRESQL, fresh_database
 from tests.support.processes import children, lives
 from webapp.operation import supervision
 from webapp.operation.rsgi import LARGEST_BODY
+from webapp.operation.serving import whole_paths
 from webapp.operation.supervision import FIRST_PAUSE, LONGEST_PAUSE, SETTLED, Child, pause_after
 
 HEALED = 10  # seconds
@@ -261,3 +262,11 @@ def test_a_child_that_dies_young_is_started_after_a_growing_pause(monkeypatch: p
 
 def test_the_folder_of_open_files_is_there() -> None:
     assert Path("/dev/fd").is_dir(), "a file is handed to Granian by its name there"
+
+
+def test_children_find_what_settings_name_beside_the_place_where_serve_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    settings = {"INSTANCE_DIR": "instance", "SECRET_KEY_FILE": "/run/key", "FONTS_DIR": "", "SMTP_URL": "smtp://x"}
+    assert whole_paths(settings) == {"INSTANCE_DIR": f"{tmp_path}/instance", "SECRET_KEY_FILE": "/run/key"}

@@ -68,6 +68,10 @@ REAL = {  # outside the sandbox; the keys are made up
         (REAL | {"STRIPE_WEBHOOK_SECRET": ""}, "STRIPE_WEBHOOK_SECRET is not set"),
         (REAL | {"STRIPE_WEBHOOK_SECRET": "sk_test_12345678"}, "of the endpoint http://127.0.0.1:"),
         (REAL | {"STRIPE_API_URL": "http://api.example.test"}, "is not https: the key would be sent in clear"),
+        (
+            REAL | {"QLIK_API_KEY": "key", "QLIK_API_URL": "http://{tenant}"},
+            "QLIK_API_URL (http://{tenant}) is not https",
+        ),
         (REAL | {"STRIPE_LOG": "debug"}, "unset it"),
         ({"PUBLIC_URL": "my-qlik.example.test"}, "PUBLIC_URL (my-qlik.example.test) is not an http or https address"),
         ({"PUBLIC_URL": "javascript://x/"}, "PUBLIC_URL"),

@@ -143,6 +143,11 @@ def test_a_fault_before_the_request_begins_has_its_headers_too(
         ("/sign-in", {}, 200),
         ("/sign-in", {"Host": "evil.example"}, 400),
         ("/sign-in", {"Host": "["}, 400),
+        ("/sign-in", {"Host": "[::1]"}, 200),
+        ("/sign-in", {"Host": "[::1]:8000"}, 200),
+        ("/sign-in", {"Host": "[::2]:8000"}, 400),
+        ("/sign-in", {"Host": "[::1]:80:00"}, 400),
+        ("/sign-in", {"Host": "[::1].evil.example"}, 400),
         ("/billing//invoices", {}, 404),
         ("/%00", {}, 404),
     ],
@@ -153,3 +158,11 @@ def test_every_answer_has_its_headers_and_its_name(app: Flask, path: str, header
     assert answer.headers["X-Request-ID"]
     assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
     assert "Location" not in answer.headers
+
+
+def test_a_script_gets_a_fragment_also_for_a_wrong_host(app: Flask) -> None:
+    answer = app.test_client().get("/sign-in", headers={"Host": "evil.example", "HX-Request": "true"})
+    assert (answer.status_code, answer.mimetype) == (400, "text/html")
+    assert answer.headers["HX-Retarget"] == "#flash"
+    assert 'role="alert"' in answer.text
+    assert "href" not in answer.text, "a link would lead to that host"

@@ -19,9 +19,9 @@ from webapp.db import db, transaction
 from webapp.domain.money import Money
 from webapp.domain.refusals import SubscriptionHeld
 from webapp.models.invoices import Invoice
+from webapp.models.prices import PriceList
 from webapp.models.purchases import Payment
 from webapp.models.restores import UnbookedCapture
-from webapp.models.subscriptions import PriceList
 from webapp.ports import ActionRequired, Cancelled, Captured, Outcome
 from webapp.purchases import payments, restores
 from webapp.sandbox.scenarios import Made

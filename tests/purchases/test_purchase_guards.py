@@ -10,8 +10,9 @@ from tests.purchases.test_renew import HX
 from tests.support.world import dump, pay, post, quoted, renew_url, step, subscription
 from webapp.db import db, new_id, transaction
 from webapp.models.invoices import Invoice
+from webapp.models.prices import PriceList
 from webapp.models.purchases import Payment, Quote
-from webapp.models.subscriptions import PeriodRow, PriceList
+from webapp.models.subscriptions import PeriodRow
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 

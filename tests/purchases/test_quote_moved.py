@@ -8,8 +8,9 @@ from tests.support.world import dump, pay, post, quoted, signed_in, step, stored
 from webapp.db import db, new_id, transaction
 from webapp.models.accounts import Account
 from webapp.models.cards import Card
+from webapp.models.prices import PriceList
 from webapp.models.purchases import Quote
-from webapp.models.subscriptions import PriceList, SubscriptionRow
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.purchases import quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made

@@ -170,6 +170,20 @@ def test_another_card_pays_and_the_challenge_is_cancelled_at_the_gateway(app: Fl
     assert (status(app, made), mails(made)) == ("active", [("2027-02-15", "confirm")])
 
 
+def test_the_challenge_says_so_once_another_card_has_paid_the_renewal(app: Flask) -> None:
+    made = scenarios.make("business-two-cards")
+    challenge_default(made)
+    at(app, made, MIDNIGHT)
+    automatic = automatic_quote()
+    client = signed_in(app, made)
+    pay(app, made, quote_with_other_card(made, made.cards[1]))
+    for page in ("authenticated", "receipt", "payment", "overview"):
+        answer = client.get(step(made, automatic, page), follow_redirects=True)
+        assert answer.status_code == 409
+        assert "already been paid: the subscription is renewed until 14 March 2027" in words(answer.text)
+        assert "Try again" not in answer.text
+
+
 def test_when_the_other_card_is_refused_the_sweep_tries_again_on_a_later_day(app: Flask) -> None:
     made = scenarios.make("business-two-cards")
     challenge_default(made)

@@ -4,7 +4,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import select, update
 
-from tests.support.world import dump, pay, post, state, subscription
+from tests.support.world import dump, pay, post, signed_in, state, subscription, words
 from webapp.db import db, transaction
 from webapp.models.purchases import Quote
 from webapp.purchases import payments, quotes
@@ -95,6 +95,10 @@ def test_a_refused_card_is_tried_again_and_then_the_subscription_lapses_and_ends
     assert until(app, business, "2027-03-24T00:00:00")["status"] == "ended"
     refusals = [day for day, subject in subjects(app, business) if subject == "Votre paiement a été refusé"]
     assert refusals == [f"2027-02-{day}" for day in (15, 16, 18, 20, 22)]
+    lapses = [act["at"][:10] for act in state(app, business)["activity"] if act["what"] == "lapsed"]
+    assert lapses == ["2027-02-22"]
+    page = words(signed_in(app, business).get(f"/subscriptions/{subscription(business)}").text)
+    assert "23 March 2027 Subscription ended" in page
 
 
 def test_a_retry_that_works_pays_the_owed_period(app: Flask, business: Made) -> None:
@@ -177,7 +181,7 @@ def test_one_bad_subscription_does_not_stop_the_others(app: Flask, business: Mad
 
     other = scenarios.make("business")
     with transaction() as session:  # a price list that cannot be read
-        from webapp.models.subscriptions import PriceList
+        from webapp.models.prices import PriceList
 
         bad = PriceList(id="bad", currency="EUR", rows=[[5, 1]])
         session.add(bad)

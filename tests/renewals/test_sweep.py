@@ -17,8 +17,9 @@ from webapp import create_app
 from webapp.db import db, transaction
 from webapp.models.accounts import Account
 from webapp.models.invoices import Invoice
+from webapp.models.prices import PriceList
 from webapp.models.purchases import Payment
-from webapp.models.subscriptions import PriceList, SubscriptionRow
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.ports import NewCard
 from webapp.purchases import cards, wallet
 from webapp.renewals import processes, sweep

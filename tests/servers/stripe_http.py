@@ -84,10 +84,10 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving() -> Iterator[Stripe]:
+def serving(stripe: Stripe | None = None, handler: type[Handler] = Handler) -> Iterator[Stripe]:
     """Runs the small Stripe until the block ends."""
-    stripe = Stripe()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"stripe": stripe}))
+    stripe = stripe or Stripe()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (handler,), {"stripe": stripe}))
     server.daemon_threads = True
     stripe.url = f"http://127.0.0.1:{server.server_port}"
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

@@ -9,7 +9,7 @@ from hypothesis.stateful import precondition, rule
 from tests.soak.life_base import BACK, BEHAVIOURS, BUYERS, TREATMENT, LifeBase, indexes, nth
 from tests.soak.model_parts import Card, Change
 from tests.support import invariants
-from webapp.accounts import billing_information
+from webapp.accounts import billing_changes, billing_information
 from webapp.db import db, new_id
 from webapp.models.accounts import Account
 from webapp.purchases import cards, payments
@@ -122,6 +122,6 @@ class Requests(LifeBase):
         now = billing_information.Information(
             *(getattr(account, name) for name in billing_information.Information._fields)
         )
-        billing_information.update_information(self.account, now._replace(country=buyer[0], vat_number=buyer[1]))
+        billing_changes.update_information(self.account, now._replace(country=buyer[0], vat_number=buyer[1]))
         self.model.treatment = "standard" if buyer == ("DE", "") else TREATMENT[buyer[0]]
         self.tally["move country", self.model.treatment] += 1

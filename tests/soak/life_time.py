@@ -10,7 +10,8 @@ from sqlalchemy import update
 from tests.soak.life_base import PRICES, LifeBase
 from tests.support import invariants
 from webapp.db import new_id, transaction
-from webapp.models.subscriptions import PriceList, SubscriptionRow
+from webapp.models.prices import PriceList
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.renewals import sweep as sweeping
 from webapp.sandbox import clock
 from webapp.sandbox.tables import SandboxHeadcount

@@ -201,7 +201,7 @@ def test_undo_does_not_ask_the_price_list(app: Flask) -> None:
     from sqlalchemy import update
 
     from webapp.db import transaction
-    from webapp.models.subscriptions import PriceList
+    from webapp.models.prices import PriceList
 
     made = scenarios.make("business-reduction-pending")
     with transaction() as session:

@@ -15,7 +15,9 @@ from webapp.db import transaction
 from webapp.domain.seats import MAX_SEATS
 from webapp.models.accounts import Account, Member
 from webapp.models.cards import DefaultCard
-from webapp.models.subscriptions import PriceList, SubscriptionRow
+from webapp.models.prices import PriceList
+from webapp.models.subscriptions import SubscriptionRow
+from webapp.purchases import quotes
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 from webapp.subscriptions import service
@@ -143,12 +145,47 @@ def test_each_scenario_says_whether_it_will_be_renewed(app: Flask, scenario: str
     assert dump() == before
 
 
+def test_a_refused_default_card_stays_doubtful_when_another_card_has_paid(app: Flask) -> None:
+    made = scenarios.make("business-two-cards")
+    post(app, f"/{made.account}/gateway", next="decline")
+    post(app, f"/{made.account}/clock", to="2027-02-15T09:00:00")
+    quote = quotes.quote_renewal(made.account, subscription(made), 12)
+    quotes.choose_card(made.account, subscription(made), quote, made.cards[1])
+    assert pay(app, made, quote) == "captured"
+    client = signed_in(app, made)
+    doubt = "The bank declined the last charge of the default card: the renewal may fail. Choose another card"
+    assert doubt in page(client, made)
+    assert doubt in words(client.get("/subscriptions").text)
+    past = page(client, made).split("History")[1]
+    assert past.index("Renewal paid") < past.index("Payment declined"), "the newest first"
+    post(app, f"/{made.account}/clock", to="2027-03-15T09:00:00")  # the same card is accepted
+    assert "Yes, everything is in order." in page(client, made)
+
+
+def test_a_reduction_is_promised_nothing_while_the_subscription_ends(app: Flask) -> None:
+    made = scenarios.make("business-reduction-pending")
+    client = signed_in(app, made)
+    service.cancel(made.account, subscription(made))
+    tile = client.get("/subscriptions").text
+    assert "It only takes effect if the cancellation is undone." in words(tile)
+    dialog = client.get(re.findall(r'href="([^"]+/undo-reduction/[^"]+)"', tile)[0]).text
+    assert "The cancellation remains: the subscription still ends on 14 February 2027." in words(dialog)
+    assert "You keep" not in dialog
+    assert "It will not renew, as you asked." in page(client, made)
+
+
+def test_the_timeline_tells_of_the_backup_card(app: Flask) -> None:
+    made = scenarios.make("business-backup-card")
+    text = page(signed_in(app, made), made)
+    assert "If declined: Mastercard •••• 4444, the backup card, on the same day." in text
+
+
 def test_a_refused_card_is_told_on_the_tile_with_the_way_to_another(app: Flask) -> None:
     made = scenarios.make("business-past-due")
     post(app, f"/{made.account}/clock", advance="PT1H")
     client = signed_in(app, made)
     tile = client.get("/subscriptions").text
-    assert "The bank declined the default card at the last attempt. Payment & billing" in words(tile)
+    assert "The bank declined the default card at the last attempt. Choose another card" in words(tile)
     text = page(client, made)
     assert "15 January 2027 Payment declined €424.80 incl. VAT · Visa 0341 · The bank declined the card." in text
     assert "Payment attempt 2 for the renewal" in text

@@ -6,7 +6,8 @@ from flask.testing import FlaskClient
 
 from tests.support.world import post, state, stored, subscription
 from webapp.db import new_id, transaction
-from webapp.models.subscriptions import PriceList, SubscriptionRow
+from webapp.models.prices import PriceList
+from webapp.models.subscriptions import SubscriptionRow
 from webapp.sandbox.scenarios import Made
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial"}

@@ -249,7 +249,8 @@ def test_all_the_pages_together_have_their_time(tenant: Tenant, ask: Ask, monkey
 
 # The settings
 def given(**settings: str) -> dict[str, str]:
-    return {"QLIK_API_KEY": "", "QLIK_CLIENT_ID": "", "QLIK_CLIENT_SECRET": "", **settings}
+    empty = {"QLIK_API_KEY": "", "QLIK_CLIENT_ID": "", "QLIK_CLIENT_SECRET": "", "QLIK_API_URL": "https://{tenant}"}
+    return {**empty, **settings}
 
 
 def test_the_settings_give_a_key_a_key_for_each_tenant_or_a_client() -> None:

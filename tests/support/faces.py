@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from flask import Flask
 from werkzeug.routing import Rule
 
-from tests.support import faces_of_factors
+from tests.support import faces_of_alarms, faces_of_factors
 from tests.support.invitations import last_mail, link_in
 from tests.support.team import PASSWORD
 from tests.support.visitors import HX, Face, Owner, Visitor
@@ -42,6 +42,9 @@ NO_PAGES = {
     "billing.year_archive",
     "export.archive",
     "export.journal",
+    "activity.changes_csv",
+    "activity.security_csv",
+    "sessions.my_data",
     "sandbox.openapi",
     "sandbox.state",
     "sessions.left",
@@ -75,6 +78,7 @@ def walk(app: Flask, locale: str) -> tuple[list[Face], set[str]]:
     _come_in(owners[2])
     _work_together(owners[3])
     faces_of_factors.protect(owners[4])
+    faces_of_alarms.disown(owners[5])
     refusals = [*_errors(app, locale), *_not_signed_in(app, locale)]
     return [face for owner in owners for face in owner.faces] + refusals, {
         endpoint for owner in owners for endpoint in owner.seen
@@ -89,6 +93,9 @@ def _look_around(owner: Owner) -> None:
         "/billing/information",
         "/contact",
         "/activity",
+        "/activity?from=2026-01-01&to=x&about=payments",
+        "/activity/security",
+        "/activity/security?about=refused",
         "/accessibility",
         "/billing/invoices",
         "/billing/invoices?search=none",

@@ -1,5 +1,6 @@
 """Exactly one owner, in any order of what happens to a team, and when much of it happens at once."""
 
+import random
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -153,6 +154,61 @@ def test_accepting_while_something_else_happens(
     }
     together(app, [partial(handover.accept, first), acts[other]], stop)
     assert owners(owner.account_id) in ([owner.email], [first.email])
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("seed", range(3))
+def test_any_acts_at_once_leave_exactly_one_owner(
+    app: Flask, business: Made, people: tuple[SignedIn, SignedIn, SignedIn], seed: int
+) -> None:
+    """Rounds of acts that are drawn at random and start together, by whoever may do them or not."""
+    chance, owner = random.Random(seed), people[0]
+    for _round in range(6):
+        present = [acting(member) for member in members.list_members(owner.account_id)]
+        db.session.rollback()
+        acts = [_drawn(chance, present) for _ in range(5)]
+        together(app, acts)
+        assert len(owners(owner.account_id)) == 1, (seed, acts)
+        while len(members.list_members(owner.account_id)) < 3:
+            team.add(business, "manager")
+
+
+def _drawn(chance: random.Random, present: list[SignedIn]) -> Callable[[], object]:
+    first, *_others = present
+    who, whom = (chance.choice((first, *present)) for _ in range(2))  # mostly the owner
+    email = f"{new_id()[:8]}@example.test"
+    return chance.choice(
+        (
+            partial(invitations.invite, who, email, chance.choice(INVITABLE)),
+            partial(members.change_role, who, whom.member_id, chance.choice(INVITABLE)),
+            partial(members.remove, who, whom.member_id),
+            partial(members.leave, who),
+            partial(handover.propose, who, whom.member_id),
+            partial(handover.accept, who),
+            partial(handover.accept, whom),
+            partial(handover.cancel, who),
+        )
+    )
+
+
+@pytest.mark.service
+def test_of_two_accounts_that_invite_the_same_person_one_gets_them(app: Flask, business: Made) -> None:
+    email, links = "nadia@example.test", []
+    for made in (business, scenarios.make("business")):
+        owner = next(acting(member) for member in members.list_members(made.account) if member.role == Role.OWNER)
+        db.session.rollback()
+        invitations.invite(owner, email, Role.VIEWER)
+        body = db.session.scalars(
+            select(Message.body).where(Message.account_id == made.account, Message.recipient == email)
+        ).one()
+        links.append(f"/invitations/{body.partition('/invitations/')[2].split()[0]}")
+    db.session.rollback()
+
+    def accept(link: str) -> int:
+        form = {"name": "Nadia", "password": team.PASSWORD}
+        return app.test_client().post(link, data=form).status_code
+
+    assert sorted(map(str, together(app, [partial(accept, link) for link in links]))) == ["303", "409"]
 
 
 @pytest.mark.service

@@ -7,14 +7,14 @@ from flask import session as cookie
 from sqlalchemy.orm import Session
 
 from ..db import NotFound, transaction
-from . import limits, passkeys, recovery_codes, second_factor, sessions, totp
+from . import limits, passkeys, recovery_codes, second_factor, security, sessions, tokens, totp
 from .identity import SignedIn
 
 
 def by_app(member: SignedIn, code: str) -> bool:
     """Signs in with a code of the authenticator app. Raises TooManyRequests after too many wrong ones."""
     counted = limits.count_code(member.email)
-    if not _complete(member, lambda session: totp.accept(session, member, code)):
+    if not _complete(member, "app", lambda session: totp.accept(session, member, code)):
         return False
     limits.uncount(counted)
     return True
@@ -30,7 +30,7 @@ def by_recovery_code(member: SignedIn, code: str) -> bool:
         second_factor.recovery_code_used(session, member)
         return True
 
-    if not _complete(member, accept):
+    if not _complete(member, "recovery", accept):
         return False
     limits.uncount(counted)
     return True
@@ -41,22 +41,24 @@ def by_passkey(member: SignedIn, credential: str) -> bool:
     try:
         passkeys.verify(credential, "factor")
     except passkeys.Refused:
+        security.refused(member.account_id, member.member_id, "factor_refused", "passkey")
         return False
-    return _complete(member, lambda _session: True)
+    return _complete(member, "passkey", lambda _session: True)
 
 
-def _complete(member: SignedIn, accept: Callable[[Session], bool]) -> bool:
+def _complete(member: SignedIn, way: str, accept: Callable[[Session], bool]) -> bool:
     """Accepts the factor and makes the session a sign-in, in one transaction: a factor is used up only with it."""
+    token_hash = tokens.hash_token(cookie["token"])
     try:
         with transaction() as session:
-            if not accept(session):
-                return False
-            token = sessions.complete(
-                session, member.account_id, member.session_id, sessions.hash_token(cookie["token"])
-            )
+            accepted = accept(session)
+            if accepted:
+                token = sessions.complete(session, member.account_id, member.session_id, token_hash, way)
     except NotFound:
+        return False
+    if not accepted:
+        security.refused(member.account_id, member.member_id, "factor_refused", way)
         return False
     cookie["token"] = token
     g.halfway = None
-    limits.remember_device(member.email)
     return True

@@ -41,6 +41,8 @@ LIMITS = {
     "recovery": "10 per 15 minutes",  # recovery codes, likewise
     "reset": "3 per 15 minutes",  # password links mailed to one e-mail
     "reset_address": "20 per hour",  # password links requested from one client address
+    "alarm": "3 per 15 minutes",  # « Ce n’était pas moi » of one member
+    "alarm_address": "20 per hour",  # the same, from one client address
     "card": "10 per 10 minutes",  # card pages opened by one account, or card numbers entered on one page
     "pay": "10 per minute",  # payments of one account
     "send": "30 per hour",  # documents that one account has sent again
@@ -54,6 +56,7 @@ LIMITS = {
 SANDBOX_LIMITS = {
     "address": "5000 per 15 minutes",
     "reset_address": "2000 per hour",
+    "alarm_address": "2000 per hour",
     "card": "200 per 10 minutes",
     "invite": "200 per hour",
     "pay": "200 per minute",
@@ -143,6 +146,12 @@ def count(*hits: tuple[str, ...]) -> None:
         raise TooManyRequests(retry_after=max(1, math.ceil(wait)))
 
 
+def tally(seconds: int, *subject: str) -> int:
+    """Counts something that is not limited, in the open transaction. Returns how often it was within the window, of so
+    many seconds, that began with the first."""
+    return _hit(db.session(), f"tally/{_keyed_hash(*subject)}", seconds)
+
+
 def is_first(window: str, name: str) -> bool:
     """Whether this is the first call in the window, such as "1 per day", in any process."""
     return _limiter.hit(parse(window), "first", name)
@@ -213,12 +222,16 @@ def client_hash() -> str:
     return _keyed_hash("client", client_address())[:16]
 
 
-def remember_device(email: str) -> None:
-    """Sets a signed cookie that says that this browser signed in as this owner. It grants no access."""
+def remember_device(email: str) -> str:
+    """Sets a signed cookie that says that this browser signed in as this owner. It grants no access.
+
+    Returns the identifier of this browser, which is random.
+    """
     device, owners = _device()
+    device = device or secrets.token_urlsafe(9)
     owner = _keyed_hash(email)
     owners = [owner, *(other for other in owners if other != owner)][:DEVICE_OWNERS_MAX]
-    cookie = _signer().dumps([device or secrets.token_urlsafe(9), owners])
+    cookie = _signer().dumps([device, owners])
 
     @after_this_request
     def _set_cookie(response: Response) -> Response:
@@ -231,6 +244,8 @@ def remember_device(email: str) -> None:
             secure=current_app.config["SESSION_COOKIE_SECURE"],
         )
         return response
+
+    return device
 
 
 def _known_device(email: str) -> str:

@@ -3,8 +3,9 @@
 import hashlib
 
 from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
 
-from ..db import db
+from ..db import LOCK, NotFound, db
 from ..domain.permissions import Role
 from ..models.access import SignInKey
 from ..models.accounts import Member
@@ -41,9 +42,29 @@ def account_of(key_hash: str) -> str:
 
 
 def find_member(email: str, *, lock: bool = False) -> Member | None:
-    """The member with this normalised e-mail."""
+    """The member with this normalised e-mail. `lock`: as `lock_member`."""
     query = select(Member).where(Member.account_id == account_of(email_key(email)), Member.email == email)
-    return db.session.scalars(query.with_for_update() if lock else query).one_or_none()
+    return db.session.scalars(query.with_for_update(key_share=True) if lock else query).one_or_none()
+
+
+def lock_member(session: Session, account_id: str, member_id: str) -> Member:
+    """Locks a member before rows are written that refer to it, so that nobody removes the member meanwhile.
+
+    Raises NotFound if the member was removed since the request began.
+    """
+    key = account_id, member_id
+    member = session.get(Member, key, with_for_update=LOCK, populate_existing=True)
+    if member is None:
+        raise NotFound(member_id)
+    return member
+
+
+def password_hash_of(account_id: str, member_id: str) -> str:
+    """ "" for a member without a password, or who was removed since the request began. It ends the open transaction."""
+    query = select(Member.password_hash).where(Member.account_id == account_id, Member.id == member_id)
+    found = db.session.scalars(query).one_or_none() or ""
+    db.session.rollback()
+    return found
 
 
 def add_member(member: Member) -> None:

@@ -76,17 +76,17 @@ def options(purpose: Purpose) -> str | None:
     import webauthn
     from webauthn.helpers import structs
 
-    party, owner = relying_party(), _owner(purpose)
-    if party is None or (owner is None and purpose != "sign-in"):
+    party, member = relying_party(), _member(purpose)
+    if party is None or (member is None and purpose != "sign-in"):
         return None
-    known = [_descriptor(passkey) for passkey in of_member(owner)] if owner else []
-    if purpose == "add" and owner:
+    known = [_descriptor(passkey) for passkey in of_member(member)] if member else []
+    if purpose == "add" and member:
         made: Any = webauthn.generate_registration_options(
             rp_id=party.id,
             rp_name="My Qlik",
-            user_id=_handle(owner.account_id, owner.member_id),
-            user_name=owner.email,
-            user_display_name=owner.name,
+            user_id=_handle(member.account_id, member.member_id),
+            user_name=member.email,
+            user_display_name=member.name,
             exclude_credentials=known,
             authenticator_selection=structs.AuthenticatorSelectionCriteria(
                 resident_key=structs.ResidentKeyRequirement.PREFERRED
@@ -131,8 +131,8 @@ def verify(credential: str, purpose: Purpose) -> Member:
         shown = webauthn.helpers.parse_authentication_credential_json(credential)
     except Exception as fault:
         raise _refused("it cannot be read", fault) from fault
-    passkey, owner = _find(webauthn.helpers.bytes_to_base64url(shown.raw_id)), _owner(purpose)
-    if owner and (passkey.account_id, passkey.member_id) != (owner.account_id, owner.member_id):
+    passkey, begun_by = _find(webauthn.helpers.bytes_to_base64url(shown.raw_id)), _member(purpose)
+    if begun_by and (passkey.account_id, passkey.member_id) != (begun_by.account_id, begun_by.member_id):
         raise _refused("it is another member's")
     handle = shown.response.user_handle
     if (handle or purpose == "sign-in") and handle != _handle(passkey.account_id, passkey.member_id):
@@ -160,8 +160,8 @@ def verify(credential: str, purpose: Purpose) -> Member:
     return member
 
 
-def of_member(owner: SignedIn) -> list[Passkey]:
-    mine = Passkey.account_id == owner.account_id, Passkey.member_id == owner.member_id
+def of_member(member: SignedIn) -> list[Passkey]:
+    mine = Passkey.account_id == member.account_id, Passkey.member_id == member.member_id
     return list(db.session.scalars(select(Passkey).where(*mine).order_by(Passkey.added_at, Passkey.id)))
 
 
@@ -194,15 +194,15 @@ def _take_challenge(purpose: Purpose) -> tuple[bytes, RelyingParty]:
     return base64url_to_bytes(challenge), party
 
 
-def _owner(purpose: Purpose) -> SignedIn | None:
+def _member(purpose: Purpose) -> SignedIn | None:
     """Who shows or adds a passkey; None where that is to be found out."""
-    owner: SignedIn | None = {"sign-in": None, "factor": g.halfway}.get(purpose, g.member)
-    return owner
+    member: SignedIn | None = {"sign-in": None, "factor": g.halfway}.get(purpose, g.member)
+    return member
 
 
 def _subject(purpose: Purpose) -> str:
-    owner = _owner(purpose)
-    return owner.session_id if owner else ""
+    member = _member(purpose)
+    return member.session_id if member else ""
 
 
 def _handle(account_id: str, member_id: str) -> bytes:

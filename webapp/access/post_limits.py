@@ -14,6 +14,7 @@ COSTLY = {
     "purchase.new_card": "card",
     "billing.add_card": "card",
     "billing.send_again": "send",
+    "own_email.request": "invite",  # it says, too, whether an address signs in here
     "team.invite": "invite",
     "team.send_again": "invite",
 }

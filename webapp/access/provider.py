@@ -19,6 +19,7 @@ from ..urls import parsed, public_url
 TIMEOUT = 5  # seconds, to connect and between two bytes
 SIGN_INS_AT_ONCE = 3  # pending sign-ins of one browser: the session cookie has no room for more
 CLOCKS_APART = 60  # seconds
+ANY_AGE = str(365 * 24 * 3600)  # seconds: with a `max_age`, the answer must say when the person signed in there
 LONGEST_SUBJECT = 255  # characters, by OpenID Connect
 STATE = "_state_provider_"
 log = logging.getLogger(__name__)
@@ -26,7 +27,8 @@ log = logging.getLogger(__name__)
 
 class VerifiedIdentity(NamedTuple):
     """The person whom the provider signed in: its own name for the person, the verified e-mail, the ID token, and the
-    page to return to. `is_proof`: the person was asked to sign in anew, and did."""
+    page to return to. `is_proof`: the person was asked to sign in anew, and did. `auth_time`: when the person last gave
+    a password or factor there, in seconds since 1970; None if the provider does not say."""
 
     issuer: str
     subject: str
@@ -34,6 +36,7 @@ class VerifiedIdentity(NamedTuple):
     id_token: str
     target: str = ""
     is_proof: bool = False
+    auth_time: int | None = None
 
 
 class SignInRefused(Exception):
@@ -84,8 +87,7 @@ def begin(target: str, again: bool = False, proof: bool = False) -> str:
     """
     client = current_app.extensions["sso"]
     options = {"prompt": "login"} if again or proof else {}
-    if proof:
-        options["max_age"] = "0"
+    options["max_age"] = "0" if proof else ANY_AGE
     with _provider_call():
         _metadata(client)
         authorization = client.create_authorization_url(public_url("sso.callback"), **options)
@@ -118,7 +120,8 @@ def complete() -> VerifiedIdentity:
         if claims is None:
             raise SignInRefused("invalid")
         proof_from = (pending or {}).get("proof_from")
-        if proof_from is not None and not _is_later(claims.get("auth_time"), proof_from):
+        auth_time = claims.get("auth_time")
+        if proof_from is not None and not _is_later(auth_time, proof_from):
             raise SignInRefused("unasked")
         subject = claims["sub"]
         if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
@@ -131,7 +134,8 @@ def complete() -> VerifiedIdentity:
         raise SignInRefused("unverified")
     issuer: str = current_app.config["OIDC_ISSUER"]  # the same as in the token, which was checked
     target = (pending or {}).get("target", "")
-    return VerifiedIdentity(issuer, subject, email, token["id_token"], target, proof_from is not None)
+    known = auth_time if isinstance(auth_time, int) else None
+    return VerifiedIdentity(issuer, subject, email, token["id_token"], target, proof_from is not None, known)
 
 
 def _is_later(auth_time: object, since: int) -> bool:

@@ -13,7 +13,7 @@ from ..models.restores import RestoreHold
 from ..ports import ports
 from ..urls import referring_page, with_seats
 from ..words import gettext
-from . import drafts, factors, sessions
+from . import deactivation, drafts, factors, sessions, tokens
 from .identity import SignedIn
 
 # Columns of tables, not attributes of models: this query runs before every request and needs no objects.
@@ -40,6 +40,7 @@ _session_of_token = (
         _session.last_seen_at,
         _session.created_at,
         _session.awaits_factor,
+        _account.deactivated_at,
         exists().where(_hold.id == 1),
     )
     .select_from(MemberSession.__table__)
@@ -81,11 +82,13 @@ def _lead_to(address: str) -> Response:
 def _find_owner(token: str) -> tuple[SignedIn | None, str]:
     """The owner of a live session, or None and the reason why the session ended, if it is known."""
     now = ports().clock.system_now()
-    this = {"account_id": sessions.account_of(token, MemberSession), "token_hash": sessions.hash_token(token)}
+    this = {"account_id": sessions.account_of(token, MemberSession), "token_hash": tokens.hash_token(token)}
     row = db.session.execute(_session_of_token, this).one_or_none()
     if row is None:
         return None, ""
-    *signed_in, ended, last_seen_at, created_at, awaits_factor, g.payments_held = row
+    *signed_in, ended, last_seen_at, created_at, awaits_factor, deactivated_at, g.payments_held = row
+    if deactivated_at is not None:
+        return None, "" if awaits_factor else deactivation.sentence(this["account_id"])
     if awaits_factor:
         is_open = not ended and now - created_at < access.HALFWAY_LIFETIME
         g.halfway = SignedIn(*signed_in) if is_open else None

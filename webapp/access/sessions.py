@@ -1,9 +1,7 @@
 """The sessions of owners. A session ends when it is idle, when it is too old, or when its owner ends it."""
 
-import hashlib
-import secrets
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from flask import current_app, g, request, session
@@ -11,7 +9,8 @@ from flask_babel import get_locale
 from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.orm import Session
 
-from ..db import Across, NotFound, across, db, transaction
+from ..browsers import browser_and_system as browser_and_system
+from ..db import Across, NotFound, across, db, new_id, transaction
 from ..domain import access
 from ..formats import ngettext
 from ..models.access import MemberSession, PasswordReset, RateLimit
@@ -20,30 +19,10 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import drafts, factors
+from . import browsers, deactivation, drafts, factors, members, security, tokens
 
-Begun = Literal["", "signed_in", "factor"]
+Begun = Literal["", "signed_in", "factor", "deactivated"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
-# The first text that a User-Agent contains gives the name. Versions are not stored, so few browsers can be told apart.
-BROWSERS = (
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("SamsungBrowser/", "Samsung Internet"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-)
-SYSTEMS = (
-    ("Windows", "Windows"),
-    ("Android", "Android"),
-    ("iPhone", "iOS"),
-    ("iPad", "iPadOS"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS X", "macOS"),
-    ("Linux", "Linux"),
-)
 
 
 def forget_expired(session: Session, account_id: str, now: datetime) -> None:
@@ -66,29 +45,17 @@ def forget_expired(session: Session, account_id: str, now: datetime) -> None:
     session.execute(delete(RateLimit).where(RateLimit.key.in_(over)))
 
 
-def new_token(account_id: str) -> str:
-    """For a cookie or a link. It names its account, so that only this account is searched for it."""
-    return f"{account_id}.{secrets.token_urlsafe(32)}"
-
-
 def account_of(token: str, table: type[MemberSession | PasswordReset]) -> str:
     """The account of a cookie or a link; "" for one that is not known. Those of versions up to 0.7 do not name it."""
-    account_id, dot, _ = token.partition(".")
-    if dot:
+    if account_id := tokens.account_named(token):
         return account_id
-    query = select(table.account_id).where(table.token_hash == hash_token(token))
+    query = select(table.account_id).where(table.token_hash == tokens.hash_token(token))
     return db.session.scalars(across(query, Across.SIGN_IN)).one_or_none() or ""
 
 
-def hash_token(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def browser_and_system(user_agent: str) -> tuple[str, str]:
-    """Their names, such as ("Firefox", "Windows"). An unknown name is ""."""
-    browser = next((name for mark, name in BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in SYSTEMS if mark in user_agent), "")
-    return browser, system
+def browser_name() -> str:
+    """The browser and system of this request, such as "Firefox, Windows"; "" if unknown."""
+    return ", ".join(filter(None, browser_and_system(request.user_agent.string)))
 
 
 def begin(
@@ -98,56 +65,89 @@ def begin(
     password_hash: str | None = None,
     *,
     by_passkey: bool = False,
+    proved_at: int | None = None,
 ) -> Begun:
     """Starts a session under a new token and ends the browser's previous one.
 
     `id_token` is the identity provider's token, if it signed the owner in. `password_hash` is the hash that was
-    verified. Returns "" if the owner's password has changed since then, and "factor" if a second factor is owed: until
-    it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
+    verified. Returns "" if the password has changed since then, or the member was removed, and "factor" if a second
+    factor is owed: until it is given, nobody is signed in. The provider has factors of its own, and a passkey is two.
+    `proved_at`: when the provider asked for them, in seconds since 1970. It may be hours ago, which proves nothing now.
+    "deactivated": nobody signs in to this account.
     """
-    draft = session.get(drafts.KEY)
+    owed, draft = session.get(browsers.OWED, []), session.get(drafts.KEY)
     end_current()
     if draft:
         session[drafts.KEY] = draft
-    token, now = new_token(account_id), ports().clock.system_now()
+    token, now = tokens.new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:
-        if password_hash is not None and not password_is_unchanged(database, account_id, member_id, password_hash):
+        if not _is_member_still(database, account_id, member_id, password_hash):
             return ""
+        if deactivation.is_deactivated(database, account_id):
+            return "deactivated"
         forget_expired(database, account_id, now)
         asks = id_token is None and not by_passkey and factors.has_any(database, account_id, member_id)
+        session_id, name = new_id(), browser_name()
         database.add(
             MemberSession(
                 account_id=account_id,
-                token_hash=hash_token(token),
+                id=session_id,
+                token_hash=tokens.hash_token(token),
                 member_id=member_id,
                 created_at=now,
                 last_seen_at=now,
                 browser=browser,
                 system=system,
                 id_token=id_token,
-                proved_at=now,
+                proved_at=now if proved_at is None else min(now, datetime.fromtimestamp(max(0, proved_at), UTC)),
                 awaits_factor=asks,
             )
         )
+        if asks:
+            security.happened(account_id, member_id, "factor_awaited", "password")
+        else:
+            way = "provider" if id_token is not None else "passkey" if by_passkey else "password"
+            security.happened(account_id, member_id, "signed_in", way)
         first = update(Member).where(Member.account_id == account_id, Member.id == member_id, Member.locale.is_(None))
         database.execute(first.values(locale=str(get_locale())))  # mails use the language of the first visit
+        if asks:
+            member = database.get_one(Member, (account_id, member_id), populate_existing=True)
+            browsers.owe_factor(database, member, session_id, owed, name)
+        else:
+            browsers.settle(database, account_id, owed)
+            browsers.met(database, account_id, member_id, name)
     session["token"] = token
     return "factor" if asks else "signed_in"
 
 
-def complete(database: Session, account_id: str, session_id: str, token_hash: str) -> str:
+def _is_member_still(database: Session, account_id: str, member_id: str, password_hash: str | None) -> bool:
+    """Whether the member was not removed, and has this password if one was verified. Their row is locked then."""
+    if password_hash is not None:
+        return password_is_unchanged(database, account_id, member_id, password_hash)
+    try:
+        members.lock_member(database, account_id, member_id)
+    except NotFound:
+        return False
+    return True
+
+
+def complete(database: Session, account_id: str, session_id: str, token_hash: str, way: str) -> str:
     """Makes a session that awaited its factor a sign-in, in the open transaction. Returns its new token.
 
-    Raises NotFound if it was ended meanwhile, or completed by another request.
+    `way` names the factor. Raises NotFound if it was ended meanwhile, or completed by another request.
     """
     this = MemberSession.account_id == account_id, MemberSession.id == session_id
     open_still = MemberSession.awaits_factor, MemberSession.ended.is_(None), MemberSession.token_hash == token_hash
     now = ports().clock.system_now()
     completing = update(MemberSession).where(*this, *open_still)
     values = {"awaits_factor": False, "last_seen_at": now, "proved_at": now}
-    if database.execute(completing.values(values).returning(MemberSession.id)).one_or_none() is None:
+    member_id = database.scalars(completing.values(values).returning(MemberSession.member_id)).one_or_none()
+    if member_id is None:
         raise NotFound(session_id)
+    security.happened(account_id, member_id, "signed_in", way)
+    browsers.settle(database, account_id, session.pop(browsers.OWED, []))
+    browsers.met(database, account_id, member_id, browser_name())
     return change_token(database, account_id, session_id)
 
 
@@ -163,9 +163,9 @@ def password_is_unchanged(database: Session, account_id: str, member_id: str, pa
 
 def change_token(database: Session, account_id: str, session_id: str) -> str:
     """Gives the session a new token, in the open transaction, so that a copied cookie stops working."""
-    token = new_token(account_id)
+    token = tokens.new_token(account_id)
     this = MemberSession.account_id == account_id, MemberSession.id == session_id
-    database.execute(update(MemberSession).where(*this).values(token_hash=hash_token(token)))
+    database.execute(update(MemberSession).where(*this).values(token_hash=tokens.hash_token(token)))
     return token
 
 
@@ -181,10 +181,12 @@ def end_current() -> str | None:
         return None
     account_id = account_of(token, MemberSession)
     with transaction() as database:
-        this = MemberSession.account_id == account_id, MemberSession.token_hash == hash_token(token)
-        deletion = delete(MemberSession).where(*this)
-        id_token: str | None = database.scalars(deletion.returning(MemberSession.id_token)).one_or_none()
-    return id_token
+        this = MemberSession.account_id == account_id, MemberSession.token_hash == tokens.hash_token(token)
+        told = MemberSession.id_token, MemberSession.member_id, MemberSession.awaits_factor, MemberSession.ended
+        row = database.execute(delete(MemberSession).where(*this).returning(*told)).one_or_none()
+        if row and not row.awaits_factor and not row.ended:
+            security.happened(account_id, row.member_id, "signed_out")
+    return row.id_token if row else None
 
 
 def why_ended(ended: str | None, last_seen_at: datetime, now: datetime) -> str:
@@ -288,4 +290,6 @@ def end(
         sessions = sessions.where(MemberSession.id == only_id)
     if kept_id:
         sessions = sessions.where(MemberSession.id != kept_id)
-    database.execute(sessions.values(ended=reason, id_token=None))
+    ended = database.scalars(sessions.values(ended=reason, id_token=None).returning(MemberSession.id)).all()
+    if ended:
+        security.happened(account_id, member_id, "sessions_ended", times=len(ended))

@@ -16,7 +16,7 @@ from ..db import db, transaction
 from ..models.access import ProviderIdentity, SignInKey
 from ..models.accounts import Member
 from ..ports import ports
-from . import limits, members, passkeys, sessions
+from . import deactivation, limits, members, passkeys, security, sessions
 from .provider import VerifiedIdentity
 
 hasher = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)  # OWASP's first choice of argon2id
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 def sign_in(email: str, password: str) -> sessions.Begun:
     """Starts a session. Returns "" for an unknown e-mail or a wrong password, after the same time for both; "factor" if
-    a second factor is owed.
+    a second factor is owed; "deactivated" if nobody signs in to the account: then `g.deactivated` says whom to contact.
 
     Raises TooManyRequests after too many wrong passwords.
     """
@@ -44,17 +44,16 @@ def sign_in(email: str, password: str) -> sessions.Begun:
     # The hash is "" also if the owner must set a new password.
     if not verify_password(known_hash or UNKNOWN_OWNER_HASH, password) or owner is None:
         log_refused("password")
+        security.sign_in_refused(email, (account_id, member_id) if owner else None, "password")
         return ""
     limits.uncount(counted)
     limits.count(("sign_in", email))
-    begun = sessions.begin(account_id, member_id, password_hash=known_hash)
-    if begun == "signed_in":
-        limits.remember_device(email)
-    return begun
+    return _logged(sessions.begin(account_id, member_id, password_hash=known_hash), account_id)
 
 
-def by_passkey(credential: str) -> bool:
-    """Starts a session for the member whose passkey this is, which counts as a password and a factor.
+def by_passkey(credential: str) -> sessions.Begun:
+    """Starts a session for the member whose passkey this is, which counts as a password and a factor. Returns "" if
+    nobody's is, and what `sign_in` returns.
 
     Not for a member without a password: none was set yet, or a backup was restored, which may know a passkey again that
     had been removed. They set a password by mail first.
@@ -62,14 +61,20 @@ def by_passkey(credential: str) -> bool:
     try:
         member = passkeys.verify(credential, "sign-in")
     except passkeys.Refused:
-        return False
+        return ""
     if not member.password_hash:
-        return False
-    limits.count(("sign_in", member.email))
-    if not sessions.begin(member.account_id, member.id, password_hash=member.password_hash, by_passkey=True):
-        return False
-    limits.remember_device(member.email)
-    return True
+        return ""
+    account_id, email = member.account_id, member.email
+    limits.count(("sign_in", email))
+    begun = sessions.begin(account_id, member.id, password_hash=member.password_hash, by_passkey=True)
+    return _logged(begun, account_id)
+
+
+def _logged(begun: sessions.Begun, account_id: str) -> sessions.Begun:
+    if begun == "deactivated":
+        g.deactivated = deactivation.sentence(account_id)
+        log_refused("deactivated")
+    return begun
 
 
 def log_refused(reason: str) -> None:
@@ -78,7 +83,7 @@ def log_refused(reason: str) -> None:
     metrics.count_refused_sign_in(reason)
 
 
-def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "another"]:
+def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "another", "deactivated"]:
     """Starts a session for the owner who is bound to the provider's subject. At the first sign-in, the owner of the
     verified e-mail is bound.
 
@@ -93,9 +98,13 @@ def sign_in_as(identity: VerifiedIdentity) -> Literal["signed_in", "unknown", "a
             if _is_bound_to_another(session, owner, identity):
                 return "another"
             _bind(session, owner, identity)
-        account_id, member_id, email = owner.account_id, owner.id, owner.email
-    sessions.begin(account_id, member_id, identity.id_token)
-    limits.remember_device(email)
+        account_id, member_id = owner.account_id, owner.id
+    begun = sessions.begin(account_id, member_id, identity.id_token, proved_at=identity.auth_time)
+    if begun == "deactivated":
+        g.deactivated = deactivation.sentence(account_id)
+        return "deactivated"
+    if not begun:
+        return "unknown"  # removed at the same moment
     return "signed_in"
 
 

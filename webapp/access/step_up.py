@@ -5,6 +5,7 @@ views or blueprints marked `needs_proof`, of a procedure in `PROVEN`, and paymen
 """
 
 from typing import NamedTuple
+from urllib.parse import quote
 
 from flask import Flask, Response, current_app, g, redirect, request, url_for
 from flask import session as cookie
@@ -15,12 +16,11 @@ from ..db import NotFound, db, transaction
 from ..domain.access import HELD_LIFETIME, PROOF_LIFETIME
 from ..domain.permissions import PROVEN
 from ..models.access import MemberSession, ProviderIdentity
-from ..models.accounts import Member
 from ..models.purchases import Quote
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..urls import referring_page
-from . import limits, local_passwords, passkeys, permission, sessions, totp
+from . import limits, local_passwords, members, passkeys, permission, security, sessions, totp
 from . import sign_in as passwords
 from .identity import SignedIn, me
 from .provider import VerifiedIdentity
@@ -77,10 +77,11 @@ def _is_above_limit() -> bool:
 
 
 def _hold() -> str:
-    """Keeps the form that was sent. The oldest of too many is dropped."""
+    """Keeps the form that was sent. The oldest of too many is dropped. Raises NotFound if its sender was removed."""
     now = ports().clock.system_now()
     fields = [[name, text] for name, text in request.form.items(multi=True) if name != "csrf_token"]
     with transaction() as session:
+        members.lock_member(session, me().account_id, me().member_id)
         mine = HeldForm.account_id == me().account_id, HeldForm.session_id == me().session_id
         older = session.scalars(select(HeldForm.id).where(*mine).order_by(HeldForm.held_at.desc())).all()
         session.execute(delete(HeldForm).where(*mine, HeldForm.id.in_(older[MOST_HELD - 1 :])))
@@ -88,7 +89,7 @@ def _hold() -> str:
             account_id=me().account_id,
             member_id=me().member_id,
             session_id=me().session_id,
-            path=request.full_path.rstrip("?"),
+            path=_address(),
             page=referring_page(),
             fields=fields,
             held_at=now,
@@ -96,6 +97,12 @@ def _hold() -> str:
         session.add(held)
         session.flush()
         return held.id
+
+
+def _address() -> str:
+    """As it was asked for: a decoded "?" within the path would begin the query."""
+    query = request.query_string.decode("latin-1")
+    return quote(request.path) + (f"?{query}" if query else "")
 
 
 def find(member: SignedIn, held_id: str) -> Held:
@@ -128,10 +135,9 @@ def by_password(member: SignedIn, password: str) -> bool:
     if not local_passwords.are_on():
         return False
     counted = limits.count_guess(member.email)
-    known_hash = db.session.get_one(Member, (member.account_id, member.member_id)).password_hash
-    db.session.rollback()
+    known_hash = members.password_hash_of(member.account_id, member.member_id)
     if not passwords.verify_password(known_hash, password):
-        return False
+        return _refused(member, "password")
     limits.uncount(counted)
     with transaction() as session:
         if not sessions.password_is_unchanged(session, member.account_id, member.member_id, known_hash):
@@ -144,9 +150,10 @@ def by_password(member: SignedIn, password: str) -> bool:
 def by_app(member: SignedIn, code: str) -> bool:
     counted = limits.count_code(member.email)
     with transaction() as session:
-        if not totp.accept(session, member, code):
-            return False
-        token = _prove(session, member)
+        accepted = totp.accept(session, member, code)
+        token = _prove(session, member) if accepted else ""
+    if not accepted:
+        return _refused(member, "app")
     cookie["token"] = token
     limits.uncount(counted)
     return True
@@ -156,11 +163,16 @@ def by_passkey(member: SignedIn, credential: str) -> bool:
     try:
         passkeys.verify(credential, "proof")
     except passkeys.Refused:
-        return False
+        return _refused(member, "passkey")
     with transaction() as session:
         token = _prove(session, member)
     cookie["token"] = token
     return True
+
+
+def _refused(member: SignedIn, way: str) -> bool:
+    security.refused(member.account_id, member.member_id, "proof_refused", way)
+    return False
 
 
 def by_provider(member: SignedIn, identity: VerifiedIdentity) -> bool:

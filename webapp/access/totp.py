@@ -8,23 +8,25 @@ from sqlalchemy.orm import Session
 
 from ..db import LOCK, db, transaction
 from ..domain.access import TOTP_LEEWAY, TOTP_STEP
-from ..models.accounts import Member
 from ..models.second_factor import Totp
 from ..ports import ports
-from . import sealing
+from . import members, sealing
 from .identity import SignedIn
 
 ISSUER = "My Qlik"
 
 
 def begin(member: SignedIn) -> None:
-    """Makes a secret to be set up. An app that is set up goes on working until the new one is confirmed."""
+    """Makes a secret to be set up. An app that is set up goes on working until the new one is confirmed.
+
+    Raises NotFound if the member was removed meanwhile.
+    """
     import pyotp
 
     secret = sealing.seal(pyotp.random_base32())
     with transaction() as session:
         key = member.account_id, member.member_id
-        session.get_one(Member, key, with_for_update=LOCK)  # of two at once, the second replaces the first
+        members.lock_member(session, *key)  # of two at once, the second replaces the first
         row = session.get(Totp, key)
         if row is None:
             session.add(Totp(account_id=key[0], member_id=key[1], pending_secret=secret, last_step=0))

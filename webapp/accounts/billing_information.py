@@ -3,17 +3,15 @@
 import re
 import unicodedata
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import select
 from stdnum.eu import vat as eu_vat
 from stdnum.fr import siren as fr_siren
 from stdnum.fr import siret as fr_siret
 from stdnum.mc import tva as monaco_vat
 
 from .. import addresses, pasting
-from ..db import LOCK, db, transaction
-from ..domain import edits
+from ..db import db
 from ..domain.checks import TaxNumber
 from ..domain.tax import (
     EU,
@@ -21,12 +19,11 @@ from ..domain.tax import (
     OTHER_TERRITORIES,
     WITH_SIREN,
     WITHOUT_FRENCH_VAT,
+    TaxTerms,
     country_of_postal_code,
+    tax_terms,
 )
 from ..models.accounts import Account
-from ..models.purchases import Payment
-from ..ports import ports
-from . import activity
 
 
 def account_of(account_id: str) -> Account:
@@ -59,7 +56,8 @@ class WrongEmailCount(ValueError):
 
 
 class Information(NamedTuple):
-    """The columns of `Account` that the owner may change. `update_information` normalises the numbers."""
+    """The columns of `Account` that the owner may change. `update_information` of
+    `billing_changes` normalises the numbers."""
 
     legal_name: str
     street: str
@@ -155,66 +153,28 @@ def emails(text: str) -> list[str]:
     return recipients
 
 
-# The numbers are checked against the country, and the tax follows from them: they are changed together.
-TAX_FIELDS = ("country", "postal_code", "siren", "vat_number")
-
-
-class ChangedMeanwhile(Exception):
-    """Somebody else changed the same fields after the form was opened. Nothing was saved.
-
-    `merged`: what the form shows next. `clashes`: the fields that both changed. `saved`: what is stored now.
-    """
-
-    def __init__(self, merged: dict[str, Any], clashes: frozenset[str], saved: Information) -> None:
-        super().__init__("Changed by somebody else meanwhile")
-        self.merged, self.clashes, self.saved = merged, clashes, saved
-
-
-class Saved(NamedTuple):
-    """`payment_pending`: the invoice of a payment in progress keeps the information that its tax was computed for."""
-
-    changed: bool
-    payment_pending: bool = False
-
-
 def information_of(account: Account) -> Information:
     return Information(**{name: getattr(account, name) for name in Information._fields})
 
 
-def update_information(account_id: str, information: Information, opened: Information | None = None) -> Saved:
-    """Saves what differs and records it in the activity.
+class Taxed(NamedTuple):
+    """A customer as the tax sees them, and what follows. `domestic`: in the French VAT area."""
 
-    `opened` is what the form showed when it was opened: what somebody else changed since is kept. Raises
-    ChangedMeanwhile, WrongDigits, WrongCountry, WrongEmailCount and WrongAddress. Issued invoices never change.
-    """
-    information = information._replace(
-        siren=siren(information.country, information.siren or ""),
-        vat_number=vat_number(information.country, information.vat_number or ""),
-        billing_emails=emails("\n".join(information.billing_emails)),
-    )
-    with transaction() as session:
-        account = session.get_one(Account, account_id, with_for_update=LOCK)
-        saved = information_of(account)
-        merged = edits.merge((opened or saved)._asdict(), information._asdict(), saved._asdict(), [TAX_FIELDS])
-        if merged.clashes:
-            raise ChangedMeanwhile(merged.values, merged.clashes, saved)
-        after = {name: value for name, value in merged.values.items() if getattr(account, name) != value}
-        before = {name: getattr(account, name) for name in after}
-        for name, value in after.items():
-            setattr(account, name, value)
-        if after:
-            now = ports().clock.now(account)
-            activity.record(account_id, "billing_information_changed", now, before, after)
-        return Saved(bool(after), bool(after) and _payment_pending(account_id))
+    country: str
+    vat_number: str | None
+    terms: TaxTerms
+    domestic: bool
 
 
-def _payment_pending(account_id: str) -> bool:
-    pending = select(Payment.key).where(Payment.account_id == account_id, Payment.state == "pending")
-    return db.session.scalars(pending.limit(1)).first() is not None
-
-
-def is_domestic(account: Account) -> bool:
-    return account.country in FRENCH_VAT_AREA
+def taxed(account: Account, country: str, typed: str) -> Taxed:
+    """The tax with this country and VAT number, which may not be saved yet; a wrong number counts as none."""
+    number = account.vat_number
+    if (country, typed) != (account.country, number or ""):
+        try:
+            number = vat_number(country, typed)
+        except (WrongDigits, WrongCountry):
+            number = None
+    return Taxed(country, number, tax_terms(country, number), country in FRENCH_VAT_AREA)
 
 
 def tax_number(account: Account) -> TaxNumber:

@@ -1,4 +1,4 @@
-"""Cases: messages from an owner to the account manager."""
+"""Cases: messages from a member to the account manager."""
 
 import secrets
 from collections.abc import Sequence
@@ -55,13 +55,13 @@ def message_fits(message: str) -> bool:
     return SHORTEST <= len(message) <= LONGEST
 
 
-def open_case(owner: SignedIn, subject: str, subscription_id: str | None, message: str) -> str:
+def open_case(member: SignedIn, subject: str, subscription_id: str | None, message: str) -> str:
     """Stores a case and the mail to the account manager. Returns the number of the case.
 
     The same message sent again within RESEND_WINDOW is the same case.
     """
     with transaction() as session:
-        account = session.get_one(Account, owner.account_id, with_for_update=LOCK)  # a second request waits here
+        account = session.get_one(Account, member.account_id, with_for_update=LOCK)  # a second request waits here
         subscription = load(account.id, subscription_id) if subscription_id else None
         now = ports().clock.now(account)
         same = select(Case.number).where(
@@ -83,7 +83,7 @@ def open_case(owner: SignedIn, subject: str, subscription_id: str | None, messag
             opened_at=now,
         )
         session.add(case)
-        session.add(outbox.case(case, account, subscription, owner, CASE_SUBJECTS[subject], now))
+        session.add(outbox.case(case, account, subscription, member, CASE_SUBJECTS[subject], now))
         after = {"number": number, "subject": subject}
         activity.record(account.id, "case_opened", now, {}, after, subscription)
     return number

@@ -1,9 +1,12 @@
-"""How long a sign-in, a proof, a password link and a draft last, and how many codes there are."""
+"""How long a sign-in, a proof, a mailed link and a draft last, and how many codes there are."""
 
 from datetime import timedelta
 
 SESSION_LIFETIME = timedelta(hours=12)
 RESET_LIFETIME = timedelta(minutes=30)
+ALARM_LIFETIME = timedelta(days=7)  # of « Ce n’était pas moi » in a mail
+EMAIL_CHANGE_LIFETIME = timedelta(hours=24)  # of the link that confirms a new e-mail
+UNFINISHED_TOLD_EVERY = timedelta(hours=1)  # a right password without its factor is told once in this time
 SESSION_WARNING = timedelta(minutes=5)  # before an idle session ends
 DRAFT_LIFETIME = timedelta(hours=1)
 HALFWAY_LIFETIME = timedelta(minutes=10)  # between the password and the second factor

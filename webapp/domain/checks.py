@@ -13,6 +13,7 @@ class Verdict(StrEnum):
     OK = "ok"
     WARNING = "warning"  # the renewal will succeed, but something needs attention
     PROBLEM = "problem"  # the renewal will fail
+    ASKED = "asked"  # there will be no renewal, as was asked
 
 
 class Point(StrEnum):
@@ -50,10 +51,11 @@ class TaxNumber(StrEnum):
 
 class CardFacts(NamedTuple):
     """The default card, or the backup card. `until` is the first day on which it is expired; `refused`: its last charge
-    was declined."""
+    for the period that is owed was declined; `doubtful`: the same for any charge, and it has paid nothing since."""
 
     until: date
     refused: bool
+    doubtful: bool = False
 
 
 class Check(NamedTuple):
@@ -84,7 +86,7 @@ def renewal_checks(
     if next_due.event is Due.END and now is Status.LAPSED:
         return [Check(Point.CHARGE, Verdict.PROBLEM, Remedy.RENEW, next_due.day)]
     if next_due.event is Due.END:
-        return [Check(Point.CANCELLATION, Verdict.PROBLEM, Remedy.UNDO_CANCELLATION, next_due.day)]
+        return [Check(Point.CANCELLATION, Verdict.ASKED, Remedy.UNDO_CANCELLATION, next_due.day)]
     charged_on = max(next_due.day, today)
     late = Verdict.WARNING if now is Status.PAST_DUE else Verdict.OK
     wait = facts.payment_pending and not facts.challenge_open
@@ -114,10 +116,11 @@ def _card_checks(card: CardFacts | None, backup: CardFacts | None, charged_on: d
         saved = backup is not None and backup.until > charged_on and not backup.refused
         wrong = Verdict.WARNING if saved else Verdict.PROBLEM
         yield _check(Point.EXPIRY, wrong if card.until <= charged_on else Verdict.OK, Remedy.CARDS, card.until)
-        yield _check(Point.REFUSAL, wrong if card.refused else Verdict.OK, Remedy.CARDS)
+        doubtful = Verdict.WARNING if card.doubtful else Verdict.OK
+        yield _check(Point.REFUSAL, wrong if card.refused else doubtful, Remedy.CARDS)
     if backup is not None:
         expires = backup.until <= charged_on
-        verdict = Verdict.WARNING if expires or backup.refused else Verdict.OK
+        verdict = Verdict.WARNING if expires or backup.refused or backup.doubtful else Verdict.OK
         yield _check(Point.BACKUP, verdict, Remedy.CARDS, backup.until if expires else None)
 
 

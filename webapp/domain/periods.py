@@ -35,6 +35,12 @@ def period(anchor: date, months: int, n: int) -> Period:
     return Period(n, boundary(anchor, months, n), boundary(anchor, months, n + 1))
 
 
+def first_from(anchor: date, months: int, day: date) -> int:
+    """The ordinal of the first period that starts on `day` or later."""
+    ordinal = ordinal_on(anchor, months, day)
+    return ordinal if boundary(anchor, months, ordinal) == day else ordinal + 1
+
+
 def ordinal_on(anchor: date, months: int, day: date) -> int:
     """The ordinal of the period that contains `day`. It is negative before the anchor."""
     months_between = (day.year - anchor.year) * 12 + day.month - anchor.month

@@ -21,6 +21,7 @@ class Procedure(StrEnum):
     BILLING = "billing"  # cards, billing information, send an invoice again
     CONTACT = "contact"  # write to the account manager
     TEAM = "team"  # members, invitations, handover, second factor for all, spending limit
+    WATCH = "watch"  # security events of all members; each sees their own
     OWN = "own"  # one's own password, factors, sessions, language and mails
 
 
@@ -30,6 +31,7 @@ ALLOWED: dict[Procedure, tuple[Role, ...]] = {
     Procedure.BILLING: (Role.OWNER, Role.MANAGER, Role.ACCOUNTANT),
     Procedure.CONTACT: (Role.OWNER, Role.MANAGER, Role.ACCOUNTANT),
     Procedure.TEAM: (Role.OWNER,),
+    Procedure.WATCH: (Role.OWNER,),
     Procedure.OWN: (Role.OWNER, Role.MANAGER, Role.ACCOUNTANT, Role.VIEWER),
 }
 

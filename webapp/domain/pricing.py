@@ -1,11 +1,16 @@
 """Graduated prices: each seat costs the unit price of its own tier."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple, TypedDict
+from datetime import date, timedelta
+from typing import NamedTuple, TypedDict, TypeVar
 
 from .money import divide_half_up
 from .periods import Period
 from .seats import allowed
+
+PRICE_NOTICE = timedelta(days=30)  # before new prices apply, the customers are told
+DEAREST = 1_000_000  # cents a seat and month
+Listed = TypeVar("Listed")
 
 
 class Tier(NamedTuple):
@@ -60,6 +65,36 @@ def parse_tiers(rows: Sequence[Sequence[int | None]]) -> tuple[Tier, ...]:
     if limits[-1:] != [None] or len(bounded) != len(tiers) or bounded != sorted(set(bounded)):
         raise ValueError("tiers must rise and only the last is without a limit")
     return tiers
+
+
+def tier_faults(rows: Sequence[Sequence[int | None]]) -> list[str]:
+    """Each fault of a price list that is to be published: what is wrong, by the number of its tier from 1 on."""
+    if not rows:
+        return ["there is no tier: name at least one, for all seats"]
+    faults, before = [], 0
+    for number, (up_to, unit) in enumerate(rows, start=1):
+        if unit is None or not 0 < unit <= DEAREST:
+            faults.append(f"tier {number} costs {unit} cents: write a number from 1 to {DEAREST}")
+        if up_to is None:
+            if number < len(rows):
+                faults.append(f"tier {number} has no limit: only the last one has none, or those after it do nothing")
+            continue
+        if number == len(rows):
+            faults.append(f"tier {number} ends at {up_to} seats, and more have no price: write null as its limit")
+        if up_to <= before:
+            faults.append(f"tier {number} ends at {up_to} seats, not above {before}: limits must rise")
+        before = max(before, up_to)
+    return faults
+
+
+def in_force(first: Listed, later: Sequence[tuple[date, Listed]], day: date) -> Listed:
+    """The prices of a period that starts on `day`. `later` are in the order of the days from which they apply."""
+    return next((prices for starts, prices in reversed(later) if starts <= day), first)
+
+
+def earliest_start(today: date) -> date:
+    """The earliest day from which prices that are told today can apply."""
+    return today + PRICE_NOTICE
 
 
 def _tier_lines(tiers: Sequence[Tier], seats: int) -> Iterator[TierLine]:

@@ -37,6 +37,26 @@ class AddressTaken(Refusal):
     """The invited address signs in to another account. It is not said which."""
 
 
+class EmailTaken(Refusal):
+    """The address that a member wants to sign in with signs in already. It is not said where."""
+
+
+class SameEmail(Refusal):
+    """The member signs in with this address already."""
+
+
+class EmailChangeOver(Refusal):
+    """The link that confirms an e-mail was used, withdrawn or replaced, has expired, or is another member's."""
+
+    status = 410
+
+
+class AlarmOver(Refusal):
+    """The link « Ce n’était pas moi » was used, has expired, or never existed."""
+
+    status = 410
+
+
 class InvitationOver(Refusal):
     """The invitation was accepted, withdrawn or sent again, has expired, or never existed."""
 
@@ -115,6 +135,13 @@ class ChangeClosed(Refusal):
 
 class AlreadyRenewed(Refusal):
     """At most one period can be paid ahead. `until` is the first day that is not paid."""
+
+    def __init__(self, until: date) -> None:
+        self.until = until
+
+
+class PeriodPaid(Refusal):
+    """The period of this quote was paid by another payment. `until` is the first day that is not paid."""
 
     def __init__(self, until: date) -> None:
         self.until = until

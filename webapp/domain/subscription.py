@@ -226,10 +226,13 @@ def check_reduction(facts: Facts, today: date) -> None:
 
 
 def check_fewer(facts: Facts, seats: int) -> None:
-    """Raises NotFewerSeats unless `seats` is below the last paid number, BelowActiveUsers below the active users."""
-    if seats >= facts.last_paid_seats:
+    """Raises NotFewerSeats unless `seats` is below the last paid number, BelowActiveUsers below the active users.
+
+    BelowActiveUsers also if no lower number would do: users must go first.
+    """
+    if seats >= facts.last_paid_seats > facts.active_users:
         raise NotFewerSeats(facts.last_paid_seats)
-    check_floor(facts, seats)
+    check_floor(facts, min(seats, facts.last_paid_seats - 1))
 
 
 def check_cancellation(facts: Facts, today: date) -> Status:

@@ -1,21 +1,18 @@
 """The journal for the accountant: a line for each invoice and credit note, as CSV."""
 
-import csv
-import io
-import re
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
 
 from sqlalchemy import Row, select
 
+from .. import spreadsheet
 from ..db import db
 from ..models.invoices import Invoice
 from ..models.subscriptions import SubscriptionRow
+from ..spreadsheet import safe_cell
 from ..words import gettext, language
 
-BOM = "\ufeff"  # so that a spreadsheet reads UTF-8
-FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")  # what a spreadsheet would run as a formula
 # What a line is made of.
 COLUMNS = (
     Invoice.number,
@@ -40,11 +37,9 @@ class Journal:
     def __init__(self, account_id: str) -> None:
         ours = select(SubscriptionRow.id, SubscriptionRow.tenant).where(SubscriptionRow.account_id == account_id)
         self.tenants = {row.id: row.tenant for row in db.session.execute(ours)}
-        self.file = io.StringIO(newline="")
-        self.file.write(BOM)
+        self.file, self.writer = spreadsheet.begin()
         self.french = language() == "fr"
         self.kinds = {"invoice": gettext("Invoice"), "credit_note": gettext("Credit note")}
-        self.writer = csv.writer(self.file, delimiter=";" if self.french else ",")
         self.writer.writerow(
             [
                 gettext("Number"),
@@ -70,11 +65,11 @@ class Journal:
         subscription = f"{snapshot['product']} ({self.tenants.get(invoice.subscription_id, '')})"
         self.writer.writerow(
             [
-                _safe_cell(invoice.number),
+                safe_cell(invoice.number),
                 invoice.issued_on,
                 self.kinds[invoice.kind],
-                _safe_cell(snapshot.get("credits", {}).get("number", "")),
-                _safe_cell(subscription),
+                safe_cell(snapshot.get("credits", {}).get("number", "")),
+                safe_cell(subscription),
                 start,
                 end - timedelta(days=1),
                 net,
@@ -82,7 +77,7 @@ class Journal:
                 tax,
                 total,
                 invoice.currency,
-                _safe_cell(invoice.purchase_order or ""),
+                safe_cell(invoice.purchase_order or ""),
             ]
         )
 
@@ -91,13 +86,4 @@ class Journal:
         return printed.replace(".", ",") if self.french else printed
 
     def take(self) -> bytes:
-        part = self.file.getvalue().encode("utf-8", "replace")
-        self.file.seek(0)
-        self.file.truncate()
-        return part
-
-
-def _safe_cell(text: str) -> str:
-    """The text as one line that no spreadsheet runs as a formula."""
-    line = "".join(character if character.isprintable() else " " for character in text)
-    return f"'{line}" if FORMULA.match(text) or text[:1] in ("\t", "\r", "\n") else line
+        return spreadsheet.take(self.file)

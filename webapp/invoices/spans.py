@@ -54,11 +54,10 @@ def months_between(first: date, last: date) -> Iterator[date]:
         year, month = (year, month + 1) if month < 12 else (year + 1, 1)
 
 
-def quarters_of(extent: Span) -> list[tuple[int, Span]]:
-    """The quarters that have a day in `extent`, the newest first, with their number."""
-    first, last = (4 * day.year + (day.month - 1) // 3 for day in extent)
-    quarters = [divmod(index, 4) for index in range(last, first - 1, -1)]
-    return [(n + 1, Span.of_months(date(year, 3 * n + 1, 1), date(year, 3 * n + 3, 1))) for year, n in quarters]
+def quarters_until(last: date) -> list[tuple[int, Span]]:
+    """The quarters of the year of `last` that have begun by then, the newest first, with their number."""
+    numbers = range((last.month + 2) // 3, 0, -1)
+    return [(n, Span.of_months(date(last.year, 3 * n - 2, 1), date(last.year, 3 * n, 1))) for n in numbers]
 
 
 def _last_day(day: date) -> date:

@@ -26,6 +26,7 @@ from ..models.accounts import Account
 from ..models.invoices import Invoice
 from ..models.mail import Message
 from ..ports import Send, Undelivered, ports
+from . import security_mails
 
 log = logging.getLogger(__name__)
 CLAIM = timedelta(
@@ -34,6 +35,7 @@ CLAIM = timedelta(
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(minutes=1), timedelta(hours=4)
 GIVE_UP_AFTER = timedelta(days=3)  # counted from the first attempt
 AT_ONCE = 20  # mails that are looked up at once: other senders may claim the first of them meanwhile
+SECRET = ("password_reset/", "invitation/", "confirm_email/", security_mails.FAMILY)  # mails with a link that acts
 OUTCOMES = ("sent", "later", "given up")
 SILENCES_MAX = 3  # after so many in a row, the run stops and the other mails wait for the next one
 
@@ -131,7 +133,7 @@ def _attempt(claim: Claim, sender: str, send: Send) -> tuple[str, bool]:
 
 def _removed_text(claim: Claim) -> dict[str, object]:
     """A link that lets somebody in is not kept once its mail is sent, or given up."""
-    return {"body": "", "html": ""} if claim.about.startswith(("password_reset/", "invitation/")) else {}
+    return {"body": "", "html": ""} if claim.about.startswith(SECRET) else {}
 
 
 def _failed(claim: Claim, reason: str, final: bool) -> str:

@@ -17,7 +17,8 @@ class Mail(NamedTuple):
     """The words of a mail.
 
     `of` is what the title is about, such as the name of a subscription. `facts` are labels and values. `action` is a
-    label and an absolute address. `quoted` is a text that somebody wrote, with its line breaks.
+    label and an absolute address; `alarm` is another one, for whoever did not do this. `quoted` is a text that somebody
+    wrote, with its line breaks.
     """
 
     title: str
@@ -26,6 +27,7 @@ class Mail(NamedTuple):
     facts: list[tuple[str, str]]
     action: tuple[str, str]
     quoted: str = ""
+    alarm: tuple[str, str] | None = None
 
 
 class Written(NamedTuple):

@@ -14,25 +14,30 @@ from sqlalchemy import select
 from ..access.identity import SignedIn
 from ..db import db, new_id
 from ..domain.money import Money
-from ..domain.subscription import ChangeKind, attempt_day, lapse_end, projected_seats
+from ..domain.subscription import ChangeKind, Facts, attempt_day, lapse_end, projected_seats
 from ..domain.team import MailKind
 from ..models.accounts import Account, Member
 from ..models.activity import Case
 from ..models.invoices import Invoice
 from ..models.mail import Message
+from ..models.prices import Prices
 from ..models.purchases import Payment
 from ..models.subscriptions import ChangeRow, Subscription
 from ..ports import ports
 from . import layout
-from .messages import changes, contact, purchases, renewals, sign_in
-from .messages import second_factor as second_factors
+from .messages import changes, contact, prices, purchases, renewals, sign_in
 
 
 def _to_members(
     subscription: Subscription, kind: MailKind, about: str, now: datetime, words: Callable[[], layout.Mail]
 ) -> list[Message]:
-    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports."""
+    """One mail to each member who wants this kind, in that member's language. `about` identifies what it reports.
+
+    While the account is deactivated, receipts and credit notes only.
+    """
     account, messages = subscription.account, []
+    if account.deactivated_at is not None and kind is not MailKind.INVOICES:
+        return []
     for member in subscription.members:
         if kind in member.unwanted:
             continue
@@ -164,11 +169,16 @@ def refused(
 
     `before` is the declined payment of the default card, if this one is of the backup card.
     """
-    facts, refused_on = subscription.facts, subscription.account.local(payment.settled_at or now).date()
-    facts_after = replace(facts, refused=facts.refused + 1, refused_on=refused_on)
+    facts_after = after_refusal(subscription, payment, now)
     declined = [payment] if before is None else [before, payment]
     words = partial(renewals.refused, subscription, declined, attempt_day(facts_after), lapse_end(facts_after))
     return _to_members(subscription, MailKind.REFUSALS, f"refused/{payment.key}", now, words)
+
+
+def after_refusal(subscription: Subscription, payment: Payment, now: datetime) -> Facts:
+    """The subscription's facts once this attempt counts as refused."""
+    facts, refused_on = subscription.facts, subscription.account.local(payment.settled_at or now).date()
+    return replace(facts, refused=facts.refused + 1, refused_on=refused_on)
 
 
 def confirm(subscription: Subscription, payment: Payment, now: datetime) -> list[Message]:
@@ -195,6 +205,19 @@ def ended(subscription: Subscription, day: date, now: datetime) -> list[Message]
     return _to_members(
         subscription, MailKind.NOTICES, f"ended/{subscription.id}", now, partial(renewals.ended, subscription, day)
     )
+
+
+def new_prices(subscription: Subscription, told: Prices, now: datetime) -> list[Message]:
+    """New prices apply from a coming period on. `subscription` has them already."""
+    new = subscription.new_prices_of(told)
+    about = f"new_prices/{subscription.id}/{told.id}"
+    return _to_members(subscription, MailKind.NOTICES, about, now, partial(prices.told, subscription, new))
+
+
+def prices_withdrawn(subscription: Subscription, price_list_id: str, day: date, now: datetime) -> list[Message]:
+    """Prices that were told, from `day` on, will not apply."""
+    about = f"prices_withdrawn/{subscription.id}/{price_list_id}"
+    return _to_members(subscription, MailKind.NOTICES, about, now, partial(prices.withdrawn, subscription, day))
 
 
 def change_requested(subscription: Subscription, change: ChangeRow, now: datetime) -> list[Message]:
@@ -255,16 +278,6 @@ def password_reset(owner: Member | None, email: str, token: str, browser: str) -
         layout.write(words(), email, "")
         return None
     return _to_member(owner, "password_reset", words)
-
-
-def password_changed(owner: Member, browser: str) -> Message:
-    """The owner's password was changed; `browser` is where, or ""."""
-    return _to_member(owner, "password_changed", partial(sign_in.password_changed, owner.email, browser))
-
-
-def second_factor(member: Member, about: str, told: Callable[[], second_factors.Told]) -> Message:
-    """A factor was added, removed or reset, or a recovery code was used."""
-    return _to_member(member, about, lambda: second_factors.mail(member.email, told()))
 
 
 def _to_member(member: Member, about: str, words: Callable[[], layout.Mail]) -> Message:

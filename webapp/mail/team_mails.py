@@ -9,12 +9,13 @@ from functools import partial
 
 from flask_babel import force_locale, gettext
 
-from ..db import new_id
+from ..db import Base, new_id
 from ..domain.team import INVITATION_LIFETIME, MailKind
 from ..models.accounts import Account, Member
 from ..models.mail import Message
 from ..models.team import Invitation
-from . import layout
+from ..sentences.labels import ROLES
+from . import layout, security_mails
 from .messages import team as words
 
 Words = Callable[[], layout.Mail]
@@ -46,8 +47,10 @@ def _to_owner(account: Account, owner: Member, about: str, mail: Words, now: dat
     return [] if MailKind.TEAM in owner.unwanted_mails else [_to(account, owner, about, mail, now)]
 
 
-def role_changed(account: Account, member: Member, before: str, now: datetime) -> Message:
-    return _to(account, member, "role_changed", partial(words.role_changed, account, member, before), now)
+def role_changed(account: Account, owner: Member, member: Member, before: str) -> list[Base]:
+    """To the member, and to the owner who changed it."""
+    told = security_mails.write(member, "role_changed", partial(words.role_changed, account, member, before))
+    return [*told, *security_mails.role_given(owner, member, ROLES[before], ROLES[member.role])]
 
 
 def removed(account: Account, member: Member, by: str, now: datetime) -> Message:
@@ -74,9 +77,11 @@ def handover_declined(account: Account, owner: Member, member: Member, now: date
     return _to_all(account, "declined", owner, member, now)
 
 
-def handover_accepted(account: Account, owner: Member, member: Member, now: datetime) -> list[Message]:
-    """`owner` is who was the owner until now."""
-    return _to_all(account, "accepted", owner, member, now)
+def handover_accepted(account: Account, owner: Member, member: Member, now: datetime) -> list[Base]:
+    """`owner` is who was the owner until now. Both have another role."""
+    told, about = partial(words.handover, account, "accepted", owner, member, now), "handover_accepted"
+    both = [row for reader in (owner, member) for row in security_mails.write(reader, about, told)]
+    return [*both, _to_manager(account, about, told, now)]
 
 
 def _to_all(account: Account, what: str, owner: Member, member: Member, now: datetime) -> list[Message]:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import JSON, BigInteger, CheckConstraint, ForeignKey, String, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ..db import Model, new_id
+from ..db import Instant, Model, new_id
 from ..domain.permissions import Role
 from ..domain.tax import TaxTerms, tax_terms
 from .columns import Id, account_key, index_where, one_of
@@ -39,9 +39,11 @@ class Account(Model):
     """A customer organisation: its billing information, its time zone and its account manager.
 
     `requires_factor`: each member needs a second factor. `spending_limit`, in cents: more asks for a proof.
+    `deactivated_at`: since then nobody signs in, nothing is charged, and no notice is written.
     """
 
     __tablename__ = "account"
+    __table_args__ = (CheckConstraint("(deactivated_at IS NULL) = (deactivated_by IS NULL)", name="deactivated"),)
     id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
     issuer_id: Mapped[str] = mapped_column(ForeignKey("issuer.id"))
     legal_name: Mapped[str] = mapped_column(String(200))
@@ -60,6 +62,8 @@ class Account(Model):
     manager_phone: Mapped[str] = mapped_column(String(40))
     requires_factor: Mapped[bool] = mapped_column(default=False, server_default=false())
     spending_limit: Mapped[int | None] = mapped_column(BigInteger)
+    deactivated_at: Mapped[datetime | None] = mapped_column(Instant)
+    deactivated_by: Mapped[str | None] = mapped_column(String(120))
 
     @property
     def tax_terms(self) -> TaxTerms:

@@ -4,10 +4,11 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import JSON, String
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, column_property, mapped_column
 
 from ..db import Instant, Model
 from .columns import Id, account_key, reference, sorted_text
+from .trail import name_of
 
 
 class Case(Model):
@@ -24,8 +25,9 @@ class Case(Model):
 
 
 class Activity(Model):
-    """A record of a change, written in the same transaction. `by` is None if the portal itself made the change.
-    Whoever acts by a command of support is named there, with the word support.
+    """A record of a change, written in the same transaction. `person_id` is the member or Person who did it, from which
+    browser; None if the portal itself made the change. `by` is their name, with the word support where they acted by a
+    command of support, and "" if they were erased. An e-mail address among the values is {"person": id}.
 
     A later record has a greater `id`. It has no digits: none can be taken for the number of a card.
     """
@@ -36,7 +38,10 @@ class Activity(Model):
     id: Mapped[str] = mapped_column(sorted_text(40), primary_key=True)
     subscription_id: Mapped[str | None] = mapped_column(Id)
     at: Mapped[datetime] = mapped_column(Instant)
-    by: Mapped[str | None] = mapped_column(String(200))
+    person_id: Mapped[str | None] = mapped_column(Id)
     what: Mapped[str] = mapped_column(String(40))
     before: Mapped[dict[str, Any]] = mapped_column(JSON)
     after: Mapped[dict[str, Any]] = mapped_column(JSON)
+    browser: Mapped[str] = mapped_column(String(30), default="", server_default="")
+    system: Mapped[str] = mapped_column(String(30), default="", server_default="")
+    by: Mapped[str | None] = column_property(name_of(account_id, person_id))

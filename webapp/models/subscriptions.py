@@ -1,43 +1,29 @@
-"""Subscriptions: price lists, paid periods and requested changes.
+"""Subscriptions: paid periods and requested changes.
 
 `Subscription` is what is read of one, in one statement (see `subscriptions/loading.py`). The other classes are tables.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from functools import cached_property
 from typing import NamedTuple
 
-from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, String
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ..db import Instant, Model, new_id
-from ..domain.money import CURRENCIES
-from ..domain.periods import TERMS
-from ..domain.pricing import Tier, parse_tiers
+from ..domain.periods import TERMS, first_from
+from ..domain.pricing import in_force
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Change, ChangeKind, Facts, Plan
 from .accounts import Account
 from .cards import Card
-from .columns import Currency, Id, account_key, account_part, index_where, one_of, reference
-
-
-class PriceList(Model):
-    """Never changed once a period or a quote refers to it. A new price is a new row."""
-
-    __tablename__ = "price_list"
-    __table_args__ = (one_of("currency", *CURRENCIES),)
-    id: Mapped[str] = mapped_column(Id, primary_key=True, default=new_id)
-    currency: Mapped[str] = mapped_column(Currency)
-    rows: Mapped[list[list[int | None]]] = mapped_column("tiers", JSON)
-
-    @property
-    def tiers(self) -> tuple[Tier, ...]:
-        return parse_tiers(self.rows)
+from .columns import Id, account_key, account_part, index_where, one_of, reference
+from .prices import NewPrices, Prices
 
 
 class SubscriptionRow(Model):
-    """`price_list_id` is used by the next quote. Each period keeps the price list that it was bought at.
+    """`price_list_id` is used where no LaterPrices are. Each period keeps the price list that it was bought at.
 
     `suggestion_hidden` is the ordinal of the period for which the owner hid the suggestion of fewer seats.
     """
@@ -127,19 +113,6 @@ class ChangeRow(Model):
     closed_as: Mapped[str | None] = mapped_column(String(10))
 
 
-@dataclass(frozen=True)
-class Prices:
-    """A price list, as it was read. To undo a change, its tiers are not even looked at."""
-
-    id: str
-    currency: str
-    rows: list[list[int | None]]
-
-    @cached_property
-    def tiers(self) -> tuple[Tier, ...]:
-        return parse_tiers(self.rows)
-
-
 class BilledPeriod(NamedTuple):
     """A PeriodRow, as it was read."""
 
@@ -187,7 +160,10 @@ class QuoteRead(NamedTuple):
 
 
 class PaymentRead(NamedTuple):
-    """A pending, declined or cancelled payment, as it was read. Amounts in cents."""
+    """A pending, declined or cancelled payment, as it was read. Amounts in cents.
+
+    `accepted_since`: the same card has paid for the same subscription after it.
+    """
 
     key: str
     quote: QuoteRead
@@ -201,6 +177,7 @@ class PaymentRead(NamedTuple):
     settled_at: datetime | None
     backup_due: bool
     backup_of: str | None
+    accepted_since: bool
 
     @property
     def automatic(self) -> bool:
@@ -219,7 +196,8 @@ class Subscription:
 
     `paused`: payments of all accounts are, while a restored copy is checked. `held`: a capture of this one could not be
     booked, and no operator has released it yet. `unbooked_keys`: of all its captures that were not booked. `quiet`: the
-    sweep skips it for now. `unpaid`: its payments that are pending, declined or cancelled.
+    sweep skips it for now. `unpaid`: its payments that are pending, declined or cancelled. `later_prices`: by the day
+    of the start of a period from which on they apply, in order; until then, `first_prices` do.
     """
 
     id: str
@@ -232,7 +210,8 @@ class Subscription:
     reseller: str | None
     anchor: date
     term_months: int
-    price_list: Prices
+    first_prices: Prices
+    later_prices: list[tuple[date, Prices]]
     ended_on: date | None
     active_users: int
     active_users_as_of: datetime
@@ -249,6 +228,42 @@ class Subscription:
     @property
     def account_id(self) -> str:
         return self.account.id
+
+    @property
+    def currency(self) -> str:
+        return self.first_prices.currency
+
+    def prices_on(self, first_day: date) -> Prices:
+        """Those at which a period that starts on this day is sold."""
+        return in_force(self.first_prices, self.later_prices, first_day)
+
+    @property
+    def price_list(self) -> Prices:
+        """Of the first period that is not paid."""
+        return self.prices_on(self.facts.paid_until)
+
+    @property
+    def new_prices(self) -> NewPrices | None:
+        """The next prices that no period has yet, if any were told."""
+        if self.ended_on is not None:
+            return None
+        coming = (self.new_prices_of(prices) for _, prices in self.later_prices)
+        paid = {row.price_list.id for row in self.periods}
+        return next((new for new in coming if new.after.id not in paid and self._has_a_period(new)), None)
+
+    def new_prices_of(self, told: Prices) -> NewPrices:
+        """Of prices that are among the later ones."""
+        facts = self.facts
+        starts = next(day for day, prices in self.later_prices if prices.id == told.id)
+        first_day = facts.boundary(max(first_from(facts.anchor, facts.months, starts), facts.next_unpaid))
+        return NewPrices(first_day, self.periods[-1].price_list, told)
+
+    def _has_a_period(self, new: NewPrices) -> bool:
+        """Not where still newer ones apply by then."""
+        return self.prices_on(new.first_day).id == new.after.id
+
+    def with_later_prices(self, later: list[tuple[date, Prices]]) -> "Subscription":
+        return replace(self, later_prices=later)
 
     @property
     def pending_payments(self) -> list[PaymentRead]:

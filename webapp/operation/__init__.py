@@ -15,6 +15,7 @@ from . import (
     restored,
     serving,
     support,
+    trail,
 )
 
 
@@ -40,5 +41,6 @@ def register(app: Flask) -> None:
         count_users.count_users_command,
         distribution.distribute_command,
         grants.grant_command,
+        trail.verify_trail,
     ):
         app.cli.add_command(command)

@@ -17,13 +17,12 @@ from ..config import LOCALES
 from ..db import Model, db, new_id
 from ..domain.periods import boundary, ordinal_on
 from ..domain.permissions import Role
-from ..domain.pricing import parse_tiers
+from ..domain.pricing import DEAREST, parse_tiers
 from ..domain.seats import MAX_SEATS
 from ..domain.subscription import Plan
 from ..models import accounts as models
-from ..models import subscriptions as subscription_models
+from ..models import prices, subscriptions
 
-DEAREST = 1_000_000  # cents a seat and month
 MOST_PERIODS = 10_000  # paid elsewhere before; each becomes a row
 Read = TypeVar("Read", bound=BaseModel)
 
@@ -169,13 +168,13 @@ class Member(Part):
 
 
 class Prices(Part):
-    table = subscription_models.PriceList
+    table = prices.PriceList
     currency: Annotated[str, Field(pattern="^[A-Z]{3}$")] = "EUR"
     tiers: Annotated[list[Tier], AfterValidator(_rising)]
 
 
 class Subscription(Part):
-    table = subscription_models.SubscriptionRow
+    table = subscriptions.SubscriptionRow
     plan: Annotated[Plan, Field(strict=False)]
     product: str
     tenant: Annotated[str, Field(pattern="^[a-z0-9]([a-z0-9.-]*[a-z0-9])?$")]

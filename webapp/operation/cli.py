@@ -23,7 +23,7 @@ from ..ports import ports
 from ..purchases import hold, refunds
 from ..renewals import rollover, sweep
 from ..renewals.processes import run as sweep_all
-from . import health, jobs, logs, prune
+from . import health, jobs, logs, prune, trail
 from .supervision import orphaned
 
 log = logging.getLogger(__name__)
@@ -121,6 +121,7 @@ def _sweep_with_progress(account: str | None, threads: int, stop: Event, every: 
     else:
         jobs.say_idle(jobs.SWEEP)
     if every and account is None:
+        trail.once_an_hour(stop)
         prune.once_a_day(stop)
     if account is None and not stop.is_set():
         jobs.finished(jobs.SWEEP, every, started_at, done)

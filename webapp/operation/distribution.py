@@ -18,7 +18,7 @@ from . import health
 
 ACCOUNT = "account"
 # Tables of everyone that statements about one account refer to or read: `restore_hold` before each request.
-COPIED = ("issuer", "price_list", "restore_hold")
+COPIED = ("issuer", "price_list", "publication", "restore_hold")
 OLDEST = (13, 1)  # of Citus: older ones do not carry rights on columns to the workers (see grants.py)
 
 

@@ -24,7 +24,7 @@ from ..models.second_factor import Totp
 from ..models.subscriptions import SubscriptionRow
 from ..ports import DirectoryUnavailable, Undelivered, ports
 from ..purchases import hold, restores
-from . import distribution, grants, health, lateness, restored
+from . import distribution, grants, health, lateness, restored, unfinished
 
 Check = Callable[[], str | None]
 
@@ -282,6 +282,8 @@ CHECKS: list[tuple[str, Check]] = [
     ("sweep", lateness.sweep),
     ("sender of mails", lateness.sender),
     ("counts of users", lateness.counts_of_users),
+    ("published prices", unfinished.prices),
+    ("deactivated", unfinished.deactivated),
     ("payment gateway", _gateway),
     ("mail server", _mail),
     ("sign-in provider", _provider),

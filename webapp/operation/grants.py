@@ -1,7 +1,7 @@
 """`grant`: lets a role of PostgreSQL run the portal, and change nothing that must never change.
 
 The role that runs `db upgrade` owns the tables: only it prunes, restores and distributes. Issued invoices, their
-documents and the activity are written once: the database itself refuses to change or delete them for the running role.
+documents and the trail are written once: the database itself refuses to change or delete them for the running role.
 """
 
 import re
@@ -14,7 +14,10 @@ from ..db import SEQUENTIAL, Base, db
 from . import distribution, health
 
 # Tables whose rows are written once, and the columns of them that do change: what was credited of an invoice.
-WRITTEN_ONCE = {"invoice": ("credited", "status"), "invoice_document": (), "activity": (), "spent_number": ()}
+WRITTEN_ONCE = {
+    "invoice": ("credited", "status"),
+    **dict.fromkeys(("invoice_document", "activity", "security_event", "trail_seal", "spent_number"), ()),
+}
 ROLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}", re.ASCII)
 
 
@@ -78,7 +81,7 @@ def fault(role: str) -> str | None:
 @click.argument("role")
 @with_appcontext
 def grant_command(role: str) -> None:
-    """Let a role of PostgreSQL run the portal. It cannot change issued invoices, their documents or the activity."""
+    """Let a role of PostgreSQL run the portal. It cannot change issued invoices, their documents or the trail."""
     health.check_database()
     if (sentence := fault(role)) is not None:
         raise click.ClickException(sentence)

@@ -10,6 +10,7 @@ import click
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from flask import Response, request
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from ..config import COMMAND, PACKAGE
@@ -53,11 +54,20 @@ def not_ready() -> str | None:
     try:
         with db.engine.connect() as connection:
             revision = MigrationContext.configure(connection).get_current_revision()
+            if db.engine.dialect.name == "postgresql":
+                _check_writable(connection)
         if db.engine.dialect.name == "sqlite":
             _try_to_write()
     except (SQLAlchemyError, sqlite3.Error, OSError) as fault:
         return temporary_fault(fault) or UNREACHABLE
     return None if revision == newest_migration() else "not migrated"
+
+
+def _check_writable(connection: Connection) -> None:
+    """Raises OSError on a replica, and where transactions only read: nothing could be saved there."""
+    reads_only = text("SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean")
+    if connection.scalar(reads_only):
+        raise OSError(errno.EROFS, "read-only")
 
 
 def _try_to_write() -> None:

@@ -19,7 +19,7 @@ from ..config import COMMAND
 from ..db import new_id, transaction
 from ..domain.permissions import INVITABLE, Role
 from ..models.accounts import Account
-from ..models.subscriptions import PriceList
+from ..models.prices import PriceList
 from ..ports import ports
 from ..subscriptions import loading
 from ..subscriptions.opening import Terms, add_subscription

@@ -20,11 +20,20 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from ..access import limits
 from ..db import Across, across, db, transaction
-from ..domain.access import DRAFT_LIFETIME, HELD_LIFETIME, RESET_LIFETIME, SESSION_LIFETIME
+from ..domain.access import (
+    ALARM_LIFETIME,
+    DRAFT_LIFETIME,
+    EMAIL_CHANGE_LIFETIME,
+    HELD_LIFETIME,
+    RESET_LIFETIME,
+    SESSION_LIFETIME,
+)
 from ..domain.team import INVITATIONS_KEPT
+from ..mail import delivery
 from ..models.access import MemberSession, PasswordReset, RateLimit
 from ..models.accounts import Account
 from ..models.activity import Activity, Case
+from ..models.alarms import AlarmLink, EmailChange, KnownBrowser
 from ..models.cards import CardSetup
 from ..models.drafts import Draft
 from ..models.mail import Message
@@ -32,9 +41,10 @@ from ..models.purchases import Notification, Payment, Quote
 from ..models.second_factor import HeldForm
 from ..models.subscriptions import ActiveUsersOfDay
 from ..models.team import Invitation
+from ..models.trail import SecurityEvent
 from ..ports import ports
 from ..purchases.gateway_events import KEPT_FOR
-from . import health, logs
+from . import health, logs, trail
 
 log = logging.getLogger(__name__)
 BATCH = 500  # rows of one transaction
@@ -57,6 +67,7 @@ class Kind(NamedTuple):
 
 def prune(stop: Event | None = None) -> Counter[str]:
     """How many rows of each kind were pruned."""
+    trail.seal(stop)  # whole sealed ranges are pruned, so that `verify-trail` can check the rest
     done = Counter[str]()
     for kind in _by_the_machines_clock(ports().clock.system_now()):
         done[kind.name] += _in_batches(_delete, kind, stop)
@@ -72,10 +83,10 @@ def prune(stop: Event | None = None) -> Counter[str]:
 
 
 def _may_change(kind: Kind) -> bool:
-    """The running role may not delete the activity (see `grant`): the role that owns the tables prunes it."""
-    if kind.table is not Activity or db.engine.dialect.name != "postgresql":
+    """The running role may not delete the trail (see `grant`): the role that owns the tables prunes it."""
+    if kind.table not in (Activity, SecurityEvent) or db.engine.dialect.name != "postgresql":
         return True
-    allowed = db.session.scalars(select(func.has_table_privilege(Activity.__tablename__, "DELETE"))).one()
+    allowed = db.session.scalars(select(func.has_table_privilege(kind.table.__tablename__, "DELETE"))).one()
     db.session.rollback()
     return bool(allowed)
 
@@ -94,14 +105,19 @@ def _by_the_machines_clock(now: datetime) -> Iterator[Kind]:
     yield Kind("reset links", PasswordReset, PasswordReset.token_hash, over)
     yield Kind("drafts", Draft, Draft.id, Draft.kept_at <= now - DRAFT_LIFETIME)
     yield Kind("held forms", HeldForm, HeldForm.id, HeldForm.held_at <= now - HELD_LIFETIME)
+    unused = KnownBrowser.seen_at <= now - timedelta(seconds=limits.DEVICE_AGE)
+    yield Kind("known browsers", KnownBrowser, KnownBrowser.browser_hash, unused)
     yield Kind("limits", RateLimit, RateLimit.key, RateLimit.ends_at <= now)
     yield Kind("gateway events", Notification, Notification.id, Notification.heard_at <= now - KEPT_FOR)
+    happened = trail.is_sealed_before(SecurityEvent, _years_before(now, current_app.config["KEEP_SECURITY_YEARS"]))
+    yield Kind("security events", SecurityEvent, SecurityEvent.id, happened)
     yield Kind("card pages", CardSetup, CardSetup.reference, CardSetup.begun_at <= now - CARD_PAGES)
 
 
 def _mails() -> Iterator[Kind]:
-    """A link that sets a password is kept no longer than it takes to send it."""
-    over = Message.about.startswith("password_reset/"), Message.delivery.in_(("sent", "given_up"))
+    """A link that acts is kept no longer than it takes to send it."""
+    secret = or_(*(Message.about.startswith(family) for family in delivery.SECRET))
+    over = secret, Message.delivery.in_(("sent", "given_up"))
     yield Kind("bodies of reset mails", Message, Message.id, and_(*over, _has_body()))
 
 
@@ -122,9 +138,13 @@ def _by_the_accounts_clock(account_id: str | None, now: datetime) -> Iterator[Ki
     yield Kind("bodies of mails", Message, Message.id, and_(of(Message.account_id), sent, settled, _has_body()))
     invited = Invitation.sent_at <= now - INVITATIONS_KEPT
     yield Kind("invitations", Invitation, Invitation.id, and_(of(Invitation.account_id), invited))
+    links = AlarmLink.created_at <= now - ALARM_LIFETIME
+    yield Kind("links to disown", AlarmLink, AlarmLink.token_hash, and_(of(AlarmLink.account_id), links))
+    unconfirmed = EmailChange.asked_at <= now - EMAIL_CHANGE_LIFETIME
+    yield Kind("new e-mails", EmailChange, EmailChange.member_id, and_(of(EmailChange.account_id), unconfirmed))
     opened = Case.opened_at <= _years_before(now, keep["KEEP_CASES_YEARS"])
     yield Kind("cases", Case, Case.number, and_(of(Case.account_id), opened))
-    happened = Activity.at <= _years_before(now, keep["KEEP_ACTIVITY_YEARS"])
+    happened = trail.is_sealed_before(Activity, _years_before(now, keep["KEEP_ACTIVITY_YEARS"]))
     yield Kind("activity", Activity, Activity.id, and_(of(Activity.account_id), happened))
     long_ago = ActiveUsersOfDay.day < (now - COUNTS).date()
     days = and_(of(ActiveUsersOfDay.account_id), long_ago)
@@ -135,8 +155,7 @@ def _has_body() -> ColumnElement[bool]:
     return or_(Message.body != "", Message.html != "")
 
 
-def _years_before(now: datetime, years: int) -> datetime:
-    return now - timedelta(days=366 * years)
+_years_before = trail.years_before
 
 
 def _clocks() -> Iterator[tuple[str | None, datetime]]:

@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from collections.abc import Mapping
 
 import click
 from flask import current_app
@@ -27,6 +28,7 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     _check_port(host, port)
     metrics.prepare_files(port)
     os.environ.update(HOST=host, PORT=str(port))  # for the children, where options named them
+    os.environ.update(whole_paths({**os.environ, "INSTANCE_DIR": current_app.config["INSTANCE_DIR"]}))
     web = [_web(number, host, port, threads) for number in range(1, workers + 1)]
     address = f"http://{_shown(host)}:{port}"
     greeting = f"\nMy Qlik is at {address}\n"
@@ -42,6 +44,12 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
 def _shown(host: str) -> str:
     """Browsers accept passkeys at a name, not at 127.0.0.1."""
     return "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
+
+
+def whole_paths(settings: Mapping[str, str]) -> dict[str, str]:
+    """The settings that name a file or a folder, absolute: the children do not run where this process was started."""
+    named = {name: path for name, path in settings.items() if name.endswith(("_FILE", "_DIR")) and path}
+    return {name: os.path.abspath(path) for name, path in named.items()}
 
 
 def _web(number: int, host: str, port: int, threads: int) -> Child:

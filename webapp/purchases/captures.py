@@ -72,7 +72,7 @@ def explain(subscription: Subscription, capture: Capture) -> Quote:
     check_bookable(facts, paid)
     for price_list_id, lines in _possible_lines(subscription, paid, day):
         billed = amounts((line["amount"] for line in lines), subscription.account.tax_terms)
-        if (billed.total, subscription.price_list.currency) == capture.money:
+        if (billed.total, subscription.currency) == capture.money:
             quote = Quote(
                 account_id=subscription.account_id,
                 id=paid.quote,
@@ -83,7 +83,7 @@ def explain(subscription: Subscription, capture: Capture) -> Quote:
                 months=subscription.term_months,
                 price_list_id=price_list_id,
                 lines=lines,
-                currency=subscription.price_list.currency,
+                currency=subscription.currency,
                 **billed._asdict(),
                 automatic=capture.key.startswith(AUTOMATIC),
                 created_at=paid.charged_at,
@@ -157,9 +157,10 @@ def _possible_lines(subscription: Subscription, paid: Purpose, day: date) -> Ite
         rows = periods_to_raise(subscription, paid.ordinal, paid.seats)
         yield rows[0].price_list.id, addition_lines(subscription, rows, paid.seats, day)
         return
-    tiers, period = subscription.price_list.tiers, facts.period(paid.ordinal)
+    period = facts.period(paid.ordinal)
+    prices = subscription.prices_on(period.start)
     if paid.ordinal == facts.last_paid + 1:
-        yield subscription.price_list.id, period_lines(tiers, paid.seats, facts.months)
+        yield prices.id, period_lines(prices.tiers, paid.seats, facts.months)
     if period.start <= day < period.end:
-        monthly, days_left = monthly_cost(tiers, paid.seats), (period.end - day).days
-        yield subscription.price_list.id, [prorated_line(monthly, paid.seats, facts.months, period, days_left)]
+        monthly, days_left = monthly_cost(prices.tiers, paid.seats), (period.end - day).days
+        yield prices.id, [prorated_line(monthly, paid.seats, facts.months, period, days_left)]

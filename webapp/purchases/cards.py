@@ -12,6 +12,7 @@ from ..accounts import activity, billing_information
 from ..db import LOCK, NotFound, db, transaction
 from ..domain import subscription as rules
 from ..domain.refusals import CardInUse, DefaultCardKept, DefaultIsNoBackup
+from ..mail import security_mails
 from ..models.accounts import Account
 from ..models.cards import Card, CardSetup, DefaultCard
 from ..models.purchases import Payment, Quote
@@ -74,6 +75,8 @@ def _save(account: Account, setup: CardSetup, entered: NewCard) -> detachments.D
         replaced = detachments.store(account.id, card.token, setup.completed_at)
         card.token, card.holder = entered.token, entered.holder
     activity.record(account.id, what, setup.completed_at, after=wallet.activity_values(card))
+    if what == "card_added":
+        _tell(account, what, card)
     if setup.quote_id is not None and not _is_charged(account.id, setup.quote_id):
         db.session.get_one(Quote, (account.id, setup.quote_id)).card_id = card.id
     return replaced
@@ -156,6 +159,7 @@ def delete(account_id: str, card_id: str) -> str:
         session.execute(delete_rows(Card).where(Card.account_id == account_id, Card.id == card.id))
         detachment = detachments.store(account_id, token, now)
         activity.record(account_id, "card_deleted", now, before=wallet.activity_values(card))
+        _tell(account, "card_deleted", card)
     detachments.detach_now(detachment)
     return last4
 
@@ -182,6 +186,7 @@ def make_default(account_id: str, card_id: str) -> NewDefault:
             now = ports().clock.now(account)
             before = wallet.activity_values(previous) if previous else None
             activity.record(account_id, "card_made_default", now, before, wallet.activity_values(card))
+            _tell(account, "card_made_default", card)
         return NewDefault(card.last4, was_backup)
 
 
@@ -202,6 +207,7 @@ def make_backup(account_id: str, card_id: str) -> str:
             roles.backup_id = card.id
             before = wallet.activity_values(previous) if previous else None
             activity.record(account_id, "card_made_backup", now, before, wallet.activity_values(card))
+            _tell(account, "card_made_backup", card)
         return card.last4
 
 
@@ -214,6 +220,7 @@ def remove_backup(account_id: str, card_id: str) -> str:
         if _drop_backup(account_id, card.id):
             now = ports().clock.now(account)
             activity.record(account_id, "card_no_backup", now, before=wallet.activity_values(card))
+            _tell(account, "card_no_backup", card)
         return card.last4
 
 
@@ -222,6 +229,11 @@ def _drop_backup(account_id: str, card_id: str) -> bool:
     is_backup = DefaultCard.account_id == account_id, DefaultCard.backup_id == card_id
     dropped = update(DefaultCard).where(*is_backup).values(backup_id=None).returning(DefaultCard.account_id)
     return db.session.scalars(dropped).first() is not None
+
+
+def _tell(account: Account, what: str, card: Card) -> None:
+    """The mails about the card, in the open transaction."""
+    db.session.add_all(security_mails.card_changed(account, what, card.brand, card.last4))
 
 
 def _locked_account(account_id: str) -> Account:

@@ -6,7 +6,7 @@ from sqlalchemy import ColumnElement, update
 
 from ..accounts import activity
 from ..db import db, insert_rows, update_row
-from ..domain.subscription import ChangeKind
+from ..domain.subscription import ChangeKind, attempt_day
 from ..invoices import issuing
 from ..mail import outbox
 from ..models.accounts import Issuer
@@ -51,7 +51,14 @@ def decline(subscription: Subscription, payment: Payment, code: str, now: dateti
     backup_due = is_first and backup_usable(subscription, payment.card_token, now)
     write_decline(subscription, payment, code, now, backup_due=backup_due)
     if payment.automatic and not backup_due:
-        insert_rows(*outbox.refused(subscription, payment, now, _before_backup(payment)))
+        _report_refusal(subscription, payment, now, _before_backup(payment))
+
+
+def _report_refusal(subscription: Subscription, payment: Payment, now: datetime, before: Payment | None = None) -> None:
+    """The mails about an automatic attempt that was refused and, after the last one, the record of the lapse."""
+    insert_rows(*outbox.refused(subscription, payment, now, before))
+    if attempt_day(outbox.after_refusal(subscription, payment, now)) is None:
+        activity.record(subscription.account_id, "lapsed", now, subscription=subscription)
 
 
 def backup_usable(subscription: Subscription, refused_token: str, now: datetime) -> bool:
@@ -64,7 +71,7 @@ def give_up_backup(subscription: Subscription, refused_key: str, now: datetime) 
     """The backup card can no longer be charged after this refusal: the owner is told of it, in the open transaction."""
     payment = load_payment(subscription.account_id, refused_key)
     update_row(payment, backup_due=False)
-    insert_rows(*outbox.refused(subscription, payment, now))
+    _report_refusal(subscription, payment, now)
 
 
 def _before_backup(payment: Payment) -> Payment | None:

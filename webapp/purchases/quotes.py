@@ -98,7 +98,7 @@ def draft(subscription: Subscription, kind: str, seats: int, now: datetime, auto
         months=subscription.term_months,
         price_list_id=priced.price_list_id,
         lines=priced.lines,
-        currency=subscription.price_list.currency,
+        currency=subscription.currency,
         **totals._asdict(),
         buyer=subscription.account.buyer,
         automatic=automatic,
@@ -119,7 +119,7 @@ class Priced(NamedTuple):
 
 
 def _price_renewal(subscription: Subscription, seats: int, now: datetime, automatic: bool) -> Priced:
-    """The whole period, or the rest of it after a lapse.
+    """The whole period, or the rest of it after a lapse, at the prices of its first day.
 
     An automatic renewal keeps the confirmed seats, even if more users are active. Its quote expires when the owner can
     no longer confirm the payment.
@@ -128,12 +128,13 @@ def _price_renewal(subscription: Subscription, seats: int, now: datetime, automa
     target = renewal_target(facts, now.date())
     if not automatic:
         check_floor(facts, seats)
-    lines = period_lines(subscription.price_list.tiers, seats, facts.months)
+    prices = subscription.prices_on(target.period.start)
+    lines = period_lines(prices.tiers, seats, facts.months)
     if target.days_left is not None:
-        monthly = monthly_cost(subscription.price_list.tiers, seats)
+        monthly = monthly_cost(prices.tiers, seats)
         lines = [prorated_line(monthly, seats, facts.months, target.period, target.days_left)]
     expires_at = _midnight(subscription, challenge_deadline(now.date())) if automatic else now + QUOTE_LIFETIME
-    return Priced(target.period.ordinal, subscription.price_list.id, lines, expires_at)
+    return Priced(target.period.ordinal, prices.id, lines, expires_at)
 
 
 def _price_addition(subscription: Subscription, seats: int, now: datetime) -> Priced:

@@ -114,6 +114,8 @@ def _begin(key: SubscriptionKey, ask_gateway: bool) -> Claim | InFlight | Step |
         service.end_subscription(subscription, next_due.day, now)
         insert_rows(*outbox.ended(subscription, next_due.day, now))
         return "ended"
+    if subscription.account.deactivated_at is not None:
+        return None
     if next_due.event is Due.EXTERNAL:
         insert_rows(_external_period(subscription))
         return "external"
@@ -232,7 +234,8 @@ def _settle(key: SubscriptionKey, payment: Payment, outcome: Outcome, counted: A
 
 def _renewed(subscription: Subscription, quote: Quote) -> Subscription:
     """The subscription as it is after the automatic renewal by this quote."""
-    period = BilledPeriod(quote.ordinal, quote.seats, "paid", subscription.price_list)
+    prices = subscription.prices_on(subscription.facts.boundary(quote.ordinal))
+    period = BilledPeriod(quote.ordinal, quote.seats, "paid", prices)
     return replace(
         subscription,
         periods=[*subscription.periods, period],

@@ -4,9 +4,8 @@ remove it.
 The panel's forms use them too. A program gets JSON; a form is answered with a redirect to the panel.
 """
 
-import re
 from datetime import datetime
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 from flask import jsonify, redirect, request, url_for
 from flask.typing import ResponseReturnValue
@@ -25,7 +24,18 @@ from ..views.errors import error_page, json_error
 from ..words import gettext
 from . import scenarios
 from .clock import set_clock
-from .fields import BadRequest, add_duration, check_year, field, find_account, given_fields, parse_instant
+from .fields import (
+    MOST_ACTIVE,
+    BadRequest,
+    add_duration,
+    check_year,
+    field,
+    find_account,
+    given_fields,
+    parse_instant,
+    whole_number,
+    zones,
+)
 from .gateway import FAULTS
 from .openapi import describe
 from .panel import blueprint, render_panel
@@ -53,12 +63,18 @@ def make_account() -> ResponseReturnValue:
     scenario, zone = field("scenario"), field("tz") or "Europe/Paris"
     if scenario not in scenarios.SCENARIOS:
         raise BadRequest(gettext("Unknown scenario. There are: %(names)s.", names=", ".join(scenarios.SCENARIOS)))
-    try:
-        ZoneInfo(zone)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise BadRequest(gettext("Unknown time zone: give an IANA name such as Europe/Paris.")) from None
+    if zone not in zones():
+        raise BadRequest(gettext("Unknown time zone: give an IANA name such as Europe/Paris."))
     now = parse_instant(field("now")) if field("now") else scenarios.START
-    made = scenarios.make(scenario, now, zone, wishes=_wishes())
+    wishes = _wishes()
+    if not scenarios.fits(scenario, wishes):
+        raise BadRequest(
+            gettext(
+                "This scenario requests a reduction to %(n)s seats: give more as seats=, and no more as active=.",
+                n=scenarios.REDUCED_TO,
+            )
+        )
+    made = scenarios.make(scenario, now, zone, wishes=wishes)
     if not _wants_json():
         return redirect(url_for("sandbox.panel", account=made.account), 303)
     return jsonify(
@@ -76,7 +92,7 @@ def make_account() -> ResponseReturnValue:
 def _wishes() -> scenarios.Wishes:
     """Raises BadRequest."""
     country = field("country").upper()
-    if country and country not in dict(formats.countries()):
+    if country and country not in formats.countries():
         raise BadRequest(gettext("Unknown country: give a code such as FR or DE."))
     seats, active, term = (_number(name, least) for name, least in (("seats", 1), ("active", 0), ("term", 1)))
     if term not in (None, *TERMS):
@@ -87,9 +103,10 @@ def _wishes() -> scenarios.Wishes:
 def _number(name: str, least: int) -> int | None:
     if not (text := field(name)):
         return None
-    if not re.fullmatch(r"[0-9]{1,6}", text, re.ASCII) or not least <= int(text) <= MAX_SEATS:
-        raise BadRequest(gettext("%(name)s is a whole number.", name=name))
-    return int(text)
+    try:
+        return whole_number(text, least, MAX_SEATS)
+    except ValueError:
+        raise BadRequest(gettext("%(name)s is a whole number.", name=name)) from None
 
 
 @blueprint.post("/accounts/<account>/clock")
@@ -104,16 +121,16 @@ def _asked_instant(account: Account) -> datetime:
     """The instant `to`, in the account's zone if it names none, or now plus `advance`. `next` is the next instant at
     which anything becomes due. Raises BadRequest."""
     now = ports().clock.now(account)
-    if field("to") == "next":
+    to, advance = field("to"), field("advance")
+    target = add_duration(now, advance, ZoneInfo(account.zone)) if advance or not to else now  # `to` has the last word
+    if to == "next":
         event = rollover.next_event(account.id)
         if event is None:
             raise BadRequest(gettext("Nothing becomes due: give to= a date and time."))
         return event
-    if field("to"):
-        instant = parse_instant(field("to"))
+    if to:
+        instant = parse_instant(to)
         target = instant if instant.tzinfo else instant.replace(tzinfo=ZoneInfo(account.zone))
-    else:
-        target = add_duration(now, field("advance"), ZoneInfo(account.zone))
     if target < now:
         raise BadRequest(gettext("The clock only moves forward."))
     check_year(target)
@@ -140,14 +157,16 @@ def set_users(account: str) -> ResponseReturnValue:
     if directory and not active:
         _set_directory(account, directory)
         return _done(account, directory=directory)
-    if not re.fullmatch(r"[0-9]{1,6}", active, re.ASCII):
-        raise BadRequest(gettext("Active users are a whole number, for example active=9."))
+    try:
+        count = whole_number(active, 0, MOST_ACTIVE)
+    except ValueError:
+        raise BadRequest(gettext("Active users are a whole number, for example active=9.")) from None
     tenant = load_all(account)[0].tenant
     with transaction() as session:
-        session.add(SandboxHeadcount(tenant=tenant, customer=account, active=int(active), since=now))
+        session.add(SandboxHeadcount(tenant=tenant, customer=account, active=count, since=now))
     if directory:
         _set_directory(account, directory)
-    return _done(account, active=int(active), seen_at=(now + rules.ACTIVE_USERS_LAG).isoformat(timespec="seconds"))
+    return _done(account, active=count, seen_at=(now + rules.ACTIVE_USERS_LAG).isoformat(timespec="seconds"))
 
 
 def _set_directory(account_id: str, directory: str) -> None:

@@ -1,9 +1,15 @@
 """The sandbox's contract as an OpenAPI document, `GET /sandbox/openapi.json`. Tests compare the answers with it."""
 
+from functools import cache
 from typing import Any
 
+from babel import Locale
+
+from ..domain.periods import TERMS
 from ..domain.permissions import Role
 from ..domain.seats import MAX_SEATS
+from ..formats import country_codes
+from .fields import DURATION, GIVEN_INSTANT, MOST_ACTIVE, zones
 from .gateway import FAULTS
 from .scenarios import SCENARIOS
 
@@ -118,38 +124,97 @@ def _answer(description: str, schema: Schema | None = None) -> Schema:
 
 def _operation(name: str, summary: str, status: int, schema: Schema | None, form: Schema | None = None) -> Schema:
     """`form` are the fields; they may come as a form, in the address or as JSON."""
-    answers = {str(status): _answer("Done.", schema)}
+    done = _answer("Done.", schema)
+    if name == "makeAccount":
+        done["links"] = {other: _link(other) for other in OF_ACCOUNT}
+    answers = {str(status): done}
     if form is not None:
+        answers["411"] = _answer("The request does not say how long it is.", _named("Error"))
+        answers["413"] = _answer("The request is too long.", _named("Error"))
         answers["422"] = _answer("A field is missing or not valid; nothing was changed.", _named("Error"))
-    if name not in ("makeAccount", "describe"):
+    if name in OF_ACCOUNT:
         answers["404"] = _answer("There is no such account.", _named("Error"))
     operation: Schema = {"operationId": name, "summary": summary, "responses": answers}
     if form is not None:
-        kinds = ("application/x-www-form-urlencoded", "application/json")
-        operation["requestBody"] = {"content": {kind: {"schema": form} for kind in kinds}}
+        operation["requestBody"] = {
+            "required": form is not GATEWAY,
+            "description": "The fields may be in the address, too.",
+            "content": {
+                "application/x-www-form-urlencoded": {"schema": form},
+                "application/json": {"schema": _with_nulls(form)},
+            },
+        }
     return operation
 
 
-def _fields(required: tuple[str, ...] = (), **properties: Schema) -> Schema:
-    return {"type": "object", "properties": properties, **({"required": list(required)} if required else {})}
+OF_ACCOUNT = ("moveClock", "setUsers", "setGateway", "readState", "deleteAccount")
 
 
-NEW_ACCOUNT = _fields(
-    ("scenario",),
-    scenario=_one_of(*SCENARIOS),
-    now={**TEXT, "description": "Date and time, for example 2027-01-31T09:00:00."},
-    tz={**TEXT, "description": "An IANA name, for example Europe/Paris."},
-    seats={"type": "integer", "minimum": 1, "maximum": MAX_SEATS},
-    active={"type": "integer", "minimum": 0, "maximum": MAX_SEATS},
-    term={"type": "integer", "enum": [1, 12], "description": "In months."},
-    country={"type": "string", "pattern": "^[A-Z]{2}$", "description": "Of the organisation, for example DE."},
-)
-CLOCK = _fields(
-    advance={**TEXT, "description": "A duration in ISO 8601: PT2M, P31D, P1M."},
-    to={**TEXT, "description": "A date and time, or `next`: the next thing that becomes due."},
-)
-USERS = _fields(active={"type": "integer", "minimum": 0, "maximum": 999_999}, directory=_one_of("up", "down"))
-GATEWAY = _fields(next=_one_of("", *FAULTS))
+def _link(operation: str) -> Schema:
+    """From a new account to what can be done with it."""
+    return {"operationId": operation, "parameters": {"account": "$response.body#/account"}}
+
+
+def _fields(*required: str, **properties: Schema) -> Schema:
+    """The fields of a form. An empty one that is not required is as good as none."""
+    shown = {name: schema if name in required else _or_empty(schema) for name, schema in properties.items()}
+    return {"type": "object", "properties": shown, **({"required": list(required)} if required else {})}
+
+
+def _or_empty(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"const": ""}]}
+
+
+def _with_nulls(form: Schema) -> Schema:
+    """The same fields as JSON, where null is as good as none."""
+    required = form.get("required", ())
+    shown = {name: schema if name in required else _or_null(schema) for name, schema in form["properties"].items()}
+    return {**form, "properties": shown}
+
+
+def _whole(least: int, most: int, pattern: str) -> Schema:
+    """A number, or its digits, which `pattern` limits in the same way."""
+    return {"anyOf": [{"type": "integer", "minimum": least, "maximum": most}, _pattern(pattern)]}
+
+
+def _pattern(pattern: str, description: str = "") -> Schema:
+    described = {"description": description} if description else {}
+    return {"type": "string", "pattern": f"^(?:{pattern})$", **described}
+
+
+def _given(**schemas: Schema) -> Schema:
+    return {"required": list(schemas), "properties": schemas}
+
+
+SEATS_DIGITS = "[1-9][0-9]{0,3}|10000"  # up to MAX_SEATS
+WHEN = _pattern(GIVEN_INSTANT.pattern, "Date and time, for example 2027-01-31T09:00:00, in the account's zone.")
+ADVANCE = _pattern(DURATION.pattern, "A duration in ISO 8601: PT2M, P31D, P1M.")
+TO: Schema = {
+    "anyOf": [WHEN, {"const": "next"}],
+    "description": "A date and time that is not past, or `next`: the next thing that becomes due. Before `advance`.",
+}
+CLOCK = _fields(advance=ADVANCE, to=TO) | {"anyOf": [_given(advance=ADVANCE), _given(to=TO)]}
+ACTIVE = _whole(0, MOST_ACTIVE, "0|[1-9][0-9]{0,5}")
+UP_OR_DOWN = _one_of("up", "down")
+USERS = _fields(active=ACTIVE, directory=UP_OR_DOWN) | {"anyOf": [_given(active=ACTIVE), _given(directory=UP_OR_DOWN)]}
+GATEWAY = _fields(next=_one_of(*FAULTS)) | {
+    "anyOf": [{"required": ["next"]}, {"maxProperties": 0}],  # another field alone is a slip
+}
+
+
+@cache
+def _new_account() -> Schema:
+    codes = sorted(country_codes(Locale("en")))
+    return _fields(
+        "scenario",
+        scenario=_one_of(*SCENARIOS),
+        now=WHEN,
+        tz={**_one_of(*sorted(zones())), "description": "Europe/Paris if none is given."},
+        seats=_whole(1, MAX_SEATS, SEATS_DIGITS),
+        active=_whole(0, MAX_SEATS, f"0|{SEATS_DIGITS}"),
+        term={"enum": [*TERMS, *map(str, TERMS)], "description": "In months."},
+        country={**_one_of(*codes, *map(str.lower, codes)), "description": "Of the organisation, for example DE."},
+    )
 
 
 def describe() -> Schema:
@@ -168,7 +233,7 @@ def describe() -> Schema:
         },
         "paths": {
             "/sandbox/accounts": {
-                "post": _operation("makeAccount", "Makes an account.", 201, _named("Made"), NEW_ACCOUNT)
+                "post": _operation("makeAccount", "Makes an account.", 201, _named("Made"), _new_account())
             },
             account: {
                 "parameters": of_account,

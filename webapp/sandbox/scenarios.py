@@ -25,9 +25,10 @@ from ..invoices import issuing
 from ..models.accounts import Account, Member
 from ..models.cards import Card
 from ..models.mail import Message
+from ..models.prices import PriceList
 from ..models.purchases import Payment, Quote
 from ..models.second_factor import Totp
-from ..models.subscriptions import ActiveUsersOfDay, BilledPeriod, PriceList, Subscription
+from ..models.subscriptions import ActiveUsersOfDay, BilledPeriod, Subscription
 from ..purchases import cards, quotes, wallet
 from ..purchases.captures import AUTOMATIC
 from ..subscriptions import service
@@ -41,6 +42,7 @@ from .tables import SandboxAccount, SandboxCard, SandboxHeadcount
 START = datetime(2027, 1, 15, 9, 0)  # noqa: DTZ001  naive on purpose: in the account's time zone
 TIERS: list[list[int | None]] = [[10, 3000], [25, 2700], [50, 2400], [None, 2100]]
 VISA = ("accepted", "Visa", "4242")
+REDUCED_TO = 8  # seats, by the request of `business-reduction-pending`
 COUNTED_DAYS = 120  # before today, for which a Business subscription has active users
 MORE_ACTIVE = (0, 1, 1, 2, 1, 0, 1, 0, 2, 0, 1)  # than today, on one day after the other
 DECLINED_VISA = ("card_declined", "Visa", "0341")
@@ -115,7 +117,7 @@ SCENARIOS = {
     "business-two-cards": Scenario((BUSINESS,), (VISA, MASTERCARD)),
     "business-backup-card": Scenario((BUSINESS,), (VISA, MASTERCARD), then=lambda account, _: choose_backup(account)),
     "business-at-floor": Scenario((replace(BUSINESS, active=12),)),
-    "business-reduction-pending": Scenario((BUSINESS,), then=partial(service.reduce, seats=8)),
+    "business-reduction-pending": Scenario((BUSINESS,), then=partial(service.reduce, seats=REDUCED_TO)),
     "business-cancellation-pending": Scenario((BUSINESS,), then=service.cancel),
     "business-renewed": Scenario((replace(BUSINESS, ahead=1),)),
     "business-past-due": Scenario((replace(BUSINESS, past=6, unpaid=True),), (DECLINED_VISA,)),
@@ -146,6 +148,14 @@ class Made:
     cards: list[str]
     members: list[dict[str, str]] = field(default_factory=list)
     totp_secret: str | None = None
+
+
+def fits(scenario: str, wishes: Wishes) -> bool:
+    """Whether the scenario can begin with these wishes: a reduction needs more seats and no more active users."""
+    if scenario != "business-reduction-pending":
+        return True
+    setup = wishes.applied(BUSINESS)
+    return setup.active <= REDUCED_TO < setup.seats
 
 
 def make(

@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import select
 
+from ..accounts import people
 from ..db import db
 from ..invoices import documents, listing
 from ..models.accounts import Account
@@ -67,14 +68,15 @@ def _active_users(tenant: str) -> int:
 def _activity_states(account_id: str, zone: ZoneInfo) -> list[dict[str, object]]:
     """What the owner, the portal and the gateway did, oldest first."""
     rows = db.session.scalars(select(Activity).where(Activity.account_id == account_id).order_by(Activity.id))
+    known = people.of_account(account_id)
     return [
         {
             "at": row.at.astimezone(zone).isoformat(timespec="seconds"),
             "by": row.by,
             "what": row.what,
             "subscription": row.subscription_id,
-            "before": row.before,
-            "after": row.after,
+            "before": people.with_addresses(row.before, known, ""),
+            "after": people.with_addresses(row.after, known, ""),
         }
         for row in rows
     ]

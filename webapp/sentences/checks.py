@@ -8,7 +8,7 @@ from flask import url_for
 
 from .. import formats
 from ..domain.checks import Check, Point, Remedy, Verdict
-from ..domain.subscription import ChangeKind
+from ..domain.subscription import ChangeKind, Status
 from ..domain.tax import Treatment
 from ..formats import ngettext
 from ..models.subscriptions import PaymentRead
@@ -20,6 +20,7 @@ VERDICTS = {
     Verdict.OK: lazy_gettext("OK"),
     Verdict.WARNING: lazy_gettext("Needs attention"),
     Verdict.PROBLEM: lazy_gettext("To fix"),
+    Verdict.ASKED: lazy_gettext("Cancelled"),
 }
 TAX_IN_ORDER = {
     Treatment.STANDARD: lazy_gettext("French VAT applies."),
@@ -50,6 +51,8 @@ def check_sentence(check: Check, tile: Summary) -> CheckSentence:
 def verdict_sentence(checks: Sequence[Check]) -> str:
     """The answer to the question, by the worst of the points."""
     verdicts = [check.verdict for check in checks]
+    if Verdict.ASKED in verdicts:
+        return gettext("It will not renew, as you asked.")
     if Verdict.PROBLEM in verdicts:
         return gettext("No. Fix the following first.")
     warnings = verdicts.count(Verdict.WARNING)
@@ -113,6 +116,12 @@ def _charge(check: Check, tile: Summary) -> str:
         )
     if check.verdict is Verdict.WARNING and tile.pending:
         return gettext("The renewal has been due since %(day)s.", day=formats.day(tile.renews_on))
+    if check.verdict is Verdict.WARNING and not tile.subscription.facts.refused:
+        return gettext(
+            "The renewal has been due since %(day)s; we will charge the card on %(next)s.",
+            day=formats.day(tile.renews_on),
+            next=formats.day(day),
+        )
     if check.verdict is Verdict.WARNING:
         return gettext(
             "The renewal has been due since %(day)s; we will charge the card again on %(next)s.",
@@ -143,10 +152,17 @@ def _expiry(check: Check, _tile: Summary) -> str:
     return gettext("The default card expires before the next renewal.")
 
 
-def _refusal(check: Check, _tile: Summary) -> str:
+def _refusal(check: Check, tile: Summary) -> str:
     if check.verdict is Verdict.OK:
-        return gettext("The bank has not declined this card for this renewal.")
+        return gettext("The bank has not declined the last charge of this card.")
+    if check.verdict is Verdict.WARNING and not _owed(tile):
+        return gettext("The bank declined the last charge of the default card: the renewal may fail.")
     return gettext("The bank declined the default card at the last attempt.")
+
+
+def _owed(tile: Summary) -> bool:
+    """Whether the renewal is due and has not been paid."""
+    return tile.status in (Status.PAST_DUE, Status.LAPSED)
 
 
 def _backup(check: Check, tile: Summary) -> str:
@@ -208,7 +224,8 @@ def _link(check: Check, tile: Summary) -> Link | None:
         case Remedy.FOLLOW_PAYMENT if tile.pending:
             return payment_sentence(tile, tile.pending)[1]
         case Remedy.CARDS:
-            return Link(gettext("Payment & billing"), url_for("billing.page"))
+            label = gettext("Add credit card") if check.point is Point.CARD else gettext("Choose another card")
+            return Link(label, url_for("billing.page"))
         case Remedy.BILLING_INFORMATION:
             return Link(gettext("Change billing information"), url_for("billing_info.page"))
     return None

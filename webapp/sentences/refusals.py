@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo
 from flask import url_for
 
 from .. import formats
+from ..domain import access as access_rules
 from ..domain import permissions
 from ..domain import refusals as rules
 from ..domain import subscription as subscription_rules
@@ -178,8 +179,41 @@ def _explain_members(refusal: rules.Refusal) -> Explained:
             sentence = gettext("It is your only second factor, and the account requires one. Set up another one first.")
             return Explained(sentence, gettext("Second factor"), url_for("second_factor.page"))
         case _:
-            raise refusal
+            return _explain_own_access(refusal)
     return Explained(sentence, *way_on)
+
+
+def _explain_own_access(refusal: rules.Refusal) -> Explained:
+    match refusal:
+        case rules.EmailTaken():
+            return Explained(gettext("This address is already used to sign in to My Qlik. Use another one."))
+        case rules.SameEmail():
+            return Explained(gettext("This is already your e-mail address. Enter the new one."))
+        case rules.EmailChangeOver():
+            sentence = ngettext(
+                "This link no longer confirms an e-mail address: it was used, withdrawn or replaced by a newer one, is "
+                "more than %(n)s hour old, or was sent to another member. Nothing was changed.",
+                "This link no longer confirms an e-mail address: it was used, withdrawn or replaced by a newer one, is "
+                "more than %(n)s hours old, or was sent to another member. Nothing was changed.",
+                int(access_rules.EMAIL_CHANGE_LIFETIME.total_seconds() // 3600),
+            )
+            title = gettext("This link no longer works")
+            return Explained(sentence, gettext("Change the e-mail address"), url_for("own_email.page"), title)
+        case rules.AlarmOver():
+            days = access_rules.ALARM_LIFETIME.days
+            sentence = ngettext(
+                "This link no longer works: it has already been used or is more than %(n)s day old. If somebody else "
+                "may have access to My Qlik with your address, set a new password and contact your Qlik account "
+                "manager.",
+                "This link no longer works: it has already been used or is more than %(n)s days old. If somebody else "
+                "may have access to My Qlik with your address, set a new password and contact your Qlik account "
+                "manager.",
+                days,
+            )
+            title = gettext("This link no longer works")
+            return Explained(sentence, gettext("Sign in"), url_for("sign_in.page"), title)
+        case _:
+            raise refusal
 
 
 def explain(refusal: rules.Refusal, subscription: Subscription | None = None) -> Explained:
@@ -198,6 +232,10 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
             | rules.HandoverOpen()
             | rules.HandoverOver()
             | rules.LastFactorKept()
+            | rules.EmailTaken()
+            | rules.SameEmail()
+            | rules.EmailChangeOver()
+            | rules.AlarmOver()
         ):
             return _explain_members(refusal)
         case rules.PaymentsHeld():
@@ -223,6 +261,20 @@ def explain(refusal: rules.Refusal, subscription: Subscription | None = None) ->
         case _:
             raise refusal
     return Explained(sentence, gettext("Contact your Qlik account manager"), url_for("contact.page"))
+
+
+def _renewed(refusal: rules.AlreadyRenewed | rules.PeriodPaid, label: str, url: str) -> Explained:
+    day = formats.last_day(refusal.until)
+    if isinstance(refusal, rules.AlreadyRenewed):
+        sentence = gettext(
+            "The subscription is already renewed until %(day)s: only one period can be paid in advance.", day=day
+        )
+        return Explained(sentence, label, url)
+    sentence = gettext(
+        "This renewal has already been paid: the subscription is renewed until %(day)s. Nothing more was charged.",
+        day=day,
+    )
+    return Explained(sentence, label, url, gettext("Already paid"))
 
 
 def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained:
@@ -254,11 +306,8 @@ def _explain_on(refusal: rules.Refusal, subscription: Subscription) -> Explained
             )
         case rules.ChangeClosed(closed_as=closed_as):
             sentence = str(CLOSED[closed_as])
-        case rules.AlreadyRenewed(until=day):
-            sentence = gettext(
-                "The subscription is already renewed until %(day)s: only one period can be paid in advance.",
-                day=formats.last_day(day),
-            )
+        case rules.AlreadyRenewed() | rules.PeriodPaid():
+            return _renewed(refusal, *way_on)
         case rules.PaymentPending():
             return _payment_pending(subscription, *way_on)
         case _:

@@ -1,5 +1,6 @@
 """The timeline in words: what is to come of a subscription, and what happened to it."""
 
+from collections.abc import Iterator
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -12,7 +13,7 @@ from ..formats import ngettext
 from ..models.cards import Card
 from ..subscriptions.history import Document, Done
 from ..subscriptions.outlook import PastEvent, Timeline
-from ..subscriptions.summary import Summary
+from ..subscriptions.summary import Summary, renewal_total
 from ..words import gettext
 from .amounts import with_vat
 from .checks import Link, payment_sentence, undo_link
@@ -97,7 +98,10 @@ def _external(seats: int, reseller: str | None) -> str:
 def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
     """A charge of the default card, with its amount; the next renewal also says until when it would be tried again."""
     card = _card_name(tile.card)
-    amount = _charged(*tile.next_total, tile.subscription.account.tax_terms.rate, card)
+    subscription = tile.subscription
+    later = planned.kind is Kind.RENEWAL and planned.day > max(tile.renews_on, tile.today)
+    total = renewal_total(subscription, planned.day) if later else tile.next_total
+    amount = _charged(*total, subscription.account.tax_terms.rate, card)
     if planned.kind is Kind.ATTEMPT:
         return Event(planned.day, gettext("Payment attempt %(n)s for the renewal", n=planned.number), (amount,))
     if planned.kind is Kind.LAST_ATTEMPT:
@@ -105,13 +109,21 @@ def _charge(planned: Planned, retries: list[date], tile: Summary) -> Event:
     sentence = ngettext("Renewal: %(n)s seat", "Renewal: %(n)s seats", planned.seats)
     if planned.day != tile.renews_on or not retries:
         return Event(planned.day, sentence, (amount,))
-    attempts = ngettext(
+    return Event(planned.day, sentence, (amount, *_if_declined(planned.day, retries, tile)))
+
+
+def _if_declined(day: date, retries: list[date], tile: Summary) -> Iterator[str]:
+    """What follows if the bank declines the default card: the backup card on the same day, then further attempts."""
+    backup = tile.subscription.backup_card
+    if backup is not None and not backup.expired(day):
+        name = formats.card_name(backup.brand, backup.last4)
+        yield gettext("If declined: %(card)s, the backup card, on the same day.", card=name)
+    yield ngettext(
         "If declined: %(n)s further attempt by %(day)s.",
         "If declined: %(n)s further attempts by %(day)s.",
         len(retries),
         day=formats.day(retries[-1]),
     )
-    return Event(planned.day, sentence, (amount, attempts))
 
 
 def _past(happened: PastEvent, tile: Summary) -> Event:
@@ -156,6 +168,8 @@ def _done(day: date, row: Done, tile: Summary) -> Event:
     if before and after:
         change = ngettext("%(before)s → %(n)s seat", "%(before)s → %(n)s seats", after, before=formats.number(before))
         sentence = _told(sentence, change)
+    if row.what == "ended":
+        return Event(day - timedelta(days=1), sentence)  # its last day, as everywhere
     if row.what != "payment_refused":
         return Event(day, sentence)
     rate = row.after.get("tax_rate", tile.subscription.account.tax_terms.rate)  # older rows do not have it

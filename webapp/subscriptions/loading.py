@@ -1,6 +1,7 @@
 """Reads subscriptions with all that rules, pages and mails need: one statement by account, with or without a lock."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from sqlalchemy import (
@@ -21,6 +22,7 @@ from ..domain.subscription import ChangeKind
 from ..json_rows import inner, instant, row_as_json, rows_as_json
 from ..models.accounts import Account, Member
 from ..models.cards import Card, DefaultCard
+from ..models.prices import LaterPrices, PriceList, Prices
 from ..models.purchases import Payment, Quote
 from ..models.restores import RestoreHold, UnbookedCapture
 from ..models.subscriptions import (
@@ -29,8 +31,6 @@ from ..models.subscriptions import (
     OpenChange,
     PaymentRead,
     PeriodRow,
-    PriceList,
-    Prices,
     Quiet,
     QuoteRead,
     Reader,
@@ -41,6 +41,7 @@ from ..models.subscriptions import (
 _subscription, _account, _card = SubscriptionRow.__table__, Account.__table__, Card.__table__
 _default, _period, _change = DefaultCard.__table__, PeriodRow.__table__, ChangeRow.__table__
 _payment, _quote, _price_list = Payment.__table__, Quote.__table__, PriceList.__table__
+_later = LaterPrices.__table__
 _backup = _card.alias("backup")
 _quiet, _unbooked, _hold, _member = Quiet.__table__, UnbookedCapture.__table__, RestoreHold.__table__, Member.__table__
 
@@ -57,7 +58,7 @@ def _periods() -> ScalarSelect[Any]:
 
 
 def _price_lists() -> ScalarSelect[Any]:
-    """Those of the next periods and of the paid ones, of all subscriptions of the account.
+    """Those of the paid periods, and those of the coming ones, of all subscriptions of the account.
 
     Citus refuses a subquery that is correlated where it reads a table that every machine has.
     """
@@ -65,9 +66,14 @@ def _price_lists() -> ScalarSelect[Any]:
     next_ones = _subscription.alias("next_ones")
     used = select(next_ones.c.price_list_id).where(next_ones.c.account_id == account_id)
     used_by_periods = select(_period.c.price_list_id).where(_period.c.account_id == account_id)
+    told = select(_later.c.price_list_id).where(_later.c.account_id == account_id)
     c = _price_list.c
-    wanted = c.id.in_(used) | c.id.in_(used_by_periods)
+    wanted = c.id.in_(used) | c.id.in_(used_by_periods) | c.id.in_(told)
     return select(rows_as_json(c.id, c.currency, c.tiers)).where(wanted).correlate(None).scalar_subquery()
+
+
+def _later_prices() -> ScalarSelect[Any]:
+    return select(rows_as_json(_later.c.valid_from, _later.c.price_list_id)).where(_own(_later)).scalar_subquery()
 
 
 def _open_changes() -> ScalarSelect[Any]:
@@ -92,13 +98,20 @@ def _unbooked_captures() -> ScalarSelect[Any]:
     return select(rows_as_json(c.key, c.released_at)).where(_own(_unbooked)).scalar_subquery()
 
 
+def _accepted_since() -> ColumnElement[bool]:
+    """Whether the same card has paid for the same subscription after this payment."""
+    later = _payment.alias("later")
+    same = [later.c[name] == _payment.c[name] for name in ("account_id", "subscription_id", "card_token")]
+    return exists().where(*same, later.c.state == "captured", later.c.settled_at > _payment.c.settled_at)
+
+
 def _unpaid() -> ScalarSelect[Any]:
     """The payments that were not captured, each with its quote."""
     p, q = _payment.c, _quote.c
     columns = (
         *(q.id, q.kind, q.ordinal, q.automatic, q.tax_rate, q.expires_at),
         *(p.key, p.attempt, p.state, p.amount, p.currency, p.card_token, p.action_url, p.created_at, p.settled_at),
-        *(p.backup_due, p.backup_of),
+        *(p.backup_due, p.backup_of, _accepted_since()),
     )
     with_quote = _payment.join(_quote, and_(q.account_id == p.account_id, q.id == p.quote_id))
     mine = _own(_payment), p.state != "captured"
@@ -118,6 +131,7 @@ _subscriptions = (
         _unbooked_captures().label("unbooked_captures"),
         _periods().label("periods"),
         _price_lists().label("price_lists"),
+        _later_prices().label("later_prices"),
         _open_changes().label("open_changes"),
         _unpaid().label("unpaid"),
     )
@@ -186,7 +200,10 @@ def _subscription_of(row: Row[Any]) -> Subscription:
         account=Account(**{name: values[label] for name, label in _ACCOUNT}),
         default_card=Card(**{name: values[label] for name, label in _CARD}) if values["of_card_id"] else None,
         backup_card=_card_of(values["backup_card"]) if values["backup_card"] else None,
-        price_list=price_lists[values["price_list_id"]],
+        first_prices=price_lists[values["price_list_id"]],
+        later_prices=[
+            (date.fromisoformat(day), price_lists[price_list]) for day, price_list in sorted(values["later_prices"])
+        ],
         active_users_as_of=values["active_users_as_of"],
         suggestion_hidden=values["suggestion_hidden"],
         paused=bool(values["paused"]),
@@ -217,8 +234,9 @@ def _card_of(columns: list[Any]) -> Card:
 def _payment_of(subscription_id: str, columns: list[Any]) -> PaymentRead:
     quote_id, kind, ordinal, automatic, tax_rate, expires_at = columns[:6]
     key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:15]
-    backup_due, backup_of = columns[15:]
+    backup_due, backup_of, accepted_since = columns[15:]
     quote = QuoteRead(quote_id, subscription_id, kind, ordinal, bool(automatic), tax_rate, instant(expires_at))
     instants = instant(created_at), instant(settled_at) if settled_at else None
     card = card_token, action_url
-    return PaymentRead(key, quote, attempt, state, amount, currency, *card, *instants, bool(backup_due), backup_of)
+    retried = bool(backup_due), backup_of
+    return PaymentRead(key, quote, attempt, state, amount, currency, *card, *instants, *retried, bool(accepted_since))

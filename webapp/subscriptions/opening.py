@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from ..db import db, new_id
 from ..domain.subscription import Plan
-from ..models.subscriptions import PeriodRow, PriceList, SubscriptionRow
+from ..models.prices import PriceList
+from ..models.subscriptions import PeriodRow, SubscriptionRow
 
 _SAME = ("product", "tenant", "reseller", "anchor", "term_months", "active_users")  # in Terms and in the table
 

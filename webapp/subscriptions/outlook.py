@@ -20,8 +20,10 @@ def checks_of(subscription: Subscription, facts: Facts, today: date, card: Card 
     """The checks of the next renewal. `card` is the account's default card."""
     account = subscription.account
     tax_number, declined = billing_information.tax_number(account), _last_declined(subscription, facts)
+    before = {payment.card_token for payment in subscription.refusals if not payment.accepted_since}
     first, backup = (
-        CardFacts(own.until, own.token in declined) if own else None for own in (card, subscription.backup_card)
+        CardFacts(own.until, own.token in declined, own.token in before) if own else None
+        for own in (card, subscription.backup_card)
     )
     return renewal_checks(facts, today, first, account.country, tax_number, backup)
 
@@ -57,6 +59,11 @@ class Timeline(NamedTuple):
     retries: list[date]
 
 
+def _is_refusal(event: PastEvent) -> bool:
+    """A refused payment comes before what else happened on its day: documents have no time, and may pay for it."""
+    return event.done is not None and event.done.what == "payment_refused"
+
+
 def timeline(subscription: Subscription, today: date, card: Card | None, history: History) -> Timeline:
     """The timeline of a subscription. `card` is the account's default card."""
     facts = subscription.facts
@@ -69,5 +76,5 @@ def timeline(subscription: Subscription, today: date, card: Card | None, history
         *(PastEvent(facts.boundary(row.ordinal), period=row) for row in external_periods),
     ]
     past = (event for event in events if event.day <= today)
-    newest = sorted(past, key=lambda event: event.day, reverse=True)
+    newest = sorted(past, key=lambda event: (event.day, not _is_refusal(event)), reverse=True)
     return Timeline(today, planned(facts, today, card.until if card else None), newest[:MOST], retries(facts))

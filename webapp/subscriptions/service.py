@@ -62,7 +62,7 @@ def preview_reduction(subscription: Subscription, seats: int) -> ReductionPrevie
     check_fewer(facts, seats)
     before, cost = facts.last_paid_seats, monthly_cost(tiers, seats) * facts.months
     saved = monthly_cost(tiers, before) * facts.months - cost
-    return ReductionPreview(before, facts.paid_until, cost, saved, subscription.price_list.currency)
+    return ReductionPreview(before, facts.paid_until, cost, saved, subscription.currency)
 
 
 def reduce(account_id: str, subscription_id: str, seats: int) -> None:
@@ -121,10 +121,15 @@ def cancel(account_id: str, subscription_id: str, given_up: str | None = None) -
             end_subscription(subscription, now.date(), now)
             session.add_all(outbox.ended(subscription, now.date(), now))
         else:
-            change = _new_change(subscription, ChangeKind.CANCELLATION, None, now)
-            session.add_all([change, *outbox.change_requested(subscription, change, now)])
-            after = {"end": facts.paid_until.isoformat()}
-            activity.record(account_id, "cancellation_requested", now, {}, after, subscription)
+            write_cancellation(subscription, now)
+
+
+def write_cancellation(subscription: Subscription, now: datetime) -> None:
+    """Requests the end of what is paid, in the open transaction. The caller has checked that it can be requested."""
+    change = _new_change(subscription, ChangeKind.CANCELLATION, None, now)
+    db.session.add_all([change, *outbox.change_requested(subscription, change, now)])
+    after = {"end": subscription.facts.paid_until.isoformat()}
+    activity.record(subscription.account_id, "cancellation_requested", now, {}, after, subscription)
 
 
 def load_change(account_id: str, subscription_id: str, change_id: str) -> ChangeRow:

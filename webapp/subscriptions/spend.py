@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ..domain.periods import boundary
 from ..domain.subscription import Facts, Status
 from ..invoices import spending
-from .summary import Summary
+from .summary import Summary, renewal_total
 
 MONTHS_PAID, MONTHS_EXPECTED = 12, 3  # the current month is the last of those paid
 
@@ -28,17 +28,18 @@ def spend_by_month(tile: Summary) -> list[Month]:
     subscription = tile.subscription
     for day, cents in spending.spent_by_day(subscription.account_id, months[0], subscription.id).items():
         paid[day.replace(day=1)] += cents
-    for day in _charge_days(tile, subscription.facts, boundary(months[-1], 1, 1)):
-        expected[day.replace(day=1)] += tile.next_total.amount
+    for first_day in _periods_to_charge(tile, subscription.facts, boundary(months[-1], 1, 1)):
+        charged_on = max(first_day, today)
+        expected[charged_on.replace(day=1)] += renewal_total(subscription, first_day).amount
     return [Month(month, paid[month], expected[month]) for month in months]
 
 
-def _charge_days(tile: Summary, facts: Facts, end: date) -> list[date]:
-    """The days before `end` on which the subscription will be charged, as things stand."""
+def _periods_to_charge(tile: Summary, facts: Facts, end: date) -> list[date]:
+    """The first days, before `end`, of the periods that will be charged, as things stand."""
     if not tile.self_service or tile.status not in (Status.ACTIVE, Status.PAST_DUE):
         return []
     days, ordinal = [], facts.next_unpaid
     while (day := facts.boundary(ordinal)) < end:
-        days.append(max(day, tile.today))
+        days.append(day)
         ordinal += 1
     return days

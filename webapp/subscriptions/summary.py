@@ -89,7 +89,8 @@ def summary(subscription: Subscription) -> Summary:
     )
 
 
-def renewal_total(subscription: Subscription) -> Money:
-    """What the next unpaid period will cost, with tax."""
-    net = monthly_cost(subscription.price_list.tiers, projected_seats(subscription.facts)) * subscription.term_months
-    return Money(amounts([net], subscription.account.tax_terms).total, subscription.price_list.currency)
+def renewal_total(subscription: Subscription, first_day: date | None = None) -> Money:
+    """What the unpaid period that starts on `first_day` will cost, with tax; by default the next one."""
+    prices = subscription.price_list if first_day is None else subscription.prices_on(first_day)
+    net = monthly_cost(prices.tiers, projected_seats(subscription.facts)) * subscription.term_months
+    return Money(amounts([net], subscription.account.tax_terms).total, subscription.currency)

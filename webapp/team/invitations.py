@@ -9,7 +9,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ..access import members as known
-from ..access import sessions, sign_in
+from ..access import sessions, sign_in, tokens
 from ..access.identity import SignedIn
 from ..access.provider import VerifiedIdentity
 from ..accounts import activity
@@ -103,8 +103,8 @@ def _check_free(email: str, account_id: str) -> None:
 
 
 def _send(session: Session, locked: members.Locked, invitation: Invitation) -> None:
-    token = sessions.new_token(locked.account.id)
-    invitation.token_hash, invitation.sent_at = sessions.hash_token(token), locked.now
+    token = tokens.new_token(locked.account.id)
+    invitation.token_hash, invitation.sent_at = tokens.hash_token(token), locked.now
     session.add(team_mails.invitation(locked.account, locked.owner, invitation, token))
 
 
@@ -122,7 +122,9 @@ def _account_id(token: str) -> str:
 
 
 def _find_live(account: Account, token: str) -> Invitation | None:
-    mine = Invitation.account_id == account.id, Invitation.token_hash == sessions.hash_token(token)
+    if account.deactivated_at is not None:
+        return None
+    mine = Invitation.account_id == account.id, Invitation.token_hash == tokens.hash_token(token)
     invitation = db.session.scalars(select(Invitation).where(*mine)).one_or_none()
     return invitation if invitation and ports().clock.now(account) < ends_at(invitation) else None
 
@@ -176,6 +178,6 @@ def _join(token: str, name: str, password_hash: str) -> tuple[str, str]:
         except IntegrityError:
             raise AddressTaken() from None
         after = {"member": member.email, "role": member.role}
-        activity.record(account_id, "member_joined", locked.now, {}, after, by=name)
+        activity.record(account_id, "member_joined", locked.now, {}, after, person_id=member.id)
         session.add_all(team_mails.joined(locked.account, locked.owner, member, locked.now))
         return account_id, member.id

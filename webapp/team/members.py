@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ..access import members as known
 from ..access import second_factor
 from ..access.identity import SignedIn
-from ..accounts import activity
+from ..accounts import activity, people
 from ..db import LOCK, NotFound, db, transaction
 from ..domain.permissions import Procedure, Role
 from ..domain.refusals import NotPermitted, OwnerStays, RoleMoved
@@ -21,6 +21,7 @@ from ..domain.team import MailKind, unwanted_at_first
 from ..mail import team_mails
 from ..models.access import MemberSession, PasswordReset, ProviderIdentity
 from ..models.accounts import Account, Member
+from ..models.alarms import AlarmLink, EmailChange, KnownBrowser
 from ..models.drafts import Draft
 from ..models.team import Handover
 from ..ports import ports
@@ -96,7 +97,7 @@ def change_role(me: SignedIn, member_id: str, role: Role, shown: str = "") -> Me
             activity.record(
                 me.account_id, "member_role_changed", locked.now, {"role": before}, {**facts, "role": str(role)}
             )
-            session.add(team_mails.role_changed(locked.account, member, before, locked.now))
+            session.add_all(team_mails.role_changed(locked.account, locked.owner, member, before))
     return member
 
 
@@ -118,7 +119,7 @@ def remove(me: SignedIn, member_id: str) -> Member:
     """Removes a member, whose sessions end at once. Raises NotFound or OwnerStays."""
     with transaction() as session:
         locked = lock_as_owner(session, me)
-        member = _go(session, locked, member_id, "member_removed")
+        member = go(session, locked, member_id, "member_removed")
         session.add(team_mails.removed(locked.account, member, me.name, locked.now))
     return member
 
@@ -127,15 +128,16 @@ def leave(me: SignedIn) -> None:
     """The signed-in member leaves the account. Raises OwnerStays."""
     with transaction() as session:
         locked = lock(session, me.account_id)
-        member = _go(session, locked, me.member_id, "member_left")
+        member = go(session, locked, me.member_id, "member_left")
         session.add_all(team_mails.left(locked.account, locked.owner, member, locked.now))
 
 
-def _go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
+def go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
     """Deletes a member and all that lets them in. What they did stays, and payments that they began complete."""
     member = locked.member(member_id)
     if member.role == Role.OWNER:
         raise OwnerStays()
+    session.get_one(Member, (member.account_id, member.id), with_for_update=True)  # nothing can refer to them any more
     before = {"member": member.email, "role": member.role}
     activity.record(locked.account.id, what, locked.now, before)
     identities = (
@@ -145,8 +147,10 @@ def _go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
     for identity in session.scalars(select(ProviderIdentity).where(*identities)):
         known.forget_key(known.subject_key(identity.issuer, identity.subject))
     known.forget_key(known.email_key(member.email))
+    people.keep(member)
     second_factor.erase(session, member.account_id, member.id)
-    for table in (Handover, Draft, PasswordReset, ProviderIdentity, MemberSession):
+    own = Handover, Draft, PasswordReset, ProviderIdentity, MemberSession, KnownBrowser, AlarmLink, EmailChange
+    for table in own:
         session.execute(delete(table).where(table.account_id == member.account_id, table.member_id == member.id))
     session.flush()
     session.expunge(member)

@@ -15,7 +15,7 @@ from wtforms.validators import StopValidation
 from .. import formats
 from ..access import drafts
 from ..access.identity import me, needs, needs_proof
-from ..accounts import activity, billing_information
+from ..accounts import activity, billing_changes, billing_information
 from ..addresses import WrongAddress
 from ..domain.permissions import Procedure
 from ..formats import ngettext
@@ -191,8 +191,8 @@ def save() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     try:
-        saved = billing_information.update_information(me().account_id, form.information(), form.information_opened())
-    except billing_information.ChangedMeanwhile as meanwhile:
+        saved = billing_changes.update_information(me().account_id, form.information(), form.information_opened())
+    except billing_changes.ChangedMeanwhile as meanwhile:
         return _changed_meanwhile(meanwhile)
     drafts.forget("billing-info")
     if lost := documents.unprintable(form[name].data for name in PRINTED):
@@ -223,7 +223,7 @@ def _form(shown: dict[str, Any], opened: billing_information.Information) -> Inf
     )
 
 
-def _changed_meanwhile(meanwhile: billing_information.ChangedMeanwhile) -> ResponseReturnValue:
+def _changed_meanwhile(meanwhile: billing_changes.ChangedMeanwhile) -> ResponseReturnValue:
     """The form again, with both values at each field that both changed. Sent again, it is saved as it is."""
     form = _form(meanwhile.merged, meanwhile.saved)
     zone = ZoneInfo(billing_information.account_of(me().account_id).zone)
@@ -245,11 +245,6 @@ def _shown(name: str, value: Any) -> str:
 
 def _page(form: InformationForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
     account = billing_information.account_of(me().account_id)
-    return render_template(
-        "billing-info/page.html",
-        form=form,
-        account=account,
-        tax=account.tax_terms,
-        domestic=billing_information.is_domestic(account),
-        refused=refused,
-    ), status
+    country = form.country.data if form.country.data in formats.countries() else account.country
+    taxed = billing_information.taxed(account, country, form.vat_number.data or "")
+    return render_template("billing-info/page.html", form=form, taxed=taxed, refused=refused), status

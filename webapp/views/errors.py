@@ -11,6 +11,7 @@ from flask.globals import request_ctx
 from werkzeug.exceptions import HTTPException
 
 from .. import database_faults, guard, leases
+from ..access import security
 from ..access.identity import me
 from ..db import NotFound, Unstorable, db
 from ..domain.refusals import NotPermitted, Refusal
@@ -96,7 +97,11 @@ def http_error(error: HTTPException) -> Response:
 
 
 def refused(refusal: Refusal, status: int | None = None) -> Response:
-    """A domain rule refused the request: the page says why, and what to do."""
+    """A domain rule refused the request: the page says why, and what to do. What the role or the plan forbids is a
+    security event."""
+    if (status or refusal.status) == 403 and me() is not None:
+        what = str(refusal.procedure) if isinstance(refusal, NotPermitted) else "plan"
+        security.refused(me().account_id, me().member_id, "not_permitted", what)
     subscription_id = (request.view_args or {}).get("subscription_id")
     if isinstance(refusal, NotPermitted):  # it is refused before anything is looked for
         subscription_id = None
@@ -162,18 +167,24 @@ def error_page(status: int, explained: Explained | None = None, wait: int | None
     title, sentence = _words(status)
     if wait:
         sentence = _try_again_after(math.ceil(wait / 60))
-    if request_ctx.url_adapter is None:  # the host is not in TRUSTED_HOSTS, so no link can be built
-        return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
     whole_page = "HX-Request" not in request.headers
+    if request_ctx.url_adapter is None:  # the host is not in TRUSTED_HOSTS, so no link can be built
+        if whole_page:
+            return Response(f"{title}. {sentence}\n", status, content_type="text/plain; charset=utf-8")
+        return _fragment(status, title, Explained(sentence))
     if whole_page and asks_for_json():
         return json_error(status, explained.sentence if explained else sentence)
     explained = explained or Explained(sentence, *_next_step(status, whole_page))
-    template = "errors/page.html" if whole_page else "errors/_error.html"
-    body = render_template(template, title=explained.title or title, explained=explained, status=status)
-    response = make_response(body, status)
+    title = explained.title or title
     if not whole_page:
-        response.headers.update({"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})
-    return response
+        return _fragment(status, title, explained)
+    return make_response(render_template("errors/page.html", title=title, explained=explained, status=status), status)
+
+
+def _fragment(status: int, title: str, explained: Explained) -> Response:
+    """For a script, which shows it where the messages of a page are."""
+    body = render_template("errors/_error.html", title=title, explained=explained, status=status)
+    return make_response(body, status, {"HX-Retarget": "#flash", "HX-Reswap": "innerHTML"})
 
 
 def asks_for_json() -> bool:

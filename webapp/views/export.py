@@ -13,7 +13,7 @@ from ..access.identity import me, needs
 from ..domain.permissions import Procedure
 from ..formats import month_name
 from ..invoices import archives
-from ..invoices.spans import Span, months_between, parse_month, quarters_of, write_month
+from ..invoices.spans import Span, months_between, parse_month, quarters_until, write_month
 from ..words import gettext, lazy_gettext
 from .downloads import send_archive, send_journal
 from .forms import PortalForm
@@ -136,15 +136,13 @@ def _parameters(span: Span) -> dict[str, Any]:
 
 
 def _usual(extent: Span) -> list[tuple[str, Mapping[str, str]]]:
-    """The quarters of the newest year and of the year before, which is closed in January, and the newest years, within
-    the months that can be chosen."""
-    last_year = Span.of_year(extent.last.year - 1).first
-    spans = [
-        (gettext("Q%(n)s %(year)s", n=n, year=quarter.first.year), quarter)
-        for n, quarter in quarters_of(Span(max(extent.first, last_year), extent.last))
-    ]
-    years = range(extent.last.year, max(extent.first.year, extent.last.year - 2) - 1, -1)
-    spans += [(str(year), Span.of_year(year)) for year in years]
+    """The newest years with their quarters, within the months that can be chosen."""
+    spans = []
+    for year in range(extent.last.year, max(extent.first.year, extent.last.year - 2) - 1, -1):
+        whole = Span.of_year(year)
+        quarters = quarters_until(min(whole.last, extent.last))
+        spans += [(gettext("Q%(n)s %(year)s", n=n, year=year), quarter) for n, quarter in quarters]
+        spans.append((str(year), whole))
     return [
         (label, _parameters(Span(_not_before(span.first, extent), min(span.last, extent.last))))
         for label, span in spans

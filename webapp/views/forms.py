@@ -9,13 +9,14 @@ from wtforms import Field, StringField
 from wtforms.validators import InputRequired, Length, StopValidation
 from wtforms.widgets import NumberInput
 
-from .. import pasting
+from .. import addresses, pasting
 from ..domain import seats as seat_rules
 from ..formats import number
 from ..sentences.refusals import Explained
 from ..subscriptions.cost import WHOLE, Share
 from ..words import gettext, lazy_gettext
 
+LONGEST_EMAIL = 254
 ORDINAL = re.compile(r"[0-9]{1,6}", re.ASCII)  # small enough for any database to compare
 
 
@@ -29,6 +30,17 @@ def parse_share(days_left: str, days: str) -> Share:
     if not (ORDINAL.fullmatch(days_left) and ORDINAL.fullmatch(days) and 0 < int(days_left) <= int(days)):
         return WHOLE
     return Share(int(days_left), int(days))
+
+
+def check_email(field: Field) -> None:
+    """The address of one person; it is stored as mail servers take it."""
+    try:
+        field.data = addresses.parse(field.data or "")
+    except addresses.WrongAddress as wrong:
+        sentence = gettext("Use letters without accents before the @.") if wrong.accented else ""
+        raise StopValidation(sentence or gettext("This is not an e-mail address: check it.")) from None
+    if len(field.data) > LONGEST_EMAIL:
+        raise StopValidation(gettext("This is not an e-mail address: check it."))
 
 
 def seats_sentence() -> str:

@@ -6,7 +6,7 @@ from flask import Blueprint, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access import sessions
-from ..access.identity import me, needs
+from ..access.identity import me, needs, needs_proof
 from ..accounts import billing_information
 from ..domain.permissions import Procedure, Role
 from ..domain.refusals import HandoverOver, OwnerStays
@@ -59,6 +59,7 @@ def page() -> ResponseReturnValue:
 
 
 @blueprint.post("/handover")
+@needs_proof
 def answer() -> ResponseReturnValue:
     if request.form.get("answer") == "decline":
         handover.decline(me())
@@ -92,6 +93,7 @@ def confirm_leaving() -> ResponseReturnValue:
 
 
 @blueprint.post("/leave")
+@needs_proof
 def leave() -> ResponseReturnValue:
     form = ConfirmForm()
     if not form.validate():

@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from ..access.identity import me, needs, needs_proof
 from ..domain import refusals, seats
 from ..domain.permissions import Procedure
-from ..domain.refusals import BelowActiveUsers
+from ..domain.refusals import BelowActiveUsers, PeriodPaid
 from ..invoices import listing
 from ..models.purchases import Payment, Quote
 from ..ports import OutcomeUnknown, ports
@@ -38,9 +38,18 @@ def _load_quote(subscription_id: str, quote_id: str) -> Quote:
     return quotes.load_quote(me().account_id, subscription_id, quote_id)
 
 
+def _load_unpaid(subscription_id: str, quote_id: str) -> Quote:
+    """Raises NotFound, or PeriodPaid if another payment has paid the same period: none is to be made any more."""
+    quote = _load_quote(subscription_id, quote_id)
+    facts = quote.subscription.facts
+    if quote.kind == "renewal" and quote.unrefused is None and quote.ordinal <= facts.last_paid:
+        raise PeriodPaid(facts.paid_until)
+    return quote
+
+
 @blueprint.get("/payment")
 def payment(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    quote = _load_quote(subscription_id, quote_id)
+    quote = _load_unpaid(subscription_id, quote_id)
     if quote.unrefused:
         return redirect(step_url("receipt", quote), 303)
     return _payment_page(quote)
@@ -48,7 +57,7 @@ def payment(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 
 @blueprint.post("/payment")
 def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    quote = _load_quote(subscription_id, quote_id)
+    quote = _load_unpaid(subscription_id, quote_id)
     if quote.unrefused:
         return redirect(step_url("receipt", quote), 303)
     try:
@@ -63,14 +72,14 @@ def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 @needs_proof
 def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: redirects to the gateway's card page."""
-    quote = _load_quote(subscription_id, quote_id)
+    quote = _load_unpaid(subscription_id, quote_id)
     return_url = public_url("billing.card_return")
     return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, language()), 303)
 
 
 @blueprint.get("/overview")
 def overview(subscription_id: str, quote_id: str) -> ResponseReturnValue:
-    quote = _load_quote(subscription_id, quote_id)
+    quote = _load_unpaid(subscription_id, quote_id)
     if quote.unrefused:
         return redirect(step_url("receipt", quote), 303)
     if quote.card is None:

@@ -1,8 +1,9 @@
 """« Connexion et sessions »: the owner's sessions, and buttons to end them."""
 
+import json
 from zoneinfo import ZoneInfo
 
-from flask import Blueprint, flash, g, redirect, render_template, url_for
+from flask import Blueprint, Response, flash, g, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 
 from ..access import identity, local_passwords, second_factor, sessions
@@ -10,7 +11,7 @@ from ..access.identity import me, needs
 from ..accounts import billing_information
 from ..domain.permissions import Procedure
 from ..ports import ports
-from ..team import handover
+from ..team import handover, personal_data
 from ..words import gettext
 
 blueprint = Blueprint("sessions", __name__, url_prefix="/sessions")
@@ -47,6 +48,15 @@ def warning_seconds() -> int:
 def left() -> ResponseReturnValue:
     """How long the session goes on if nothing is done. A script asks before it warns."""
     return {"seconds": g.session_left}
+
+
+@blueprint.get("/my-data.json")
+def my_data() -> ResponseReturnValue:
+    """« Télécharger mes données »."""
+    content = json.dumps(personal_data.stored_of(me().account_id, me().member_id), ensure_ascii=False, indent=1)
+    name = gettext("my-data.json")
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(content, content_type="application/json", headers=headers)
 
 
 @blueprint.post("/stay")

@@ -18,6 +18,7 @@ STATUSES = {  # by reason of provider.SignInRefused; or an outcome of sign_in.si
     "unverified": 403,
     "unknown": 403,
     "another": 403,
+    "deactivated": 403,
     "uninvited": 403,
     "unasked": 403,
     "invalid": 502,
@@ -115,6 +116,7 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
             name=name,
             email=email,
         ),
+        "deactivated": g.get("deactivated", ""),
         "uninvited": gettext(
             "The invitation is not for %(email)s. Sign in with %(name)s using the address that was invited.",
             name=name,
@@ -136,7 +138,7 @@ def refused(reason: str, email: str = "") -> tuple[str, int]:
     page = render_template(
         "sso/refused.html",
         sentence=sentences[reason],
-        other=reason in ("unknown", "uninvited", "unverified", "denied"),
+        other=reason in ("unknown", "deactivated", "uninvited", "unverified", "denied"),
         target=request.args.get("next"),
     )
     return page, STATUSES[reason]

@@ -1,7 +1,7 @@
 """« Confirmez que c’est bien vous »: asks for the password or a factor, then carries out the form that waits for it."""
 
 from io import BytesIO
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote_to_bytes, urlencode, urlsplit
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.globals import request_ctx
@@ -98,7 +98,7 @@ def _environment(held: Held) -> dict[str, object]:
     return {
         **kept,
         **referrer,
-        "PATH_INFO": parts.path.encode().decode("latin-1"),  # as WSGI wants it
+        "PATH_INFO": unquote_to_bytes(parts.path).decode("latin-1"),  # as WSGI wants it
         "QUERY_STRING": parts.query,
         "REQUEST_URI": held.path,
         "RAW_URI": held.path,

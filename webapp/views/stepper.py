@@ -30,8 +30,9 @@ def cost_fragment(procedure: str, subscription_id: str) -> ResponseReturnValue:
     seats = parse_seats(pasting.whole_number(request.args.get("seats")))
     ordinal = parse_ordinal(request.args.get("ordinal", ""))
     share = parse_share(request.args.get("left", ""), request.args.get("days", ""))
+    paying = parse_ordinal(request.args.get("paying", ""))
     adding = procedure == "add"
-    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, adding=adding, share=share)
+    cost = costs.cost(me().account_id, subscription_id, seats or 1, ordinal, adding=adding, share=share, paying=paying)
     text = _rendered(language(), procedure, cost if seats else None, seats)
     response = make_response(text, 200 if seats else 422)
     response.vary.update(FRAGMENT_HEADERS)
@@ -64,7 +65,7 @@ def _fault(procedure: str, cost: costs.Cost, seats: int) -> str:
     paid_seats = cost.before.seats if cost.before else 0
     if procedure == "add":
         return enter_more(paid_seats) if seats <= paid_seats else ""
-    if seats < cost.active_users:
+    if seats < cost.active_users or (procedure == "reduce" and cost.active_users >= paid_seats):
         return at_least(cost.active_users)
     return enter_fewer(paid_seats) if procedure == "reduce" and seats >= paid_seats else ""
 
@@ -91,7 +92,8 @@ def page(
     text = asked_seats(start) if form is None else form.seats.data or ""
     seats = parse_seats(text)
     share = costs.WHOLE if days_left is None else costs.Share(days_left, period.days)
-    cost = costs.cost_of(subscription, seats or 1, compared, adding=procedure == "add", share=share)
+    paying = period.ordinal if period.ordinal > facts.next_unpaid else None  # a lapse leaves earlier ones unpaid
+    cost = costs.cost_of(subscription, seats or 1, compared, adding=procedure == "add", share=share, paying=paying)
     return render_template(
         f"{procedure}/page.html",
         procedure=procedure,
@@ -106,6 +108,7 @@ def page(
         at_least=at_least,
         compared=compared,
         share=share,
+        paying=paying,
         days_left=days_left,
         is_today=compared == facts.ordinal_on(today),
         counted=counted,

@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 from flask import Blueprint, flash, redirect, render_template, url_for
 from flask.typing import ResponseReturnValue
 from wtforms import EmailField, Field, HiddenField, StringField
-from wtforms.validators import InputRequired, StopValidation, ValidationError
+from wtforms.validators import InputRequired, ValidationError
 
-from .. import addresses, pasting
+from .. import pasting
 from ..access.identity import me, needs
 from ..accounts import billing_information
 from ..domain.permissions import INVITABLE, Procedure, Role
@@ -19,7 +19,7 @@ from ..sentences.refusals import explain
 from ..team import handover, invitations, members
 from ..words import gettext, lazy_gettext
 from .confirmation import ConfirmForm
-from .forms import PortalForm
+from .forms import PortalForm, check_email
 
 blueprint = Blueprint("team", __name__, url_prefix="/team")
 needs(Procedure.TEAM)(blueprint)
@@ -37,13 +37,7 @@ class InvitationForm(PortalForm):
     role = StringField(lazy_gettext("Role"))
 
     def validate_email(self, field: Field) -> None:
-        try:
-            field.data = addresses.parse(field.data or "")
-        except addresses.WrongAddress as wrong:
-            sentence = gettext("Use letters without accents before the @.") if wrong.accented else ""
-            raise StopValidation(sentence or gettext("This is not an e-mail address: check it.")) from None
-        if len(field.data) > 254:
-            raise StopValidation(gettext("This is not an e-mail address: check it."))
+        check_email(field)
 
     def validate_role(self, field: Field) -> None:
         if field.data not in INVITABLE:

@@ -64,7 +64,7 @@ def _price_change(subscription: Subscription, seats: int) -> list[str]:
     )
     if before == after:
         return []
-    currency = subscription.price_list.currency
+    currency = subscription.currency
     return [
         gettext(
             "The price changes with this renewal: %(after)s a month before tax instead of %(before)s.",

@@ -1,32 +1,10 @@
 """Words of the mails about a member's second factor."""
 
-from typing import NamedTuple
-
 from flask_babel import gettext
 
-from ...urls import public_url
-from ..layout import Mail
+from .security import Told
 
 APP, PASSKEY = "app", "passkey"
-
-
-class Told(NamedTuple):
-    """What happened: a title and a sentence; and facts, as labels and values."""
-
-    title: str
-    sentence: str
-    facts: list[tuple[str, str]] = []  # noqa: RUF012  never changed
-
-
-def mail(email: str, told: Told) -> Mail:
-    """Each of these mails says what to do if it was somebody else."""
-    advice = gettext(
-        "If this was not you, set a new password straight away, end your other sessions and tell your Qlik account "
-        "manager."
-    )
-    facts = [(gettext("E-mail"), email), *told.facts]
-    action = gettext("See sign-in and sessions"), public_url("sessions.page")
-    return Mail(told.title, email, [told.sentence, advice], facts, action)
 
 
 def added(kind: str, name: str) -> Told:

@@ -1,4 +1,4 @@
-"""Words of the mails about an owner's password. `browser` is empty where it is not known."""
+"""Words of the mail that resets a password. `browser` is empty where it is not known."""
 
 from flask_babel import gettext
 
@@ -20,19 +20,6 @@ def password_reset(email: str, token: str, browser: str) -> Mail:
         ],
         [(gettext("Link valid for"), valid), *_where(browser)],
         (gettext("Set a new password"), public_url("passwords.open_link", token=token)),
-    )
-
-
-def password_changed(email: str, browser: str) -> Mail:
-    return Mail(
-        gettext("Your password has been changed"),
-        email,
-        [
-            gettext("Your My Qlik password has been changed, and all other sessions have been ended."),
-            gettext("If this was not you, set a new password straight away and tell your Qlik account manager."),
-        ],
-        [(gettext("E-mail"), email), *_where(browser)],
-        (gettext("Set a new password"), public_url("passwords.forgotten")),
     )
 
 

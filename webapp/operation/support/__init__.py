@@ -2,7 +2,17 @@
 
 import click
 
-from . import documents, export, finding, people, showing, subscriptions
+from . import (
+    deactivation,
+    documents,
+    export,
+    finding,
+    people,
+    personal_data,
+    prices,
+    showing,
+    subscriptions,
+)
 
 
 @click.group("support")
@@ -21,6 +31,12 @@ for command in (
     subscriptions.set_tenant,
     subscriptions.add,
     subscriptions.end,
+    prices.publish,
+    prices.withdraw,
+    deactivation.deactivate,
+    deactivation.reactivate,
     export.export,
+    personal_data.export_member,
+    personal_data.erase,
 ):
     support.add_command(command)

@@ -1,6 +1,8 @@
 """In whose name a command of support acts, and for which account."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import Any
 
@@ -28,22 +30,59 @@ def acts(command: Callable[..., None]) -> Callable[..., None]:
     """Gives a command its argument ACCOUNT and its option --as, and records what it does under that name."""
 
     @click.argument("account", metavar="ACCOUNT")
-    @click.option("--as", "name", required=True, metavar="NAME", help="Your name, which the customer reads.")
-    @with_appcontext
+    @acts_for_many
     @wraps(command)
-    def run(account: str, name: str, **given: Any) -> None:
-        name = " ".join(name.split())
-        if not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
-            raise click.ClickException(f"--as is your name, of at most {LONGEST_NAME} letters. {NOTHING}")
-        health.check_database()
-        current_app.config["ACTOR"] = "support"
-        token = activity.supporter.set(f"{name} (support)")
-        try:
-            command(finding.only(account), **given)
-        finally:
-            activity.supporter.reset(token)
+    def run(account: str, **given: Any) -> None:
+        command(finding.only(account), **given)
 
     return run
+
+
+def acts_for_many(command: Callable[..., None]) -> Callable[..., None]:
+    """Gives a command its option --as only."""
+
+    @named
+    @with_appcontext
+    @wraps(command)
+    def run(name: str, **given: Any) -> None:
+        health.check_database()
+        with in_the_name_of(name):
+            command(**given)
+
+    return run
+
+
+def _name(_context: click.Context, _option: click.Parameter, text: str) -> str:
+    name = " ".join(text.split())
+    if not name.isprintable() or not 0 < len(name) <= LONGEST_NAME:
+        raise click.ClickException(f"--as is your name, of at most {LONGEST_NAME} letters. {NOTHING}")
+    return name
+
+
+named = click.option(
+    "--as", "name", required=True, metavar="NAME", callback=_name, help="Your name, which the customer reads."
+)
+
+
+@contextmanager
+def in_the_name_of(name: str) -> Iterator[None]:
+    """What is done within is recorded under that name."""
+    current_app.config["ACTOR"] = "support"
+    token = activity.supporter.set(f"{name} (support)")
+    try:
+        yield
+    finally:
+        activity.supporter.reset(token)
+
+
+def write_new(file: str, content: str) -> None:
+    """Writes a file that only its owner can read. Raises ClickException if it is there already."""
+    try:
+        descriptor = os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600)
+    except OSError as fault:
+        raise click.ClickException(f"{file} cannot be made ({fault.strerror}): name a new file.") from None
+    with os.fdopen(descriptor, "w", encoding="utf-8") as written:
+        written.write(content)
 
 
 def account_row(account_id: str) -> Account:

@@ -16,6 +16,7 @@ from ...domain.permissions import Role
 from ...models.accounts import Account, Member
 from ...models.invoices import Invoice
 from ...models.subscriptions import SubscriptionRow
+from ...models.trail import Person
 from .. import health
 
 MOST = 20  # accounts that are listed
@@ -29,6 +30,7 @@ class Found(NamedTuple):
     name: str
     city: str
     owner: str
+    state: str
 
 
 def search(text: str) -> list[Found]:
@@ -55,6 +57,7 @@ def _queries(text: str) -> Iterator[Select[Any]]:
         if known != members.NO_ACCOUNT:
             yield select(Account.id).where(Account.id == known)
         yield select(Account.id).where(_billed_to(email))
+        yield select(Person.account_id).where(Person.email == email)
     elif len(text) >= SHORTEST:
         yield select(Account.id).where(Account.legal_name.icontains(text, autoescape=True))
         yield select(Member.account_id).where(Member.name.icontains(text, autoescape=True))
@@ -69,7 +72,8 @@ def _described(account_id: str) -> Found:
     account = db.session.get_one(Account, account_id)
     owner = select(Member.name, Member.email).where(Member.account_id == account_id, Member.role == Role.OWNER)
     name, email = db.session.execute(owner).one_or_none() or ("nobody", "")
-    return Found(account_id, account.legal_name, account.city, f"{name} <{email}>")
+    state = "" if account.deactivated_at is None else "  (deactivated)"
+    return Found(account_id, account.legal_name, account.city, f"{name} <{email}>", state)
 
 
 def only(text: str) -> str:
@@ -89,7 +93,7 @@ def _several(found: Sequence[Found]) -> str:
 
 
 def _listed(found: Sequence[Found]) -> str:
-    return "\n".join(f"{one.account_id}  {one.name}, {one.city}  owner {one.owner}" for one in found[:MOST])
+    return "\n".join(f"{one.account_id}  {one.name}, {one.city}  owner {one.owner}{one.state}" for one in found[:MOST])
 
 
 @click.command("find")

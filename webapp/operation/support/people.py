@@ -7,14 +7,16 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ... import addresses, pasting
-from ...access import members, sessions
+from ...access import sessions
 from ...access.sign_in import normalize_email
 from ...accounts import activity
 from ...db import LOCK, transaction
-from ...models.access import PasswordReset, SignInKey
+from ...domain.refusals import EmailTaken
+from ...models.access import PasswordReset
 from ...models.accounts import Account, Member
 from ...ports import ports
 from ...subscriptions import loading
+from ...team import members, own_email
 from . import acting
 from .acting import NOTHING
 
@@ -67,20 +69,18 @@ def set_email(account_id: str, old: str, new: str) -> None:
     new = normalize_email(_address(new))
     with transaction() as session:
         loading.lock_all(account_id)  # mails that are being written go to the one or the other address
-        member = _member(session, account_id, old)
-        if members.account_of(members.email_key(new)) != members.NO_ACCOUNT:
+        locked = members.lock(session, account_id)
+        member = locked.member(_member(session, account_id, old).id)
+        try:
+            own_email.set_email(session, locked, member, new)
+        except EmailTaken:
             raise click.ClickException(
                 f"{new} is a member's already, and one address signs in to one account: use another, or "
                 f"find whose it is ({acting.hint(f'find {new}')}). {NOTHING}"
-            )
-        before, member.email = member.email, new
-        members.forget_key(members.email_key(before))
-        session.add(SignInKey(key_hash=members.email_key(new), account_id=account_id))
-        _end_access(session, member)
-        now = ports().clock.now(acting.account_row(account_id))
-        activity.record(account_id, "email_changed", now, {"email": before}, {"email": new})
+            ) from None
+        end_access(session, member)
         name = member.name
-    click.echo(f"{name} signs in as {new} from now on.")
+    click.echo(f"{name} signs in as {new} from now on. Both addresses have been told.")
 
 
 @click.command("end-sessions")
@@ -92,14 +92,14 @@ def end_sessions(account_id: str, email: str | None) -> None:
         everyone = select(Member).where(Member.account_id == account_id).order_by(Member.id)
         ended = [_member(session, account_id, email)] if email else [*session.scalars(everyone)]
         for member in ended:
-            _end_access(session, member)
+            end_access(session, member)
             now = ports().clock.now(acting.account_row(account_id))
             activity.record(account_id, "sessions_ended", now, {}, {"email": member.email})
         told = ", ".join(member.email for member in ended)
     click.echo(f"The sessions of {told} have ended.")
 
 
-def _end_access(session: Session, member: Member) -> None:
+def end_access(session: Session, member: Member) -> None:
     sessions.end(session, member.account_id, member.id, "revoked")
     links = delete(PasswordReset).where(PasswordReset.account_id == member.account_id)
     session.execute(links.where(PasswordReset.member_id == member.id))

@@ -42,6 +42,8 @@ def described(account_id: str) -> Iterator[str]:
     account = acting.account_row(account_id)
     yield f"{account.legal_name}, {account.postal_code} {account.city}, {account.country}"
     yield f"  account {account_id}, now {ports().clock.now(account):%Y-%m-%d %H:%M} ({account.zone})"
+    if account.deactivated_at is not None:
+        yield f"  deactivated on {account.local(account.deactivated_at):%Y-%m-%d} by {account.deactivated_by}"
     yield f"  account manager {account.manager_name} <{account.manager_email}>, {account.manager_phone}"
     yield f"  documents go to {', '.join(account.billing_emails) or 'nobody'}, in {account.document_locale}"
     yield from _members(account_id)
@@ -77,6 +79,8 @@ def _subscription(shown: Summary) -> Iterator[str]:
         card = card_name(shown.card.brand, shown.card.last4) if shown.card else "no card"
         amount = format_amount(shown.next_total.amount, shown.next_total.currency)
         yield f"    next charge {shown.renews_on}: {amount} for {shown.projected_seats} seats, {card}"
+    if new := one.new_prices:
+        yield f"    new prices from {new.first_day}"
     for change in shown.changes:
         day = one.facts.boundary(change.effective_ordinal)
         seats = f" to {change.seats} seats" if change.seats else ""

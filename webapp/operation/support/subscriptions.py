@@ -13,7 +13,8 @@ from ...db import LOCK, new_id, transaction
 from ...domain.refusals import Refusal
 from ...mail import outbox
 from ...models.accounts import Account
-from ...models.subscriptions import PriceList, SubscriptionRow
+from ...models.prices import PriceList
+from ...models.subscriptions import SubscriptionRow
 from ...ports import ports
 from ...subscriptions import loading, service
 from ...subscriptions.opening import Terms
@@ -61,6 +62,8 @@ def add(account_id: str, file: Any) -> None:
     with transaction() as session:
         account = session.get_one(Account, account_id, with_for_update=LOCK)
         now = ports().clock.now(account)
+        if account.deactivated_at is not None:
+            raise click.ClickException(f"The account is deactivated: reactivate it first. {NOTHING}")
         given = read(Subscription, document, "$", now.astimezone(ZoneInfo(account.zone)))
         if any(one.tenant == given.tenant and not one.ended_on for one in loading.load_all(account_id)):
             raise click.ClickException(f"A subscription on {given.tenant} is there already. {NOTHING}")
