@@ -91,6 +91,10 @@ def test_a_quarter_is_exported(begin: Begin, scripts: bool) -> None:
     page.get_by_role("button", name="Choose these months").click()
     refusal = "The last month comes before the first: choose October 2026 or later."
     expect(page.locator("#to-error")).to_have_text(refusal)
+    page.get_by_label("Last month").select_option("November 2026")
+    with page.expect_download() as download:  # the months need not be chosen first
+        page.get_by_role("button", name="journal (CSV)").click()
+    assert download.value.suggested_filename == "journal-2026-10-2026-11.csv"
     page.get_by_label("Last month").select_option("December 2026")
     page.get_by_role("button", name="Choose these months").click()
     expect(page.get_by_role("heading", name="October 2026 – December 2026")).to_be_visible()
@@ -101,7 +105,7 @@ def test_a_quarter_is_exported(begin: Begin, scripts: bool) -> None:
         ("journal (CSV)", "journal-2026-10-2026-12.csv"),
     ):
         with page.expect_download() as download:
-            page.get_by_role("link", name=name).click()
+            page.get_by_role("button", name=name).click()
         assert download.value.suggested_filename == file
 
 

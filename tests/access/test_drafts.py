@@ -92,11 +92,34 @@ def test_nobody_else_gets_it(app: Flask, client: FlaskClient, business: Made) ->
 
 
 @pytest.mark.parametrize("ended", ["revoked", "password"])
-def test_a_session_that_its_owner_ended_leaves_nothing(client: FlaskClient, business: Made, ended: str) -> None:
+@pytest.mark.parametrize("path", ["/contact", "/billing/information"])
+def test_what_was_typed_in_a_session_ended_from_elsewhere_comes_back_in_the_same_browser_only(
+    app: Flask, client: FlaskClient, business: Made, ended: str, path: str
+) -> None:
+    form = {**GIVEN, **TYPED, "city": "Bron"}
     with transaction() as session:
         session.execute(update(MemberSession).values(ended=ended))
-    send(client)
-    assert drafts() == 0
+    assert client.post(path, data=form).status_code == 303
+    assert "You will find what you typed once you sign in." in client.get(f"/sign-in?next={path}").text
+    elsewhere = signed_in(app, business)
+    assert BACK not in elsewhere.get(path).text
+    assert BACK in sign_in(client, business, path)
+    assert client.get("/sessions").status_code == 200
+    discarded = re.search(r'action="(/drafts/discard[^"]+)"', client.get(path).text)
+    assert discarded
+    client.post(discarded[1].replace("&amp;", "&"))
+    assert (drafts(), BACK in client.get(path).text) == (0, False)
+
+
+def test_an_ended_session_leaves_one_draft_and_takes_none_away(client: FlaskClient, business: Made) -> None:
+    client.post("/drafts/keep?form=contact.send&next=/contact", data={**TYPED, "message": "mine"})
+    with transaction() as session:
+        session.execute(update(MemberSession).values(ended="revoked"))
+    for message in ("one", "another"):
+        send(client, message=message)
+    db.session.rollback()
+    kept = [fields["message"] for fields in db.session.scalars(select(Draft.fields).order_by(Draft.kept_at))]
+    assert kept == ["mine", "another"]
 
 
 def test_a_stranger_leaves_nothing(app: Flask, business: Made) -> None:

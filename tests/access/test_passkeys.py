@@ -232,3 +232,35 @@ def test_json_of_the_options_is_no_page(app: Flask) -> None:
     assert answer.content_type == "application/json"
     assert answer.headers["Cache-Control"] == "no-store"
     assert set(json.loads(answer.text)) >= {"challenge", "rpId"}
+
+
+@pytest.mark.parametrize(
+    ("public", "asked", "section", "link"),
+    [
+        ("http://127.0.0.1:8000", "http://127.0.0.1:8000", True, "http://localhost:8000/second-factor"),
+        ("http://127.0.0.1:8000", "http://localhost:8000", True, ""),
+        ("http://192.0.2.7", "http://192.0.2.7", False, ""),
+        ("https://my-qlik.example.test", "http://127.0.0.1:8000", True, ""),
+    ],
+)
+def test_where_no_passkey_can_be_added_the_page_names_the_address_or_is_silent(
+    app: Flask,
+    business: Made,
+    monkeypatch: pytest.MonkeyPatch,
+    public: str,
+    asked: str,
+    section: bool,
+    link: str,
+) -> None:
+    client = signed_in(app, business)
+    monkeypatch.setitem(app.config, "PUBLIC_URL", public)
+    monkeypatch.setitem(app.config, "TRUSTED_HOSTS", None)
+    with client.session_transaction() as cookie:
+        kept = dict(cookie)
+    there = app.test_client()
+    with there.session_transaction(base_url=asked) as cookie:
+        cookie.update(kept)
+    page = there.get("/second-factor", base_url=asked).text
+    assert "Second factor" in page or "Second facteur" in page
+    assert ('id="keys"' in page) is section
+    assert f'href="{link}"' in page if link else "http://localhost" not in page

@@ -146,8 +146,19 @@ def test_the_page_begins_with_the_newest_year_and_offers_quarters(client: FlaskC
         ("from=2026-08&to=2026-09", "Q3 2026"),
         ("from=2026-08&to=2026-12", "2026"),
     ]
-    assert f'href="{PAGE}.zip?from=2027-01&to=2027-01"' in page
-    assert f'href="{PAGE}.csv?from=2027-01&to=2027-01"' in page
+
+
+def test_the_downloads_are_those_of_the_months_in_the_form(client: FlaskClient) -> None:
+    form = re.search(r'<form class="span"[^>]*method="get".*?</form>', client.get(PAGE).text, re.S)
+    assert form
+    assert re.findall(r'<select[^>]* name="(\w+)"', form[0]) == ["from", "to"]
+    assert re.findall(r'<button[^>]* formaction="([^"]+)"', form[0]) == [f"{PAGE}.zip", f"{PAGE}.csv"]
+    assert f'href="{PAGE}.' not in client.get(PAGE).text
+
+
+def test_one_missing_document_is_not_told_as_several(client: FlaskClient) -> None:
+    assert "It will be prepared as you download" in words(client.get(PAGE).text)
+    assert "The others will be prepared as you download" in words(client.get(f"{PAGE}{QUARTER}").text)
 
 
 def test_the_documents_of_a_span_are_made_in_steps(client: FlaskClient, business: Made) -> None:

@@ -1,7 +1,6 @@
 """The sandbox's routes, which QA relies on, one by one."""
 
 import re
-from html import unescape
 from typing import Any
 
 import pytest
@@ -9,15 +8,13 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import text
 
-from tests.support.world import CARD, card_page, dump, post, state, subscription, words
+from tests.support.world import CARD, card_page, dump, post, state, subscription
 from webapp import create_app
 from webapp.config import Misconfigured
 from webapp.db import db, transaction
-from webapp.domain.subscription import Status
 from webapp.models.accounts import Account
 from webapp.sandbox import scenarios
-from webapp.sandbox import words as words_of_panel
-from webapp.sandbox.gateway import FAULTS, TEST_CARDS
+from webapp.sandbox.gateway import TEST_CARDS
 from webapp.sandbox.scenarios import Made
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
@@ -301,16 +298,3 @@ def test_the_panel_gives_the_code_of_an_authenticator_app(app: Flask) -> None:
     page = app.test_client().get(f"/sandbox?account={made.account}").text
     assert f"<code>{made.totp_secret}</code>" in page
     assert re.search(r"<code>[0-9]{6}</code>", page)
-
-
-def test_the_panel_has_words_for_all_that_programs_name(app: Flask, business: Made) -> None:
-    assert set(words_of_panel.SCENARIOS) == set(scenarios.SCENARIOS)
-    assert set(words_of_panel.FAULTS) == set(FAULTS)
-    assert set(words_of_panel.STATUSES) == set(Status)
-    browser = app.test_client()
-    browser.set_cookie("locale", "fr")
-    page = browser.get(f"/sandbox?account={business.account}").text
-    options = {unescape(words(text)).strip() for text in re.findall(r"<option[^>]*>(.*?)</option>", page, re.DOTALL)}
-    assert "est refusé" in options
-    assert not options & {*FAULTS, "down"}
-    assert "<td>actif</td>" in page

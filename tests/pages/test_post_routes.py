@@ -29,6 +29,7 @@ WRONG = {"seats": "x", "attempt": "x", "scenario": "x", "to": "x", "next": "x", 
 NEED_NO_FORM = {
     "billing.add_card": "begins a visit to the gateway's card page",
     "billing.prepare_year": "makes documents of the year that its address names",
+    "sandbox.remove": "the address names the account",
     "sandbox.set_gateway": "without a fault, the next charge goes well",
     "sandbox_gateway.answer_challenge": "any answer but yes is a no",
     "sandbox_tenant.remove": "removes one active user",

@@ -9,7 +9,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import delete, update
 
-from tests.support.world import dump, pay, post, quoted, signed_in, statements, subscription, words
+from tests.support.world import dump, pay, post, quoted, signed_in, state, statements, subscription, words
 from webapp.access import members
 from webapp.db import transaction
 from webapp.domain.seats import MAX_SEATS
@@ -238,6 +238,9 @@ def test_what_others_bill_tells_its_periods_and_no_check(app: Flask) -> None:
     made = scenarios.make("third-party")
     text = page(signed_in(app, made), made)
     assert "Renewal by Nordlys Data: 12 seats" in text
+    assert "Nordlys Data invoices and changes this subscription" in text
+    assert state(app, made)["invoices"] == []
+    assert "MQ-" not in text
     assert "Period started: 12 seats" in text
     assert "Will my renewal succeed?" not in text
 

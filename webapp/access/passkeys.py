@@ -62,6 +62,15 @@ def relying_party() -> RelyingParty | None:
     return RelyingParty(name, f"{address.scheme}://{name}{port}")
 
 
+def named_origin() -> str | None:
+    """The same portal at an address with a name, where passkeys work: this machine's, where it was asked for by number.
+    None elsewhere."""
+    asked = parsed(request.host_url)
+    if asked.hostname not in LOOPBACK or parsed(current_app.config["PUBLIC_URL"]).hostname not in LOOPBACK:
+        return None
+    return f"{asked.scheme}://localhost{f':{asked.port}' if asked.port else ''}"
+
+
 def options(purpose: Purpose) -> str | None:
     """What the browser needs for the ceremony, as JSON, with a new challenge. None if there is none to begin."""
     import webauthn

@@ -53,12 +53,12 @@ _session_of_token = (
 def require_sign_in() -> Response | None:
     """Sets `g.member`. Returns None if the request may go on, else a redirect to the sign-in page.
 
-    Sets `g.session_left` too, in seconds; `g.lapsed_member`, if the owner's session ended by itself; and `g.halfway`,
+    Sets `g.session_left` too, in seconds; `g.lapsed_member`, whose session ended; and `g.halfway`,
     who gave a password and owes a second factor: that is no sign-in.
 
     An htmx request is answered with 401, because htmx would put the redirect's page into a fragment.
     """
-    g.session_left, g.lapsed_member, g.halfway = 0, None, None
+    g.session_left, g.lapsed_member, g.was_ended, g.halfway = 0, None, False, None
     token = session.get("token")
     g.member, why_ended = _find_owner(token) if token else (None, "")
     if g.member is not None and g.member.must_set_up and not _is_open_without_factor():
@@ -95,7 +95,7 @@ def _find_owner(token: str) -> tuple[SignedIn | None, str]:
         return None, ""
     why_ended = sessions.why_ended(ended, last_seen_at, now)
     if why_ended or now - created_at >= access.SESSION_LIFETIME:
-        g.lapsed_member = None if ended else SignedIn(*signed_in)
+        g.lapsed_member, g.was_ended = SignedIn(*signed_in), bool(ended)
         return None, why_ended
     owner = SignedIn(*signed_in)
     if not getattr(current_app.view_functions.get(request.endpoint or ""), "passive", False):

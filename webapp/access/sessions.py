@@ -19,7 +19,7 @@ from ..models.drafts import Draft
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..words import gettext
-from . import browsers, deactivation, factors, members, security, tokens
+from . import browsers, deactivation, drafts, factors, members, security, tokens
 
 Begun = Literal["", "signed_in", "factor", "deactivated"]
 USE_RECORDED_EVERY = timedelta(minutes=1)  # `last_seen_at` is exact to this
@@ -75,8 +75,10 @@ def begin(
     `proved_at`: when the provider asked for them, in seconds since 1970. It may be hours ago, which proves nothing now.
     "deactivated": nobody signs in to this account.
     """
-    owed = session.get(browsers.OWED, [])
+    owed, draft = session.get(browsers.OWED, []), session.get(drafts.KEY)
     end_current()
+    if draft:
+        session[drafts.KEY] = draft
     token, now = tokens.new_token(account_id), ports().clock.system_now()
     browser, system = browser_and_system(request.user_agent.string)
     with transaction() as database:

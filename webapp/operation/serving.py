@@ -30,7 +30,7 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     os.environ.update(HOST=host, PORT=str(port))  # for the children, where options named them
     os.environ.update(whole_paths({**os.environ, "INSTANCE_DIR": current_app.config["INSTANCE_DIR"]}))
     web = [_web(number, host, port, threads) for number in range(1, workers + 1)]
-    address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+    address = f"http://{_shown(host)}:{port}"
     greeting = f"\nMy Qlik is at {address}\n"
     if current_app.config["SANDBOX"]:
         greeting += (
@@ -39,6 +39,11 @@ def serve(host: str, port: int, workers: int, threads: int, sweep_every: int) ->
     db.session.remove()
     db.engine.dispose()
     supervise([*web, *_beside(sweep_every)], web, lambda: logs.say(greeting))
+
+
+def _shown(host: str) -> str:
+    """Browsers accept passkeys at a name, not at 127.0.0.1."""
+    return "localhost" if host == "127.0.0.1" else f"[{host}]" if ":" in host else host
 
 
 def whole_paths(settings: Mapping[str, str]) -> dict[str, str]:

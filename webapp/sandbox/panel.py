@@ -1,9 +1,9 @@
 """The sandbox's HTML panel: the accounts made for testers, one of them in full, and its mails."""
 
 import pyotp
-from flask import Blueprint, Response, g, render_template, request
+from flask import Blueprint, Response, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
-from sqlalchemy import and_, select
+from sqlalchemy import and_, or_, select
 
 from ..access import sealing
 from ..access.identity import public
@@ -17,14 +17,16 @@ from ..models.invoices import Invoice
 from ..models.mail import Message
 from ..models.second_factor import Totp
 from ..ports import ports
-from . import scenarios, words
-from .fields import find_account
+from ..team.members import list_members
+from . import labels, people, scenarios
+from .fields import field, find_account
 from .gateway import FAULTS, TEST_CARDS
+from .removal import remove_account
 from .state import account_state, messages_of
 from .tables import SandboxAccount
 
 blueprint = Blueprint("sandbox", __name__, url_prefix="/sandbox")
-ACCOUNTS_LISTED = 30
+ACCOUNTS_LISTED, MOST_SKIPPED = 30, 1_000_000
 MAIL_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; "
     "sandbox allow-popups allow-popups-to-escape-sandbox"
@@ -42,12 +44,18 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
     g.frames = "'self'"  # a frame shows the HTML of each mail
     owner = and_(Member.account_id == SandboxAccount.account_id, Member.role == Role.OWNER)
     query = select(SandboxAccount, Member.email).join(Member, owner)
-    newest = query.order_by(SandboxAccount.set_at.desc()).limit(ACCOUNTS_LISTED)
+    search, skipped = field("search")[:100], request.args.get("skipped", 0, type=int)
+    skipped = min(max(skipped, 0), MOST_SKIPPED)
+    newest = query.order_by(SandboxAccount.set_at.desc(), SandboxAccount.account_id)
+    if search:
+        names = SandboxAccount.scenario, Member.email, SandboxAccount.account_id
+        newest = newest.where(or_(*(name.icontains(search, autoescape=True) for name in names)))
+    newest = newest.offset(skipped).limit(ACCOUNTS_LISTED + 1)
     accounts = db.session.execute(across(newest, Across.SANDBOX)).all()
     if account_id is None and accounts:
         account_id = accounts[0][0].account_id
     account = find_account(account_id) if account_id else None
-    shown = db.session.execute(query.where(SandboxAccount.account_id == account_id)).first()
+    shown = db.session.execute(query.where(SandboxAccount.account_id == account.id)).first() if account else None
     secret = account and _app_secret(account.id)
     return render_template(
         "sandbox/panel.html",
@@ -56,9 +64,16 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
         error=error,
         scenarios=scenarios.SCENARIOS,
         faults=FAULTS,
-        words=words,
         test_cards=TEST_CARDS,
-        accounts=accounts,
+        accounts=accounts[:ACCOUNTS_LISTED],
+        search=search,
+        newer=max(skipped - ACCOUNTS_LISTED, 0) if skipped else None,
+        older=skipped + ACCOUNTS_LISTED if len(accounts) > ACCOUNTS_LISTED else None,
+        labels=labels,
+        people=[
+            (member, people.known_password(member, shown[0].password if shown else ""))
+            for member in (list_members(account.id) if account else ())
+        ],
         shown=shown,
         account=account,
         now=account and ports().clock.now(account),
@@ -66,6 +81,14 @@ def render_panel(account_id: str | None, error: str = "", status: int = 200) -> 
         messages=account and messages_of(account.id),
         lag=rules.ACTIVE_USERS_LAG,
     ), status
+
+
+@blueprint.post("/panel/<account>/remove")
+@public
+def remove(account: str) -> ResponseReturnValue:
+    """What a program does with DELETE, which no form can send."""
+    remove_account(find_account(account))
+    return redirect(url_for("sandbox.panel"), 303)
 
 
 def _app_secret(account_id: str) -> str | None:

@@ -196,7 +196,7 @@ def make(
         )
         members.add_member(owner)
         secret = _app(owner) if definition.totp else None
-        others = people.add_members(account.id, name) if definition.with_members else []
+        others = people.add_members(account.id, name, password) if definition.with_members else []
         expiry = (now.year, now.month) if definition.expiring else (now.year + 3, 12)
         own_cards = [_card(account, card, expiry) for card in definition.cards]
         made = [_subscription(account, wishes.applied(setup), name, now) for setup in definition.subscriptions]
@@ -313,11 +313,12 @@ def _declined_attempt(subscription: Subscription, attempt: int, zone: tzinfo | N
 
 
 def _issue_past_invoices(subscriptions: list[Subscription], now: datetime) -> None:
-    """Issues the invoices of the paid periods in date order, each on the first day of its period."""
+    """Issues the invoices of the periods paid to My Qlik in date order, each on the first day of its period."""
     periods = [
         (subscription.facts.boundary(row.ordinal), subscription, row)
         for subscription in subscriptions
         for row in subscription.periods
+        if not subscription.reseller  # who bills it
     ]
     for _, subscription, row in sorted(periods, key=lambda period: period[0]):
         _past_invoice(subscription, row, now)

@@ -123,15 +123,11 @@ def _answer(template: str, **context: object) -> Response:
 
 
 def _progress(span: Span) -> dict[str, object]:
-    """What `invoices/_progress.html` shows."""
-    parameters = _parameters(span)
+    """What `invoices/_progress.html` shows. The downloads are buttons of the form, so they follow its months."""
     return {
         "progress": archives.progress(me().account_id, span),
-        "archive": url_for("export.archive", **parameters),
-        "journal": url_for("export.journal", **parameters),
-        "label": gettext("Download the documents (ZIP)"),
         "prepare": url_for("export.prepare"),
-        "fields": parameters,
+        "fields": _parameters(span),
     }
 
 

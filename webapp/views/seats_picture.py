@@ -18,12 +18,16 @@ class Label(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """The paths of the line and of the area, and labels below them. The area is in days and users, to be scaled."""
+    """The paths of the line and of the area, and labels below them. The area is in days and users, to be scaled.
+
+    `highest` is the number at the top of the picture; its foot is 0.
+    """
 
     paid: str
     active: str
     scale: str
     labels: list[Label]
+    highest: int
 
 
 class _Scale(NamedTuple):
@@ -52,6 +56,7 @@ def picture(use: SeatUse) -> Picture | None:
         + "V0Z",
         f"translate(0 {HEIGHT}) scale({WIDTH / scale.days:.4g} {(TOP - HEIGHT) / scale.highest:.4g})",
         [label for label in labels if label.x <= WIDTH - LABEL],
+        scale.highest,
     )
 
 

@@ -43,6 +43,7 @@ def page() -> ResponseReturnValue:
         "second-factor/page.html",
         factors=second_factor.of_member(me()),
         passkeys=passkeys.relying_party() is not None,
+        named_origin=passkeys.named_origin(),
         zone=ZoneInfo(billing_information.account_of(me().account_id).zone),
         local=local_passwords.are_on(),
     )

@@ -20,8 +20,13 @@ class Column(NamedTuple):
         return self.month.paid <= 0 < self.month.expected
 
 
+def highest_of(months: Sequence[Month]) -> int:
+    """The cents at the top of the picture; its foot is 0."""
+    return max([month.paid + month.expected for month in months] + [1])
+
+
 def columns(months: Sequence[Month]) -> list[Column]:
-    highest = max([month.paid + month.expected for month in months] + [1])
+    highest = highest_of(months)
     step = WIDTH // len(months)
     return [
         Column(index * step, HEIGHT - height, step - GAP, height, month)

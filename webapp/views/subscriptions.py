@@ -73,11 +73,14 @@ def page(subscription_id: str) -> ResponseReturnValue:
     facts, tile = subscription.facts, summary.summary(subscription)
     past = history(subscription.account_id, subscription.id, MOST, seat_use.since(tile.today))
     use = seat_use.seat_use(subscription, past.active_users, tile.today)
+    months = spend.spend_by_month(tile)
     return render_template(
         "subscriptions/page.html",
         tile=tile,
-        columns=spend_picture.columns(spend.spend_by_month(tile)),
+        columns=spend_picture.columns(months),
+        highest=spend_picture.highest_of(months),
         months_paid=spend.MONTHS_PAID,
+        months_expected=spend.MONTHS_EXPECTED,
         this_month=tile.today.replace(day=1),
         use=use,
         picture=seats_picture.picture(use),
