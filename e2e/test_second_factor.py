@@ -212,6 +212,7 @@ def test_the_owner_requires_a_factor_of_all(begin: Begin, locale: str, scripts: 
     page.goto(f"{walk.sandbox.url}/sessions")
     page.get_by_role("link", name=walk.words("Ouvrir la sécurité du compte", "Open account security")).click()
     inspect_screen(walk, title)
+    page.get_by_label(walk.words("Je comprends", "I understand")).check()
     page.get_by_role("button", name=walk.words("Exiger un second facteur", "Require a second factor")).click()
     expect(walk.message()).to_contain_text(walk.words("désormais obligatoire", "is now required"))
     page.get_by_role("textbox", name=walk.words("Limite de dépense", "Spending limit")).fill("1 000")

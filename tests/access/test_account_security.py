@@ -21,7 +21,22 @@ from webapp.sandbox.scenarios import Made
 
 
 def require(client: FlaskClient, required: str = "yes") -> None:
-    assert client.post("/account-security/second-factor", data={"required": required}).status_code == 303
+    data = {"required": required, "understood": "y"}
+    assert client.post("/account-security/second-factor", data=data).status_code == 303
+
+
+def test_requiring_a_factor_wants_a_tick_and_asks_those_without_by_mail(
+    app: Flask, business: Made, client: FlaskClient
+) -> None:
+    member = team.add(business, "viewer")
+    with_app(client)
+    before = dump()
+    answer = client.post("/account-security/second-factor", data={"required": "yes"})
+    assert (answer.status_code, "Tick “I understand” to confirm." in words(answer.text)) == (422, True)
+    assert dump() == before
+    require(client)
+    asked = [mail["to"] for mail in state(app, business)["messages"] if "Configurez votre second" in mail["subject"]]
+    assert asked == [member.email]
 
 
 def test_a_member_without_a_factor_can_do_nothing_but_set_one_up(

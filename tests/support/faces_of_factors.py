@@ -49,6 +49,7 @@ def protect(owner: Walker) -> None:
     owner.show("/account-security/spending-limit", {"limit": "500"})
     owner.show("/account-security/spending-limit", {"limit": "500"})
     owner.show("/account-security/second-factor", {"required": "yes"})
+    owner.show("/account-security/second-factor", {"required": "yes", "understood": "y"})
     owner.show("/second-factor/app/remove")
     owner.show("/activity")
     authenticator.age_proofs(owner.made)

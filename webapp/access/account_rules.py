@@ -8,6 +8,7 @@ from sqlalchemy import select
 from ..accounts import activity
 from ..db import LOCK, NotFound, transaction
 from ..db import db as database
+from ..mail import security_mails
 from ..models.access import ProviderIdentity
 from ..models.accounts import Account, Member
 from ..ports import ports
@@ -58,6 +59,10 @@ def require_factor(account_id: str, required: bool) -> bool:
         account.requires_factor = required
         what = "second_factor_required" if required else "second_factor_optional"
         activity.record(account_id, what, ports().clock.now(account))
+        if required:
+            without = [row.id for row in members_of(account_id) if not row.has_factor and not row.bound]
+            mine = Member.account_id == account_id, Member.id.in_(without)
+            session.add_all(security_mails.factor_required(account, session.scalars(select(Member).where(*mine)).all()))
     return True
 
 

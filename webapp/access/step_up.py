@@ -57,13 +57,16 @@ def _hold_if_unproven() -> Response | None:
 
 def _needs_proof() -> bool:
     endpoint = request.endpoint or ""
+    return asks(endpoint) or (endpoint == PAY and _is_above_limit())
+
+
+def asks(endpoint: str) -> bool:
+    """Whether the forms of this view always need a proof."""
     view = current_app.view_functions.get(endpoint)
     marked = view, current_app.blueprints.get(endpoint.rpartition(".")[0])
     if getattr(view, "public", False):
         return False
-    if any(getattr(one, "needs_proof", False) for one in marked) or permission.procedure_of(endpoint) in PROVEN:
-        return True
-    return endpoint == PAY and _is_above_limit()
+    return any(getattr(one, "needs_proof", False) for one in marked) or permission.procedure_of(endpoint) in PROVEN
 
 
 def _is_above_limit() -> bool:

@@ -4,7 +4,7 @@ They come whatever kinds of mails a member does without. Each function returns r
 the link in it, whose token is stored as a hash. The text of the mail is deleted once it is sent.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 
 from flask import g, has_request_context
@@ -152,6 +152,16 @@ def billing_emails_changed(account: Account, before: list[str]) -> list[Base]:
             written = layout.write(mail, "", footer)
         rows.append(_row(account, address, written, f"{FAMILY}billing_emails_changed", now))
     return rows
+
+
+def factor_required(account: Account, members: Iterable[Member]) -> list[Base]:
+    """To the members who have no second factor, now that the owner requires one."""
+    owner, now = _owner(account), ports().clock.now(account)
+
+    def mail() -> layout.Mail:
+        return words.factor_required(account.legal_name, owner.name)
+
+    return [_message(account, member, f"{FAMILY}factor_required", mail, now) for member in members]
 
 
 def role_given(owner: Member, member: Member, before: str, after: str) -> list[Base]:

@@ -154,6 +154,20 @@ ACTIVITY_SUBJECTS = {  # by the kind of record; the activity is filtered by them
     "member_erased": "team",
     "member_exported": "team",
 }
+# What a form that waits for a proof will do, by its blueprint.
+WAITING = {
+    "account_security": lazy_gettext("A change of the account’s security"),
+    "billing": lazy_gettext("A change of the payment methods"),
+    "billing_info": lazy_gettext("A change of the billing information"),
+    "cancel": lazy_gettext("The cancellation of a subscription"),
+    "cards": lazy_gettext("A change of the payment methods"),
+    "handover": lazy_gettext("A change of the team"),
+    "invitations": lazy_gettext("A change of the team"),
+    "own_email": lazy_gettext("A new e-mail address for you"),
+    "purchase": lazy_gettext("A new payment method"),
+    "second_factor": lazy_gettext("A change of your second factors"),
+    "team": lazy_gettext("A change of the team"),
+}
 ACTIVITY_FACTS = {
     "member": lazy_gettext("Member"),
     "owner": lazy_gettext("Owner"),

@@ -13,6 +13,7 @@ from ..access.identity import me, needs
 from ..domain.permissions import Procedure
 from ..formats import money, ngettext
 from ..words import gettext, lazy_gettext
+from .confirmation import ConfirmForm
 from .forms import PortalForm
 
 blueprint = Blueprint("account_security", __name__)
@@ -45,14 +46,21 @@ class LimitForm(PortalForm):
 
 @blueprint.get("/account-security")
 def page() -> ResponseReturnValue:
+    return _page(_limit_form())
+
+
+def _limit_form() -> LimitForm:
     limit = account_rules.rules_of(me().account_id).spending_limit
     shown = "" if limit is None else f"{limit // 100}" + (f",{limit % 100:02d}" if limit % 100 else "")
-    return _page(LimitForm(data={"limit": shown}))
+    return LimitForm(formdata=None, data={"limit": shown})
 
 
 @blueprint.post("/account-security/second-factor")
 def require_factor() -> ResponseReturnValue:
-    required = request.form.get("required") == "yes"
+    """Requiring one asks for « Je comprends », since it stops those who have none."""
+    required, form = request.form.get("required") == "yes", ConfirmForm()
+    if required and not form.validate():
+        return _page(_limit_form(), 422, form)
     if account_rules.require_factor(me().account_id, required):
         flash(_what_follows(required))
     return redirect(url_for("account_security.page"), 303)
@@ -65,8 +73,8 @@ def _what_follows(required: bool) -> str:
     if not without:
         return gettext("A second factor is now required. Every member has one.")
     return ngettext(
-        "A second factor is now required. %(n)s member has none yet and will set one up at their next page.",
-        "A second factor is now required. %(n)s members have none yet and will set one up at their next page.",
+        "A second factor is now required. %(n)s member has none yet: we have asked them by e-mail to set one up.",
+        "A second factor is now required. %(n)s members have none yet: we have asked them by e-mail to set one up.",
         without,
     )
 
@@ -103,10 +111,11 @@ def reset(member_id: str) -> ResponseReturnValue:
     return redirect(url_for("account_security.page"), 303)
 
 
-def _page(form: LimitForm, status: int = 200) -> ResponseReturnValue:
+def _page(form: LimitForm, status: int = 200, consent: ConfirmForm | None = None) -> ResponseReturnValue:
     return render_template(
         "account-security/page.html",
         form=form,
+        consent=consent or ConfirmForm(formdata=None),
         rules=account_rules.rules_of(me().account_id),
         members=account_rules.members_of(me().account_id),
     ), status

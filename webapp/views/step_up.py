@@ -1,7 +1,7 @@
 """« Confirmez que c’est bien vous »: asks for the password or a factor, then carries out the form that waits for it."""
 
 from io import BytesIO
-from urllib.parse import unquote_to_bytes, urlencode, urlsplit
+from urllib.parse import unquote, unquote_to_bytes, urlencode, urlsplit
 
 from flask import Blueprint, current_app, redirect, render_template, request, url_for
 from flask.globals import request_ctx
@@ -10,10 +10,13 @@ from flask_wtf.csrf import generate_csrf
 from wtforms import PasswordField
 from wtforms.validators import InputRequired, Length
 
+from .. import formats
 from ..access import local_passwords, passkeys, provider, second_factor, step_up
 from ..access.identity import me, needs
 from ..access.step_up import Held
 from ..domain.permissions import Procedure
+from ..purchases import quotes
+from ..sentences.labels import WAITING
 from ..words import gettext, lazy_gettext
 from .forms import CodeForm, PortalForm, wrong_code
 
@@ -108,12 +111,29 @@ def _environment(held: Held) -> dict[str, object]:
     }
 
 
+def _what_waits(held: Held) -> str:
+    """What the form that waits will do: of a payment, its amount and card."""
+    adapter = current_app.create_url_adapter(request_ctx.request)
+    if adapter is None:
+        raise RuntimeError("there is no request")
+    endpoint, values = adapter.match(unquote(urlsplit(held.path).path), method="POST")
+    if endpoint != step_up.PAY:
+        return str(WAITING[endpoint.partition(".")[0]])
+    quote = quotes.load_quote(me().account_id, values["subscription_id"], values["quote_id"])
+    total, product = formats.money(quote.total, quote.currency), quote.subscription.product
+    if quote.card is None:
+        return gettext("Payment of %(total)s for %(product)s", total=total, product=product)
+    card = formats.card_name(quote.card.brand, quote.card.last4)
+    return gettext("Payment of %(total)s for %(product)s, by %(card)s", total=total, product=product, card=card)
+
+
 def _page(held_id: str, form: PortalForm, status: int = 200, refused: str = "") -> ResponseReturnValue:
     held, factors = step_up.find(me(), held_id), second_factor.of_member(me())
     is_proven, local = step_up.is_proven(me()), local_passwords.are_on()
     return render_template(
         "step-up/page.html",
         held_id=held_id,
+        what=_what_waits(held),
         back=held.page or url_for("subscriptions.index"),
         form=form,
         refused=refused,

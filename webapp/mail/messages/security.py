@@ -106,6 +106,17 @@ def confirm_email(name: str, account: str, email: str, ends_at: datetime, token:
     )
 
 
+def factor_required(account: str, owner: str) -> Mail:
+    """To a member who has no second factor."""
+    sentence = gettext(
+        "%(owner)s now requires a second factor of every member of the account. At your next sign-in to My Qlik you "
+        "will set one up: an authenticator app or a passkey.",
+        owner=owner,
+    )
+    action = gettext("Set up a second factor"), public_url("second_factor.page")
+    return Mail(gettext("Set up your second factor"), account, [sentence], [], action)
+
+
 def role_given(name: str, before: str, after: str) -> Told:
     """To the owner, who gave it."""
     sentence = gettext("The role of %(name)s has been changed with your access.", name=name)
