@@ -35,7 +35,7 @@ def test_requiring_a_factor_wants_a_tick_and_asks_those_without_by_mail(
     assert (answer.status_code, "Tick “I understand” to confirm." in words(answer.text)) == (422, True)
     assert dump() == before
     require(client)
-    asked = [mail["to"] for mail in state(app, business)["messages"] if "Configurez votre second" in mail["subject"]]
+    asked = [mail["to"] for mail in state(app, business)["messages"] if "Set up your second" in mail["subject"]]
     assert asked == [member.email]
 
 

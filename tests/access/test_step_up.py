@@ -340,7 +340,7 @@ def test_the_page_says_what_waits(app: Flask, business: Made, client: FlaskClien
     overview = words(client.get(step(business, quote, "overview")).text)
     assert "This is above the spending limit of €0.10" in overview
     page = words(client.get(held(client.post(step(business, quote, "pay")))).text)
-    assert "Payment of €424.80 for Qlik Sense Business, by Visa •••• 4242" in page
+    assert "Payment of €489.60 for Qlik Sense Business, by Visa •••• 4242" in page
 
 
 def test_whatever_waits_has_words(app: Flask) -> None:
