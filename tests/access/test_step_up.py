@@ -17,7 +17,7 @@ from tests.support.authenticator import age_proofs, code_at, options, with_passk
 from tests.support.billing_form import GIVEN
 from tests.support.faces import provider as configured
 from tests.support.world import dump, quoted, signed_in, state, statements, step, subscription, words
-from webapp.access import account_rules, step_up
+from webapp.access import account_rules
 from webapp.adapters.clock import machine_now
 from webapp.db import db, transaction
 from webapp.domain.access import HELD_LIFETIME, PROOF_LIFETIME
@@ -25,7 +25,6 @@ from webapp.models.accounts import Account
 from webapp.models.second_factor import HeldForm
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
-from webapp.sentences.labels import WAITING
 
 HX = {"HX-Request": "true", "HX-Request-Type": "partial", "HX-Current-URL": "http://localhost/subscriptions"}
 
@@ -329,24 +328,3 @@ def test_a_held_form_keeps_its_address(app: Flask, business: Made, client: Flask
     assert db.session.scalars(select(HeldForm.path)).one() == path
     db.session.rollback()
     assert client.post(f"{page}/password", data={"password": business.password}).status_code in (404, 422)
-
-
-def test_the_page_says_what_waits(app: Flask, business: Made, client: FlaskClient) -> None:
-    age_proofs(business)
-    page = words(client.get(held(cancel(client, business))).text)
-    assert "The cancellation of a subscription" in page
-    account_rules.set_spending_limit(business.account, 10)
-    quote = quoted(app, business)
-    overview = words(client.get(step(business, quote, "overview")).text)
-    assert "This is above the spending limit of €0.10" in overview
-    page = words(client.get(held(client.post(step(business, quote, "pay")))).text)
-    assert "Payment of €489.60 for Qlik Sense Business, by Visa •••• 4242" in page
-
-
-def test_whatever_waits_has_words(app: Flask) -> None:
-    marked = {
-        rule.endpoint.partition(".")[0]
-        for rule in app.url_map.iter_rules()
-        if "POST" in (rule.methods or ()) and step_up.asks(rule.endpoint)
-    }
-    assert marked <= set(WAITING)

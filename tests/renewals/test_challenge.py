@@ -143,7 +143,7 @@ def test_page_and_mail_tell_the_deadline_and_lead_to_another_card(
 ) -> None:
     page = client.get(step(challenged, automatic_quote(), "authentication")).text
     assert "16 February 2027 at 23:59" in words(page)
-    assert f'href="{renew_url(challenged)}"' in page
+    assert f'action="{renew_url(challenged)}"' in page
     mail = words(state(app, challenged)["messages"][-1]["text"])
     assert "Confirm it by 16 February 2027 at 23:59." in mail
     assert "we will try again on 18 February 2027" in mail
@@ -154,7 +154,7 @@ def test_the_subscription_page_tells_what_the_bank_waits_for(client: FlaskClient
     page = client.get(f"/subscriptions/{subscription(challenged)}")
     assert words(page.text).count("Your bank is waiting for your confirmation until 16 February 2027 at 23:59") == 3
     assert page.text.count(f'href="{step(challenged, automatic_quote(), "authentication")}"') == 3
-    assert f'href="{renew_url(challenged)}"' in page.text
+    assert f'action="{renew_url(challenged)}"' in page.text
     assert "charge the card again" not in page.text
 
 

@@ -141,7 +141,7 @@ class LifeBase(RuleBasedStateMachine):
         )
         if backed and len(own) == 2:
             cards.make_backup(self.account, own[1].id)
-            self.model.backup = own[1]
+            self.model.make_backup(own[1])
         self.lists = {row.price_list_id: PRICES[0]}
         self.tally["begin", f"{plan} {months}"] += 1
 

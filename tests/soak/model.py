@@ -145,6 +145,7 @@ class Model(Payments):
             known.behaviour, known.entered = card.behaviour, known.entered + 1
         else:
             self.cards.append(card)
+            self.mails["security"] += 1
             self.default = self.default or card
         if quote and quote.unrefused is None:
             quote.card = known or card
@@ -160,6 +161,7 @@ class Model(Payments):
         if self.pending and self.pending[1].card is card:
             raise Refused("CardInUse")
         card.gone = True
+        self.mails["security"] += 1
         self.default = None if self.default is card else self.default
         self.backup = None if self.backup is card else self.backup
         for quote in self.quotes:
@@ -168,6 +170,7 @@ class Model(Payments):
     def make_default(self, card: Card) -> None:
         if card.gone:
             raise Refused("NotFound")
+        self.mails["security"] += card is not self.default
         self.default = card
         self.backup = None if self.backup is card else self.backup
 
@@ -176,11 +179,14 @@ class Model(Payments):
             raise Refused("NotFound")
         if card is self.default:
             raise Refused("DefaultIsNoBackup")
-        self.backup = self._usable(card)
+        card = self._usable(card)
+        self.mails["security"] += card is not self.backup
+        self.backup = card
 
     def remove_backup(self, card: Card) -> None:
         if card.gone:
             raise Refused("NotFound")
+        self.mails["security"] += card is self.backup
         self.backup = None if self.backup is card else self.backup
 
     def sweep(self) -> None:

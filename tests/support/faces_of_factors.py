@@ -42,7 +42,7 @@ def protect(owner: Walker) -> None:
     authenticator.with_passkey(owner.browser)
     listed = owner.show("/second-factor")
     owner.show(owner.matched(r'"(/second-factor/passkeys/\w+/remove)"', listed))
-    member = team.add(owner.made, "viewer", name="Camille Martin")
+    member = team.add(owner.made, "viewer", name="Camille Martin", locale=owner.locale)
     owner.show("/account-security")
     owner.show(f"/team/{member.id}/reset-factor")
     owner.show("/account-security/spending-limit", {"limit": "x"})

@@ -16,7 +16,9 @@ PASSWORD = "quatre mots bien longs"
 _hash = hasher.hash(PASSWORD)
 
 
-def add(made: Made, role: str, email: str = "", name: str = "", unwanted: Sequence[str] = ()) -> Member:
+def add(
+    made: Made, role: str, email: str = "", name: str = "", unwanted: Sequence[str] = (), locale: str = "en"
+) -> Member:
     """A new member of the account; the row is detached."""
     with transaction() as session:
         member = Member(
@@ -25,7 +27,7 @@ def add(made: Made, role: str, email: str = "", name: str = "", unwanted: Sequen
             name=name or f"{role} {made.account[:4]}",
             email=email or f"{role}-{new_id()[:8]}@example.test",
             password_hash=_hash,
-            locale="en",
+            locale=locale,
             unwanted_mails=[str(kind) for kind in unwanted],
         )
         members.add_member(member)

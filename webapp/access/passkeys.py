@@ -65,7 +65,7 @@ def relying_party() -> RelyingParty | None:
 def named_origin() -> str | None:
     """The same portal at an address with a name, where passkeys work: this machine's, where it was asked for by number.
     None elsewhere."""
-    asked = parsed(request.host_url)
+    asked = parsed(f"{request.scheme}://{request.host}")
     if asked.hostname not in LOOPBACK or parsed(current_app.config["PUBLIC_URL"]).hostname not in LOOPBACK:
         return None
     return f"{asked.scheme}://localhost{f':{asked.port}' if asked.port else ''}"

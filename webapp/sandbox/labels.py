@@ -3,7 +3,7 @@
 from ..words import lazy_gettext
 
 SCENARIO = {
-    "business": lazy_gettext("Business, 12 seats, monthly, one card"),
+    "business": lazy_gettext("Business, monthly, one card"),
     "team": lazy_gettext("Business, with a member of each role"),
     "no-card": lazy_gettext("Business without a card"),
     "business-annual": lazy_gettext("Business, billed once a year"),
@@ -19,7 +19,7 @@ SCENARIO = {
     "expiring-card": lazy_gettext("Business, the card expires this month"),
     "many-invoices": lazy_gettext("Business with 120 invoices"),
     "third-party": lazy_gettext("Business, bought through a reseller"),
-    "enterprise": lazy_gettext("Enterprise SaaS, 250 seats"),
+    "enterprise": lazy_gettext("Enterprise SaaS"),
     "both": lazy_gettext("Business and Enterprise SaaS"),
     "two-factor": lazy_gettext("Business, sign-in with an authenticator app"),
 }
