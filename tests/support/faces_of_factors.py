@@ -11,6 +11,7 @@ from webapp.sandbox.scenarios import Made
 
 class Walker(Protocol):
     made: Made
+    locale: str
     browser: FlaskClient
 
     def show(self, path: str, form: dict[str, object] | None = None, fragment: bool = False) -> str: ...
