@@ -168,10 +168,7 @@ class QuoteRead(NamedTuple):
 
 
 class PaymentRead(NamedTuple):
-    """A pending, declined or cancelled payment, as it was read. Amounts in cents.
-
-    `accepted_since`: the same card has paid for the same subscription after it.
-    """
+    """A pending, declined or cancelled payment, as it was read. Amounts in cents."""
 
     key: str
     quote: QuoteRead
@@ -185,7 +182,6 @@ class PaymentRead(NamedTuple):
     settled_at: datetime | None
     backup_due: bool
     backup_of: str | None
-    accepted_since: bool
 
     @property
     def automatic(self) -> bool:

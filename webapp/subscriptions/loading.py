@@ -1,7 +1,7 @@
 """Reads subscriptions with all that rules, pages and mails need: one statement by account, with or without a lock."""
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Collection, Sequence
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -14,6 +14,7 @@ from sqlalchemy import (
     bindparam,
     delete,
     exists,
+    func,
     select,
 )
 
@@ -107,20 +108,13 @@ def _unbooked_captures() -> ScalarSelect[Any]:
     return select(rows_as_json(c.key, c.released_at)).where(_own(_unbooked)).scalar_subquery()
 
 
-def _accepted_since() -> ColumnElement[bool]:
-    """Whether the same card has paid for the same subscription after this payment."""
-    later = _payment.alias("later")
-    same = [later.c[name] == _payment.c[name] for name in ("account_id", "subscription_id", "card_token")]
-    return exists().where(*same, later.c.state == "captured", later.c.settled_at > _payment.c.settled_at)
-
-
 def _unpaid() -> ScalarSelect[Any]:
     """The payments that were not captured, each with its quote."""
     p, q = _payment.c, _quote.c
     columns = (
         *(q.id, q.kind, q.ordinal, q.automatic, q.tax_rate, q.expires_at),
         *(p.key, p.attempt, p.state, p.amount, p.currency, p.card_token, p.action_url, p.created_at, p.settled_at),
-        *(p.backup_due, p.backup_of, _accepted_since()),
+        *(p.backup_due, p.backup_of),
     )
     with_quote = _payment.join(_quote, and_(q.account_id == p.account_id, q.id == p.quote_id))
     mine = _own(_payment), p.state != "captured"
@@ -250,9 +244,16 @@ def _card_of(columns: list[Any]) -> Card:
 def _payment_of(subscription_id: str, columns: list[Any]) -> PaymentRead:
     quote_id, kind, ordinal, automatic, tax_rate, expires_at = columns[:6]
     key, attempt, state, amount, currency, card_token, action_url, created_at, settled_at = columns[6:15]
-    backup_due, backup_of, accepted_since = columns[15:]
+    backup_due, backup_of = columns[15:]
     quote = QuoteRead(quote_id, subscription_id, kind, ordinal, bool(automatic), tax_rate, instant(expires_at))
     instants = instant(created_at), instant(settled_at) if settled_at else None
     card = card_token, action_url
-    retried = bool(backup_due), backup_of
-    return PaymentRead(key, quote, attempt, state, amount, currency, *card, *instants, *retried, bool(accepted_since))
+    return PaymentRead(key, quote, attempt, state, amount, currency, *card, *instants, bool(backup_due), backup_of)
+
+
+def last_accepted(subscription: Subscription, cards: Collection[str]) -> dict[str, datetime]:
+    """When each of these cards, by token, last paid for the subscription."""
+    c = _payment.c
+    mine = c.account_id == subscription.account_id, c.subscription_id == subscription.id, c.state == "captured"
+    query = select(c.card_token, func.max(c.settled_at)).where(*mine, c.card_token.in_(cards)).group_by(c.card_token)
+    return dict(db.session.execute(query).tuples().all())

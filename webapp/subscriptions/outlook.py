@@ -10,6 +10,7 @@ from ..domain.subscription import Facts, retries
 from ..domain.timeline import MOST, Planned, planned
 from ..models.cards import Card
 from ..models.subscriptions import BilledPeriod, Subscription
+from . import loading
 from .history import Document, Done, History
 
 # The checks that a tile shows. It shows the state of the others in other words already.
@@ -20,10 +21,10 @@ def checks_of(subscription: Subscription, facts: Facts, today: date, card: Card 
     """The checks of the next renewal. `card` is the account's default card."""
     account = subscription.account
     tax_number, declined = billing_information.tax_number(account), _last_declined(subscription, facts)
-    before = {payment.card_token for payment in subscription.refusals if not payment.accepted_since}
+    cards = card, subscription.backup_card
+    doubtful = _doubtful(subscription, {own.token for own in cards if own})
     first, backup = (
-        CardFacts(own.until, own.token in declined, own.token in before) if own else None
-        for own in (card, subscription.backup_card)
+        CardFacts(own.until, own.token in declined, own.token in doubtful) if own else None for own in cards
     )
     return renewal_checks(facts, today, first, account.country, tax_number, backup)
 
@@ -33,6 +34,14 @@ def _last_declined(subscription: Subscription, facts: Facts) -> set[str]:
     backup card."""
     owed = [payment for payment in subscription.refusals if payment.quote.ordinal > facts.last_paid]
     return {payment.card_token for payment in owed if payment is owed[-1] or payment.key == owed[-1].backup_of}
+
+
+def _doubtful(subscription: Subscription, cards: set[str]) -> set[str]:
+    """Which of these cards have paid nothing since their last refusal. Asked only where one was refused."""
+    refused = {row.card_token: row.settled_at or row.created_at for row in subscription.refusals}  # the newest of each
+    suspects = cards & refused.keys()
+    accepted = loading.last_accepted(subscription, suspects) if suspects else {}
+    return {token for token in suspects if token not in accepted or accepted[token] < refused[token]}
 
 
 class PastEvent(NamedTuple):
