@@ -255,5 +255,9 @@ def last_accepted(subscription: Subscription, cards: Collection[str]) -> dict[st
     """When each of these cards, by token, last paid for the subscription."""
     c = _payment.c
     mine = c.account_id == subscription.account_id, c.subscription_id == subscription.id, c.state == "captured"
-    query = select(c.card_token, func.max(c.settled_at)).where(*mine, c.card_token.in_(cards)).group_by(c.card_token)
-    return dict(db.session.execute(query).tuples().all())
+    query = (
+        select(c.card_token, func.max(c.settled_at).label("last"))
+        .where(*mine, c.card_token.in_(cards))
+        .group_by(c.card_token)
+    )
+    return {row.card_token: row.last for row in db.session.execute(query)}
