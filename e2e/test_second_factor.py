@@ -143,6 +143,7 @@ def test_the_button_works_while_a_passkey_is_offered(begin: Begin, named_portal:
     with page.expect_request("**/passkeys/sign-in"):
         page.get_by_role("button", name="Se connecter avec une clé d’accès").click()
     expect(page.locator("[data-passkey]")).to_have_attribute("aria-busy", "true")
+    assert page_faults(page) == []
     give_password(walk)
     expect(walk.tile()).to_be_visible()
 

@@ -4,6 +4,7 @@ from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from flask import Flask, current_app, request, url_for
 
+from .mail_server import LOOPBACK
 from .models.purchases import Quote
 from .models.subscriptions import ChangeRow, OpenChange, QuoteRead, Subscription
 
@@ -17,7 +18,7 @@ def init(app: Flask) -> None:
 
 def step_url(step: str, quote: Quote | QuoteRead, *, external: bool = False) -> str:
     """A step of the purchase. `external`: the absolute address that the gateway sends the owner back to."""
-    address = public_url if external else url_for
+    address = return_url if external else url_for
     return address(
         f"purchase.{step}",
         subscription_id=quote.subscription_id,
@@ -95,3 +96,15 @@ def public_url(endpoint: str, **values: str) -> str:
     """
     path: str = current_app.url_map.bind("").build(endpoint, values)
     return f"{current_app.config['PUBLIC_URL']}{path}"
+
+
+def return_url(endpoint: str, **values: str) -> str:
+    """Where the gateway sends this browser back to: PUBLIC_URL, or its other loopback name if the browser is there.
+
+    The cookie of the session is at that name, and the policy of its pages lets no form leave for the other one. A client
+    that lies about the host is sent to its own machine at most.
+    """
+    address = public_url(endpoint, **values)
+    public, asked = parsed(address), parsed(f"//{request.host}")
+    is_here = public.hostname in LOOPBACK and asked.hostname in LOOPBACK and public.port == asked.port
+    return public._replace(netloc=asked.netloc).geturl() if is_here else address

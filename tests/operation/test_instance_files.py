@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from flask_migrate import upgrade
 
 from tests.support.world import signed_in
-from webapp import config, create_app
+from webapp import config, create_app, urls
 from webapp.access import limits
 from webapp.config import Misconfigured
 from webapp.db import db, new_id
@@ -150,6 +150,25 @@ def test_a_forged_host_reaches_no_return_address(app: Flask, business: Made, hos
         answer = app.test_client(use_cookies=False).get(path, headers={"Host": host, **cookies})
         assert host not in str(answer.headers)
         assert host not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("public", "asked", "back"),
+    [
+        ("http://127.0.0.1:8000", "localhost:8000", "http://localhost:8000"),
+        ("http://localhost:8000", "127.0.0.1:8000", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000", "[::1]:8000", "http://[::1]:8000"),
+        ("http://127.0.0.1:8000", "localhost:8001", "http://127.0.0.1:8000"),
+        ("http://127.0.0.1:8000", "localhost.evil.example:8000", "http://127.0.0.1:8000"),
+        ("https://my-qlik.example.test", "localhost", "https://my-qlik.example.test"),
+    ],
+)
+def test_the_gateway_sends_back_to_the_loopback_name_that_was_asked_for(
+    app: Flask, public: str, asked: str, back: str
+) -> None:
+    app.config.update(TRUSTED_HOSTS=None, PUBLIC_URL=public)
+    with app.test_request_context("/", headers={"Host": asked}):
+        assert urls.return_url("billing.card_return") == f"{back}/billing/cards/return"
 
 
 def test_no_address_is_made_of_the_host_that_was_asked_for() -> None:

@@ -26,7 +26,7 @@ from ..mail import documents_again
 from ..models.invoices import Invoice
 from ..purchases import cards
 from ..purchases.overview import overview
-from ..urls import current_page, public_url, step_url
+from ..urls import current_page, return_url, step_url
 from ..words import gettext, language
 from .downloads import send_archive
 from .fragments import FRAGMENT_HEADERS, wants_fragment
@@ -46,8 +46,8 @@ def page() -> ResponseReturnValue:
 @needs_proof
 def add_card() -> ResponseReturnValue:
     """« Ajouter une carte de crédit »: redirects to the gateway's card page."""
-    return_url = public_url("billing.card_return")
-    return redirect(cards.begin_card_setup(me().account_id, None, return_url, language()), 303)
+    back = return_url("billing.card_return")
+    return redirect(cards.begin_card_setup(me().account_id, None, back, language()), 303)
 
 
 @blueprint.get("/cards/return")

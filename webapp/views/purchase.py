@@ -19,7 +19,7 @@ from ..purchases import payments, quotes, wallet
 from ..sentences.declines import decline
 from ..sentences.refusals import explain
 from ..subscriptions import summary
-from ..urls import public_url, step_url
+from ..urls import return_url, step_url
 from ..words import gettext, language
 from .errors import refused
 
@@ -76,8 +76,8 @@ def choose_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
 def new_card(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Ajouter un nouveau mode de paiement »: redirects to the gateway's card page."""
     quote = _load_unpaid(subscription_id, quote_id)
-    return_url = public_url("billing.card_return")
-    return redirect(account_cards.begin_card_setup(me().account_id, quote.id, return_url, language()), 303)
+    back = return_url("billing.card_return")
+    return redirect(account_cards.begin_card_setup(me().account_id, quote.id, back, language()), 303)
 
 
 @blueprint.get("/overview")
@@ -95,9 +95,9 @@ def pay(subscription_id: str, quote_id: str) -> ResponseReturnValue:
     """« Payer ». A click that is sent twice has the same number of the attempt, and pays once."""
     quote = _load_quote(subscription_id, quote_id)
     attempt = _asked_attempt(quote)
-    return_url, card_id = step_url("authenticated", quote, external=True), request.form.get("card")
+    back, card_id = step_url("authenticated", quote, external=True), request.form.get("card")
     try:
-        payment = payments.pay(me().account_id, subscription_id, quote_id, attempt, return_url, card_id)
+        payment = payments.pay(me().account_id, subscription_id, quote_id, attempt, back, card_id)
     except refusals.QuoteMoved as moved:
         return _overview_page(_load_quote(subscription_id, moved.fresh), moved.status, moved.changes)
     except (refusals.CardMissing, refusals.CardExpired) as refusal:
