@@ -101,8 +101,8 @@ def public_url(endpoint: str, **values: str) -> str:
 def return_url(endpoint: str, **values: str) -> str:
     """Where the gateway sends this browser back to: PUBLIC_URL, or its other loopback name if the browser is there.
 
-    The cookie of the session is at that name, and the policy of its pages lets no form leave for the other one. A client
-    that lies about the host is sent to its own machine at most.
+    The cookie of the session is at that name, and the policy of its pages lets no form leave for the other one. A
+    client that lies about the host is sent to its own machine at most.
     """
     address = public_url(endpoint, **values)
     public, asked = parsed(address), parsed(f"//{request.host}")
