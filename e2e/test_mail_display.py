@@ -17,7 +17,7 @@ def test_a_mail_in_the_panel_and_on_a_phone(begin: Begin, faults: list[str], sch
     mail = walk.page.frame_locator("iframe:visible")
     expect(mail.get_by_role("heading", name="Votre carte expire avant le renouvellement")).to_be_visible()
     with walk.page.context.expect_page() as opened:
-        mail.get_by_role("link", name="Paiement et facturation").click()
+        mail.get_by_role("link", name="Ajouter une carte de crédit").click()
     expect(opened.value).to_have_url(f"{walk.sandbox.url}/billing")
 
     walk.page.set_viewport_size({"width": 320, "height": 700})

@@ -13,7 +13,7 @@ from .watcher import violations
         ("business-past-due", "Paiement en retard", "Renouveler"),
         ("business-lapsed", "Expiré", "Renouveler"),
         ("third-party", "Nordlys Data", "Contacter le responsable de votre compte Qlik"),
-        ("expiring-card", "La carte par défaut expire", "Paiement et facturation"),
+        ("expiring-card", "La carte par défaut expire", "Choisir une autre carte"),
     ],
 )
 def test_each_state_shows_its_badge_and_its_action(begin: Begin, scenario: str, badge: str, action: str) -> None:
