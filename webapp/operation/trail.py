@@ -236,4 +236,4 @@ def verify_trail(renews: bool) -> None:
     db.session.rollback()
     if found:
         raise click.ClickException(f"{found:,} faults. A backup (see `{COMMAND} backup`) shows what was there before.")
-    click.echo(f"{sealed:,} sealed rows of {len(accounts):,} accounts are as they were written.")
+    click.echo(f"Sealed rows: {sealed:,}, accounts: {len(accounts):,}. All are as they were written.")
