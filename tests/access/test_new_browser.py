@@ -151,3 +151,12 @@ def test_what_is_being_sent_is_not_taken_back(app: Flask, business: Made, phone:
         session.scalars(select(Message).where(Message.about.startswith("security/factor"))).one().attempts = 1
     assert browser.post("/sign-in/factor", data={"code": code_at(phone)}).status_code == 303
     assert told(app, business, UNFINISHED) == 1
+
+
+def test_a_colleague_who_knows_the_password_cannot_take_the_mail_back(
+    app: Flask, business: Made, phone: pyotp.TOTP
+) -> None:
+    """They sign in as themselves afterwards, in the browser that owes the factor of the other."""
+    thief, colleague = halfway(app, business), team.add(business, "viewer")
+    assert sign_in(thief, colleague.email, team.PASSWORD) == 303
+    assert told(app, business, UNFINISHED) == 1

@@ -59,12 +59,15 @@ def owe_factor(database: Session, member: Member, session_id: str, owed: list[st
     cookie[OWED] = [*owed, session_id][-MOST_OWED:]
 
 
-def settle(database: Session, account_id: str, owed: list[str]) -> None:
-    """The member is in: what this browser owed is not told, in the open transaction."""
+def settle(database: Session, account_id: str, member_id: str, owed: list[str]) -> None:
+    """The member is in: what this browser owed of theirs is not told, in the open transaction. What it owed of others
+    is: a colleague may have tried their password here.
+    """
     if owed:
         abouts = [security_mails.unfinished(session_id) for session_id in owed]
-        waiting = Message.account_id == account_id, Message.about.in_(abouts), Message.attempts == 0
-        database.execute(delete(Message).where(*waiting))
+        email = select(Member.email).where(Member.account_id == account_id, Member.id == member_id)
+        theirs = Message.account_id == account_id, Message.recipient == email.scalar_subquery()
+        database.execute(delete(Message).where(*theirs, Message.about.in_(abouts), Message.attempts == 0))
 
 
 def _hash(device: str) -> str:

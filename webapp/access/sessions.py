@@ -115,7 +115,7 @@ def begin(
             member = database.get_one(Member, (account_id, member_id), populate_existing=True)
             browsers.owe_factor(database, member, session_id, owed, name)
         else:
-            browsers.settle(database, account_id, owed)
+            browsers.settle(database, account_id, member_id, owed)
             browsers.met(database, account_id, member_id, name)
     session["token"] = token
     return "factor" if asks else "signed_in"
@@ -146,7 +146,7 @@ def complete(database: Session, account_id: str, session_id: str, token_hash: st
     if member_id is None:
         raise NotFound(session_id)
     security.happened(account_id, member_id, "signed_in", way)
-    browsers.settle(database, account_id, session.pop(browsers.OWED, []))
+    browsers.settle(database, account_id, member_id, session.pop(browsers.OWED, []))
     browsers.met(database, account_id, member_id, browser_name())
     return change_token(database, account_id, session_id)
 
