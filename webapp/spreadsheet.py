@@ -29,4 +29,4 @@ def take(file: io.StringIO) -> bytes:
 def safe_cell(text: str) -> str:
     """The text as one line that no spreadsheet runs as a formula."""
     line = "".join(character if character.isprintable() else " " for character in text)
-    return f"'{line}" if FORMULA.match(text) or text[:1] in ("\t", "\r", "\n") else line
+    return f"'{line}" if FORMULA.match(line) or text[:1] in ("\t", "\r", "\n") else line

@@ -76,7 +76,7 @@ def test_the_journal_is_that_of_the_archive_in_either_language(app: Flask, clien
         assert amount in [row[10] for row in alone]
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", " =1", "\u200b=1"])
 def test_a_formula_is_text(client: FlaskClient, business: Made, text: str) -> None:
     with transaction() as session:
         session.execute(update(Invoice).values(purchase_order=text))
