@@ -1,7 +1,7 @@
 """published price lists, the later prices that each subscription was told of, and deactivated accounts
 
 Revision ID: 0025
-Revises: 0022
+Revises: 0024
 Create Date: 2026-11-27 12:45:00
 
 """
