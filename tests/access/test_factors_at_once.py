@@ -123,9 +123,7 @@ def ask_for_a_link(app: Flask, browser: FlaskClient, member: Member) -> Callable
 def use_a_link(app: Flask, browser: FlaskClient, member: Member) -> Callable[[], int]:
     stranger = app.test_client()
     stranger.post("/password/forgotten", data={"email": member.email})
-    body = db.session.scalars(select(Message.body).where(Message.recipient == member.email)).one()
-    db.session.rollback()
-    stranger.get("/password/reset/" + body.partition("/password/reset/")[2].split()[0])
+    stranger.get(_mailed(member, "/password/reset/"))
     return posting(stranger, "/password/reset", new="autres mots bien longs", again="autres mots bien longs")
 
 
@@ -175,3 +173,36 @@ def test_a_member_who_is_removed_meanwhile_meets_no_fault(app: Flask, business: 
 def _remove(owner: SignedIn, member_id: str) -> str:
     members.remove(owner, member_id)
     return "removed"
+
+
+def disown(app: Flask, browser: FlaskClient, member: Member) -> Callable[[], int]:
+    return posting(app.test_client(), _mailed(member, "/not-me/"))
+
+
+def remove_the_app(app: Flask, browser: FlaskClient, member: Member) -> Callable[[], int]:
+    return posting(browser, "/second-factor/app/remove")
+
+
+@pytest.mark.parametrize("act", [use_a_link, remove_the_app, disown])
+def test_a_factor_that_is_given_meanwhile_meets_no_fault(
+    app: Flask, business: Made, act: Callable[[Flask, FlaskClient, Member], Callable[[], int]]
+) -> None:
+    """Whoever changes the access of a member locks the member first: neither waits for what the other holds."""
+    for stop in [None, *(Stop(number, moment) for number in (0, 1) for moment in range(11, 18))]:
+        with transaction() as session:
+            session.execute(update(RateLimit).values(hits=0))
+        member = team.add(business, "manager")
+        browser, begun = team.browser(app, member), app.test_client()
+        phone, _codes = with_app(browser)
+        begun.post("/sign-in", data={"email": member.email, "password": team.PASSWORD})
+        give = posting(begun, "/sign-in/factor", code=code_at(phone))
+        answers = together(app, [give, act(app, browser, member)], stop)
+        assert set(answers) <= {200, 303, 409, 410, 422}, (act, stop, answers)
+
+
+def _mailed(member: Member, path: str) -> str:
+    """The link of the member's newest mail that has one of this path."""
+    mine = Message.recipient == member.email, Message.body.contains(path)
+    body = db.session.scalars(select(Message.body).where(*mine).order_by(Message.sent_at)).all()[-1]
+    db.session.rollback()
+    return path + body.partition(path)[2].split()[0]

@@ -24,6 +24,7 @@ from webapp.models.access import PasswordReset, ProviderIdentity
 from webapp.models.accounts import Member
 from webapp.models.alarms import AlarmLink, EmailChange
 from webapp.models.second_factor import HeldForm, Passkey, RecoveryCode, Totp
+from webapp.ports import ports
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
 
@@ -271,7 +272,8 @@ def test_who_signs_in_at_the_provider_alone_is_led_there(app: Flask, business: M
     with transaction() as session:
         member = session.scalars(select(Member)).one()
         session.execute(update(Member).values(password_hash=""))
-        bound = {"issuer": provider.issuer, "subject": "camille", "bound_at": business.now}
+        bound_at = ports().clock.system_now() - timedelta(hours=1)
+        bound = {"issuer": provider.issuer, "subject": "camille", "bound_at": bound_at}
         session.add(ProviderIdentity(account_id=business.account, member_id=member.id, **bound))
         session.flush()
         session.add_all(security_mails.tell(member, "new_browser", lambda: words.new_browser("", business.now)))
@@ -282,3 +284,37 @@ def test_who_signs_in_at_the_provider_alone_is_led_there(app: Flask, business: M
     assert answer.headers["Location"] == "/sign-in"
     assert "id.example.test" in victim.get("/sign-in").text
     assert rows(PasswordReset) == 0
+
+
+def test_a_person_whom_the_thief_bound_at_the_provider_is_let_in_no_longer(
+    app: Flask, business: Made, thief: FlaskClient, provider: Provider
+) -> None:
+    """The thief has changed the address, and has signed in at the provider as its holder."""
+    thief.post("/account/email", data={"email": OTHER})
+    thief.post(link_in(last_mail(app, business, OTHER)))
+    assert is_in(at_the_provider(app, provider, OTHER))
+    victim = stranger(app)
+    link = alarm_in(mails(app, business, "Your e-mail address has been changed")[0])
+    assert victim.post(link).headers["Location"] == "/password/reset"
+    assert not is_in(at_the_provider(app, provider, OTHER))
+    assert is_in(at_the_provider(app, provider, business.email)), "who holds the address is bound at their first visit"
+
+
+def test_a_person_who_was_bound_before_stays_bound(
+    app: Flask, business: Made, client: FlaskClient, provider: Provider
+) -> None:
+    assert is_in(at_the_provider(app, provider, business.email))
+    before = db.session.scalars(select(ProviderIdentity.bound_at)).one()
+    sign_in(stranger(app), business.email, business.password)
+    stranger(app).post(alarm(app, business, STRANGE))
+    db.session.rollback()
+    assert db.session.scalars(select(ProviderIdentity.bound_at)).one() == before
+
+
+def at_the_provider(app: Flask, provider: Provider, email: str) -> FlaskClient:
+    """A new browser that comes back from there as the holder of this address."""
+    browser = stranger(app)
+    provider.claims["email"] = email
+    there = browser.get("/sign-in/provider").headers["Location"]
+    browser.get("/sign-in/provider/callback", query_string=provider.go(there))
+    return browser

@@ -7,7 +7,7 @@ from flask import session as cookie
 from sqlalchemy.orm import Session
 
 from ..db import NotFound, transaction
-from . import limits, passkeys, recovery_codes, second_factor, security, sessions, tokens, totp
+from . import limits, members, passkeys, recovery_codes, second_factor, security, sessions, tokens, totp
 from .identity import SignedIn
 
 
@@ -47,10 +47,14 @@ def by_passkey(member: SignedIn, credential: str) -> bool:
 
 
 def _complete(member: SignedIn, way: str, accept: Callable[[Session], bool]) -> bool:
-    """Accepts the factor and makes the session a sign-in, in one transaction: a factor is used up only with it."""
+    """Accepts the factor and makes the session a sign-in, in one transaction: a factor is used up only with it.
+
+    The member is locked first, as by whatever changes their access: neither waits for what the other holds.
+    """
     token_hash = tokens.hash_token(cookie["token"])
     try:
         with transaction() as session:
+            members.lock_member(session, member.account_id, member.member_id)
             accepted = accept(session)
             if accepted:
                 token = sessions.complete(session, member.account_id, member.session_id, token_hash, way)

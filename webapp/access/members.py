@@ -1,13 +1,14 @@
 """Members, and how they are found when they sign in: a table of everyone names the account, which is searched then."""
 
 import hashlib
+from datetime import datetime
 
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..db import LOCK, NotFound, db
 from ..domain.permissions import Role
-from ..models.access import SignInKey
+from ..models.access import ProviderIdentity, SignInKey
 from ..models.accounts import Member
 
 NO_ACCOUNT = ""  # searched for an unknown key, so that it takes as long as a known one
@@ -78,6 +79,17 @@ def name_of_owner(account_id: str) -> str:
     """Of the service account owner."""
     query = select(Member.name).where(Member.account_id == account_id, Member.role == Role.OWNER)
     return db.session.scalars(query).one()
+
+
+def unbind(session: Session, member: Member, since: datetime | None = None) -> None:
+    """Forgets who at a provider signs in as this member, in the open transaction: all, or who was bound `since` then,
+    by the machine's clock."""
+    mine = ProviderIdentity.account_id == member.account_id, ProviderIdentity.member_id == member.id
+    query = select(ProviderIdentity).where(*mine)
+    for identity in session.scalars(query.where(ProviderIdentity.bound_at >= since) if since else query):
+        forget_key(subject_key(identity.issuer, identity.subject))
+        session.delete(identity)
+    session.flush()
 
 
 def forget_key(key_hash: str) -> None:

@@ -1,7 +1,8 @@
 """« Ce n’était pas moi »: the link in a security mail ends all access of a member, and undoes what was told since then.
 
-A link also undoes what was told of after its mail: a factor that was added, an e-mail that was changed. Links of
-earlier mails stay good, so whoever held the address before cannot be kept out by whoever took it over.
+A link also undoes what was told of after its mail: a factor that was added, an e-mail that was changed. Who signs in at
+a provider only since then does so no longer. Links of earlier mails stay good, so whoever held the address before
+cannot be kept out by whoever took it over.
 """
 
 from collections.abc import Sequence
@@ -12,6 +13,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from ..access import browsers, local_passwords, passwords, second_factor, sessions, tokens
+from ..access import members as known
 from ..accounts import activity
 from ..db import db, transaction
 from ..domain.access import ALARM_LIFETIME, RESET_LIFETIME
@@ -73,17 +75,19 @@ def disown(token: str) -> Done:
         link = _find(locked.account, token)
         if link is None:
             raise AlarmOver()
-        member, undone, written_at = locked.member(link.member_id), _since(link), link.created_at
+        undone, age = _since(link), locked.now - link.created_at
+        member = known.lock_member(session, account_id, link.member_id)
+        known.unbind(session, member, ports().clock.system_now() - age)
         is_local = _has_password(member)
-        _end_access(session, member)
         second_factor.disown(session, account_id, member.id, [one.factor for one in undone if one.factor])
+        _end_access(session, member)
         stuck = not _restore_email(session, locked, member, _old_email(undone, member))
         for one in undone:
             session.delete(one)
         activity.record(account_id, "disowned", locked.now, {}, {"member": member.email}, person_id=member.id)
         if stuck or not is_local:
             return Done(member.email, stuck=stuck)
-        if locked.now - written_at < RESET_LIFETIME:
+        if age < RESET_LIFETIME:
             return Done(member.email, reset=passwords.add_link(session, member))
         passwords.mail_link(session, member)
         return Done(member.email, mailed=True)

@@ -19,7 +19,7 @@ from ..domain.permissions import Procedure, Role
 from ..domain.refusals import NotPermitted, OwnerStays, RoleMoved
 from ..domain.team import MailKind, unwanted_at_first
 from ..mail import team_mails
-from ..models.access import MemberSession, PasswordReset, ProviderIdentity
+from ..models.access import MemberSession, PasswordReset
 from ..models.accounts import Account, Member
 from ..models.alarms import AlarmLink, EmailChange, KnownBrowser
 from ..models.drafts import Draft
@@ -140,16 +140,11 @@ def go(session: Session, locked: Locked, member_id: str, what: str) -> Member:
     session.get_one(Member, (member.account_id, member.id), with_for_update=True)  # nothing can refer to them any more
     before = {"member": member.email, "role": member.role}
     activity.record(locked.account.id, what, locked.now, before)
-    identities = (
-        ProviderIdentity.account_id == member.account_id,
-        ProviderIdentity.member_id == member.id,
-    )
-    for identity in session.scalars(select(ProviderIdentity).where(*identities)):
-        known.forget_key(known.subject_key(identity.issuer, identity.subject))
+    known.unbind(session, member)
     known.forget_key(known.email_key(member.email))
     people.keep(member)
     second_factor.erase(session, member.account_id, member.id)
-    own = Handover, Draft, PasswordReset, ProviderIdentity, MemberSession, KnownBrowser, AlarmLink, EmailChange
+    own = Handover, Draft, PasswordReset, MemberSession, KnownBrowser, AlarmLink, EmailChange
     for table in own:
         session.execute(delete(table).where(table.account_id == member.account_id, table.member_id == member.id))
     session.flush()
