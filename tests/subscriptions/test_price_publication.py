@@ -1,6 +1,7 @@
 """Telling customers of new prices, and taking them back: once, in time, and again after the command died."""
 
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from tests.support.together import Stop, together
 from tests.support.world import dump, pay, post, quoted, signed_in, state, subscription
 from webapp.db import db, new_id, transaction
 from webapp.domain.pricing import PRICE_NOTICE
+from webapp.domain.refusals import QuoteMoved
 from webapp.domain.team import MailKind
 from webapp.models.accounts import Account, Member
 from webapp.models.mail import Message
@@ -181,6 +183,16 @@ def test_who_paid_at_them_already_is_named(app: Flask, business: Made, publish: 
     assert db.session.scalars(select(LaterPrices)).all() == []
 
 
+def test_a_quote_at_withdrawn_prices_is_not_paid(app: Flask, business: Made, publish: Publish) -> None:
+    published(publish, business, BOUNDARY)
+    quote = quoted(app, business, 12)
+    support("withdraw-prices", PRODUCT, "--from", BOUNDARY, "--account", business.account)
+    with pytest.raises(QuoteMoved) as moved:
+        pay(app, business, quote)
+    assert moved.value.changes["net"] == (46_000, 35_400)
+    assert state(app, business)["payments"] == []
+
+
 def test_unknown_ones_are_refused(app: Flask, business: Made) -> None:
     result = support("withdraw-prices", PRODUCT, "--from", BOUNDARY, "--account", business.account)
     assert (result.exit_code, "No prices of" in result.output) == (1, True)
@@ -194,24 +206,8 @@ def test_removing_the_account_of_a_tester_removes_them(app: Flask, business: Mad
         assert db.session.scalars(select(table)).all() == []
 
 
-def test_two_who_publish_at_once_tell_once(app: Flask, business: Made, publish: Publish) -> None:
-    published(publish, business, "2027-02-20")
-    with transaction() as session:  # as if the command had died before it told anybody
-        session.execute(delete(LaterPrices))
-        session.execute(delete(Message))
-    row = db.session.scalars(select(Publication)).one()
-    listed = Prices(row.price_list_id, "EUR", DEARER)
-    db.session.expunge_all()
-    db.session.rollback()
-
-    def tell() -> object:
-        return prices.tell(business.account, subscription(business), row, listed)
-
-    assert sorted(map(str, together(app, [tell, tell]))) == ["False", "True"]
-    assert len(state(app, business)["messages"]) == 1
-
-
-def test_withdrawn_at_the_same_moment_nobody_keeps_them(app: Flask, business: Made, publish: Publish) -> None:
+def _begun(business: Made, publish: Publish) -> Callable[[], object]:
+    """Publishes prices and tells nobody, as if the command had died. Returns what tells the customer."""
     published(publish, business, "2027-02-20")
     with transaction() as session:
         session.execute(delete(LaterPrices))
@@ -220,9 +216,17 @@ def test_withdrawn_at_the_same_moment_nobody_keeps_them(app: Flask, business: Ma
     listed = Prices(row.price_list_id, "EUR", DEARER)
     db.session.expunge_all()
     db.session.rollback()
+    return lambda: prices.tell(business.account, subscription(business), row, listed)
 
-    def tell() -> object:
-        return prices.tell(business.account, subscription(business), row, listed)
+
+def test_two_who_publish_at_once_tell_once(app: Flask, business: Made, publish: Publish) -> None:
+    tell = _begun(business, publish)
+    assert sorted(map(str, together(app, [tell, tell]))) == ["False", "True"]
+    assert len(state(app, business)["messages"]) == 1
+
+
+def test_withdrawn_at_the_same_moment_nobody_keeps_them(app: Flask, business: Made, publish: Publish) -> None:
+    tell = _begun(business, publish)
 
     def withdraw() -> object:
         return support("withdraw-prices", PRODUCT, "--from", "2027-02-20", "--account", business.account).exit_code

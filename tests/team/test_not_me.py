@@ -24,6 +24,7 @@ from webapp.models.access import PasswordReset, ProviderIdentity
 from webapp.models.accounts import Member
 from webapp.models.alarms import AlarmLink, EmailChange
 from webapp.models.second_factor import HeldForm, Passkey, RecoveryCode, Totp
+from webapp.models.team import Handover
 from webapp.ports import ports
 from webapp.sandbox import scenarios
 from webapp.sandbox.scenarios import Made
@@ -128,6 +129,25 @@ def test_what_was_half_way_is_withdrawn(app: Flask, business: Made, thief: Flask
     set_password(victim)
     sign_in(victim, business.email, NEW)
     assert victim.post(link).status_code == 410
+
+
+def test_a_handover_that_somebody_else_proposed_is_withdrawn(app: Flask, business: Made, thief: FlaskClient) -> None:
+    partner = team.add(business, "manager")
+    assert thief.post(f"/team/{partner.id}/handover", data={"understood": "y"}).status_code == 303
+    assert rows(Handover) == 1
+    stranger(app).post(alarm(app, business, STRANGE))
+    assert rows(Handover) == 0
+    assert team.browser(app, partner).post("/team/handover", data={"understood": "y"}).status_code == 409
+    assert "Handover of the account cancelled" in titles(app, business, partner.email)
+
+
+def test_a_handover_of_before_stays_open(app: Flask, business: Made, client: FlaskClient) -> None:
+    partner = team.add(business, "manager")
+    client.post(f"/team/{partner.id}/handover", data={"understood": "y"})
+    post(app, f"/{business.account}/clock", advance="PT1H")
+    sign_in(stranger(app), business.email, business.password)
+    stranger(app).post(alarm(app, business, STRANGE))
+    assert rows(Handover) == 1
 
 
 def test_the_old_address_puts_itself_back(app: Flask, business: Made, thief: FlaskClient) -> None:

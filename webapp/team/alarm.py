@@ -1,8 +1,8 @@
 """« Ce n’était pas moi »: the link in a security mail ends all access of a member, and undoes what was told since then.
 
-A link also undoes what was told of after its mail: a factor that was added, an e-mail that was changed. Who signs in at
-a provider only since then does so no longer. Links of earlier mails stay good, so whoever held the address before
-cannot be kept out by whoever took it over.
+A link also undoes what was told of after its mail: a factor that was added, an e-mail that was changed, a handover that
+was proposed. Who signs in at a provider only since then does so no longer. Links of earlier mails stay good, so whoever
+held the address before cannot be kept out by whoever took it over.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from ..access import members as known
 from ..accounts import activity
 from ..db import db, transaction
 from ..domain.access import ALARM_LIFETIME, RESET_LIFETIME
+from ..domain.permissions import Role
 from ..domain.refusals import AlarmOver, EmailTaken
 from ..models.access import PasswordReset
 from ..models.accounts import Account, Member
@@ -24,7 +25,7 @@ from ..models.alarms import AlarmLink, EmailChange
 from ..models.second_factor import HeldForm
 from ..ports import ports
 from ..subscriptions import loading
-from . import members, own_email
+from . import handover, members, own_email
 
 
 class Opened(NamedTuple):
@@ -82,6 +83,8 @@ def disown(token: str) -> Done:
         second_factor.disown(session, account_id, member.id, [one.factor for one in undone if one.factor])
         _end_access(session, member)
         stuck = not _restore_email(session, locked, member, _old_email(undone, member))
+        if member.role == Role.OWNER:
+            handover.cancel_since(session, locked, link.created_at)
         for one in undone:
             session.delete(one)
         activity.record(account_id, "disowned", locked.now, {}, {"member": member.email}, person_id=member.id)

@@ -72,10 +72,20 @@ def cancel(me: SignedIn) -> None:
     """The owner takes the proposal back. Raises HandoverOver."""
     with transaction() as session:
         locked = members.lock_as_owner(session, me)
-        member = _proposed(locked)
-        _close(session, me.account_id)
-        _record(locked, "handover_cancelled", member)
-        session.add_all(team_mails.handover_cancelled(locked.account, locked.owner, member, locked.now))
+        _cancel(session, locked, _proposed(locked))
+
+
+def cancel_since(session: Session, locked: members.Locked, moment: datetime) -> None:
+    """Takes back what was proposed from this moment on, by the account's clock, in the open transaction."""
+    handover = _find_open(locked.account)
+    if handover is not None and handover.proposed_at >= moment:
+        _cancel(session, locked, locked.member(handover.member_id))
+
+
+def _cancel(session: Session, locked: members.Locked, member: Member) -> None:
+    _close(session, locked.account.id)
+    _record(locked, "handover_cancelled", member)
+    session.add_all(team_mails.handover_cancelled(locked.account, locked.owner, member, locked.now))
 
 
 def decline(me: SignedIn) -> None:
